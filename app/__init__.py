@@ -1,0 +1,1 @@
+"""What people and providers touch: command line, callbacks, scheduler."""

@@ -1,0 +1,1 @@
+"""Storage: settings, tables, transactions, facts; returns the values of winback."""

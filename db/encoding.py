@@ -1,0 +1,200 @@
+"""From a file's bytes to lines of text: which encoding, is it whole, and did it stay the same while read.
+
+UTF-8 is the rule; a byte order mark names UTF-8, UTF-16 or UTF-32; a file that is strictly GB18030 from
+first to last line and looks Chinese is GB18030. In any other file each line that is not UTF-8 is marked by
+lone surrogates (``surrogateescape``) for the reader to refuse. Latin-1 is never tried: it fits every file
+and says nonsense.
+"""
+
+import codecs
+import gzip
+import hashlib
+import io
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from winback.errors import ImportProblem
+
+Progress = Callable[[int, int], None]  # bytes read, bytes to read; a file is read twice
+
+CHUNK_BYTES = 1 << 20
+LINE_BYTES = 64 << 20  # a longer line is no table
+_CHINESE_LINES_PER_UTF8_LINE = 10_000  # GB18030 text is valid multi-byte UTF-8 by chance far less often
+
+_MARKS = (  # the longer ones first: UTF-32's begins with UTF-16's
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_PAIR = re.compile(rb"[\x81-\xfe](?:([\x30-\x7e])|[\x80-\xfe])")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextFile:
+    """A text file that was read once: its digest (of the bytes as stored) and how to read it again.
+
+    ``damaged`` = some lines hold bytes that are not of the encoding; they come with lone surrogates.
+    """
+
+    path: Path
+    size: int
+    sha256: str
+    encoding: str
+    damaged: bool
+
+    @property
+    def errors(self) -> str:
+        if not self.damaged:
+            return "strict"
+        return "surrogatepass" if self.encoding.startswith(("utf-16", "utf-32")) else "surrogateescape"
+
+
+class _Metered(io.RawIOBase):
+    """The first ``size`` bytes of a file, hashed and counted as they pass."""
+
+    def __init__(self, path: Path, size: int, report: Callable[[int], None]) -> None:
+        self._file, self._left, self._size = path.open("rb", buffering=0), size, size
+        self._report, self._hash = report, hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # typeshed names the abstract Buffer
+        data = self._file.read(min(len(buffer), self._left))
+        buffer[: len(data)] = data
+        self._left -= len(data)
+        self._hash.update(data)
+        self._report(self._size - self._left)
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+    def digest(self) -> str:
+        while self.read(CHUNK_BYTES):  # what a decompressor left unread
+            pass
+        return self._hash.hexdigest()
+
+
+def inspect(path: Path, progress: Progress) -> TextFile:
+    """Read the whole file once, before anything is taken from it.
+
+    ImportProblem when it is empty, a cut or broken gzip, a workbook, or has a line over 64 MiB.
+    """
+    size = path.stat().st_size
+    metered = _Metered(path, size, lambda done: progress(done, 2 * size))
+    with _readable(path), metered, _unpacked(metered, path) as stream:
+        encoding, damaged = _encoding(stream, path)
+        sha256 = metered.digest()
+    if encoding == "utf-8" and damaged and _is_chinese(path, size):
+        encoding, damaged = "gb18030", False
+    return TextFile(path=path, size=size, sha256=sha256, encoding=encoding, damaged=damaged)
+
+
+def lines(file: TextFile, progress: Progress) -> Iterator[str]:
+    """The physical lines with their ends (LF, CR or CRLF).
+
+    ImportProblem after the last one if the file is not, byte for byte, the one that was inspected.
+    """
+    metered = _Metered(file.path, file.size, lambda done: progress(file.size + done, 2 * file.size))
+    with _readable(file.path), metered, _unpacked(metered, file.path) as stream:
+        yield from io.TextIOWrapper(stream, file.encoding, file.errors, newline="")
+        if metered.digest() != file.sha256 or file.path.stat().st_size != file.size:
+            raise ImportProblem(
+                "the file changed while it was read: import it again when it is complete", file=str(file.path)
+            )
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ImportProblem(f"cut off or broken gzip file: {error}", file=str(path)) from error
+    except UnicodeDecodeError as error:
+        problem = f"cannot be read as {error.encoding.upper()} to its end: {error.reason}"
+        raise ImportProblem(problem, file=str(path)) from error
+    except OSError as error:
+        raise ImportProblem(f"cannot be read: {error.strerror or error}", file=str(path)) from error
+
+
+def _unpacked(metered: _Metered, path: Path) -> io.BufferedIOBase:
+    raw = io.BufferedReader(metered, CHUNK_BYTES)
+    if raw.peek(2)[:2] == b"\x1f\x8b":
+        return gzip.GzipFile(fileobj=raw, mode="rb")
+    if raw.peek(4)[:4] == b"PK\x03\x04":
+        raise ImportProblem("an Excel workbook or zip file: save it as CSV (UTF-8)", file=str(path))
+    return raw
+
+
+def _encoding(stream: io.BufferedIOBase, path: Path) -> tuple[str, bool]:
+    """(encoding, whether some bytes are not of it); reads the stream to its end."""
+    chunk = stream.read(CHUNK_BYTES)
+    if not chunk.strip():
+        raise ImportProblem("empty: there is no header line", file=str(path))
+    encoding = next((name for mark, name in _MARKS if chunk.startswith(mark)), "utf-8")
+    decoder = codecs.getincrementaldecoder(encoding)("strict")
+    clean, run = True, 0
+    while chunk:
+        clean = clean and _decodes(decoder, chunk)
+        run = _line_bytes(run, chunk, path)
+        chunk = stream.read(CHUNK_BYTES)
+    return encoding, not (clean and _decodes(decoder, b"", final=True))
+
+
+def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = False) -> bool:
+    try:
+        decoder.decode(chunk, final)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _line_bytes(run: int, chunk: bytes, path: Path) -> int:
+    """Bytes since the last line end, which is what could grow without bound in memory."""
+    end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
+    run = run + len(chunk) if end < 0 else len(chunk) - end
+    if run > LINE_BYTES:
+        raise ImportProblem(f"a line is longer than {LINE_BYTES >> 20} MiB: not a table", file=str(path))
+    return run
+
+
+def _is_chinese(path: Path, size: int) -> bool:
+    """Whether every line is strict GB18030, hardly any also UTF-8, and nearly all pairs are of two high bytes.
+
+    The last tells it from Western encodings and Big5, whose letters GB18030 would take as halves of rare
+    characters. No GB18030 sequence contains a line end, so the check can go by lines.
+    """
+    chinese = also_utf8 = high = low = 0
+    with _unpacked(_Metered(path, size, lambda _: None), path) as stream:
+        for line in stream:
+            if line.isascii():
+                continue
+            if not _is("gb18030", line):
+                return False
+            seconds = _PAIR.findall(line)
+            low += sum(map(bool, seconds))
+            high += len(seconds) - sum(map(bool, seconds))
+            also_utf8 += _is_long_utf8(line)
+            chinese += 1
+    return also_utf8 * _CHINESE_LINES_PER_UTF8_LINE <= chinese and low * 5 <= high
+
+
+def _is(encoding: str, line: bytes) -> bool:
+    try:
+        line.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_long_utf8(line: bytes) -> bool:
+    """UTF-8 with a character of three bytes or more, as every Chinese one is."""
+    return _is("utf-8", line) and max(line.decode()) >= "\u0800"

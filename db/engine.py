@@ -1,0 +1,127 @@
+"""Connections and transactions: SQLite (WAL, FULL, BEGIN IMMEDIATE for writers) or PostgreSQL, used one way."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, Executable, create_engine, event, make_url, text
+from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlmodel import Session, SQLModel
+
+from winback.errors import Unusable
+
+SCHEMA = "0001"  # the newest revision of db/migrations
+LOCK_WAIT_SECONDS = 30
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for ``url`` whose database has this code's schema; older ones are migrated.
+
+    Raises Unusable when it cannot be reached, is locked, or was made by newer code.
+    """
+    engine = make_engine(url)
+    try:
+        prepare(engine)
+    except Unusable:
+        engine.dispose()
+        raise
+    except OperationalError as error:
+        engine.dispose()
+        raise Unusable(f"the database cannot be used: {error.orig}. {_advice(engine)}") from error
+    return engine
+
+
+def make_engine(url: str) -> Engine:
+    """An engine for ``url``, nothing opened yet."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise Unusable(
+            "WINBACK_DATABASE_URL is not a database address (sqlite:///... or postgresql://...)"
+        ) from error
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(url, parsed.database)
+    if parsed.get_backend_name() == "postgresql":
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    raise Unusable(f"{parsed.get_backend_name()} is not supported: use sqlite:///... or postgresql://...")
+
+
+def _sqlite(url: str, database: str | None) -> Engine:
+    try:
+        Path(database or "").parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unusable(f"the database's folder cannot be made: {error}") from error
+    engine = create_engine(url, connect_args={"timeout": LOCK_WAIT_SECONDS, "check_same_thread": False})
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _configure_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own type
+    connection.isolation_level = None  # we say BEGIN ourselves: a deferred writer fails under contention
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Session]:
+    """One write transaction: committed at the end, rolled back on any error."""
+    with Session(engine.execution_options(writes=True)) as session, session.begin():
+        yield session
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Session]:
+    """One consistent view for reading; never waits for a writer on SQLite."""
+    with Session(engine) as session, session.begin():
+        yield session
+
+
+def insert_or_keep(session: Session, table: type[SQLModel]) -> SqliteInsert | PostgresInsert:
+    """INSERT ... ON CONFLICT DO NOTHING for the session's database."""
+    if session.get_bind().dialect.name == "postgresql":
+        return insert_postgresql(table).on_conflict_do_nothing()
+    return insert_sqlite(table).on_conflict_do_nothing()
+
+
+def changed(session: Session, statement: Executable, values: Sequence[Mapping[str, Any]] | None = None) -> int:
+    """Run an INSERT, UPDATE or DELETE (once per item of ``values``) and return how many rows it changed."""
+    result = session.connection().execute(statement, values, execution_options={"preserve_rowcount": True})
+    return int(result.rowcount)
+
+
+def prepare(engine: Engine) -> None:
+    """Bring the database to this code's schema; Unusable when it is newer."""
+    current = schema_of(engine)
+    if current == SCHEMA:
+        return
+    if current is not None and current > SCHEMA:
+        raise Unusable(f"the database has schema {current}, this winback knows {SCHEMA}: upgrade winback")
+    from db.migrate import upgrade  # alembic takes 0.3 s to import and is needed once per schema
+
+    upgrade(engine)
+
+
+def schema_of(engine: Engine) -> str | None:
+    """The database's schema revision, or None when it is empty."""
+    with engine.connect() as connection:
+        if not engine.dialect.has_table(connection, "alembic_version"):
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _advice(engine: Engine) -> str:
+    if engine.dialect.name == "sqlite":
+        return "Is another program holding it, is the disk full or the folder read-only?"
+    return "Is the server running, and is WINBACK_DATABASE_URL right?"

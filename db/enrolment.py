@@ -1,0 +1,58 @@
+"""Who entered which campaign, when and in which arm."""
+
+from datetime import date, timedelta
+
+import polars as pl
+from sqlalchemy import func, select
+from sqlmodel import Session, col
+
+from db.engine import changed, insert_or_keep
+from db.tables import Assignment
+
+CHUNK = 5_000  # rows per transaction: well under the 250 ms a writer may hold SQLite
+
+
+def may_not_enter(
+    session: Session, campaign_id: str, occurrence_id: int, as_of: date, again: int | None
+) -> list[int]:
+    """Numbers of the customers who entered ``campaign_id`` before and may not enter (again) at ``as_of``.
+
+    ``again``: days after entry from which a customer may re-enter; None = never.
+    """
+    chosen = select(col(Assignment.customer_no)).distinct().where(
+        col(Assignment.campaign_id) == campaign_id, col(Assignment.occurrence_id) != occurrence_id
+    )  # fmt: skip
+    if again is not None:
+        chosen = chosen.where(col(Assignment.entered_on) > as_of - timedelta(days=again))
+    return list(session.execute(chosen).scalars())
+
+
+def first_arms(session: Session, campaign_id: str) -> dict[str, str]:
+    """Person -> the arm of his first entry into the campaign, which he keeps."""
+    chosen = select(col(Assignment.person), col(Assignment.arm)).where(col(Assignment.campaign_id) == campaign_id)
+    newest_first = chosen.order_by(col(Assignment.id).desc())
+    return dict(session.execute(newest_first).tuples().all())  # the last of equal keys, the oldest entry, stays
+
+
+def members_of(
+    ledger: pl.DataFrame, campaign_id: str, occurrence_id: int, entered_on: date
+) -> list[dict[str, object]]:
+    """The ledger's members as rows of Assignment, by customer number."""
+    names = ["person", "customer_no", "arm", "channel", "address_hash", "risk", "orders", "last_order_on"]
+    inside = ledger.filter(pl.col("arm").is_not_null()).sort("customer_no").select(names)
+    same = {"occurrence_id": occurrence_id, "campaign_id": campaign_id, "entered_on": entered_on}
+    return [row | same for row in inside.iter_rows(named=True)]
+
+
+def enrol(session: Session, members: list[dict[str, object]]) -> None:
+    """Store members; running again adds nothing. At most ``CHUNK`` at a time, so that no writer waits long."""
+    changed(session, insert_or_keep(session, Assignment), members)
+
+
+def id_chunks(session: Session, occurrence_id: int) -> list[range]:
+    """The ids of an occurrence's assignments, in ranges of at most ``CHUNK``."""
+    ends = select(func.min(Assignment.id), func.max(Assignment.id))
+    first, last = session.execute(ends.where(col(Assignment.occurrence_id) == occurrence_id)).one()
+    if first is None:
+        return []
+    return [range(start, min(start + CHUNK, last + 1)) for start in range(first, last + 1, CHUNK)]

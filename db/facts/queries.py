@@ -1,0 +1,112 @@
+"""Questions put to the order facts, answered by DuckDB over Parquet files.
+
+Each question is one file of ``sql/``; values are bound, never written into the text. ``files`` are the paths of
+the order facts a run has pinned: columns customer_no, source, order_id, ordered_on (the workspace's local day),
+ordered_at, amount_minor, version, supersedes.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, timedelta
+from functools import cache
+from glob import escape
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from winback.errors import Unusable
+from winback.features import EARLIER, FEATURES, EarlierWindow
+
+CHURN_COUNTS: Final = pl.Schema(
+    {
+        "value": pl.String(),  # the group's; null for customers without one
+        "active": pl.Int64(),  # customers with an order in the look-back window
+        "lost": pl.Int64(),  # of them, those without one in the window after
+        "at_start_minor": pl.Int64(),  # net spend of the active in the look-back window
+        "lost_minor": pl.Int64(),  # of it, that of the lost
+    }
+)
+
+GROUPS: Final = pl.Schema({"customer_no": pl.Int64(), "value": pl.String()})
+
+
+def read_features(files: Sequence[str | Path], *, as_of: date) -> pl.DataFrame:
+    """FEATURES at the end of ``as_of``; no rows when nobody had ordered by then."""
+    return _ask("features", files, FEATURES, {"as_of": as_of})
+
+
+def read_earlier(files: Sequence[str | Path], *, as_of: date, horizon_days: int) -> EarlierWindow:
+    """The customers as they stood ``horizon_days`` before ``as_of``, and who of them ordered since."""
+    bound = {"as_of": as_of, "horizon_days": horizon_days}
+    customers = _ask("earlier", files, EARLIER, bound)
+    before = as_of - timedelta(days=horizon_days)
+    return EarlierWindow(as_of=before, horizon_days=horizon_days, customers=customers)
+
+
+def count_churn(
+    files: Sequence[str | Path], *, as_of: date, window_days: int, groups: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """CHURN_COUNTS, one row per value of ``groups`` (GROUPS, each customer at most once), nulls last.
+
+    Without ``groups`` one row, or none when nobody was active. Rows add up to the whole.
+    """
+    bound = {"as_of": as_of, "window_days": window_days}
+    groups = GROUPS.to_frame() if groups is None else groups.select(GROUPS.names())
+    return _ask("churn", files, CHURN_COUNTS, bound, groups=groups)
+
+
+def _ask(
+    question: str,
+    files: Sequence[str | Path],
+    schema: pl.Schema,
+    bound: dict[str, Any],
+    **tables: pl.DataFrame,
+) -> pl.DataFrame:
+    """The answer to ``sql/<question>.sql`` as a frame of ``schema``; ``tables`` can be named in the SQL."""
+    if not files:
+        return schema.to_frame()
+    paths = [escape(str(file)) for file in files]  # read_parquet would take [ and * as a pattern
+    with _connection() as connection:
+        for name, frame in tables.items():
+            connection.register(name, _Arrow(frame))
+        [(superseded,)] = connection.execute(_sql("superseded"), {"files": paths}).fetchall()
+        connection.execute(_sql("orders_now"))
+        bound |= {"files": paths, "superseded": superseded}
+        columns = connection.execute(_sql(question), bound).fetchnumpy()
+    return pl.DataFrame([_series(name, columns[name], kind) for name, kind in schema.items()])
+
+
+@contextmanager
+def _connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    connection = duckdb.connect(config={"autoinstall_known_extensions": False})
+    try:
+        yield connection
+    except duckdb.Error as problem:
+        raise Unusable(f"the order facts cannot be read: {problem}") from problem
+    finally:
+        connection.close()
+
+
+def _series(name: str, values: NDArray[Any], kind: pl.DataType) -> pl.Series:
+    """A column by way of NumPy: polars would keep DuckDB's Arrow stream alive, and DuckDB says so at exit."""
+    holed = values.dtype == object or np.ma.isMaskedArray(values)
+    return pl.Series(name, values.tolist(), dtype=kind) if holed else pl.Series(name, values).cast(kind)
+
+
+@cache
+def _sql(question: str) -> str:
+    return (Path(__file__).parent / "sql" / f"{question}.sql").read_text("utf-8")
+
+
+class _Arrow:
+    """A frame DuckDB can scan without pyarrow, through the Arrow stream both speak."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self._frame = frame
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self._frame.__arrow_c_stream__(requested_schema)

@@ -1,0 +1,131 @@
+"""Runs of campaigns: pinned once, selected once, released once, whoever asks and however often."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from sqlalchemy import select, update
+from sqlmodel import Session, col
+
+from db.engine import changed, insert_or_keep
+from db.tables import CampaignVersion, Occurrence
+from winback.errors import WrongUse
+
+
+class Stage(StrEnum):
+    """How far a run has come; it only ever moves forward."""
+
+    OPENED = "opened"  # inputs pinned
+    SELECTED = "selected"  # audience frozen
+    ASSIGNED = "assigned"  # every member has an arm, stored
+    PLANNED = "planned"  # every message has a row
+    RELEASED = "released"  # messages may leave
+    MISSED = "missed"  # its slot was too long ago
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """What a run is pinned to when it is opened."""
+
+    campaign_id: str
+    slot: str
+    as_of: date
+    placebo: bool
+    files: Mapping[str, str]
+    facts: Sequence[str]
+    late_after: datetime | None
+    code_version: str
+
+
+def run_name(occurrence: Occurrence) -> str:
+    """RUN as commands and reports write it: ``<campaign>/<occurrence>``."""
+    return f"{occurrence.campaign_id}/{occurrence.slot}"
+
+
+def save_version(session: Session, campaign_id: str, files: Mapping[str, str], now: datetime) -> int:
+    """The id of the version with exactly these files, stored when new."""
+    text = json.dumps(dict(sorted(files.items())), ensure_ascii=False, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    version = {"campaign_id": campaign_id, "digest": digest, "files": text, "seen_at": now}
+    changed(session, insert_or_keep(session, CampaignVersion), [version])
+    chosen = select(col(CampaignVersion.id)).where(
+        col(CampaignVersion.campaign_id) == campaign_id, col(CampaignVersion.digest) == digest
+    )
+    return int(session.execute(chosen).scalar_one())
+
+
+def version_files(session: Session, version_id: int) -> dict[str, str]:
+    """Path -> text of everything a version pinned."""
+    version = session.get_one(CampaignVersion, version_id)
+    files: dict[str, str] = json.loads(version.files)
+    return files
+
+
+def first_seen(session: Session, campaign_id: str) -> datetime | None:
+    """When winback first saw the campaign; slots before it were never due."""
+    chosen = select(col(CampaignVersion.seen_at)).where(col(CampaignVersion.campaign_id) == campaign_id)
+    return session.execute(chosen.order_by(col(CampaignVersion.seen_at)).limit(1)).scalar()
+
+
+def open_run(session: Session, opening: Opening, now: datetime) -> Occurrence:
+    """The one occurrence of (campaign, slot): pinned now, or as somebody pinned it before."""
+    version_id = save_version(session, opening.campaign_id, opening.files, now)
+    values = {
+        "campaign_id": opening.campaign_id,
+        "slot": opening.slot,
+        "stage": Stage.OPENED.value,
+        "placebo": opening.placebo,
+        "as_of": opening.as_of,
+        "version_id": version_id,
+        "facts": json.dumps(list(opening.facts)),
+        "opened_at": now,
+        "late_after": opening.late_after,
+        "code_version": opening.code_version,
+    }
+    changed(session, insert_or_keep(session, Occurrence), [values])
+    return find(session, opening.campaign_id, opening.slot)
+
+
+def record_missed(session: Session, opening: Opening, now: datetime) -> bool:
+    """Note a slot that came too late to run; True when nobody had noted or run it."""
+    values = {
+        "campaign_id": opening.campaign_id,
+        "slot": opening.slot,
+        "stage": Stage.MISSED.value,
+        "placebo": opening.placebo,
+        "as_of": opening.as_of,
+        "facts": "[]",
+        "opened_at": now,
+        "code_version": opening.code_version,
+    }
+    return bool(changed(session, insert_or_keep(session, Occurrence), [values]))
+
+
+def find(session: Session, campaign_id: str, slot: str) -> Occurrence:
+    """The occurrence, or WrongUse naming those there are."""
+    chosen = select(Occurrence).where(col(Occurrence.campaign_id) == campaign_id, col(Occurrence.slot) == slot)
+    found: Occurrence | None = session.execute(chosen).scalar_one_or_none()
+    if found is None:
+        known = [run_name(other) for other in all_runs(session)][:5]
+        raise WrongUse(f"no run {campaign_id}/{slot}" + (f"; there is {', '.join(known)}" if known else ""))
+    return found
+
+
+def find_run(session: Session, run: str) -> Occurrence:
+    """The occurrence called ``<campaign>/<occurrence>``; WrongUse when there is none."""
+    campaign_id, _, slot = run.partition("/")
+    return find(session, campaign_id, slot)
+
+
+def all_runs(session: Session) -> Sequence[Occurrence]:
+    """Every run, newest first."""
+    return session.execute(select(Occurrence).order_by(col(Occurrence.id).desc())).scalars().all()
+
+
+def advance(session: Session, occurrence_id: int, *, come_from: Stage, to: Stage, **changes: object) -> bool:
+    """Move a run on, if it is still at ``come_from``; False when somebody else moved it first."""
+    here = (col(Occurrence.id) == occurrence_id, col(Occurrence.stage) == come_from)
+    return bool(changed(session, update(Occurrence).where(*here).values(stage=to.value, **changes)))

@@ -1,0 +1,77 @@
+"""Who can be written to: contacts as selection sees them, and the suppression list."""
+
+from datetime import datetime
+
+import polars as pl
+from sqlalchemy import text
+from sqlmodel import Session, select
+
+from db.engine import changed, insert_or_keep
+from db.tables import Customer, Suppression
+from winback.audience import CONTACTS
+
+EVERY_CHANNEL = "*"
+
+
+def contacts(session: Session, *, unknown_email_consent: bool) -> pl.DataFrame:
+    """All customers as CONTACTS, consent and suppression as they are now.
+
+    ``unknown_email_consent``: whether a blank e-mail consent counts as a yes (winback.toml).
+    """
+    people = _frame(
+        session,
+        "SELECT no, customer_id, email_hash, email_consent, sms_hash, sms_consent FROM customer ORDER BY no",
+        {"customer_no": pl.Int64, "customer_id": pl.String, "email_hash": pl.String, "email_consent": pl.Boolean,
+         "sms_hash": pl.String, "sms_consent": pl.Boolean},
+    )  # fmt: skip
+    stopped = _frame(
+        session,
+        "SELECT address_hash, customer_no, channel FROM suppression",
+        {"address_hash": pl.String, "customer_no": pl.Int64, "channel": pl.String},
+    )
+    if unknown_email_consent:
+        people = people.with_columns(pl.col("email_consent").fill_null(True))
+    flags = [_suppressed(stopped, channel) for channel in ("email", "sms")]
+    return people.with_columns(flags).select(pl.col(name).cast(kind) for name, kind in CONTACTS.items())
+
+
+def _suppressed(stopped: pl.DataFrame, channel: str) -> pl.Expr:
+    here = stopped.filter(pl.col("channel").is_in([channel, EVERY_CHANNEL]))
+    by_address = pl.col(f"{channel}_hash").is_in(here["address_hash"].drop_nulls().to_list())
+    by_customer = pl.col("customer_no").is_in(here["customer_no"].drop_nulls().to_list())
+    return (by_address.fill_null(False) | by_customer).alias(f"{channel}_suppressed")
+
+
+def _frame(session: Session, sql: str, schema: dict[str, type[pl.DataType]]) -> pl.DataFrame:
+    rows = [tuple(row) for row in session.execute(text(sql))]
+    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+    return pl.DataFrame(
+        [pl.Series(name, column).cast(kind) for (name, kind), column in zip(schema.items(), columns, strict=True)]
+    )
+
+
+def suppress(
+    session: Session,
+    *,
+    address_hash: str | None,
+    customer_no: int | None,
+    channel: str,
+    reason: str,
+    source: str,
+    at: datetime,
+) -> bool:
+    """Nobody writes to the address or the customer on ``channel`` any more; True when that is new."""
+    values = {
+        "address_hash": address_hash,
+        "customer_no": customer_no,
+        "channel": channel,
+        "reason": reason,
+        "source": source,
+        "at": at,
+    }
+    return bool(changed(session, insert_or_keep(session, Suppression), [values]))
+
+
+def customer_by_id(session: Session, customer_id: str) -> Customer | None:
+    """The customer with the source's id, or None."""
+    return session.exec(select(Customer).where(Customer.customer_id == customer_id)).first()

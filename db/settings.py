@@ -1,0 +1,192 @@
+"""The workspace's settings: winback.toml and the environment, read once at an entry point and passed down.
+
+Secrets come from the environment or from a file only its owner can read (``NAME_FILE``), never from winback.toml.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from winback.campaign import check_zone
+from winback.errors import FileProblem, Unusable, WrongUse, nearest
+
+FILE_NAME = "winback.toml"
+SENDGRID_URL, TWILIO_URL = "https://api.sendgrid.com", "https://api.twilio.com"
+
+
+class Providers(BaseModel):
+    """Which provider sends each channel; the folder unless said otherwise."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    email: Literal["folder", "sendgrid"] = "folder"
+    sms: Literal["folder", "twilio"] = "folder"
+
+
+class Sender(BaseModel):
+    """Who writes: shown in every message and, for e-mail, in its headers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str = Field(default="Example shop", min_length=1, max_length=120)
+    email: str = Field(default="hello@example.com", pattern=r"^[^@\s]+@[^@\s]+$")
+    reply_to: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$")
+    postal_address: str = Field(default="1 Example Street, Example Town", min_length=1, max_length=300)
+    phone: str = Field(default="+15005550006", min_length=3, max_length=40)
+
+
+class WorkspaceFile(BaseModel):
+    """Everything winback.toml may say."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    timezone: Annotated[str, AfterValidator(check_zone)] = "UTC"
+    currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
+    salt: str = Field(min_length=8, max_length=200)
+    live: bool = False
+    unknown_email_consent: Literal["exclude", "allow"] = "exclude"
+    providers: Providers = Providers()
+    sender: Sender = Sender()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secrets:
+    """Keys of the providers; never printed."""
+
+    sendgrid_key: str | None = field(default=None, repr=False)
+    sendgrid_webhook_key: str | None = field(default=None, repr=False)
+    twilio_sid: str | None = field(default=None, repr=False)
+    twilio_token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """A workspace, ready to use."""
+
+    workspace: Path
+    file: WorkspaceFile
+    secrets: Secrets
+    database_url: str = field(repr=False)
+    facts: Path
+    sendgrid_url: str = SENDGRID_URL
+    twilio_url: str = TWILIO_URL
+    public_url: str = "http://127.0.0.1:8025"
+    alert_webhook: str | None = field(default=None, repr=False)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The workspace's time zone."""
+        return ZoneInfo(self.file.timezone)
+
+    @property
+    def campaigns(self) -> Path:
+        """The folder of the campaign files."""
+        return self.workspace / "campaigns"
+
+    @property
+    def templates(self) -> Path:
+        """The folder of the message templates."""
+        return self.workspace / "templates"
+
+    @property
+    def state(self) -> Path:
+        """The folder for everything winback writes beside the database."""
+        return self.workspace / ".winback"
+
+    @property
+    def outbox_folder(self) -> Path:
+        """Where the folder provider puts messages."""
+        return self.state / "sent"
+
+
+def read_settings(environ: Mapping[str, str], start: Path, workspace: Path | None = None) -> Settings:
+    """The settings of the workspace named by ``workspace``, WINBACK_WORKSPACE or ``start``.
+
+    Raises Unusable when there is no winback.toml, FileProblem when it says something unknown.
+    """
+    home = (workspace or Path(environ.get("WINBACK_WORKSPACE") or start)).resolve()
+    file = _read_file(home / FILE_NAME)
+    state = home / ".winback"
+    return Settings(
+        workspace=home,
+        file=file,
+        secrets=_read_secrets(environ),
+        database_url=environ.get("WINBACK_DATABASE_URL") or f"sqlite:///{state / 'winback.db'}",
+        facts=Path(environ.get("WINBACK_FACTS") or state / "facts"),
+        sendgrid_url=environ.get("WINBACK_SENDGRID_URL") or SENDGRID_URL,
+        twilio_url=environ.get("WINBACK_TWILIO_URL") or TWILIO_URL,
+        public_url=(environ.get("WINBACK_PUBLIC_URL") or "http://127.0.0.1:8025").rstrip("/"),
+        alert_webhook=_secret(environ, "WINBACK_ALERT_WEBHOOK"),
+    )
+
+
+def here(workspace: Path | None = None) -> Settings:
+    """The settings as an entry point reads them: from this process's environment and folder."""
+    return read_settings(os.environ, Path.cwd(), workspace)
+
+
+def check_live(settings: Settings) -> None:
+    """WrongUse unless every provider named may be used: live sending needs ``live = true`` and its keys."""
+    wanted = {settings.file.providers.email, settings.file.providers.sms} - {"folder"}
+    if wanted and not settings.file.live:
+        raise WrongUse(f"{FILE_NAME}: {', '.join(sorted(wanted))} sends for real: that needs live = true as well")
+    missing = [name for name, value in _needed_keys(settings).items() if not value]
+    if missing:
+        raise WrongUse(f"live sending needs {', '.join(missing)} in the environment (or {missing[0]}_FILE)")
+
+
+def _needed_keys(settings: Settings) -> dict[str, str | None]:
+    needed: dict[str, str | None] = {}
+    if settings.file.providers.email == "sendgrid":
+        needed["WINBACK_SENDGRID_KEY"] = settings.secrets.sendgrid_key
+    if settings.file.providers.sms == "twilio":
+        needed["WINBACK_TWILIO_SID"] = settings.secrets.twilio_sid
+        needed["WINBACK_TWILIO_TOKEN"] = settings.secrets.twilio_token
+    return needed
+
+
+def _read_file(path: Path) -> WorkspaceFile:
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise Unusable(f"no {FILE_NAME} in {path.parent}: run 'winback init DIR' or name a --workspace") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise FileProblem(f"not readable as TOML: {error}", file=str(path)) from error
+    try:
+        return WorkspaceFile.model_validate(data)
+    except ValidationError as error:
+        raise _problem(error, path) from error
+
+
+def _problem(error: ValidationError, path: Path) -> FileProblem:
+    detail = error.errors()[0]
+    name = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] != "extra_forbidden":
+        return FileProblem(detail["msg"], file=str(path), field=name)
+    sections: dict[str, type[BaseModel]] = {"providers": Providers, "sender": Sender}
+    known = list(sections.get(str(detail["loc"][0]), WorkspaceFile).model_fields)
+    near = nearest(str(detail["loc"][-1]), known)
+    return FileProblem("is not a setting", file=str(path), field=name, allowed=", ".join(known), nearest=near)
+
+
+def _read_secrets(environ: Mapping[str, str]) -> Secrets:
+    return Secrets(
+        sendgrid_key=_secret(environ, "WINBACK_SENDGRID_KEY"),
+        sendgrid_webhook_key=_secret(environ, "WINBACK_SENDGRID_WEBHOOK_KEY"),
+        twilio_sid=_secret(environ, "WINBACK_TWILIO_SID"),
+        twilio_token=_secret(environ, "WINBACK_TWILIO_TOKEN"),
+    )
+
+
+def _secret(environ: Mapping[str, str], name: str) -> str | None:
+    if value := environ.get(name):
+        return value
+    if not (file := environ.get(f"{name}_FILE")):
+        return None
+    path = Path(file)
+    if path.stat().st_mode & 0o077:
+        raise WrongUse(f"{name}_FILE: {path} can be read by others: chmod 600 it")
+    return path.read_text(encoding="utf-8").strip()

@@ -1,0 +1,265 @@
+"""The state: what winback knows of people and what it decides and does, one class per table.
+
+Times are UTC and aware on both databases; money is in integer minor units of the workspace's currency.
+"""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import DateTime, Dialect, Index, LargeBinary, Text, TypeDecorator, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC instant; SQLite keeps it naive and sorts it as text."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:  # noqa: ANN401 - SQLAlchemy's own signature
+        """timestamptz on PostgreSQL, DATETIME on SQLite."""
+        return dialect.type_descriptor(DateTime(timezone=dialect.name == "postgresql"))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Aware in, UTC to the database."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive time reached the database")
+        utc = value.astimezone(UTC)
+        return utc if dialect.name == "postgresql" else utc.replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """UTC out, aware."""
+        return value if value is None else (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+class Customer(SQLModel, table=True):
+    """One customer as the source knows him; ``no`` is the opaque number facts carry."""
+
+    no: int | None = Field(default=None, primary_key=True)
+    customer_id: str = Field(unique=True)
+    email: str | None = None
+    email_hash: str | None = Field(default=None, index=True)
+    phone: str | None = None
+    sms_hash: str | None = Field(default=None, index=True)
+    name: str | None = None
+    locale: str | None = None
+    country: str | None = None
+    timezone: str | None = None
+    salesperson_name: str | None = None
+    salesperson_email: str | None = None
+    email_consent: bool | None = None
+    sms_consent: bool | None = None
+    consent_source: str | None = None
+    consent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    no_personalisation: bool | None = None
+    birthday_on: date | None = None
+    attributes: str | None = Field(default=None, sa_type=Text)
+    row_digest: str | None = None  # of the imported row: tells changed from unchanged
+
+
+class CustomerNow(SQLModel, table=True):
+    """The few facts a claim reads: one row per customer with an order."""
+
+    __tablename__ = "customer_now"
+    customer_no: int = Field(primary_key=True, foreign_key="customer.no")
+    last_order_on: date
+
+
+class Suppression(SQLModel, table=True):
+    """One address (by hash) or customer nobody may write to on a channel; channel '*' is every channel."""
+
+    __table_args__ = (
+        UniqueConstraint("address_hash", "channel"),
+        UniqueConstraint("customer_no", "channel"),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    address_hash: str | None = None
+    customer_no: int | None = Field(default=None, foreign_key="customer.no")
+    channel: str
+    reason: str
+    source: str
+    at: datetime = Field(sa_type=UtcDateTime)
+
+
+class FactFile(SQLModel, table=True):
+    """One immutable Parquet file of facts; readers see it once this row is committed. ``id`` is its version."""
+
+    __tablename__ = "fact_file"
+    id: int | None = Field(default=None, primary_key=True)
+    kind: str = Field(index=True)
+    source: str
+    digest: str = Field(unique=True)
+    rows: int
+    first_on: date
+    last_on: date
+    imported_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class DataThrough(SQLModel, table=True):
+    """Until which local day a kind of facts is declared complete."""
+
+    __tablename__ = "data_through"
+    kind: str = Field(primary_key=True)
+    declared_on: date
+
+
+class CampaignVersion(SQLModel, table=True):
+    """The content of a campaign file and its templates at one moment, by digest."""
+
+    __tablename__ = "campaign_version"
+    __table_args__ = (UniqueConstraint("campaign_id", "digest"),)
+    id: int | None = Field(default=None, primary_key=True)
+    campaign_id: str
+    digest: str
+    files: str = Field(sa_type=Text)  # JSON: path -> text
+    seen_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Occurrence(SQLModel, table=True):
+    """One run of a campaign: a slot, frozen inputs, and how far it has come."""
+
+    __table_args__ = (UniqueConstraint("campaign_id", "slot"),)
+    id: int | None = Field(default=None, primary_key=True)
+    campaign_id: str
+    slot: str
+    stage: str  # db.occurrences.Stage
+    placebo: bool  # nobody really gets the messages: the folder provider
+    as_of: date
+    version_id: int | None = Field(default=None, foreign_key="campaign_version.id")
+    facts: str = Field(default="[]", sa_type=Text)  # JSON: digests of the pinned fact files
+    opened_at: datetime = Field(sa_type=UtcDateTime)
+    late_after: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    score: str | None = Field(default=None, sa_type=Text)  # JSON: what scoring said of itself
+    audience_digest: str | None = None
+    audience_file: str | None = None
+    waterfall: str | None = Field(default=None, sa_type=Text)  # JSON: reason -> customers
+    shares: str | None = Field(default=None, sa_type=Text)  # JSON: arm -> planned share
+    released_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    t0: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    code_version: str
+
+
+class Assignment(SQLModel, table=True):
+    """One member of a run's audience: arm, channel and the frozen facts his message may use."""
+
+    __table_args__ = (
+        UniqueConstraint("occurrence_id", "person"),
+        UniqueConstraint("occurrence_id", "customer_no"),
+        Index("ix_assignment_entry", "campaign_id", "person"),
+        Index("ix_assignment_customer", "campaign_id", "customer_no"),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    occurrence_id: int = Field(foreign_key="occurrence.id")
+    campaign_id: str
+    person: str
+    customer_no: int = Field(foreign_key="customer.no")
+    arm: str
+    channel: str
+    address_hash: str
+    risk: float
+    orders: int
+    last_order_on: date
+    entered_on: date
+
+
+class Message(SQLModel, table=True):
+    """One message to one person; ``state`` is winback.events.State. Rows are never deleted by a run."""
+
+    __table_args__ = (
+        UniqueConstraint("occurrence_id", "person", "step"),
+        UniqueConstraint("occurrence_id", "step", "address_hash"),
+        Index("ix_message_queue", "state", "not_before"),
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    key: str = Field(unique=True)  # opaque; the only thing providers are told
+    occurrence_id: int = Field(foreign_key="occurrence.id")
+    campaign_id: str
+    assignment_id: int = Field(foreign_key="assignment.id")
+    customer_no: int = Field(foreign_key="customer.no")
+    person: str
+    step: str
+    channel: str
+    template: str
+    address_hash: str
+    state: str
+    reason: str | None = None
+    attempt: int = 0
+    owner: str | None = None
+    lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    not_before: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    late_after: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    provider: str | None = None
+    provider_id: str | None = Field(default=None, index=True)
+    body_hash: str | None = None
+    unsubscribed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    state_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class WebhookBody(SQLModel, table=True):
+    """One verified callback, raw, stored before it is acknowledged and forgotten once processed."""
+
+    __tablename__ = "webhook_body"
+    id: int | None = Field(default=None, primary_key=True)
+    provider: str
+    digest: str = Field(unique=True)
+    body: bytes = Field(sa_type=LargeBinary)
+    received_at: datetime = Field(sa_type=UtcDateTime)
+    processed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Quarantine(SQLModel, table=True):
+    """One element of a callback that could not be understood, and why."""
+
+    __table_args__ = (UniqueConstraint("digest", "position"),)
+    id: int | None = Field(default=None, primary_key=True)
+    digest: str
+    position: int
+    reason: str
+    at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Event(SQLModel, table=True):
+    """One thing a provider or a customer told us; repeats are dropped by (provider, provider_event_id)."""
+
+    __table_args__ = (UniqueConstraint("provider", "provider_event_id"),)
+    id: int | None = Field(default=None, primary_key=True)
+    provider: str
+    provider_event_id: str
+    message_key: str | None = Field(default=None, index=True)
+    kind: str  # winback.events.EventKind
+    reason: str | None = None
+    at: datetime = Field(sa_type=UtcDateTime)
+    received_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Outcome(SQLModel, table=True):
+    """One reading of a run's result; a final reading is frozen by its digest."""
+
+    __table_args__ = (UniqueConstraint("occurrence_id", "revision"),)
+    id: int | None = Field(default=None, primary_key=True)
+    occurrence_id: int = Field(foreign_key="occurrence.id")
+    revision: int
+    final: bool
+    digest: str
+    document: str = Field(sa_type=Text)  # JSON: winback.outcomes.Outcome
+    measured_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Alert(SQLModel, table=True):
+    """One thing staff was told about a run; told once."""
+
+    __table_args__ = (UniqueConstraint("kind", "run"),)
+    id: int | None = Field(default=None, primary_key=True)
+    kind: str
+    run: str
+    at: datetime = Field(sa_type=UtcDateTime)
+    delivered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Stop(SQLModel, table=True):
+    """The stop switch: a row read at every claim; scope is a campaign id or '*' for all."""
+
+    scope: str = Field(primary_key=True)
+    at: datetime = Field(sa_type=UtcDateTime)

@@ -1,0 +1,195 @@
+"""The campaign file: what is read, what is refused, and in which words."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.builders import CAMPAIGN
+from winback.campaign import Campaign
+from winback.campaign_file import examine, read_campaign
+from winback.errors import CampaignError
+
+ROOT = Path(__file__).parent.parent
+
+
+def problems(text: str) -> list[CampaignError]:
+    return examine(text, "campaigns/spring.yaml")[1]
+
+
+def the_problem(text: str) -> CampaignError:
+    [problem] = problems(text)
+    return problem
+
+
+def test_the_shipped_campaign_says_what_its_comments_say():
+    text = (ROOT / "campaigns/high-value-winback.yaml").read_text(encoding="utf-8")
+
+    campaign = read_campaign(text, "high-value-winback.yaml")
+
+    assert campaign.audience.value.top == 0.2
+    assert campaign.audience.inactive == 60
+    assert campaign.holdout == 0.5
+    assert campaign.templates() == {"advice": "winback-advice", "invitation": "winback-invitation"}
+    assert campaign.success.smallest_effect == pytest.approx(0.03)
+    assert campaign.name.zh == "高价值客户挽回"
+
+
+def test_a_campaign_without_variants_has_one_message():
+    campaign = read_campaign(CAMPAIGN, "spring.yaml")
+
+    assert campaign.templates() == {"message": "hello"}
+    assert campaign.arm_shares(5_000) == {"holdout": 0.2, "message": 0.8}
+
+
+@pytest.mark.parametrize(("people", "share"), [(4_999, 0.5), (5_000, 0.2)])
+def test_small_audiences_hold_out_a_half_by_default(people: int, share: float):
+    assert read_campaign(CAMPAIGN, "spring.yaml").holdout_for(people) == share
+
+
+def test_weights_share_what_the_holdout_leaves():
+    text = CAMPAIGN + "holdout: 40%\nvariants: [{name: a, weight: 1}, {name: b, weight: 2}]\n"
+
+    shares = read_campaign(text, "spring.yaml").arm_shares(100)
+
+    assert shares == pytest.approx({"holdout": 0.4, "a": 0.2, "b": 0.4})
+
+
+def test_an_unknown_field_names_its_line_what_is_allowed_and_the_nearest():
+    problem = the_problem(CAMPAIGN + "frequncy_cap: 3\nschedle: {}\n".splitlines()[1] + "\n")
+
+    assert problem.line == 8
+    assert problem.field == "schedle"
+    assert problem.nearest == "schedule"
+    assert "holdout" in problem.allowed
+
+
+@pytest.mark.parametrize(
+    ("line", "field"),
+    [
+        ("limits: {per_day: 5}", "limits"),
+        ("offers: {}", "offers"),
+        ("approval: {above: 5}", "approval"),
+        ("objective: keep them", "objective"),
+        ("schedule: {cron: 0 9 * * mon, timezone: UTC, local_time: recipient}", "schedule.local_time"),
+    ],
+)
+def test_a_field_of_a_later_version_is_refused_as_not_yet_supported(line: str, field: str):
+    problem = the_problem(CAMPAIGN + line + "\n")
+
+    assert problem.field == field
+    assert "not yet supported" in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field", "line", "words"),
+    [
+        ("id: spring", "id: Spring Sale", "id", 1, "pattern"),
+        ("id: spring", "id: 7", "id", 1, "must be text"),
+        ("within: 90d", "within: 90", "churn.within", 4, "such as 90d"),
+        ("within: 90d", "within: 0d", "churn.within", 4, "at least 1"),
+        ("inactive: 60d", "value: {top: 120%}", "audience.value.top", 5, "at most 1"),
+        ("inactive: 60d", "value: {top: -5%}", "audience.value.top", 5, "such as 20%"),
+        ("inactive: 60d", "value: {top: 20%, by: pats}", "audience.value.by", 5, "did you mean 'past'"),
+        ("{inactive: 60d}", "{}", "audience", 5, "say whom"),
+        ("[{send: hello}]", "[]", "journey", 6, "at least 1"),
+        ("[{send: hello}]", "[{send: a}, {send: b}]", "journey", 6, "at most 1"),
+        ("[{send: hello}]", "[{send: hello, channels: [email, email]}]", "journey[1].channels", 6, "once"),
+        ("[{send: hello}]", "[{send: hello, channels: [fax]}]", "journey[1].channels[1]", 6, "email or sms"),
+        ("[{send: hello}]", "[{send: ../secrets}]", "journey[1].send", 6, "pattern"),
+        ("owner: ann@example.com", "owner: ann", "owner", 3, "pattern"),
+        (
+            "success: {window: 90d}",
+            "success: {window: 90d, smallest_effect: 3%}",
+            "success.smallest_effect",
+            7,
+            "3pp",
+        ),
+        ("success: {window: 90d}", "success: 90d", "success", 7, "fields of its own"),
+    ],
+)
+def test_a_wrong_value_is_refused_at_its_line_in_words(old: str, new: str, field: str, line: int, words: str):
+    assert old in CAMPAIGN
+
+    problem = the_problem(CAMPAIGN.replace(old, new))
+
+    assert (problem.field, problem.line) == (field, line)
+    assert words in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("line", "field", "words"),
+    [
+        ("holdout: 100.5%", "holdout", "at most 1"),
+        ("schedule: {cron: 0 9 * * 1, timezone: UTC}", "schedule.cron", "never as numbers"),
+        ("schedule: {cron: every day, timezone: UTC}", "schedule.cron", "five fields"),
+        ("schedule: {cron: 99 9 * * mon, timezone: UTC}", "schedule.cron", "not a cron expression"),
+        ("schedule: {cron: 0 9 * * mon, timezone: Mars/Base}", "schedule.timezone", "not a time zone"),
+        ("schedule: {cron: 0 9 * * mon, timezone: Europe/Lodnon}", "schedule.timezone", "Europe/London"),
+        ("variants: [{name: a}, {name: a}]", "variants", "names of their own"),
+        ("variants: [{name: holdout}]", "variants", "none called 'holdout'"),
+        ("variants: [{name: a, weight: 0}]", "variants[1].weight", "more than 0"),
+        ("variants: [{name: a, weight: two}]", "variants[1].weight", "must be a number"),
+    ],
+)
+def test_a_wrong_optional_field_is_refused_in_words(line: str, field: str, words: str):
+    problem = the_problem(CAMPAIGN + line + "\n")
+
+    assert (problem.field, problem.line) == (field, 8)
+    assert words in str(problem)
+
+
+def test_every_missing_field_is_named():
+    fields = {problem.field for problem in problems("id: spring\n")}
+
+    assert fields == {"name", "owner", "churn", "audience", "journey", "success"}
+
+
+def test_a_field_given_twice_is_refused_with_the_second_line():
+    problem = the_problem(CAMPAIGN + "owner: bob@example.com\n")
+
+    assert (problem.field, problem.line) == ("owner", 8)
+    assert "twice" in str(problem)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "id: !!python/object/apply:os.system [echo]\n",
+        "id: &a spring\nname: *a\n",
+        "a: &a [x, x]\nb: &b [*a, *a]\n",
+        "id: " + "[" * 500 + "\n",
+        "id: " + "x" * 70_000,
+        "[",
+        "",
+        "- a\n- b\n",
+        "just words",
+        "? [complex]\n: key\n",
+        "id: \x00",
+    ],
+)
+def test_tricks_and_things_that_are_no_campaign_are_refused_in_one_sentence(text: str):
+    campaign, found = examine(text, "x.yaml")
+
+    assert campaign is None
+    assert len(found) == 1
+    assert str(found[0]).startswith("x.yaml")
+
+
+def test_reading_raises_the_first_problem():
+    with pytest.raises(CampaignError, match="spring.yaml:1: id"):
+        read_campaign(CAMPAIGN.replace("id: spring", "id: 7"), "spring.yaml")
+
+
+def test_a_campaign_cannot_be_changed_after_reading():
+    campaign = read_campaign(CAMPAIGN, "spring.yaml")
+
+    with pytest.raises(ValueError, match="frozen"):
+        campaign.id = "other"
+
+
+def test_every_field_of_the_model_is_documented():
+    undocumented = [
+        name for name in Campaign.model_fields if name not in (ROOT / "docs/campaign-file.md").read_text()
+    ]
+
+    assert undocumented == []

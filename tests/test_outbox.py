@@ -1,0 +1,281 @@
+"""The claim and the record, on both databases."""
+
+from datetime import timedelta
+from threading import Barrier, Thread
+
+import pytest
+from sqlalchemy import Engine, select, update
+from sqlmodel import col
+
+from db.engine import reading, transaction
+from db.outbox import Claimed, Result, claim, counts, expire_leases, plan, queue, record, waiting
+from db.people import suppress
+from db.tables import Customer, Message, Occurrence, Stop
+from tests.builders import NOON, a_customer, an_assignment, an_outbox
+from winback.events import State
+
+LEASE = timedelta(minutes=2)
+
+
+def take(engine: Engine, *, owner: str = "a", window: int = 64, at=NOON, unknown: bool = False) -> list[Claimed]:
+    with transaction(engine) as session:
+        return claim(
+            session,
+            owner=owner,
+            channels=["email", "sms"],
+            window=window,
+            now=at,
+            lease_until=at + LEASE,
+            unknown_email_consent=unknown,
+        )[0]
+
+
+def states(engine: Engine) -> dict[str, int]:
+    with reading(engine) as session:
+        return counts(session)
+
+
+def the_message(engine: Engine, key: str = "k-1") -> Message:
+    with reading(engine) as session:
+        message = session.execute(select(Message).where(col(Message.key) == key)).scalar_one()
+        session.expunge(message)
+        return message
+
+
+def set_customer(engine: Engine, no: int, **fields: object) -> None:
+    with transaction(engine) as session:
+        session.execute(update(Customer).where(col(Customer.no) == no).values(**fields))
+
+
+def test_a_claim_commits_owner_attempt_and_lease(engine: Engine):
+    an_outbox(engine, messages=1)
+
+    [claimed] = take(engine)
+
+    message = the_message(engine)
+    assert (message.state, message.owner, message.attempt) == ("sending", "a", 1)
+    assert message.lease_until == NOON + LEASE
+    assert (claimed.address, claimed.name, claimed.attempt) == ("c1@example.com", "Customer 1", 1)
+
+
+def test_a_claim_takes_no_more_than_its_window(engine: Engine):
+    an_outbox(engine, messages=5)
+
+    assert len(take(engine, window=2)) == 2
+    assert states(engine) == {"queued": 3, "sending": 2}
+
+
+def test_nobody_claims_what_another_has_claimed(engine: Engine):
+    an_outbox(engine, messages=2)
+    take(engine, owner="a", window=1)
+
+    assert [message.key for message in take(engine, owner="b")] == ["k-2"]
+
+
+def test_eight_claimers_at_once_take_every_message_once(engine: Engine):
+    an_outbox(engine, messages=200)
+    taken: list[str] = []
+    start = Barrier(8)
+
+    def work(owner: str) -> None:
+        start.wait()
+        while mine := take(engine, owner=owner, window=7):
+            taken.extend(message.key for message in mine)
+
+    threads = [Thread(target=work, args=(f"owner-{n}",)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(taken) == sorted(f"k-{n}" for n in range(1, 201))
+
+
+@pytest.mark.parametrize("channel", ["email", "*"])
+def test_an_address_suppressed_after_planning_is_skipped_at_the_claim(engine: Engine, channel: str):
+    an_outbox(engine, messages=2)
+    with transaction(engine) as session:
+        suppress(
+            session,
+            address_hash="mail-1",
+            customer_no=None,
+            channel=channel,
+            reason="unsubscribed",
+            source="link",
+            at=NOON,
+        )
+
+    assert [message.key for message in take(engine)] == ["k-2"]
+    assert (the_message(engine).state, the_message(engine).reason) == ("skipped", "suppressed")
+
+
+def test_a_suppressed_customer_is_skipped_whatever_his_address(engine: Engine):
+    an_outbox(engine, messages=1)
+    with transaction(engine) as session:
+        suppress(session, address_hash=None, customer_no=1, channel="*", reason="asked", source="import", at=NOON)
+
+    assert take(engine) == []
+    assert the_message(engine).reason == "suppressed"
+
+
+def test_a_suppression_of_the_other_channel_does_not_stop_this_one(engine: Engine):
+    an_outbox(engine, messages=1)
+    with transaction(engine) as session:
+        suppress(session, address_hash="mail-1", customer_no=None, channel="sms", reason="x", source="y", at=NOON)
+
+    assert len(take(engine)) == 1
+
+
+@pytest.mark.parametrize("consent", [False, None])
+def test_consent_withdrawn_or_unknown_is_skipped_at_the_claim(engine: Engine, consent: bool | None):
+    an_outbox(engine, messages=1)
+    set_customer(engine, 1, email_consent=consent)
+
+    assert take(engine) == []
+    assert the_message(engine).reason == "no_consent"
+
+
+def test_unknown_consent_counts_as_yes_only_where_the_workspace_says_so_and_for_mail(engine: Engine):
+    an_outbox(engine, messages=1)
+    set_customer(engine, 1, email_consent=None)
+
+    assert len(take(engine, unknown=True)) == 1
+
+
+def test_unknown_consent_to_sms_is_never_a_yes(engine: Engine):
+    an_outbox(engine, messages=1, channel="sms")
+    set_customer(engine, 1, sms_consent=None)
+
+    assert take(engine, unknown=True) == []
+
+
+def test_an_address_that_changed_since_selection_is_not_written_to(engine: Engine):
+    an_outbox(engine, messages=1)
+    set_customer(engine, 1, email="other@example.com", email_hash="other")
+
+    assert take(engine) == []
+    assert the_message(engine).reason == "address_changed"
+
+
+def test_a_message_past_its_late_limit_is_skipped(engine: Engine):
+    an_outbox(engine, messages=1)
+    with transaction(engine) as session:
+        session.execute(update(Message).values(late_after=NOON))
+
+    assert take(engine, at=NOON + timedelta(seconds=1)) == []
+    assert the_message(engine).reason == "late"
+
+
+@pytest.mark.parametrize("scope", ["*", "spring"])
+def test_the_stop_switch_is_read_at_every_claim(engine: Engine, scope: str):
+    an_outbox(engine, messages=1)
+    with transaction(engine) as session:
+        session.add(Stop(scope=scope, at=NOON))
+
+    assert take(engine) == []
+    assert states(engine) == {"queued": 1}
+    with reading(engine) as session:
+        assert waiting(session, ["email", "sms"]) == 0
+
+
+def test_a_message_waits_for_its_not_before(engine: Engine):
+    an_outbox(engine, messages=1)
+    [message] = take(engine)
+    later = NOON + timedelta(minutes=1)
+    with transaction(engine) as session:
+        record(session, [Result(message=message, state=State.QUEUED, reason="429", not_before=later)], NOON)
+
+    assert take(engine, at=later - timedelta(seconds=1)) == []
+    assert [again.attempt for again in take(engine, at=later)] == [2]
+
+
+def test_a_dead_owners_messages_become_uncertain_and_are_not_claimed_again(engine: Engine):
+    an_outbox(engine, messages=2)
+    take(engine)
+
+    with transaction(engine) as session:
+        expire_leases(session, NOON + LEASE + timedelta(seconds=1))
+
+    assert states(engine) == {"uncertain": 2}
+    assert take(engine, at=NOON + LEASE * 2) == []
+
+
+def test_a_living_lease_is_left_alone(engine: Engine):
+    an_outbox(engine, messages=1)
+    take(engine)
+
+    with transaction(engine) as session:
+        assert expire_leases(session, NOON + LEASE) == 0
+
+
+def test_only_the_owner_of_the_attempt_may_record(engine: Engine):
+    an_outbox(engine, messages=1)
+    [first] = take(engine, owner="a")
+    with transaction(engine) as session:
+        record(session, [Result(message=first, state=State.QUEUED)], NOON)
+    take(engine, owner="b")
+
+    with transaction(engine) as session:
+        record(session, [Result(message=first, state=State.ACCEPTED, provider_id="late")], NOON)
+
+    assert (the_message(engine).state, the_message(engine).provider_id) == ("sending", None)
+
+
+def test_the_answer_of_a_slow_owner_settles_his_own_uncertain_message(engine: Engine):
+    an_outbox(engine, messages=1)
+    [message] = take(engine)
+    with transaction(engine) as session:
+        expire_leases(session, NOON + LEASE * 2)
+        record(session, [Result(message=message, state=State.ACCEPTED, provider_id="p")], NOON)
+
+    assert (the_message(engine).state, the_message(engine).provider_id) == ("accepted", "p")
+
+
+def test_an_event_that_came_before_our_answer_is_not_overwritten(engine: Engine):
+    an_outbox(engine, messages=1)
+    [message] = take(engine)
+    with transaction(engine) as session:
+        session.execute(update(Message).values(state="delivered"))
+        record(session, [Result(message=message, state=State.ACCEPTED, provider_id="p")], NOON)
+
+    assert (the_message(engine).state, the_message(engine).provider_id) == ("delivered", "p")
+
+
+def test_planning_twice_adds_nothing_and_the_holdout_gets_no_message(engine: Engine):
+    occurrence_id = an_outbox(engine, messages=0)
+    with transaction(engine) as session:
+        occurrence = session.get_one(Occurrence, occurrence_id)
+        for n, arm in enumerate(["holdout", "advice", "invitation", "advice"], start=1):
+            session.add(a_customer(n))
+            session.flush()
+            session.add(an_assignment(occurrence, n, arm=arm))
+    templates = {"advice": "winback-advice", "invitation": "winback-invitation"}
+
+    added = []
+    for _ in range(2):
+        with transaction(engine) as session:
+            added.append(
+                plan(session, occurrence_id, range(1, 100), prefix="p", step="hello", templates=templates)
+            )
+
+    assert added == [3, 0]
+    with reading(engine) as session:
+        rows = session.execute(
+            select(col(Message.customer_no), col(Message.template)).order_by(Message.customer_no)
+        )
+        assert [tuple(row) for row in rows] == [
+            (2, "winback-advice"),
+            (3, "winback-invitation"),
+            (4, "winback-advice"),
+        ]
+    assert states(engine) == {"planned": 3}
+
+
+def test_planned_messages_leave_only_after_they_are_queued(engine: Engine):
+    occurrence_id = an_outbox(engine, messages=2, state="planned")
+    assert take(engine) == []
+
+    with transaction(engine) as session:
+        assert queue(session, occurrence_id, NOON) == 2
+
+    assert len(take(engine)) == 2

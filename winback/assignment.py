@@ -1,0 +1,41 @@
+"""Which arm a person is in: decided by a stable hash, before any message exists.
+
+The same salt, campaign and person always give the same point of [0, 1); an arm is an interval of it. A person who
+was in an arm before stays in it, whatever the shares are now.
+"""
+
+import hashlib
+from collections.abc import Mapping
+
+import polars as pl
+
+
+def point(salt: str, campaign_id: str, person: str) -> float:
+    """The person's point in [0, 1): the first 8 bytes of sha256(salt NUL campaign NUL person) / 2^64."""
+    seed = "\0".join((salt, campaign_id, person)).encode()
+    return int.from_bytes(hashlib.sha256(seed).digest()[:8]) / 2**64
+
+
+def arm_at(at: float, shares: Mapping[str, float]) -> str:
+    """The arm whose cumulative share interval holds the point; shares sum to 1."""
+    reached = 0.0
+    for arm, share in shares.items():
+        reached += share
+        if at < reached:
+            return arm
+    return [arm for arm, share in shares.items() if share > 0][-1]  # rounding: the sum fell short of 1
+
+
+def assign(
+    ledger: pl.DataFrame,
+    *,
+    salt: str,
+    campaign_id: str,
+    shares: Mapping[str, float],
+    earlier: Mapping[str, str],
+) -> pl.DataFrame:
+    """The ledger with an arm for everyone who is in; ``earlier``: person -> arm of the first entry."""
+    inside = ledger.filter(pl.col("reason").is_null()).select("customer_no", "person")
+    arms = [earlier.get(person) or arm_at(point(salt, campaign_id, person), shares) for person in inside["person"]]
+    chosen = inside.select("customer_no", arm=pl.Series(arms, dtype=pl.String))
+    return ledger.drop("arm").join(chosen, on="customer_no", how="left").select(ledger.columns)

@@ -1,0 +1,175 @@
+"""One cell: text of a given type -> typed value, or a reason why not; as polars expressions over whole columns.
+
+Each type has a reader of three steps: ``clean`` gives trimmed text ("" = blank), ``value`` the typed value
+(null = cannot be read), ``why`` the reason for a text that has no value.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from zoneinfo import available_timezones
+
+import polars as pl
+from babel import Locale, UnknownLocaleError, parse_locale
+
+from winback.contact import each_distinct, normalise_emails, normalise_phones
+from winback.fields import CellType
+from winback.moments import read_day, read_moment, why_no_day, why_no_moment
+from winback.money import read_amount, why_no_amount
+
+ID_CHARACTERS = 128
+TEXT_CHARACTERS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """What reading a cell needs to know: the zone of naive times, the one currency, the last believable day."""
+
+    timezone: str
+    currency: str
+    not_after: date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """The three steps of one cell type."""
+
+    clean: Callable[[pl.Expr], pl.Expr]
+    value: Callable[[pl.Expr, Workspace], pl.Expr]
+    why: Callable[[pl.Expr, Workspace], pl.Expr]
+
+
+# NUL and other controls, bidirectional marks and overrides, byte order mark; joiners stay (emoji need them)
+_INVISIBLE = r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
+_BREAKS = r"[\t\n\x0b\x0c\r\x85\u2028\u2029]+"
+_SHEET_ERROR = r"^#(?:N/A|REF!|VALUE!|NAME\?|NULL!|DIV/0!|NUM!)$"
+_SHEET_NUMBER = r"^[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+$"
+
+_YES_NO = {"yes": True, "y": True, "true": True, "1": True, "是": True,
+           "no": False, "n": False, "false": False, "0": False, "否": False}  # fmt: skip
+_CHANNELS = {"email": "email", "e-mail": "email", "mail": "email", "sms": "sms", "text": "sms", "all": "all"}
+
+
+def _trimmed(text: pl.Expr) -> pl.Expr:
+    return text.str.strip_chars().str.strip_chars("\ufeff")
+
+
+def _one_line(text: pl.Expr) -> pl.Expr:
+    """Text fit for a name: NFC, line breaks and tabs as one space, nothing invisible, trimmed."""
+    return text.str.replace_all(_BREAKS, " ").str.replace_all(_INVISIBLE, "").str.normalize("NFC").str.strip_chars()
+
+
+def _id(text: pl.Expr, _: Workspace) -> pl.Expr:
+    damaged = text.str.contains(_SHEET_NUMBER) | text.str.contains(_SHEET_ERROR)
+    unfit = text.str.contains(_INVISIBLE) | text.str.contains(_BREAKS) | (text.str.len_chars() > ID_CHARACTERS)
+    return pl.when(~damaged & ~unfit).then(text)
+
+
+def _why_no_id(text: pl.Expr, _: Workspace) -> pl.Expr:
+    return (
+        pl.when(text.str.contains(_SHEET_NUMBER) | text.str.contains(_SHEET_ERROR))
+        .then(pl.lit("damaged by a spreadsheet: export ids as text"))
+        .when(text.str.len_chars() > ID_CHARACTERS)
+        .then(pl.lit(f"longer than {ID_CHARACTERS} characters"))
+        .otherwise(pl.lit("an id cannot contain line breaks or invisible characters"))
+    )
+
+
+def _text(text: pl.Expr, _: Workspace) -> pl.Expr:
+    return pl.when(text.str.len_chars() <= TEXT_CHARACTERS).then(text)
+
+
+def _email(text: pl.Expr, _: Workspace) -> pl.Expr:
+    return text.map_batches(normalise_emails, return_dtype=pl.String)
+
+
+def _phone(text: pl.Expr, _: Workspace) -> pl.Expr:
+    return _phones(text, pl.col("country"))
+
+
+def _address(text: pl.Expr, _: Workspace) -> pl.Expr:
+    emails = pl.when(text.str.contains("@", literal=True)).then(text)
+    phones = pl.when(~text.str.contains("@", literal=True)).then(text)
+    return pl.coalesce(
+        emails.map_batches(normalise_emails, return_dtype=pl.String),
+        _phones(phones, pl.lit(None, dtype=pl.String)),
+    )
+
+
+def _phones(text: pl.Expr, country: pl.Expr) -> pl.Expr:
+    def both(pairs: pl.Series) -> pl.Series:
+        return normalise_phones(pairs.struct.field("text"), pairs.struct.field("country"))
+
+    return pl.struct(text=text, country=country).map_batches(both, return_dtype=pl.String)
+
+
+def _locale(text: pl.Expr, _: Workspace) -> pl.Expr:
+    return text.map_batches(lambda series: each_distinct(series, locale_tag), return_dtype=pl.String)
+
+
+def locale_tag(text: str) -> str | None:
+    """A locale as ``en`` or ``zh-CN`` (``zh_cn`` is taken too); None when there is no such locale."""
+    tag = text.replace("_", "-")
+    try:
+        Locale.parse(tag, sep="-")
+        language, territory, script, *_ = parse_locale(tag, sep="-")
+    except (ValueError, UnknownLocaleError):
+        return None
+    return "-".join(part for part in (language, script, territory) if part)
+
+
+def _zone(text: pl.Expr, _: Workspace) -> pl.Expr:
+    return pl.when(text.is_in(sorted(available_timezones() - {"Factory", "localtime"}))).then(text)
+
+
+def _currency(text: pl.Expr, workspace: Workspace) -> pl.Expr:
+    return pl.when(text.str.to_uppercase() == workspace.currency).then(pl.lit(workspace.currency))
+
+
+def _yes_no(text: pl.Expr, _: Workspace) -> pl.Expr:
+    return text.str.to_lowercase().replace_strict(_YES_NO, default=None, return_dtype=pl.Boolean)
+
+
+def _channel(text: pl.Expr, _: Workspace) -> pl.Expr:
+    return text.str.to_lowercase().replace_strict(_CHANNELS, default=None, return_dtype=pl.String)
+
+
+def _amount(text: pl.Expr, workspace: Workspace) -> pl.Expr:
+    return read_amount(text, workspace.currency)
+
+
+def _why_no_amount(text: pl.Expr, workspace: Workspace) -> pl.Expr:
+    return why_no_amount(text, workspace.currency)
+
+
+def _moment(text: pl.Expr, workspace: Workspace) -> pl.Expr:
+    return read_moment(text, workspace.timezone, workspace.not_after)
+
+
+def _why_no_moment(text: pl.Expr, workspace: Workspace) -> pl.Expr:
+    return why_no_moment(text, workspace.timezone, workspace.not_after)
+
+
+def _say(reason: str) -> Callable[[pl.Expr, Workspace], pl.Expr]:
+    return lambda _text, _workspace: pl.lit(reason)
+
+
+_NO_PHONE = "not a usable phone number: write it as +44..., or give the customer's country"
+
+READERS: Mapping[CellType, Reader] = {
+    CellType.ID: Reader(clean=_trimmed, value=_id, why=_why_no_id),
+    CellType.TEXT: Reader(clean=_one_line, value=_text, why=_say(f"longer than {TEXT_CHARACTERS} characters")),
+    CellType.EMAIL: Reader(clean=_trimmed, value=_email, why=_say("not a usable e-mail address")),
+    CellType.PHONE: Reader(clean=_trimmed, value=_phone, why=_say(_NO_PHONE)),
+    CellType.ADDRESS: Reader(
+        clean=_trimmed, value=_address, why=_say("neither an e-mail address nor a phone number as +44...")
+    ),
+    CellType.AMOUNT: Reader(clean=_trimmed, value=_amount, why=_why_no_amount),
+    CellType.CURRENCY: Reader(clean=_trimmed, value=_currency, why=_say("no_rate")),
+    CellType.MOMENT: Reader(clean=_trimmed, value=_moment, why=_why_no_moment),
+    CellType.DAY: Reader(clean=_trimmed, value=lambda t, _: read_day(t), why=lambda t, _: why_no_day(t)),
+    CellType.YES_NO: Reader(clean=_trimmed, value=_yes_no, why=_say("write yes, no or leave it blank")),
+    CellType.LOCALE: Reader(clean=_trimmed, value=_locale, why=_say("unknown locale: write it as en or zh-CN")),
+    CellType.ZONE: Reader(clean=_trimmed, value=_zone, why=_say("unknown time zone: write it as Europe/London")),
+    CellType.CHANNEL: Reader(clean=_trimmed, value=_channel, why=_say("write email, sms, all or leave it blank")),
+}

@@ -1,0 +1,105 @@
+"""What a template may print: the names, written down once. Everything else is refused.
+
+A template sees plain text, numbers and dates only; no object with a method ever reaches it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+type_names: Mapping[type, str] = {str: "text", int: "whole number", date: "date"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One name a template may print.
+
+    ``kind`` is the value's type; ``always`` is False where a customer may lack it: such a field must stand inside
+    ``{% if %}`` or before ``|default(...)``, or that customer's message is skipped. ``sample`` is what checks
+    and previews print.
+    """
+
+    kind: type[str] | type[int] | type[date]
+    en: str
+    zh: str
+    sample: str | int | date
+    always: bool = True
+
+
+CUSTOMER_FIELDS: Mapping[str, Field] = {
+    "name": Field(
+        kind=str,
+        always=False,
+        sample="Ada Quill",
+        en="the customer's name as imported",
+        zh="客户姓名（按导入原样）",
+    ),
+    "locale": Field(
+        kind=str,
+        always=False,
+        sample="en-GB",
+        en="language and region, such as zh-CN",
+        zh="语言和地区，例如 zh-CN",
+    ),
+    "country": Field(kind=str, always=False, sample="GB", en="two-letter country code", zh="两位国家或地区代码"),
+    "orders": Field(
+        kind=int, sample=4, en="orders up to the as-of day, refunds not counted", zh="截至统计日的订单数，不含退款"
+    ),
+    "last_order_on": Field(
+        kind=date, sample=date(2025, 3, 14), en="day of the last order", zh="最近一次下单的日期"
+    ),
+    "days_since_order": Field(
+        kind=int, sample=98, en="days from the last order to the as-of day", zh="最近一次下单距统计日的天数"
+    ),
+}
+CAMPAIGN_FIELDS: Mapping[str, Field] = {
+    "name": Field(
+        kind=str,
+        sample="Win back",
+        en="the campaign's name in the message's language",
+        zh="活动名称（消息所用语言）",
+    ),
+}
+LINK_FIELDS: Mapping[str, Field] = {
+    "unsubscribe": Field(
+        kind=str,
+        sample="https://shop.example/u/sample-token",
+        en="this customer's own opt-out page; required in body.html and body.txt",
+        zh="该客户专属的退订页面；body.html 和 body.txt 必须包含",
+    ),
+}
+SENDER_FIELDS: Mapping[str, Field] = {
+    "name": Field(kind=str, sample="Harbour Records", en="who writes", zh="发件方名称"),
+    "postal_address": Field(
+        kind=str,
+        sample="1 Quay Lane, Port Example",
+        en="the sender's postal address; required in body.html and body.txt",
+        zh="发件方邮政地址；body.html 和 body.txt 必须包含",
+    ),
+}
+MESSAGE_FIELDS: Mapping[str, Field] = {
+    "language": Field(
+        kind=str,
+        sample="en",
+        en="the language this text is written in, for <html lang>",
+        zh="本文所用语言，用于 <html lang>",
+    ),
+}
+NAMES: Mapping[str, Mapping[str, Field]] = {
+    "customer": CUSTOMER_FIELDS,
+    "campaign": CAMPAIGN_FIELDS,
+    "links": LINK_FIELDS,
+    "sender": SENDER_FIELDS,
+    "message": MESSAGE_FIELDS,
+}
+REQUIRED_IN_EMAIL = ("links.unsubscribe", "sender.postal_address")  # CAN-SPAM; safety L1
+
+
+def known_names() -> list[str]:
+    """Every name a template may print, such as ``customer.orders``."""
+    return [f"{group}.{field}" for group, fields in NAMES.items() for field in fields]
+
+
+def samples() -> dict[str, dict[str, str | int | date]]:
+    """A made-up customer with every field, for checks and previews."""
+    return {group: {name: field.sample for name, field in fields.items()} for group, fields in NAMES.items()}

@@ -1,0 +1,80 @@
+"""The template filters ``date``, ``money`` and ``number``: Babel's, by the locale of the message, remembered.
+
+Formatting a date costs Babel about as much as rendering a whole text; the same few values come again and again.
+"""
+
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+
+from babel.dates import format_date
+from babel.numbers import format_currency, format_decimal
+from jinja2 import TemplateRuntimeError, Undefined, pass_context
+from jinja2.runtime import Context
+
+DATE_STYLES = ("short", "medium", "long", "full")
+MAX_DECIMALS = 6
+REMEMBERED = 8192
+
+
+@lru_cache(maxsize=REMEMBERED)
+def local_date(value: date, style: str, tag: str) -> str:
+    """``value`` as the locale ``tag`` writes it; ``style`` is one of DATE_STYLES."""
+    return format_date(value, format=style, locale=tag.replace("-", "_"))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def local_number(value: int | float, decimals: int, tag: str) -> str:
+    """``value`` with ``decimals`` places and the locale's separators."""
+    pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
+    return format_decimal(Decimal(str(value)), format=pattern, locale=tag.replace("-", "_"))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def local_money(value: int | float, currency: str, tag: str) -> str:
+    """``value`` in major units of ``currency`` (ISO 4217), as the locale writes money."""
+    return format_currency(Decimal(str(value)), currency, locale=tag.replace("-", "_"))
+
+
+@pass_context
+def date_filter(context: Context, value: object, style: str = "long") -> str:
+    """``{{ customer.last_order_on|date }}`` or ``|date("short")``."""
+    if style not in DATE_STYLES:
+        raise TemplateRuntimeError(f"|date knows the styles {', '.join(DATE_STYLES)}")
+    if not isinstance(value, date):
+        raise _wrong(value, "date", "a date")
+    return local_date(value, style, _tag(context))
+
+
+@pass_context
+def number_filter(context: Context, value: object, decimals: int = 0) -> str:
+    """``{{ customer.orders|number }}`` or ``|number(2)``."""
+    if not isinstance(value, int | float):
+        raise _wrong(value, "number", "a number")
+    if decimals not in range(MAX_DECIMALS + 1):
+        raise TemplateRuntimeError(f"|number takes 0 to {MAX_DECIMALS} decimals")
+    return local_number(value, decimals, _tag(context))
+
+
+@pass_context
+def money_filter(context: Context, value: object, currency: str) -> str:
+    """``{{ 12.5|money("GBP") }}``: major units and an ISO 4217 code."""
+    if not isinstance(value, int | float):
+        raise _wrong(value, "money", "a number")
+    if not (isinstance(currency, str) and len(currency) == 3 and currency.isascii() and currency.isupper()):
+        raise TemplateRuntimeError("|money needs a currency such as GBP or CNY")
+    return local_money(value, currency, _tag(context))
+
+
+FORMATS: dict[str, Callable[..., str]] = {"date": date_filter, "number": number_filter, "money": money_filter}
+
+
+def _tag(context: Context) -> str:
+    return str(context["message"]["language"])
+
+
+def _wrong(value: object, name: str, expected: str) -> Exception:
+    if isinstance(value, Undefined):
+        str(value)  # says which field is missing
+    return TemplateRuntimeError(f"|{name} needs {expected}")

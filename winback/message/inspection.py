@@ -1,0 +1,173 @@
+"""Everything a person must mend in a message's templates, found before any customer is read."""
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from jinja2 import meta, nodes
+
+from winback.campaign import Channel
+from winback.errors import TemplateError, nearest
+from winback.message.fields import NAMES, REQUIRED_IN_EMAIL, samples
+from winback.message.languages import candidates
+from winback.message.markup import markup_problems
+from winback.message.rendering import RenderFailure, Sms, render
+from winback.message.template import (
+    HTML,
+    PARTS,
+    SMS,
+    TEXT,
+    Message,
+    Source,
+    as_template_error,
+    channels_of,
+    compiled,
+    environment,
+    load,
+    no_templates,
+    own_files,
+    part_of,
+    sources,
+    suffixes_of,
+)
+
+_SIGNED = re.compile(r"^【[^】]{2,12}】|【[^】]{2,12}】$")  # the sender's signature of a Chinese SMS; safety L13
+_OPT_OUT_ZH = re.compile("退订|拒收")
+_OPT_OUT = re.compile(r"\bSTOP\b")
+_OF_JINJA = {"self", "super", "caller", "loop"}
+
+
+def check(files: Mapping[str, str], message: str, channels: Collection[Channel] = ()) -> list[TemplateError]:
+    """All problems of ``message`` in ``files`` (path below templates/ -> text); empty means it can be sent.
+
+    ``channels`` are the ones a campaign wants; without them every channel with a file is looked at.
+    """
+    if not own_files(files, message):
+        return [no_templates(files, message)]
+    found = [*_file_problems(files, message), *_missing_parts(files, message, channels)]
+    complete = channels_of(files, message)
+    for suffix in sorted(suffixes_of(files, message)):
+        for part in (part for channel in sorted(complete) for part in PARTS[channel]):
+            found += _part_problems(files, message, suffix, part)
+    if not found:
+        found += _sample_problems(load(files, message))
+    return _each_once(found)
+
+
+def _each_once(found: Iterable[TemplateError]) -> list[TemplateError]:
+    """Shared files are read once a language; say each thing once, in the order of file and line."""
+    once = {str(problem): problem for problem in found}
+    return sorted(once.values(), key=lambda problem: (problem.file, problem.line or 0, str(problem)))
+
+
+def _file_problems(files: Mapping[str, str], message: str) -> Iterator[TemplateError]:
+    known = [part for parts in PARTS.values() for part in parts]
+    for path in own_files(files, message):
+        name, part = path.removeprefix(f"{message}/"), part_of(path)
+        if name.startswith("_"):
+            continue  # a piece of the message's own, for its parts to include
+        if part is None:
+            hint = nearest(name, known)
+            problem = "MJML is not yet supported" if name.endswith(".mjml") else "is not a part of a message"
+            yield TemplateError(problem, file=path, allowed=", ".join(known), nearest=hint)
+        elif part[1] and candidates(part[1])[:1] != (part[1],):
+            better = next(iter(candidates(part[1])), None)
+            yield TemplateError(f"'{part[1]}' is not a language", file=path, allowed="zh, zh-CN", nearest=better)
+
+
+def _missing_parts(
+    files: Mapping[str, str], message: str, channels: Collection[Channel]
+) -> Iterator[TemplateError]:
+    present = set(filter(None, map(part_of, own_files(files, message))))
+    for channel, parts in PARTS.items():
+        begun = {suffix for part, suffix in present if part in parts}
+        for suffix in sorted(begun | {""} if begun or channel in channels else begun):
+            tags = candidates(suffix) if suffix else ("",)
+            for part in parts:
+                if not any((part, tag) in present for tag in tags):
+                    yield _missing(message, part, suffix, channel)
+
+
+def _missing(message: str, part: str, suffix: str, channel: Channel) -> TemplateError:
+    stem, end = part.split(".")
+    name = f"{stem}.{suffix}.{end}" if suffix else part
+    why = f"so a {suffix} customer would get two languages in one message" if suffix else f"needed for {channel}"
+    return TemplateError(f"is missing, {why}", file=f"{message}/{name}")
+
+
+def _part_problems(files: Mapping[str, str], message: str, suffix: str, part: str) -> list[TemplateError]:
+    jinja = environment(files, message, suffix, part)
+    name = f"{message}/{part}"
+    try:
+        read = sources(jinja, name)
+        found = list(_unknown_names(read.values()))
+        found += [problem for s in read.values() if part == HTML for problem in markup_problems(s, jinja)]
+        found += _unidentified(read, name) if part in (HTML, TEXT) else []
+        compiled(jinja, name)
+    except TemplateError as problem:
+        return [problem]
+    return found
+
+
+def _unknown_names(read: Collection[Source]) -> Iterator[TemplateError]:
+    set_somewhere = {name.name for s in read for name in s.tree.find_all(nodes.Name) if name.ctx != "load"}
+    known = {*NAMES, *set_somewhere, *_OF_JINJA}
+    for source in read:
+        with as_template_error(source.path):
+            undeclared = meta.find_undeclared_variables(source.tree)
+        for name in source.tree.find_all(nodes.Name):
+            if name.name in undeclared - known:
+                yield _unknown(source.path, name.lineno, name.name, sorted(NAMES))
+        for group, field, line in _fields(source.tree):
+            if field not in NAMES[group]:
+                yield _unknown(source.path, line, f"{group}.{field}", [f"{group}.{f}" for f in NAMES[group]])
+
+
+def _unknown(file: str, line: int, name: str, known: list[str]) -> TemplateError:
+    allowed = ", ".join(known)
+    return TemplateError(
+        "unknown name", file=file, line=line, field=name, allowed=allowed, nearest=nearest(name, known)
+    )
+
+
+def _fields(tree: nodes.Template) -> Iterator[tuple[str, str, int]]:
+    """(group, field, line) of every ``customer.name`` and ``customer["name"]``."""
+    for dotted in tree.find_all(nodes.Getattr):
+        if isinstance(dotted.node, nodes.Name) and dotted.node.name in NAMES:
+            yield dotted.node.name, dotted.attr, dotted.lineno
+    for item in tree.find_all(nodes.Getitem):
+        if isinstance(item.node, nodes.Name) and item.node.name in NAMES and isinstance(item.arg, nodes.Const):
+            yield item.node.name, str(item.arg.value), item.lineno
+
+
+def _unidentified(read: Mapping[str, Source], name: str) -> Iterator[TemplateError]:
+    used = {f"{group}.{field}" for source in read.values() for group, field, _ in _fields(source.tree)}
+    for needed in REQUIRED_IN_EMAIL:
+        if needed not in used:
+            yield TemplateError(f"must show {{{{ {needed} }}}}", file=read[name].path, field=needed)
+
+
+def _sample_problems(message: Message) -> Iterator[TemplateError]:
+    """Render every language and channel for a made-up customer who has every field."""
+    values = samples()
+    for suffix in sorted(message.suffixes):
+        customer = values["customer"] | {"locale": suffix or "en"}
+        groups = {"campaign": values["campaign"], "links": values["links"], "sender": values["sender"]}
+        for channel in sorted(message.channels):
+            result = render(message, channel, customer=customer, **groups)
+            if isinstance(result, RenderFailure):
+                yield TemplateError(result.problem, file=result.file, line=result.line, field=result.field)
+            elif isinstance(result, Sms):
+                yield from _sms_problems(result, f"{message.name}/{SMS}")
+
+
+def _sms_problems(sms: Sms, file: str) -> Iterator[TemplateError]:
+    if not sms.language.startswith("zh"):
+        if not _OPT_OUT.search(sms.text):
+            yield TemplateError("must say how to opt out", file=file, allowed="Reply STOP to opt out")
+        return
+    if not _SIGNED.search(sms.text):
+        yield TemplateError(
+            "a Chinese SMS must start or end with its signature", file=file, allowed="【海港唱片】"
+        )
+    if not _OPT_OUT_ZH.search(sms.text):
+        yield TemplateError("a Chinese SMS must say how to opt out", file=file, allowed="退订 / 拒收请回复R")

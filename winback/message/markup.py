@@ -1,0 +1,89 @@
+"""What the HTML of a message must not do, read from its template before anything is rendered.
+
+Autoescape keeps a customer's data from becoming tags. It does not help where an expression stands without quotes
+(``<a href={{ x }}>``), where a link's scheme is data (``javascript:``), or inside a script or a style.
+"""
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+
+from winback.errors import TemplateError
+from winback.message.environment import MessageEnvironment
+from winback.message.template import Source
+
+LINKS = frozenset({"action", "background", "cite", "formaction", "href", "poster", "src", "srcset"})
+_MARK = re.compile("\ue000(\\d+)\ue001")  # stands for an expression; private-use characters mean nothing in HTML
+_QUOTED = re.compile(r'"[^"]*"|\'[^\']*\'')
+_SAFE_LINK = re.compile(r"https://[^/?#\ue000]+([/?#].*)?|mailto:.*|tel:.*|#.*", re.DOTALL | re.IGNORECASE)
+_OWN_LINK = re.compile(r"links\.\w+")
+
+
+def markup_problems(source: Source, environment: MessageEnvironment) -> list[TemplateError]:
+    """Every unsafe place of one HTML template, with its line."""
+    reader = _Reader(source, environment)
+    reader.feed(reader.plain)
+    reader.close()
+    return reader.problems
+
+
+class _Reader(HTMLParser):
+    def __init__(self, source: Source, environment: MessageEnvironment) -> None:
+        super().__init__(convert_charrefs=True)
+        self.problems: list[TemplateError] = []
+        self._file, self._expressions = source.path, list[str]()
+        self._inside = ""
+        self.plain = "".join(self._without_template_code(source.text, environment))
+
+    def _without_template_code(self, text: str, environment: MessageEnvironment) -> Iterator[str]:
+        """The HTML with each ``{{ expression }}`` as one mark, the template's own tags gone, lines kept."""
+        expression: list[str] | None = None
+        for _, kind, value in environment.lex(text):
+            if kind == "variable_begin":
+                expression = []
+            elif kind == "variable_end":
+                self._expressions.append("".join(expression or []).strip())
+                yield f"\ue000{len(self._expressions) - 1}\ue001"
+                expression = None
+            elif expression is not None:
+                expression.append(value)
+            elif kind == "data":
+                yield value
+                continue
+            yield "\n" * value.count("\n")
+
+    def _report(self, problem: str, allowed: str | None = None) -> None:
+        line = self.getpos()[0]
+        self.problems.append(TemplateError(problem, file=self._file, line=line, allowed=allowed))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in {"script", "iframe", "object", "embed", "form"}:
+            self._report(f"<{tag}> is not allowed: mail programs remove it")
+        self._inside = tag if tag in {"script", "style"} else ""
+        if "\ue000" in _QUOTED.sub("", self.get_starttag_text() or ""):
+            self._report("an expression in a tag must stand inside quotes", 'href="{{ links.unsubscribe }}"')
+        for name, value in attrs:
+            self._attribute(name, value or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside and _MARK.search(data):
+            self._report(f"an expression inside <{self._inside}> is not escaped safely")
+
+    def _attribute(self, name: str, value: str) -> None:
+        if name.startswith("on"):
+            self._report(f"{name} is not allowed: a message runs no script")
+        elif name == "style" and _MARK.search(value):
+            self._report("an expression inside a style is not escaped safely")
+        elif name in LINKS and not self._is_safe_link(value.strip()):
+            self._report(
+                f"{name} must lead to a known place", "https://, mailto:, tel:, or {{ links.unsubscribe }}"
+            )
+
+    def _is_safe_link(self, value: str) -> bool:
+        mark = _MARK.match(value)
+        if mark:
+            return bool(_OWN_LINK.fullmatch(self._expressions[int(mark[1])]))
+        return not value or bool(_SAFE_LINK.fullmatch(value))

@@ -1,0 +1,144 @@
+"""One customer's message: rendered parts, or a value that says why there are none. Never an exception."""
+
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from jinja2 import TemplateError as JinjaError
+from markupsafe import escape
+
+from winback.campaign import Channel
+from winback.message.cleaning import clean_line, clean_text
+from winback.message.environment import Absent, MissingValue, budget
+from winback.message.fields import NAMES, REQUIRED_IN_EMAIL
+from winback.message.sms import SmsSize, sms_size
+from winback.message.template import HTML, PARTS, SMS, SUBJECT, TEXT, Message
+
+RENDER_ERROR = "render_error"
+MAX_VALUE = 2_000  # characters of one customer value; a longer one is a fault of the data
+Values = Mapping[str, str | int | float | date | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Email:
+    """The three parts of an e-mail; ``language`` is the one it is written in."""
+
+    language: str
+    subject: str
+    html: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sms:
+    """An SMS and what it costs."""
+
+    language: str
+    text: str
+    size: SmsSize
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderFailure:
+    """Why this customer gets no message: the place in the template and the field, no customer data."""
+
+    file: str
+    line: int | None
+    field: str | None
+    problem: str
+    reason: str = RENDER_ERROR
+
+
+def render(
+    message: Message, channel: Channel, *, customer: Values, campaign: Values, links: Values, sender: Values
+) -> Email | Sms | RenderFailure:
+    """Render ``message`` for one customer in the language of ``customer["locale"]``.
+
+    Each group may hold the names of ``winback.message.fields`` only; a name left out, None or blank counts as
+    missing. Text is cleaned to one line (the postal address may keep several) before a template sees it.
+    """
+    locale = customer.get("locale")
+    language = message.language(locale if isinstance(locale, str) else None)
+    groups = {"customer": customer, "campaign": campaign, "links": links, "sender": sender}
+    place = f"{message.name}/{PARTS[channel][-1]}"
+    if channel not in message.channels:
+        return RenderFailure(file=place, line=None, field=None, problem=f"this message has no {channel} parts")
+    try:
+        context = _context(groups | {"message": {"language": language.tag}})
+        parts = _parts(message, channel, language.suffix, context)
+        if channel == "sms":
+            return Sms(language=language.tag, text=parts[SMS], size=sms_size(parts[SMS]))
+        email = Email(language=language.tag, subject=parts[SUBJECT], html=parts[HTML], text=parts[TEXT])
+        return _anonymous(email, context, message.name) or email
+    except Exception as error:  # a template is another's program: whatever it raises is this message's failure
+        return _failure(error, place)
+
+
+def _parts(message: Message, channel: Channel, suffix: str, context: Mapping[str, object]) -> dict[str, str]:
+    parts = {}
+    with budget():
+        for part in PARTS[channel]:
+            text = message.editions[suffix, part].render(context)
+            parts[part] = _CLEAN[part](text)
+            if not parts[part]:
+                raise MissingValue(part, f"{part} is empty")
+    return parts
+
+
+_CLEAN: Mapping[str, Callable[[str], str]] = {
+    SUBJECT: clean_line,
+    HTML: str,  # its values and its source were cleaned; scanning 3 kB again would cost a tenth of the render
+    TEXT: lambda text: clean_text(text).strip() + "\n",
+    SMS: lambda text: clean_text(text).strip(),
+}
+
+
+def _context(groups: Mapping[str, Values]) -> dict[str, dict[str, object]]:
+    """Exactly the allowed names, as plain cleaned values; what a customer lacks is Absent."""
+    return {
+        group: {name: _plain(groups[group].get(name), group, name) for name in fields}
+        for group, fields in NAMES.items()
+    }
+
+
+def _plain(value: object, group: str, name: str) -> object:
+    if value is None:
+        return _ABSENT[group, name]
+    if isinstance(value, str):
+        if len(value) > MAX_VALUE:
+            raise MissingValue(f"{group}.{name}", f"{group}.{name} is longer than {MAX_VALUE} characters")
+        clean = clean_text if name in _SEVERAL_LINES else clean_line
+        return clean(str(value)) or _ABSENT[group, name]  # str(): ready-made markup is text too
+    if type(value) in (int, float, date):
+        return value
+    raise MissingValue(f"{group}.{name}", f"{group}.{name} is not text, a number or a date")
+
+
+_ABSENT = {(group, name): Absent(f"{group}.{name}") for group, fields in NAMES.items() for name in fields}
+_SEVERAL_LINES = {"postal_address"}
+
+
+def _anonymous(email: Email, context: Mapping[str, Mapping[str, object]], name: str) -> RenderFailure | None:
+    """Refuse an e-mail that does not show its sender's address and the way out in both bodies (CAN-SPAM)."""
+    for needed in REQUIRED_IN_EMAIL:
+        group, field = needed.split(".")
+        shown = str(context[group][field])
+        for part, body, wanted in ((HTML, email.html, str(escape(shown))), (TEXT, email.text, shown)):
+            if wanted not in body:
+                problem = f"{part} does not show {needed}"
+                return RenderFailure(file=f"{name}/{part}", line=None, field=needed, problem=problem)
+    return None
+
+
+def _failure(error: Exception, place: str) -> RenderFailure:
+    """The innermost template line of the traceback, without any text that may hold a customer's data."""
+    lines = [
+        (frame.f_code.co_filename, line)
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if "__jinja_exception__" in frame.f_globals  # the frames Jinja rewrites to template lines
+    ]
+    file, line = lines[-1] if lines else (place, None)
+    field = error.field if isinstance(error, MissingValue) else None
+    problem = str(error) if isinstance(error, JinjaError) else f"raised {type(error).__name__}"
+    return RenderFailure(file=file, line=line, field=field, problem=problem)

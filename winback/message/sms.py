@@ -1,0 +1,52 @@
+"""How an SMS is encoded and how many segments it costs (3GPP TS 23.038 6.2.1, TS 23.040 9.2.3.24.1)."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+_BASIC = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_EXTENDED = frozenset("\f^{}\\[~]|€")  # two septets each: escape and character
+
+
+class Encoding(StrEnum):
+    """The alphabet an SMS is sent in."""
+
+    GSM_7 = "GSM-7"
+    UCS_2 = "UCS-2"
+
+
+_SINGLE = {Encoding.GSM_7: 160, Encoding.UCS_2: 70}
+_PART = {Encoding.GSM_7: 153, Encoding.UCS_2: 67}  # a part of several gives 6 octets to its header
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmsSize:
+    """What a text costs: ``units`` are septets (GSM-7) or 16-bit units (UCS-2)."""
+
+    encoding: Encoding
+    units: int
+    segments: int
+
+
+def sms_size(text: str) -> SmsSize:
+    """Encoding and segments of ``text``; a two-unit character is never split over two segments."""
+    if _BASIC.issuperset(text):
+        widths, encoding = [1] * len(text), Encoding.GSM_7
+    elif (_BASIC | _EXTENDED).issuperset(text):
+        widths, encoding = [1 + (letter in _EXTENDED) for letter in text], Encoding.GSM_7
+    else:
+        widths, encoding = [1 + (letter > "\uffff") for letter in text], Encoding.UCS_2
+    units = sum(widths)
+    segments = 1 if units <= _SINGLE[encoding] else _parts(widths, _PART[encoding])
+    return SmsSize(encoding=encoding, units=units, segments=segments)
+
+
+def _parts(widths: list[int], room: int) -> int:
+    parts, used = 1, 0
+    for width in widths:
+        if used + width > room:
+            parts, used = parts + 1, 0
+        used += width
+    return parts

@@ -1,0 +1,192 @@
+"""The files of a message -> compiled templates, in every language the message has.
+
+A message is the folder ``<message>/`` with ``subject.txt``, ``body.html``, ``body.txt`` and ``sms.txt``, a language
+by suffix (``body.zh-CN.html``), and ``_shared/`` beside it for layouts. Files are given by their stored content
+(path below ``templates/`` -> text): a run renders the version it was released with, never the folder.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from jinja2 import BaseLoader, Environment, Template, TemplateNotFound, TemplateSyntaxError, meta, nodes
+
+from winback.campaign import Channel
+from winback.errors import TemplateError, nearest
+from winback.message.cleaning import clean_text
+from winback.message.environment import FILTERS, TESTS, MessageEnvironment
+from winback.message.formats import FORMATS
+from winback.message.languages import Language, candidates, choose
+
+SHARED = "_shared"
+SUBJECT, HTML, TEXT, SMS = "subject.txt", "body.html", "body.txt", "sms.txt"
+PARTS: Mapping[Channel, tuple[str, ...]] = {"email": (SUBJECT, HTML, TEXT), "sms": (SMS,)}
+PART_FILE = re.compile(
+    r"(?P<stem>subject|body|sms)(\.(?P<suffix>[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*))?\.(?P<end>txt|html)"
+)
+MAX_SOURCE = 200_000  # characters of one template file; a mail above 100 kB is cut short by large mail services
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A compiled message. ``editions``: (suffix, part) -> template; "" is the plain language, English."""
+
+    name: str
+    suffixes: frozenset[str]
+    channels: frozenset[Channel]
+    editions: Mapping[tuple[str, str], Template]
+
+    def language(self, locale: str | None) -> Language:
+        """The language a customer of ``locale`` is written to."""
+        return choose(locale, self.suffixes)
+
+
+def load(files: Mapping[str, str], message: str) -> Message:
+    """Compile ``message`` from stored ``files``; raises the first TemplateError that stops it."""
+    suffixes = suffixes_of(files, message)
+    channels = channels_of(files, message)
+    if not channels:
+        raise no_templates(files, message)
+    editions = {
+        (suffix, part): compiled(environment(files, message, suffix, part), f"{message}/{part}")
+        for suffix in suffixes
+        for channel in channels
+        for part in PARTS[channel]
+    }
+    return Message(name=message, suffixes=suffixes, channels=channels, editions=editions)
+
+
+def no_templates(files: Mapping[str, str], message: str) -> TemplateError:
+    """The error for a message nobody can send: no complete channel."""
+    folders = sorted({path.split("/")[0] for path in files if "/" in path} - {SHARED})
+    return TemplateError(
+        "this message has no templates",
+        file=f"{message}/",
+        allowed=f"{SUBJECT}, {HTML} and {TEXT} for e-mail, {SMS} for SMS",
+        nearest=nearest(message, folders) if message not in folders else None,
+    )
+
+
+def suffixes_of(files: Mapping[str, str], message: str) -> frozenset[str]:
+    """The languages a message has files in; "" is always one of them."""
+    parts = (part_of(path) for path in own_files(files, message))
+    return frozenset({"", *(suffix for _, suffix in filter(None, parts))})
+
+
+def part_of(path: str) -> tuple[str, str] | None:
+    """(part, suffix) of a message's file; None for a file that is no part.
+
+    >>> part_of("winback/body.zh-CN.html")
+    ('body.html', 'zh-CN')
+    """
+    match = PART_FILE.fullmatch(path.split("/", 1)[-1])
+    part = f"{match['stem']}.{match['end']}" if match else ""
+    return (part, match["suffix"] or "") if match and part in (SUBJECT, HTML, TEXT, SMS) else None
+
+
+def channels_of(files: Mapping[str, str], message: str) -> frozenset[Channel]:
+    """The channels for which every part has its plain file."""
+    return frozenset(
+        channel for channel, parts in PARTS.items() if all(f"{message}/{part}" in files for part in parts)
+    )
+
+
+def own_files(files: Mapping[str, str], message: str) -> list[str]:
+    """The paths of a message's own files, sorted."""
+    return sorted(path for path in files if path.startswith(f"{message}/"))
+
+
+def environment(files: Mapping[str, str], message: str, suffix: str, part: str) -> MessageEnvironment:
+    """The environment of one part in one language; HTML is escaped, text is not."""
+    return MessageEnvironment(Stored(files, message, suffix), escape=part.endswith(".html"))
+
+
+class Stored(BaseLoader):
+    """Templates from stored content: the message's own files and ``_shared/``, in one language.
+
+    ``body.html`` finds ``body.zh-CN.html``, then ``body.zh.html``, then ``body.html``; so do included files. A name
+    is looked up among the given paths only, so no ``..`` and no absolute name can reach another file.
+    """
+
+    def __init__(self, files: Mapping[str, str], message: str, suffix: str) -> None:
+        self._files, self._folders = files, (f"{message}/", f"{SHARED}/")
+        self._tags = candidates(suffix) if suffix else ()
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        """(cleaned source, path, always fresh); TemplateNotFound outside the two folders."""
+        stem, dot, end = template.rpartition(".")
+        for path in (*(f"{stem}.{tag}{dot}{end}" for tag in self._tags), template):
+            if path in self._files and path.startswith(self._folders):
+                return clean_text(self._files[path].removeprefix("\ufeff")), path, lambda: True
+        raise TemplateNotFound(template)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One file as it stands: its path, its text and its syntax tree."""
+
+    path: str
+    text: str
+    tree: nodes.Template
+
+
+def sources(environment: MessageEnvironment, name: str) -> dict[str, Source]:
+    """Name -> source, of ``name`` and everything it extends, includes or imports; raises TemplateError."""
+    found: dict[str, Source] = {}
+    waiting = [(name, name)]
+    while waiting:
+        current, asked_by = waiting.pop()
+        if current in found:
+            continue
+        with as_template_error(asked_by):
+            found[current] = source = _read(environment, current)
+        wanted = (name for name in meta.find_referenced_templates(source.tree) if name)
+        waiting += [(name, source.path) for name in wanted]
+    return found
+
+
+def _read(environment: MessageEnvironment, name: str) -> Source:
+    assert environment.loader is not None
+    text, path, _ = environment.loader.get_source(environment, name)
+    if len(text) > MAX_SOURCE:
+        raise TemplateError(f"is longer than {MAX_SOURCE} characters", file=str(path))
+    return Source(path=str(path), text=text, tree=environment.parse(text, path, path))
+
+
+def compiled(environment: MessageEnvironment, name: str) -> Template:
+    """The template ``name``, with everything it uses compiled; raises TemplateError with file and line."""
+    for other, source in sources(environment, name).items():
+        with as_template_error(source.path):
+            environment.get_template(other)
+    return environment.get_template(name)
+
+
+@contextmanager
+def as_template_error(file: str) -> Iterator[None]:
+    """Whatever Jinja or Python makes of a wrong template becomes a TemplateError of ``file``."""
+    try:
+        yield
+    except TemplateSyntaxError as error:
+        raise _syntax(error, file) from error
+    except TemplateNotFound as error:
+        problem = f"'{error.name}' is not among this message's files and {SHARED}/"
+        raise TemplateError(problem, file=file) from error
+    except (RecursionError, SyntaxError, ValueError, OverflowError, MemoryError) as error:
+        raise TemplateError("is nested too deeply, or holds a number too long", file=file) from error
+
+
+def _syntax(error: TemplateSyntaxError, file: str) -> TemplateError:
+    text = str(error.message)
+    unknown = re.match(r"No (filter|test) named '([^']*)'", text)
+    if unknown is None:
+        return TemplateError(text, file=error.filename or file, line=error.lineno)
+    kind, name = unknown.groups()
+    known = [*FILTERS, *FORMATS] if kind == "filter" else [*TESTS, "none"]
+    return TemplateError(
+        f"|{name} would let a customer's data become HTML" if name == "safe" else f"unknown {kind} '{name}'",
+        file=error.filename or file,
+        line=error.lineno,
+        allowed=", ".join(sorted(known)),
+        nearest=nearest(name, known),
+    )

@@ -1,0 +1,59 @@
+"""Money: integer minor units inside, decimals in major units outside, one currency per workspace."""
+
+from decimal import Decimal
+
+import polars as pl
+from babel import Locale
+from babel.numbers import format_currency, get_currency_precision, is_currency
+
+from winback.errors import WrongUse, nearest
+
+INTEGER_DIGITS = 12  # up to 999,999,999,999: no sum of a million such amounts leaves 64 bits
+
+_AMOUNT = rf"^[+-]?0*[0-9]{{1,{INTEGER_DIGITS}}}(?:\.[0-9]+)?$"
+_PLAIN = r"^[+-]?[0-9]+(?:\.[0-9]+)?$"
+
+
+def exponent(currency: str) -> int:
+    """Decimal digits of the minor unit (JPY 0, USD 2, BHD 3), from CLDR; WrongUse when there is no such code."""
+    if not is_currency(currency):
+        known = sorted(Locale("en").currencies)
+        close = nearest(currency.upper(), known)
+        raise WrongUse(f"unknown currency '{currency}'" + (f" (did you mean '{close}'?)" if close else ""))
+    return int(get_currency_precision(currency))
+
+
+def read_amount(text: pl.Expr, currency: str) -> pl.Expr:
+    """Plain decimal text in major units (``11.77``, ``-3.5``) -> i64 minor units; null where it is not that.
+
+    Digits beyond the minor unit are taken only when they are zeros: nothing is rounded.
+    """
+    digits = exponent(currency)
+    fraction = text.str.extract(r"\.([0-9]+)$").fill_null("").str.strip_chars_end("0")
+    whole = text.str.extract(r"^[+-]?([0-9]+)")
+    magnitude = pl.concat_str(whole, fraction.str.pad_end(digits, "0")).cast(pl.Int64, strict=False)
+    signed = pl.when(text.str.starts_with("-")).then(-magnitude).otherwise(magnitude)
+    return pl.when(text.str.contains(_AMOUNT) & (fraction.str.len_bytes() <= digits)).then(signed)
+
+
+def why_no_amount(text: pl.Expr, currency: str) -> pl.Expr:
+    """The reason for each text that ``read_amount`` gave null for."""
+    return (
+        pl.when(text.str.contains(r"^[+-]?[0-9]{1,3}(?:[,，' ][0-9]{3})+(?:\.[0-9]+)?$"))
+        .then(pl.lit("write it without thousands separators, as 1234.50"))
+        .when(text.str.contains(_PLAIN) & ~text.str.contains(_AMOUNT))
+        .then(pl.lit("too large"))
+        .when(text.str.contains(_PLAIN))
+        .then(pl.lit(f"more than {exponent(currency)} decimals for {currency}"))
+        .otherwise(pl.lit("not a plain decimal number such as 1234.50"))
+    )
+
+
+def major(amount_minor: int, currency: str) -> Decimal:
+    """Minor units -> the decimal in major units that files and JSON carry."""
+    return Decimal(amount_minor).scaleb(-exponent(currency))
+
+
+def format_money(amount_minor: int, currency: str, locale: str) -> str:
+    """An amount for people, by the customs of a locale such as ``en`` or ``zh-CN``."""
+    return str(format_currency(major(amount_minor, currency), currency, locale=Locale.parse(locale, sep="-")))

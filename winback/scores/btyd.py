@@ -1,0 +1,266 @@
+"""Buy-till-you-die models: how often customers order, and whether they have stopped.
+
+A customer's history is ``(repeats x, last t_x, age T)``: orders after the first (customer-days), time from the
+first to the last order, time from the first order to the end of ``as_of``. Orders come at a gamma-distributed
+rate, lambda ~ Gamma(r, alpha). After an order a customer may stop for good with probability p ~ Beta(a, b):
+
+- BG/NBD: after every *repeat* order, ``x`` chances (Fader, Hardie & Lee 2005, Marketing Science 24(2)).
+- MBG/NBD: after every order, the first included, ``x + 1`` chances (Batislam, Denizel & Filiztekin 2007,
+  International Journal of Research in Marketing 24(3)); so a one-order customer can have stopped.
+- NBD: nobody stops (Ehrenberg 1959); the limit of both as p goes to 0.
+
+With n chances (x or x + 1) one formula serves all three. A customer with rate lambda and stopping probability p
+has the likelihood  lambda^x [ (1-p)^n e^(-lambda T) + p (1-p)^(n-1) e^(-lambda t_x) ],  alive plus stopped at
+t_x; mixing over lambda and p gives
+
+    L = Gamma(r+x)/Gamma(r) * alpha^r * B(a, b+n)/B(a, b) * (alpha+T)^-(r+x) * (1 + D)
+    D = a/(b+n-1) * ((alpha+T)/(alpha+t_x))^(r+x)          the odds of having stopped; 0 when n = 0
+
+From it: P(alive at T) = 1/(1+D). "No order until T+h" is the same history seen at T+h, so its probability is
+L(x, t_x, T+h) / L(x, t_x, T) = P(stopped) + P(alive) * ((alpha+T)/(alpha+T+h))^(r+x).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import eigh_tridiagonal
+from scipy.optimize import minimize
+from scipy.special import digamma, expit, gammaln
+
+Floats = NDArray[np.float64]
+
+BOUND: Final = np.log(1e5)
+"""The search keeps every parameter, time rescaled, within [1e-5, 1e5]."""
+
+STARTS: Final = (np.array([-2.0, 0.0, 0.5, 1.5]), np.array([0.0, 0.0, -5.0, -2.0]))
+"""Logs of (r, alpha, a, b) to start from: much dropout, and nearly none. The likelihood can have two tops; of
+392 simulated files each start alone missed the higher one in 10 to 27, the two together in 3."""
+
+NODES: Final = 48
+"""Points of the quadrature over p: nine digits as long as the horizon is under 100 * (alpha + T)."""
+
+
+class Family(StrEnum):
+    """Which of the three models."""
+
+    BG_NBD = "BG/NBD"
+    MBG_NBD = "MBG/NBD"
+    NBD = "NBD"
+
+    @property
+    def chances_before_repeats(self) -> int:
+        """How often a customer could have stopped before a repeat order: at the first order or never."""
+        return 1 if self is Family.MBG_NBD else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Histories:
+    """Histories of customers; three float arrays of one length, in any one unit of time."""
+
+    repeats: Floats
+    last: Floats
+    age: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """A fitted model; ``alpha`` in the histories' unit of time, ``a`` and ``b`` are 0 and 1 for NBD.
+
+    ``log_likelihood`` leaves out, as the papers do, the factor that no parameter enters. ``longest`` is the
+    unit the search ran in: the largest age.
+    """
+
+    family: Family
+    r: float
+    alpha: float
+    a: float
+    b: float
+    log_likelihood: float
+    longest: float
+
+    @property
+    def alpha_rescaled(self) -> float:
+        """``alpha`` as a share of the largest age, the same whatever the unit of time."""
+        return self.alpha / self.longest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Table:
+    """Distinct histories with their weights (sum 1) in rescaled time, and the weights of each repeat count."""
+
+    repeats: Floats
+    last: Floats
+    age: Floats
+    weight: Floats
+    counts: Floats
+    count_weight: Floats
+
+
+def fit(family: Family, histories: Histories) -> Fit:
+    """The maximum-likelihood fit of ``family``, the same in days, weeks or seconds.
+
+    Needs at least one customer with a positive age. Whether the parameters are *identified* is for the caller
+    to judge: degenerate data end near the edge of the search.
+    """
+    longest = float(histories.age.max())
+    table = _collapse(histories, longest)
+    starts = [start[: 2 if family is Family.NBD else 4] for start in STARTS]
+    value, logs = min((_climb(start, family, table) for start in starts), key=lambda found: found[0])
+    r, alpha, a, b = _parameters(logs)
+    moved = float(histories.repeats.sum()) * float(np.log(longest))
+    return Fit(
+        family=family,
+        r=r,
+        alpha=alpha * longest,
+        a=a,
+        b=b,
+        log_likelihood=-value * len(histories.repeats) - moved,
+        longest=longest,
+    )
+
+
+def probability_of_no_order(model: Fit, histories: Histories, *, horizon: float) -> Floats:
+    """P(no order within ``horizon`` after the age) for each history; shape (n,), within [0, 1]."""
+    shape = model.r + histories.repeats
+    stopped = expit(_log_odds_stopped(model, histories))
+    silent = np.exp(-shape * np.log1p(horizon / (model.alpha + histories.age)))
+    return np.asarray(stopped + (1 - stopped) * silent)
+
+
+def probability_alive(model: Fit, histories: Histories) -> Floats:
+    """P(not stopped at the age) for each history; shape (n,). Not a risk: BG/NBD gives 1 to every one-order customer."""
+    return np.asarray(expit(-_log_odds_stopped(model, histories)))
+
+
+def expected_orders(model: Fit, histories: Histories, *, horizon: float) -> Floats:
+    """Expected orders within ``horizon`` after the age for each history; shape (n,).
+
+    A living customer with rate lambda and stopping probability p makes (1 - e^(-lambda p h))/p orders. Given
+    life at T, lambda ~ Gamma(r+x, alpha+T) and p ~ Beta(a, b+n), so the expectation is
+    E_p[(1 - (1 + p h/(alpha+T))^-(r+x)) / p], taken by Gauss-Jacobi quadrature: unlike the closed form
+    with 2F1 (Fader, Hardie & Lee 2005, eq. 10) nothing is singular at a = 1.
+    """
+    scaled = horizon / (model.alpha + histories.age)
+    if model.family is Family.NBD:
+        return np.asarray((model.r + histories.repeats) * scaled)
+    repeats, row = np.unique(histories.repeats, return_inverse=True)
+    horizons, column = np.unique(scaled, return_inverse=True)
+    pairs, where = np.unique(row * len(horizons) + column, return_inverse=True)
+    living = np.empty(len(pairs))
+    for index, count in enumerate(repeats):
+        rows = slice(*np.searchsorted(pairs, (index * len(horizons), (index + 1) * len(horizons))))
+        living[rows] = _orders_if_alive(model, float(count), horizons[pairs[rows] % len(horizons)])
+    return np.asarray(probability_alive(model, histories) * living[where])
+
+
+def _orders_if_alive(model: Fit, repeats: float, scaled: Floats) -> Floats:
+    chances = repeats + model.family.chances_before_repeats
+    p, weight = beta_quadrature(model.a, model.b + chances, NODES)
+    made = -np.expm1(-(model.r + repeats) * np.log1p(np.outer(scaled, p)))
+    return np.asarray(made @ (weight / p))
+
+
+def beta_quadrature(a: float, b: float, nodes: int) -> tuple[Floats, Floats]:
+    """Points in (0, 1) and weights (sum 1) that integrate against Beta(a, b).
+
+    Golub & Welsch 1969 on the recurrence of the Jacobi polynomials: no gamma function, so none overflows.
+    """
+    k = np.arange(1, nodes)
+    total = a + b - 2
+    diagonal = np.empty(nodes)
+    diagonal[0] = (a - b) / (total + 2)
+    diagonal[1:] = (a - b) * total / ((2 * k + total) * (2 * k + total + 2))
+    first = 4 * a * b / ((total + 2) ** 2 * (total + 3))
+    k = k[1:]
+    rest = 4 * k * (k + a - 1) * (k + b - 1) * (k + total)
+    rest = rest / ((2 * k + total) ** 2 * (2 * k + total + 1) * (2 * k + total - 1))
+    points, vectors = eigh_tridiagonal(diagonal, np.sqrt(np.concatenate(([first], rest))))
+    return np.maximum((points + 1) / 2, 1e-30), vectors[0] ** 2
+
+
+def _log_odds_stopped(model: Fit, histories: Histories) -> Floats:
+    """ln D of the module's docstring; -inf where a customer cannot have stopped."""
+    chances = histories.repeats + model.family.chances_before_repeats
+    if model.family is Family.NBD:
+        return np.full(len(chances), -np.inf)
+    span = np.log((model.alpha + histories.age) / (model.alpha + histories.last))
+    odds = np.log(model.a) - np.log(model.b + np.maximum(chances - 1, 0)) + (model.r + histories.repeats) * span
+    return np.where(chances > 0, odds, -np.inf)
+
+
+def _collapse(histories: Histories, longest: float) -> _Table:
+    """Identical histories become one row: a day-grained file has few distinct ones."""
+    rows = np.column_stack((histories.repeats, histories.last / longest, histories.age / longest))
+    rows = rows[np.lexsort(rows.T)]
+    starts = np.flatnonzero(np.r_[True, (rows[1:] != rows[:-1]).any(axis=1)])
+    weight = np.diff(np.r_[starts, len(rows)]) / len(rows)
+    repeats, last, age = np.ascontiguousarray(rows[starts].T)
+    counts, where = np.unique(repeats, return_inverse=True)
+    return _Table(
+        repeats=repeats,
+        last=last,
+        age=age,
+        weight=weight,
+        counts=counts,
+        count_weight=np.bincount(where, weights=weight),
+    )
+
+
+def _parameters(logs: Floats) -> tuple[float, float, float, float]:
+    r, alpha, *dropout = (float(value) for value in np.exp(logs))
+    a, b = dropout or (0.0, 1.0)
+    return r, alpha, a, b
+
+
+def _climb(start: Floats, family: Family, table: _Table) -> tuple[float, Floats]:
+    """The lowest loss reached from ``start`` and the logs of the parameters there."""
+    found = minimize(
+        _loss,
+        start,
+        args=(family, table),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(-BOUND, BOUND)] * len(start),
+        options={"ftol": 1e-15, "gtol": 1e-8, "maxiter": 500},
+    )
+    return float(found.fun), np.asarray(found.x)
+
+
+def _loss(logs: Floats, family: Family, table: _Table) -> tuple[float, Floats]:
+    """Minus the mean log-likelihood and its gradient by the logs of (r, alpha[, a, b])."""
+    r, alpha, a, b = _parameters(logs)
+    value, gradient = _ordering(r, alpha, table)
+    if family is not Family.NBD:
+        more, by_dropout = _stopping(r, alpha, a, b, family.chances_before_repeats, table)
+        value += more
+        gradient = by_dropout + np.r_[gradient, 0.0, 0.0]
+    return -value, -gradient * np.exp(logs)
+
+
+def _ordering(r: float, alpha: float, table: _Table) -> tuple[float, Floats]:
+    """Mean of ln[Gamma(r+x)/Gamma(r) * alpha^r * (alpha+T)^-(r+x)], its derivatives by r and alpha."""
+    shape, living = r + table.repeats, alpha + table.age
+    log_living = np.log(living)
+    value = table.count_weight @ gammaln(r + table.counts) - gammaln(r) + r * np.log(alpha)
+    value -= table.weight @ (shape * log_living)
+    by_r = table.count_weight @ digamma(r + table.counts) - digamma(r) + np.log(alpha)
+    by_r -= table.weight @ log_living
+    return float(value), np.array([by_r, r / alpha - table.weight @ (shape / living)])
+
+
+def _stopping(r: float, alpha: float, a: float, b: float, chances: int, table: _Table) -> tuple[float, Floats]:
+    """Mean of ln[B(a, b+n)/B(a, b) * (1 + D)], its derivatives by r, alpha, a and b."""
+    shape, living, last = r + table.repeats, alpha + table.age, alpha + table.last
+    n, earlier = table.counts + chances, np.maximum(table.repeats + chances - 1, 0)
+    span = np.log(living / last)
+    odds = np.where(table.repeats + chances > 0, np.log(a / (b + earlier)) + shape * span, -np.inf)
+    stopped = table.weight * expit(odds)
+    value = table.count_weight @ (gammaln(b + n) - gammaln(a + b + n)) + gammaln(a + b) - gammaln(b)
+    value += table.weight @ np.logaddexp(0, odds)
+    by_both = digamma(a + b) - table.count_weight @ digamma(a + b + n)
+    by_b = by_both + table.count_weight @ digamma(b + n) - digamma(b) - stopped @ (1 / (b + earlier))
+    by_alpha = stopped @ (shape * (1 / living - 1 / last))
+    return float(value), np.array([stopped @ span, by_alpha, by_both + stopped.sum() / a, by_b])
