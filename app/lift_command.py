@@ -110,11 +110,12 @@ def _about_arms(lift: Lift) -> list[str]:
 
 def _about_rate(c: RateContrast) -> list[str]:
     rate, control = (c.rate, c.rate_low, c.rate_high), (c.control_rate, c.control_rate_low, c.control_rate_high)
+    points = tuple(None if share is None else 100 * share for share in (c.difference, c.low, c.high))
     return [
         f"{c.column}: {c.arm}",
         f"  rate        {_estimate(rate, '.2%')}, {c.x:,} of {c.n:,}",
         f"  control     {_estimate(control, '.2%')}, {c.control_x:,} of {c.control_n:,}",
-        f"  difference  {_estimate((c.difference, c.low, c.high), '+.2%')}, p {_show(c.p_newcombe, '.3g')}",
+        f"  difference  {_estimate(points, '+.2f')} points, p {_show(c.p_newcombe, '.3g')}",
         f"  ratio       {_estimate((c.ratio, c.ratio_low, c.ratio_high), '.3f')}",
         f"  {c.verdict}: {c.reason}",
     ]
@@ -130,7 +131,7 @@ def _about_money(c: MoneyContrast) -> list[str]:
     ]
 
 
-def _estimate(numbers: tuple[float | None, float | None, float | None], form: str) -> str:
+def _estimate(numbers: Sequence[float | None], form: str) -> str:
     value, low, high = (_show(number, form) for number in numbers)
     return f"{value} ({low} to {high})"
 

@@ -16,8 +16,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from winback.errors import ImportProblem
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+    _Bytes = gzip.GzipFile | io.BufferedReader["_Metered"]
 
 Progress = Callable[[int, int], None]  # bytes read, bytes to read; a file is read twice
 
@@ -59,19 +65,19 @@ class _Metered(io.RawIOBase):
     """The first ``size`` bytes of a file, hashed and counted as they pass."""
 
     def __init__(self, path: Path, size: int, report: Callable[[int], None]) -> None:
-        self._file, self._left, self._size = path.open("rb", buffering=0), size, size
+        self._file, self._left, self._size = io.FileIO(path), size, size
         self._report, self._hash = report, hashlib.sha256()
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # typeshed names the abstract Buffer
-        data = self._file.read(min(len(buffer), self._left))
-        buffer[: len(data)] = data
-        self._left -= len(data)
-        self._hash.update(data)
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        view = memoryview(buffer)[: self._left]
+        count = self._file.readinto(view)
+        self._hash.update(view[:count])
+        self._left -= count
         self._report(self._size - self._left)
-        return len(data)
+        return count
 
     def close(self) -> None:
         self._file.close()
@@ -105,7 +111,8 @@ def lines(file: TextFile, progress: Progress) -> Iterator[str]:
     """
     metered = _Metered(file.path, file.size, lambda done: progress(file.size + done, 2 * file.size))
     with _readable(file.path), metered, _unpacked(metered, file.path) as stream:
-        yield from io.TextIOWrapper(stream, file.encoding, file.errors, newline="")
+        text = io.TextIOWrapper(stream, file.encoding, file.errors, newline="")
+        yield from text
         if metered.digest() != file.sha256 or file.path.stat().st_size != file.size:
             raise ImportProblem(
                 "the file changed while it was read: import it again when it is complete", file=str(file.path)
@@ -125,7 +132,7 @@ def _readable(path: Path) -> Iterator[None]:
         raise ImportProblem(f"cannot be read: {error.strerror or error}", file=str(path)) from error
 
 
-def _unpacked(metered: _Metered, path: Path) -> io.BufferedIOBase:
+def _unpacked(metered: _Metered, path: Path) -> "_Bytes":
     raw = io.BufferedReader(metered, CHUNK_BYTES)
     if raw.peek(2)[:2] == b"\x1f\x8b":
         return gzip.GzipFile(fileobj=raw, mode="rb")
@@ -134,7 +141,7 @@ def _unpacked(metered: _Metered, path: Path) -> io.BufferedIOBase:
     return raw
 
 
-def _encoding(stream: io.BufferedIOBase, path: Path) -> tuple[str, bool]:
+def _encoding(stream: "_Bytes", path: Path) -> tuple[str, bool]:
     """(encoding, whether some bytes are not of it); reads the stream to its end."""
     chunk = stream.read(CHUNK_BYTES)
     if not chunk.strip():

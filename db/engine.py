@@ -37,6 +37,16 @@ def open_engine(url: str) -> Engine:
     return engine
 
 
+@contextmanager
+def database(url: str) -> Iterator[Engine]:
+    """``open_engine`` for one piece of work: its connections are closed at the end."""
+    engine = open_engine(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
 def make_engine(url: str) -> Engine:
     """An engine for ``url``, nothing opened yet."""
     try:

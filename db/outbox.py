@@ -30,9 +30,11 @@ from sqlmodel import Session, col
 
 from db.engine import changed, insert_or_keep
 from db.tables import Assignment, Customer, Message, Occurrence, Stop, Suppression
+from winback.campaign import Channel
 from winback.events import State
 
-EVERYTHING = "*"  # the stop switch for all campaigns, the suppression of all channels
+RENDER_ERROR, FEWEST_FAILURES = "render_error", 20
+EVERY_CAMPAIGN, EVERY_CHANNEL = "*", "all"  # scopes of the stop switch and of a suppression
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +45,10 @@ class Claimed:
     key: str
     owner: str
     attempt: int
+    campaign_id: str
     version_id: int
     template: str
-    channel: str
+    channel: Channel
     address: str
     name: str | None
     locale: str | None
@@ -143,11 +146,12 @@ def claim(
 
 def _due(channels: Sequence[str], window: int, now: datetime, unknown_email: bool) -> Select[Any]:
     """The oldest queued messages that may be looked at now, each with the reason to skip it, or null."""
-    stopped = exists().where(col(Stop.scope).in_([EVERYTHING, col(Message.campaign_id)]))
+    stopped = exists().where(col(Stop.scope).in_([EVERY_CAMPAIGN, col(Message.campaign_id)]))
     ready = or_(col(Message.not_before).is_(None), col(Message.not_before) <= now)
     return (
         select(
             *(col(c) for c in (Message.id, Message.key, Message.attempt, Message.template, Message.channel)),
+            col(Message.campaign_id),
             *(col(c) for c in (Customer.email, Customer.phone, Customer.name, Customer.locale, Customer.country)),
             *(
                 col(c)
@@ -171,7 +175,7 @@ def _skip_reason(now: datetime, unknown_email: bool) -> ColumnElement[str | None
         col(Suppression.address_hash) == col(Message.address_hash),
         col(Suppression.customer_no) == col(Message.customer_no),
     )
-    suppressed = exists().where(col(Suppression.channel).in_([EVERYTHING, col(Message.channel)]), same_person)
+    suppressed = exists().where(col(Suppression.channel).in_([EVERY_CHANNEL, col(Message.channel)]), same_person)
     email_consent = func.coalesce(col(Customer.email_consent), literal(unknown_email))
     consent = case((is_email, email_consent), else_=func.coalesce(col(Customer.sms_consent), literal(False)))
     address = case((is_email, col(Customer.email_hash)), else_=col(Customer.sms_hash))
@@ -186,9 +190,11 @@ def _skip_reason(now: datetime, unknown_email: bool) -> ColumnElement[str | None
 
 def _claimed(row: RowMapping, owner: str) -> Claimed:
     address = row["email"] if row["channel"] == "email" else row["phone"]
-    names = ("id", "key", "version_id", "template", "channel", "name", "locale", "country", "orders",
-             "last_order_on", "as_of")  # fmt: skip
-    return Claimed(owner=owner, attempt=row["attempt"] + 1, address=address, **{name: row[name] for name in names})
+    names = ("id", "key", "campaign_id", "version_id", "template", "channel")
+    facts = ("name", "locale", "country", "orders", "last_order_on", "as_of")
+    return Claimed(
+        owner=owner, attempt=row["attempt"] + 1, address=address, **{name: row[name] for name in names + facts}
+    )
 
 
 _SKIP = (
@@ -269,10 +275,27 @@ def counts(session: Session, occurrence_id: int | None = None) -> dict[str, int]
 
 def waiting(session: Session, channels: Sequence[str]) -> int:
     """Messages still queued or being sent on ``channels``, stopped campaigns' left out."""
-    stopped = exists().where(col(Stop.scope).in_([EVERYTHING, col(Message.campaign_id)]))
+    stopped = exists().where(col(Stop.scope).in_([EVERY_CAMPAIGN, col(Message.campaign_id)]))
     open_ = col(Message.state).in_([State.QUEUED, State.SENDING])
     chosen = select(func.count()).select_from(Message).where(open_, ~stopped, col(Message.channel).in_(channels))
     return int(session.execute(chosen).scalar_one())
+
+
+def stop_if_failing(session: Session, campaign_id: str, now: datetime) -> bool:
+    """Stop a campaign of which more than 1 % of the messages, and at least 20, could not be rendered."""
+    mine = col(Message.campaign_id) == campaign_id
+    failed = and_(mine, col(Message.reason) == RENDER_ERROR)
+    total = session.execute(select(func.count()).select_from(Message).where(mine)).scalar_one()
+    bad = session.execute(select(func.count()).select_from(Message).where(failed)).scalar_one()
+    if bad < FEWEST_FAILURES or bad <= total / 100:
+        return False
+    return bool(changed(session, insert_or_keep(session, Stop), [{"scope": campaign_id, "at": now}]))
+
+
+def is_stopped(session: Session, campaign_id: str) -> bool:
+    """Whether the stop switch is on for the campaign."""
+    switch = select(exists().where(col(Stop.scope).in_([EVERY_CAMPAIGN, campaign_id])))
+    return bool(session.execute(switch).scalar_one())
 
 
 def _update_all(session: Session, statement: Update, values: list[dict[str, object]]) -> None:

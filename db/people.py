@@ -10,7 +10,7 @@ from db.engine import changed, insert_or_keep
 from db.tables import Customer, Suppression
 from winback.audience import CONTACTS
 
-EVERY_CHANNEL = "*"
+EVERY_CHANNEL = "all"
 
 
 def contacts(session: Session, *, unknown_email_consent: bool) -> pl.DataFrame:

@@ -68,7 +68,7 @@ class CustomerNow(SQLModel, table=True):
 
 
 class Suppression(SQLModel, table=True):
-    """One address (by hash) or customer nobody may write to on a channel; channel '*' is every channel."""
+    """One address (by hash) or customer nobody may write to on a channel; channel 'all' is every channel."""
 
     __table_args__ = (
         UniqueConstraint("address_hash", "channel"),

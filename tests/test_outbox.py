@@ -91,7 +91,7 @@ def test_eight_claimers_at_once_take_every_message_once(engine: Engine):
     assert sorted(taken) == sorted(f"k-{n}" for n in range(1, 201))
 
 
-@pytest.mark.parametrize("channel", ["email", "*"])
+@pytest.mark.parametrize("channel", ["email", "all"])
 def test_an_address_suppressed_after_planning_is_skipped_at_the_claim(engine: Engine, channel: str):
     an_outbox(engine, messages=2)
     with transaction(engine) as session:
@@ -112,7 +112,9 @@ def test_an_address_suppressed_after_planning_is_skipped_at_the_claim(engine: En
 def test_a_suppressed_customer_is_skipped_whatever_his_address(engine: Engine):
     an_outbox(engine, messages=1)
     with transaction(engine) as session:
-        suppress(session, address_hash=None, customer_no=1, channel="*", reason="asked", source="import", at=NOON)
+        suppress(
+            session, address_hash=None, customer_no=1, channel="all", reason="asked", source="import", at=NOON
+        )
 
     assert take(engine) == []
     assert the_message(engine).reason == "suppressed"

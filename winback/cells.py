@@ -14,7 +14,7 @@ from babel import Locale, UnknownLocaleError, parse_locale
 
 from winback.contact import each_distinct, normalise_emails, normalise_phones
 from winback.fields import CellType
-from winback.moments import read_day, read_moment, why_no_day, why_no_moment
+from winback.moments import read_day, read_moments, why_no_day, why_no_moments
 from winback.money import read_amount, why_no_amount
 
 ID_CHARACTERS = 128
@@ -56,7 +56,9 @@ def _trimmed(text: pl.Expr) -> pl.Expr:
 
 def _one_line(text: pl.Expr) -> pl.Expr:
     """Text fit for a name: NFC, line breaks and tabs as one space, nothing invisible, trimmed."""
-    return text.str.replace_all(_BREAKS, " ").str.replace_all(_INVISIBLE, "").str.normalize("NFC").str.strip_chars()
+    return (
+        text.str.replace_all(_BREAKS, " ").str.replace_all(_INVISIBLE, "").str.normalize("NFC").str.strip_chars()
+    )
 
 
 def _id(text: pl.Expr, _: Workspace) -> pl.Expr:
@@ -143,11 +145,17 @@ def _why_no_amount(text: pl.Expr, workspace: Workspace) -> pl.Expr:
 
 
 def _moment(text: pl.Expr, workspace: Workspace) -> pl.Expr:
-    return read_moment(text, workspace.timezone, workspace.not_after)
+    def read(texts: pl.Series) -> pl.Series:
+        return read_moments(texts, workspace.timezone, workspace.not_after)
+
+    return text.map_batches(read, return_dtype=pl.Datetime("us", "UTC"))
 
 
 def _why_no_moment(text: pl.Expr, workspace: Workspace) -> pl.Expr:
-    return why_no_moment(text, workspace.timezone, workspace.not_after)
+    def explain(texts: pl.Series) -> pl.Series:
+        return why_no_moments(texts, workspace.timezone, workspace.not_after)
+
+    return text.map_batches(explain, return_dtype=pl.String)
 
 
 def _say(reason: str) -> Callable[[pl.Expr, Workspace], pl.Expr]:

@@ -127,7 +127,9 @@ def normalise_phones(texts: pl.Series, countries: pl.Series) -> pl.Series:
     plain = compact.str.contains(_PLAIN_PHONE) & ~compact.str.contains(_NOT_PLAIN)
     short = pl.col("text").str.len_chars() <= PHONE_CHARACTERS
     frame = frame.with_columns(quick=pl.when(plain & short).then(compact))
-    rest = frame.filter(pl.col("quick").is_null() & pl.col("text").is_not_null()).select("text", "country").unique()
+    rest = (
+        frame.filter(pl.col("quick").is_null() & pl.col("text").is_not_null()).select("text", "country").unique()
+    )
     found = [normalise_phone(text, country) for text, country in rest.iter_rows()]
     slow = rest.with_columns(slow=pl.Series(found, dtype=pl.String))
     joined = frame.join(slow, on=["text", "country"], how="left", nulls_equal=True, maintain_order="left")
@@ -153,7 +155,9 @@ def each_distinct(texts: pl.Series, function: Callable[[str], str | None]) -> pl
     """``function`` of every non-null text, called once per distinct text."""
     distinct = texts.drop_nulls().unique().to_list()
     answers = pl.Series([function(text) for text in distinct], dtype=pl.String)
-    return texts.replace_strict(pl.Series(distinct, dtype=pl.String), answers, default=None, return_dtype=pl.String)
+    return texts.replace_strict(
+        pl.Series(distinct, dtype=pl.String), answers, default=None, return_dtype=pl.String
+    )
 
 
 def address_hash(address: str) -> str:

@@ -55,11 +55,15 @@ _PROOF = {
 }
 # Nobody writes again on that channel to somebody who bounced, complained or opted out.
 SUPPRESSING = frozenset({EventKind.BOUNCED, EventKind.COMPLAINED, EventKind.UNSUBSCRIBED})
+OPTED_OUT = "opted_out"  # reason of a bounce: the provider held the message back, the person had told it to stop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One event: ``id`` is unique within ``provider``; ``message_key`` is our opaque key or None."""
+    """One event: ``id`` is unique within ``provider``; ``message_key`` is our opaque key or None.
+
+    ``address_hash`` and ``channel`` say who it was where a person writes by himself, not about one message.
+    """
 
     provider: str
     id: str
@@ -68,6 +72,8 @@ class Event:
     at: datetime
     reason: str | None = None
     permanent: bool = True  # a bounce that will not go away
+    address_hash: str | None = None
+    channel: str | None = None
 
 
 def state_after(state: State, kind: EventKind) -> State:
@@ -76,6 +82,14 @@ def state_after(state: State, kind: EventKind) -> State:
     if told is None or _RANK[told] <= _RANK.get(state, 0):
         return state
     return told
+
+
+def suppression_reason(event: Event) -> str | None:
+    """Why nobody writes to the address on that channel any more once ``event`` is known, or None."""
+    passing = event.kind is EventKind.BOUNCED and not event.permanent
+    if event.kind not in SUPPRESSING or passing:
+        return None
+    return EventKind.UNSUBSCRIBED.value if event.reason == OPTED_OUT else event.kind.value
 
 
 _STATES_TOLD = {state.value for state in _RANK}

@@ -171,7 +171,8 @@ def place(kind: Kind, header: Sequence[str], mapping: Mapping[str, str], file: s
     """
     _refuse_repeated(header, file)
     names = [field.name for field in FIELDS[kind]]
-    sources = {name: name for name in names if name in header} | _checked(mapping, names, header, file)
+    sources = {name: name for name in names if name in header}
+    sources |= _checked(mapping, names, header, file)
     _refuse_missing(kind, sources, header, file)
     placed = {name: header.index(sources[name]) for name in names if name in sources}
     if kind is Kind.CUSTOMERS:
@@ -187,9 +188,7 @@ def _refuse_repeated(header: Sequence[str], file: str) -> None:
         raise ImportProblem(f"two columns of this name (columns {places})", file=file, line=1, field=repeated)
 
 
-def _checked(
-    mapping: Mapping[str, str], names: list[str], header: Sequence[str], file: str
-) -> Mapping[str, str]:
+def _checked(mapping: Mapping[str, str], names: list[str], header: Sequence[str], file: str) -> Mapping[str, str]:
     for name, column in mapping.items():
         if name not in names:
             problem = f"--map names a field that is not one of {', '.join(names)}"
@@ -206,12 +205,18 @@ def _refuse_missing(kind: Kind, sources: Mapping[str, str], header: Sequence[str
         if field.required and field.name not in sources:
             close = _nearest(field.name, free)
             hint = f"--map {field.name}={close}" if close else None
-            problem = "required column is missing" if close else f"required column is missing; there are: {_list(header)}"
+            problem = (
+                "required column is missing"
+                if close
+                else f"required column is missing; there are: {_list(header)}"
+            )
             raise ImportProblem(problem, file=file, field=field.name, nearest=hint)
     if kind is Kind.SUPPRESSIONS and not {"customer_id", "address"} & sources.keys():
         close = _nearest("address", free) or _nearest("email", free)
         hint = f"--map address={close}" if close else None
-        raise ImportProblem("required column is missing (or customer_id)", file=file, field="address", nearest=hint)
+        raise ImportProblem(
+            "required column is missing (or customer_id)", file=file, field="address", nearest=hint
+        )
 
 
 def _list(header: Sequence[str]) -> str:

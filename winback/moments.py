@@ -19,29 +19,32 @@ _SERIAL = r"^[0-9]{5}(?:\.[0-9]+)?$"
 _MORE_THAN_ANY_GAP = pl.duration(hours=25)  # the widest gap is a day: Samoa, 30 December 2011
 
 
-def read_moment(text: pl.Expr, timezone: str, not_after: date | None) -> pl.Expr:
+def read_moments(texts: pl.Series, timezone: str, not_after: date | None) -> pl.Series:
     """``2024-03-31``, ``2024-03-31 14:05[:06[.7]]``, with ``T``, with ``Z`` or ``+08:00`` -> Datetime(us, UTC).
 
     Naive text is local time of ``timezone`` as ``zoneinfo`` takes it at fold 0: of a repeated hour the first,
     and a time that does not exist counts with the offset before the gap. Null where the text is something
     else, no such day, outside 1970-2099, or later than the local day ``not_after``.
     """
-    instant = _instant(text, timezone)
-    day = local_day(instant, timezone)
-    timely = pl.lit(True) if not_after is None else day <= not_after
-    return pl.when(day.dt.year().is_between(FIRST_YEAR, LAST_YEAR) & timely).then(instant)
+    instants = _instants(texts, timezone)
+    day = local_day(pl.col("instant"), timezone)
+    believable = day.dt.year().is_between(FIRST_YEAR, LAST_YEAR)
+    if not_after is not None:
+        believable &= day <= not_after
+    return instants.select(pl.when(believable).then("instant")).to_series()
 
 
-def why_no_moment(text: pl.Expr, timezone: str, not_after: date | None) -> pl.Expr:
-    """The reason for each text that ``read_moment`` gave null for."""
-    year = local_day(_instant(text, timezone), timezone).dt.year()
-    return (
+def why_no_moments(texts: pl.Series, timezone: str, not_after: date | None) -> pl.Series:
+    """The reason for each text that ``read_moments`` gave null for."""
+    year = local_day(pl.col("instant"), timezone).dt.year()
+    reason = (
         pl.when(year.is_null())
-        .then(_why_no_date(text))
+        .then(_why_no_date(pl.col("text")))
         .when(~year.is_between(FIRST_YEAR, LAST_YEAR))
         .then(pl.lit(f"outside the years {FIRST_YEAR}-{LAST_YEAR}"))
         .otherwise(pl.lit(f"in the future (after {not_after})"))
     )
+    return _instants(texts, timezone).select(reason).to_series()
 
 
 def local_day(instant: pl.Expr, timezone: str) -> pl.Expr:
@@ -62,10 +65,17 @@ def why_no_day(text: pl.Expr) -> pl.Expr:
     return pl.when(text.str.contains(_MIDNIGHT) & day.is_not_null()).then(outside).otherwise(_why_no_date(text))
 
 
-def _instant(text: pl.Expr, timezone: str) -> pl.Expr:
-    naive, offset = _naive(text), _offset(text)
-    absolute = (naive - offset).dt.replace_time_zone("UTC")
-    return pl.when(offset.is_null()).then(_from_local(naive, timezone)).otherwise(absolute)
+def _instants(texts: pl.Series, timezone: str) -> pl.DataFrame:
+    """``text`` and its ``instant``, in steps: as one expression polars would work out the first ones thrice."""
+    frame = pl.DataFrame({"text": texts}).with_columns(
+        naive=_naive(pl.col("text")), offset=_offset(pl.col("text"))
+    )
+    frame = frame.with_columns(local=_localised(pl.col("naive"), timezone))
+    before_gap = _localised(pl.col("naive") - _MORE_THAN_ANY_GAP, timezone) + _MORE_THAN_ANY_GAP
+    if frame["local"].null_count() > frame["naive"].null_count():
+        frame = frame.with_columns(local=pl.coalesce("local", before_gap))
+    absolute = (pl.col("naive") - pl.col("offset")).dt.replace_time_zone("UTC")
+    return frame.with_columns(instant=pl.when(pl.col("offset").is_null()).then("local").otherwise(absolute))
 
 
 def _naive(text: pl.Expr) -> pl.Expr:
@@ -84,11 +94,6 @@ def _offset(text: pl.Expr) -> pl.Expr:
     total = hours * 60 + minutes
     signed = pl.when(written.str.starts_with("-")).then(-total).otherwise(total)
     return pl.when(written.is_not_null()).then(pl.duration(minutes=signed))
-
-
-def _from_local(naive: pl.Expr, timezone: str) -> pl.Expr:
-    before_gap = _localised(naive - _MORE_THAN_ANY_GAP, timezone) + _MORE_THAN_ANY_GAP
-    return pl.coalesce(_localised(naive, timezone), before_gap)
 
 
 def _localised(naive: pl.Expr, timezone: str) -> pl.Expr:

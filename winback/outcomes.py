@@ -1,8 +1,8 @@
 """What became of a campaign's audience: the hold-out-adjusted answer, and everything a reader needs beside it.
 
 Everybody stays in the arm he was assigned to, written to or not (intent-to-treat). *Churned* = no order in the
-window of whole local days after t0. Before/after of a group compares the same persons with themselves; it is shown,
-labelled, and is not the effect.
+window of whole local days after t0. Before/after of a group compares the same persons with themselves; it is
+shown, labelled, and is not the effect.
 """
 
 from collections.abc import Mapping, Sequence

@@ -14,7 +14,7 @@ from winback.cells import READERS, Workspace
 from winback.fields import ATTRIBUTE, FIELDS, KEYS, REJECTS, SCHEMAS, CellType, Field, Kind
 from winback.moments import local_day
 
-VALUE_CHARACTERS = 200  # of a rejected value, enough to find it
+VALUE_CHARACTERS = 80  # of a rejected value: enough to find it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

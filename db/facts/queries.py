@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from winback.errors import Unusable
+from winback.errors import Unusable, WrongUse
 from winback.features import EARLIER, FEATURES, EarlierWindow
 
 CHURN_COUNTS: Final = pl.Schema(
@@ -52,10 +52,13 @@ def count_churn(
 ) -> pl.DataFrame:
     """CHURN_COUNTS, one row per value of ``groups`` (GROUPS, each customer at most once), nulls last.
 
-    Without ``groups`` one row, or none when nobody was active. Rows add up to the whole.
+    Without ``groups`` one row, or none when nobody was active. Rows add up to the whole, so a customer in two
+    groups is a WrongUse.
     """
     bound = {"as_of": as_of, "window_days": window_days}
     groups = GROUPS.to_frame() if groups is None else groups.select(GROUPS.names())
+    if groups["customer_no"].is_duplicated().any():
+        raise WrongUse("a customer can be in one group only, else the groups do not add up")
     return _ask("churn", files, CHURN_COUNTS, bound, groups=groups)
 
 
@@ -72,11 +75,11 @@ def _ask(
     paths = [escape(str(file)) for file in files]  # read_parquet would take [ and * as a pattern
     with _connection() as connection:
         for name, frame in tables.items():
-            connection.register(name, _Arrow(frame))
-        [(superseded,)] = connection.execute(_sql("superseded"), {"files": paths}).fetchall()
-        connection.execute(_sql("orders_now"))
+            connection.register(name, arrow(frame))
+        [(superseded,)] = connection.execute(sql("superseded"), {"files": paths}).fetchall()
+        connection.execute(sql("orders_now"))
         bound |= {"files": paths, "superseded": superseded}
-        columns = connection.execute(_sql(question), bound).fetchnumpy()
+        columns = connection.execute(sql(question), bound).fetchnumpy()
     return pl.DataFrame([_series(name, columns[name], kind) for name, kind in schema.items()])
 
 
@@ -98,13 +101,17 @@ def _series(name: str, values: NDArray[Any], kind: pl.DataType) -> pl.Series:
 
 
 @cache
-def _sql(question: str) -> str:
+def sql(question: str) -> str:
+    """The text of ``sql/<question>.sql``."""
     return (Path(__file__).parent / "sql" / f"{question}.sql").read_text("utf-8")
 
 
-class _Arrow:
-    """A frame DuckDB can scan without pyarrow, through the Arrow stream both speak."""
+def arrow(frame: pl.DataFrame) -> object:
+    """``frame`` as DuckDB can scan it without pyarrow: by the Arrow stream both speak."""
+    return _Stream(frame)
 
+
+class _Stream:
     def __init__(self, frame: pl.DataFrame) -> None:
         self._frame = frame
 

@@ -109,8 +109,7 @@ def _part_problems(files: Mapping[str, str], message: str, suffix: str, part: st
 
 
 def _unknown_names(read: Collection[Source]) -> Iterator[TemplateError]:
-    set_somewhere = {name.name for s in read for name in s.tree.find_all(nodes.Name) if name.ctx != "load"}
-    known = {*NAMES, *set_somewhere, *_OF_JINJA}
+    known = {*NAMES, *_OF_JINJA}.union(*(_own_names(source.tree) for source in read))
     for source in read:
         with as_template_error(source.path):
             undeclared = meta.find_undeclared_variables(source.tree)
@@ -120,6 +119,15 @@ def _unknown_names(read: Collection[Source]) -> Iterator[TemplateError]:
         for group, field, line in _fields(source.tree):
             if field not in NAMES[group]:
                 yield _unknown(source.path, line, f"{group}.{field}", [f"{group}.{f}" for f in NAMES[group]])
+
+
+def _own_names(tree: nodes.Template) -> Iterator[str]:
+    """What a template itself names: ``set``, loop variables, macros, imports."""
+    yield from (name.name for name in tree.find_all(nodes.Name) if name.ctx != "load")
+    yield from (macro.name for macro in tree.find_all(nodes.Macro))
+    yield from (module.target for module in tree.find_all(nodes.Import))
+    for pieces in tree.find_all(nodes.FromImport):
+        yield from (piece if isinstance(piece, str) else piece[1] for piece in pieces.names)
 
 
 def _unknown(file: str, line: int, name: str, known: list[str]) -> TemplateError:

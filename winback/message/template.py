@@ -1,7 +1,7 @@
 """The files of a message -> compiled templates, in every language the message has.
 
-A message is the folder ``<message>/`` with ``subject.txt``, ``body.html``, ``body.txt`` and ``sms.txt``, a language
-by suffix (``body.zh-CN.html``), and ``_shared/`` beside it for layouts. Files are given by their stored content
+A message is the folder ``<message>/`` with ``subject.txt``, ``body.html``, ``body.txt`` and ``sms.txt``, a
+language by suffix (``body.zh-CN.html``), and ``_shared/`` beside it for layouts. Files are given by stored content
 (path below ``templates/`` -> text): a run renders the version it was released with, never the folder.
 """
 
@@ -105,8 +105,8 @@ def environment(files: Mapping[str, str], message: str, suffix: str, part: str) 
 class Stored(BaseLoader):
     """Templates from stored content: the message's own files and ``_shared/``, in one language.
 
-    ``body.html`` finds ``body.zh-CN.html``, then ``body.zh.html``, then ``body.html``; so do included files. A name
-    is looked up among the given paths only, so no ``..`` and no absolute name can reach another file.
+    ``body.html`` finds ``body.zh-CN.html``, then ``body.zh.html``, then ``body.html``; so do included files. A
+    name is looked up among the given paths only, so no ``..`` and no absolute name can reach another file.
     """
 
     def __init__(self, files: Mapping[str, str], message: str, suffix: str) -> None:

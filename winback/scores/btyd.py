@@ -131,7 +131,7 @@ def probability_of_no_order(model: Fit, histories: Histories, *, horizon: float)
 
 
 def probability_alive(model: Fit, histories: Histories) -> Floats:
-    """P(not stopped at the age) for each history; shape (n,). Not a risk: BG/NBD gives 1 to every one-order customer."""
+    """P(not stopped at the age) for each history; shape (n,). No risk: BG/NBD gives 1 to all with one order."""
     return np.asarray(expit(-_log_odds_stopped(model, histories)))
 
 
@@ -205,7 +205,7 @@ def _collapse(histories: Histories, longest: float) -> _Table:
         age=age,
         weight=weight,
         counts=counts,
-        count_weight=np.bincount(where, weights=weight),
+        count_weight=np.asarray(np.bincount(where, weights=weight), dtype=np.float64),
     )
 
 

@@ -1,0 +1,99 @@
+"""Campaign files and templates: read from the workspace once, then only from what a run pinned."""
+
+from pathlib import Path
+
+from sqlmodel import Session
+
+from db.occurrences import version_files
+from db.settings import Settings
+from db.tables import Occurrence
+from winback.campaign import Campaign
+from winback.campaign_file import examine, read_campaign
+from winback.errors import CampaignError, FileProblem, TemplateError, WrongUse, nearest
+from winback.message.inspection import check
+
+SHARED, TEMPLATES = "_shared", "templates/"
+PARTS = {".txt", ".html"}
+
+
+def campaign_ids(settings: Settings) -> list[str]:
+    """The campaigns of the workspace, by file name."""
+    return sorted(path.stem for path in settings.campaigns.glob("*.yaml"))
+
+
+def campaign_path(settings: Settings, campaign_id: str) -> Path:
+    """The campaign's file; WrongUse with the nearest name when there is none."""
+    known = campaign_ids(settings)
+    if campaign_id not in known:
+        near = nearest(campaign_id, known)
+        hint = f"did you mean '{near}'?" if near else f"there are: {', '.join(known) or 'none'}"
+        raise WrongUse(f"no campaign '{campaign_id}' in {settings.campaigns} ({hint})")
+    return settings.campaigns / f"{campaign_id}.yaml"
+
+
+def check_file(settings: Settings, path: Path) -> tuple[Campaign | None, list[FileProblem]]:
+    """The campaign of a file and everything wrong with it and its templates."""
+    shown = str(path)
+    try:
+        campaign, problems = examine(read_text(path), shown)
+    except FileProblem as problem:
+        return None, [problem]
+    if campaign is None:
+        return None, list(problems)
+    found: list[FileProblem] = []
+    if campaign.id != path.stem:
+        found.append(CampaignError(f"must be the file's name, '{path.stem}'", file=shown, line=1, field="id"))
+    files = template_files(settings)
+    for message in dict.fromkeys(campaign.templates().values()):
+        found += _check_message(files, message, campaign, shown)
+    return campaign, found
+
+
+def _check_message(files: dict[str, str], message: str, campaign: Campaign, shown: str) -> list[FileProblem]:
+    known = sorted({name.split("/")[0] for name in files} - {SHARED})
+    if message not in known:
+        problem = f"{TEMPLATES}{message} does not exist"
+        return [CampaignError(problem, file=shown, allowed=", ".join(known), nearest=nearest(message, known))]
+    return list(check(files, message, campaign.step.channels))
+
+
+def template_files(settings: Settings) -> dict[str, str]:
+    """Path below templates/ -> text of every message template."""
+    paths = sorted(path for path in settings.templates.rglob("*") if path.is_file() and path.suffix in PARTS)
+    names = {path.relative_to(settings.templates).as_posix(): path for path in paths}
+    return {name: read_text(path) for name, path in names.items() if not name.startswith("report/")}
+
+
+def read_files(settings: Settings, campaign_id: str) -> dict[str, str]:
+    """Everything a run of the campaign pins: its file and its templates. Raises what `check` would report."""
+    path = campaign_path(settings, campaign_id)
+    campaign, problems = check_file(settings, path)
+    if problems or campaign is None:
+        raise problems[0]
+    wanted = tuple(f"{name}/" for name in (*campaign.templates().values(), SHARED))
+    templates = {
+        TEMPLATES + name: text for name, text in template_files(settings).items() if name.startswith(wanted)
+    }
+    return templates | {f"campaigns/{campaign_id}.yaml": read_text(path)}
+
+
+def pinned_templates(files: dict[str, str]) -> dict[str, str]:
+    """Path below templates/ -> text, of the files a run pinned."""
+    return {name.removeprefix(TEMPLATES): text for name, text in files.items() if name.startswith(TEMPLATES)}
+
+
+def pinned_campaign(session: Session, occurrence: Occurrence) -> Campaign:
+    """The campaign as the run pinned it."""
+    name = f"campaigns/{occurrence.campaign_id}.yaml"
+    return read_campaign(version_files(session, occurrence.version_id or 0)[name], name)
+
+
+def read_text(path: Path) -> str:
+    """A text file, or the FileProblem that says why not."""
+    kind = CampaignError if path.suffix == ".yaml" else TemplateError
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise kind(f"is not UTF-8 (byte {error.start + 1})", file=str(path)) from error
+    except OSError as error:
+        raise kind(f"cannot be read: {error.strerror}", file=str(path)) from error

@@ -1,0 +1,36 @@
+-- Of the staged orders of one source those that are new, or differ from the version already there, in the columns of
+-- a fact file. Of an id repeated in the file the last line wins. `present` and `people` are given; the rest are
+-- variables.
+WITH staged AS (
+    SELECT *
+    FROM read_parquet(getvariable('staged'))
+    QUALIFY row_number() OVER (PARTITION BY order_id ORDER BY line DESC) = 1
+),
+
+known AS (
+    SELECT *
+    FROM present
+    WHERE source = getvariable('source')
+    QUALIFY row_number() OVER (PARTITION BY order_id ORDER BY version DESC) = 1
+)
+
+SELECT
+    people.customer_no,
+    getvariable('source')::VARCHAR AS source,
+    staged.order_id,
+    staged.ordered_on,
+    staged.ordered_at,
+    staged.amount_minor,
+    staged.refund_of,
+    getvariable('version')::INTEGER AS version,
+    known.order_id IS NOT NULL AS supersedes
+FROM staged
+JOIN people USING (customer_id)
+LEFT JOIN known USING (order_id)
+WHERE
+    known.order_id IS NULL
+    OR known.customer_no <> people.customer_no
+    OR known.ordered_at <> staged.ordered_at
+    OR known.amount_minor <> staged.amount_minor
+    OR known.refund_of IS DISTINCT FROM staged.refund_of
+ORDER BY people.customer_no, staged.ordered_at, staged.order_id

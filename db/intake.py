@@ -1,0 +1,169 @@
+"""A data file -> batches of text columns named by winback's fields, ready for ``winback.records.parse``.
+
+A file is read twice: once to see that it is whole, what encoding it has and what its digest is, and then for
+its rows, so that a broken file is refused before anything is taken from it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import polars as pl
+
+from db.delimited import Chunk, Header, chunks, read_header
+from db.encoding import Progress, TextFile, inspect, lines
+from db.parquet import as_text, digest_of, schema_of, slices
+from winback.contact import each_distinct, mask_contact
+from winback.errors import ImportProblem
+from winback.fields import FIELDS, REJECTS, Kind, place
+
+BATCH_ROWS = 100_000
+ALLOWED = ".csv, .csv.gz, .parquet"
+
+_FORMULA = r"^[=+\-@\t\r\x00＝＋－＠]"  # OWASP ASVS 5.0, 1.2.10, and the full-width forms
+_CONTROL = r"[\x00-\x1f\x7f]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Some rows of a file; ``read`` = rows in ``frame`` + rows in ``rejects``.
+
+    ``frame``: ``line`` (Int64) and text columns, null or "" = blank; ``rejects`` (schema ``fields.REJECTS``):
+    lines that could not be taken apart.
+    """
+
+    frame: pl.DataFrame
+    rejects: pl.DataFrame
+
+    @property
+    def read(self) -> int:
+        return self.frame.height + self.rejects.height
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """An inspected file; iterating gives its batches in order, each time from the start.
+
+    ``columns``: field name or ``attributes.<Column>`` -> position in the file. ImportProblem comes after the
+    last batch when the file changed while it was read.
+    """
+
+    path: Path
+    kind: Kind
+    sha256: str
+    encoding: str
+    columns: Mapping[str, int]
+    source: TextFile | pl.Schema
+    progress: Progress
+
+    def __iter__(self) -> Iterator[Batch]:
+        if isinstance(self.source, TextFile):
+            return _text_batches(self.source, self.columns, self.progress)
+        return _parquet_batches(self, self.source)
+
+
+def no_progress(done: int, of: int) -> None:
+    """The progress callback that shows nothing."""
+
+
+def open_table(path: Path, kind: Kind, mapping: Mapping[str, str], progress: Progress = no_progress) -> Table:
+    """Inspect a data file; ``mapping`` is field -> column, as in ``--map``; ``progress(done, of)`` is in bytes.
+
+    Raises ImportProblem when the file is missing, empty, cut off, not a table, or lacks a column it needs.
+    """
+    name = path.name.lower()
+    if not path.is_file():
+        raise ImportProblem("no such file", file=str(path))
+    if name.endswith(".parquet"):
+        return _open_parquet(path, kind, mapping, progress)
+    if name.endswith((".csv", ".csv.gz")):
+        return _open_text(path, kind, mapping, progress)
+    raise ImportProblem("not a kind of file that can be imported", file=str(path), allowed=ALLOWED)
+
+
+def _open_text(path: Path, kind: Kind, mapping: Mapping[str, str], progress: Progress) -> Table:
+    text = inspect(path, progress)
+    header = read_header(lines(text, no_progress), str(path))
+    return Table(
+        path=path,
+        kind=kind,
+        sha256=text.sha256,
+        encoding=text.encoding,
+        columns=place(kind, header.names, mapping, str(path)),
+        source=text,
+        progress=progress,
+    )
+
+
+def _open_parquet(path: Path, kind: Kind, mapping: Mapping[str, str], progress: Progress) -> Table:
+    schema = schema_of(path)
+    columns = place(kind, schema.names(), mapping, str(path))
+    as_text(schema, columns, str(path))  # refuses types that have no text
+    return Table(
+        path=path,
+        kind=kind,
+        sha256=digest_of(path, progress),
+        encoding="parquet",
+        columns=columns,
+        source=schema,
+        progress=progress,
+    )
+
+
+def _text_batches(text: TextFile, columns: Mapping[str, int], progress: Progress) -> Iterator[Batch]:
+    source = lines(text, progress)
+    header = read_header(source, str(text.path))
+    gathered: list[Chunk] = []
+    for chunk in chunks(source, header, damaged=text.damaged):
+        gathered.append(chunk)
+        if sum(len(each.lines) + len(each.refused) for each in gathered) >= BATCH_ROWS:
+            yield _batch(gathered, columns, header)
+            gathered = []
+    last = _batch(gathered, columns, header)
+    if last.read:
+        yield last
+
+
+def _batch(gathered: list[Chunk], columns: Mapping[str, int], header: Header) -> Batch:
+    width = len(header.names)
+    numbers = list(chain.from_iterable(chunk.lines for chunk in gathered))
+    series = [pl.Series("line", numbers, dtype=pl.Int64)]
+    for name, position in columns.items():
+        cells = list(chain.from_iterable(chunk.cells[position::width] for chunk in gathered))
+        series.append(pl.Series(name, cells, dtype=pl.String))
+    refused = [(line, None, None, reason) for chunk in gathered for line, reason in chunk.refused]
+    return Batch(frame=pl.DataFrame(series), rejects=_rejects(refused))
+
+
+def _parquet_batches(table: Table, schema: pl.Schema) -> Iterator[Batch]:
+    texts = as_text(schema, table.columns, str(table.path))
+    for frame in slices(table.path, texts, BATCH_ROWS, table.progress):
+        yield Batch(frame=frame, rejects=_rejects([]))
+    if digest_of(table.path, no_progress) != table.sha256:
+        raise ImportProblem("the file changed while it was read", file=str(table.path))
+
+
+def _rejects(rows: list[tuple[int, None, None, str]]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=dict(REJECTS), orient="row")
+
+
+def write_rejects(path: Path, rejects: pl.DataFrame) -> None:
+    """Bad rows (schema ``fields.REJECTS``) as UTF-8 CSV: line, column, value, reason.
+
+    Addresses and phone numbers are masked; no cell begins as a formula would. The file appears whole or not
+    at all.
+    """
+    contact = {field.name for kind in Kind for field in FIELDS[kind] if field.contact}
+    masked = pl.col("value").map_batches(lambda s: each_distinct(s, mask_contact), return_dtype=pl.String)
+    shown = pl.when(pl.col("column").is_in(contact)).then(masked).otherwise("value")
+    table = rejects.with_columns(shown.alias("value")).with_columns(_harmless("column"), _harmless("value"))
+    unfinished = path.with_name(path.name + ".part")
+    table.write_csv(unfinished)
+    unfinished.replace(path)
+
+
+def _harmless(column: str) -> pl.Expr:
+    text = pl.col(column)
+    prefixed = pl.when(text.str.contains(_FORMULA)).then(pl.lit("'") + text).otherwise(text)
+    return prefixed.str.replace_all(_CONTROL, "\ufffd").alias(column)

@@ -1,0 +1,240 @@
+"""The stages of one run, from pinned inputs to released messages. No Prefect here: run_campaign makes them tasks.
+
+Every stage looks at how far the run has come and does nothing that is done, so running again resumes, and several
+at once do it once.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, ParamSpec, TypeVar
+
+import polars as pl
+from sqlmodel import Session
+
+from db.campaigns import pinned_campaign, read_files
+from db.engine import database, reading, transaction
+from db.enrolment import CHUNK, enrol, first_arms, id_chunks, may_not_enter, members_of
+from db.facts.store import digests
+from db.frames import save_frame
+from db.occurrences import Opening, Stage, advance, open_run, run_name
+from db.outbox import counts, plan, queue
+from db.people import contacts
+from db.settings import Settings
+from db.tables import Occurrence
+from flows.scoring import score_all
+from winback import __version__
+from winback.assignment import assign
+from winback.audience import SCORED, arm_counts, digest, rules_of, select, waterfall
+from winback.errors import WrongUse
+from winback.schedule import end_of_day
+
+OLDEST_LIVE = timedelta(days=3)  # an as_of older than this is never really sent
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Which run is wanted: ``slot`` is a scheduled start's name or ``manual-<as_of>``."""
+
+    campaign_id: str
+    slot: str
+    as_of: date
+    late_after: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """What ``winback run --json`` prints."""
+
+    run: str
+    digest: str | None
+    arms: dict[str, int]
+    reasons: dict[str, int]
+    messages: dict[str, int]
+
+
+def manual(campaign_id: str, as_of: date) -> Order:
+    """A run asked for by hand."""
+    return Order(campaign_id=campaign_id, slot=f"manual-{as_of}", as_of=as_of)
+
+
+def directly(stage: Callable[P, R]) -> Callable[P, R]:
+    """A stage as it is; the flow passes Prefect's ``task`` instead."""
+    return stage
+
+
+def carry_out(
+    order: Order,
+    settings: Settings,
+    now: datetime,
+    stage: Callable[[Callable[..., Any]], Callable[..., Any]] = directly,
+) -> RunSummary:
+    """Run a campaign's occurrence as far as released messages, or resume it."""
+    occurrence_id = stage(pin_inputs)(order, settings, now)
+    scores = stage(score_customers)(occurrence_id, settings)
+    stage(select_audience)(occurrence_id, settings, scores)
+    stage(enrol_members)(occurrence_id, settings)
+    stage(plan_messages)(occurrence_id, settings)
+    stage(release_messages)(occurrence_id, settings, now)
+    return summarise(occurrence_id, settings)
+
+
+def is_placebo(settings: Settings) -> bool:
+    """Whether nobody really gets the messages: every channel goes to the folder."""
+    return {settings.file.providers.email, settings.file.providers.sms} == {"folder"}
+
+
+def pin_inputs(order: Order, settings: Settings, now: datetime) -> int:
+    """Open the run: campaign, templates and facts as they are now; returns the occurrence's id."""
+    placebo = is_placebo(settings)
+    if not placebo and now - end_of_day(order.as_of, settings.zone) > OLDEST_LIVE:
+        raise WrongUse(f"as of {order.as_of} is more than 3 days ago: only the folder provider may be used for it")
+    files = read_files(settings, order.campaign_id)
+    with database(settings.database_url) as engine, transaction(engine) as session:
+        opening = Opening(
+            campaign_id=order.campaign_id,
+            slot=order.slot,
+            as_of=order.as_of,
+            placebo=placebo,
+            files=files,
+            facts=digests(session),
+            late_after=order.late_after,
+            code_version=__version__,
+        )
+        return int(open_run(session, opening, now).id or 0)
+
+
+def score_customers(occurrence_id: int, settings: Settings) -> str | None:
+    """Score everybody with an order at as_of; returns the file of the scores, None when no longer needed."""
+    with database(settings.database_url) as engine:
+        with reading(engine) as session:
+            occurrence = session.get_one(Occurrence, occurrence_id)
+            if occurrence.stage != Stage.OPENED:
+                return None
+            horizon = pinned_campaign(session, occurrence).churn.within
+            features, scored = score_all(
+                session, settings, json.loads(occurrence.facts), occurrence.as_of, horizon
+            )
+        said = {
+            "model": scored.model.value,
+            "weights": scored.weights,
+            "fallback_reason": scored.fallback_reason,
+            "horizon_days": horizon,
+            "digest": scored.digest,
+        }
+        with transaction(engine) as session:
+            advance(session, occurrence_id, come_from=Stage.OPENED, to=Stage.OPENED, score=json.dumps(said))
+    known = features.select("customer_no", "orders", "last_order_on")
+    frame = scored.frame.join(known, on="customer_no").select(list(SCORED))
+    return str(save_frame(settings.state / "scores", scored.digest, frame))
+
+
+def select_audience(occurrence_id: int, settings: Settings, scores: str | None) -> None:
+    """Decide who is in and in which arm, and freeze it; the first to freeze wins."""
+    if scores is None:
+        return
+    with database(settings.database_url) as engine:
+        with reading(engine) as session:
+            occurrence = session.get_one(Occurrence, occurrence_id)
+            ledger, shares = choose_members(session, settings, occurrence, pl.read_parquet(scores))
+        named = digest(ledger)
+        frozen = {
+            "audience_digest": named,
+            "audience_file": save_frame(settings.state / "audiences", named, ledger).name,
+            "waterfall": json.dumps(waterfall(ledger)),
+            "shares": json.dumps(shares),
+        }
+        with transaction(engine) as session:
+            advance(session, occurrence_id, come_from=Stage.OPENED, to=Stage.SELECTED, **frozen)
+
+
+def choose_members(
+    session: Session, settings: Settings, occurrence: Occurrence, scored: pl.DataFrame
+) -> tuple[pl.DataFrame, dict[str, float]]:
+    """The LEDGER with arms, and the planned shares; consent, suppression and earlier entries as they are now."""
+    campaign = pinned_campaign(session, occurrence)
+    people = contacts(session, unknown_email_consent=settings.file.unknown_email_consent == "allow")
+    entered = may_not_enter(session, campaign.id, occurrence.id or 0, occurrence.as_of, campaign.again_after)
+    as_of_day = (occurrence.as_of - date(1970, 1, 1)).days
+    chosen = select(scored, people, entered, rules_of(campaign), as_of_day)
+    shares = campaign.arm_shares(chosen["reason"].null_count())
+    earlier = first_arms(session, campaign.id)
+    ledger = assign(chosen, salt=settings.file.salt, campaign_id=campaign.id, shares=shares, earlier=earlier)
+    return ledger, shares
+
+
+def read_ledger(settings: Settings, occurrence: Occurrence) -> pl.DataFrame:
+    """The frozen audience of a run."""
+    return pl.read_parquet(settings.state / "audiences" / str(occurrence.audience_file))
+
+
+def enrol_members(occurrence_id: int, settings: Settings) -> None:
+    """Store every member's arm, before any message exists."""
+    with database(settings.database_url) as engine:
+        with reading(engine) as session:
+            occurrence = session.get_one(Occurrence, occurrence_id)
+            if occurrence.stage != Stage.SELECTED:
+                return
+            ledger = read_ledger(settings, occurrence)
+            members = members_of(ledger, occurrence.campaign_id, occurrence_id, occurrence.as_of)
+        for start in range(0, len(members), CHUNK):
+            with transaction(engine) as session:
+                enrol(session, members[start : start + CHUNK])
+        with transaction(engine) as session:
+            advance(session, occurrence_id, come_from=Stage.SELECTED, to=Stage.ASSIGNED)
+
+
+def plan_messages(occurrence_id: int, settings: Settings) -> None:
+    """One message row for everyone outside the hold-out."""
+    with database(settings.database_url) as engine:
+        with reading(engine) as session:
+            occurrence = session.get_one(Occurrence, occurrence_id)
+            if occurrence.stage != Stage.ASSIGNED:
+                return
+            campaign, prefix = pinned_campaign(session, occurrence), key_prefix(settings, occurrence)
+            chunks = id_chunks(session, occurrence_id)
+        for ids in chunks:
+            with transaction(engine) as session:
+                plan(
+                    session,
+                    occurrence_id,
+                    ids,
+                    prefix=prefix,
+                    step=campaign.step.send,
+                    templates=campaign.templates(),
+                )
+        with transaction(engine) as session:
+            advance(session, occurrence_id, come_from=Stage.ASSIGNED, to=Stage.PLANNED)
+
+
+def key_prefix(settings: Settings, occurrence: Occurrence) -> str:
+    """The opaque start of a run's message keys: says nothing about campaign or customer."""
+    return hashlib.sha256(f"{settings.file.salt}\0{run_name(occurrence)}".encode()).hexdigest()[:16]
+
+
+def release_messages(occurrence_id: int, settings: Settings, now: datetime) -> None:
+    """Set t0, the same instant for every arm, and let the messages go."""
+    with database(settings.database_url) as engine, transaction(engine) as session:
+        occurrence = session.get_one(Occurrence, occurrence_id)
+        t0 = end_of_day(occurrence.as_of, settings.zone) if occurrence.placebo else now
+        advance(session, occurrence_id, come_from=Stage.PLANNED, to=Stage.RELEASED, released_at=now, t0=t0)
+        session.refresh(occurrence)
+        if occurrence.stage == Stage.RELEASED:
+            queue(session, occurrence_id, now)
+
+
+def summarise(occurrence_id: int, settings: Settings) -> RunSummary:
+    """The run as it stands."""
+    with database(settings.database_url) as engine, reading(engine) as session:
+        occurrence = session.get_one(Occurrence, occurrence_id)
+        return RunSummary(
+            run=run_name(occurrence),
+            digest=occurrence.audience_digest,
+            arms=arm_counts(read_ledger(settings, occurrence)) if occurrence.audience_file else {},
+            reasons=json.loads(occurrence.waterfall or "{}"),
+            messages=counts(session, occurrence_id),
+        )

@@ -1,0 +1,220 @@
+"""A data file into facts and state. Nothing a reader can see changes before the last, short transaction of orders;
+customers and suppressions arrive in chunks, and importing the file again finishes what was interrupted."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from sqlalchemy import Engine
+
+from db.customers import CHUNK, create_customers, numbers, save_customers
+from db.engine import database, reading, transaction
+from db.facts.store import (
+    ORDERS,
+    commit_file,
+    data_through,
+    declare_through,
+    digests,
+    next_version,
+    only_importer,
+    path_of,
+    write_orders,
+)
+from db.intake import Table, no_progress, open_table, write_rejects
+from db.people import suppress
+from db.settings import Settings
+from winback.contact import address_hash
+from winback.fields import REJECTS, Kind
+from winback.records import last_of_each, parse
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """What is asked to be imported; ``mapping`` is field -> column."""
+
+    kind: Kind
+    file: Path
+    source: str
+    mapping: Mapping[str, str]
+    complete_through: date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportReport:
+    """What ``winback import --json`` prints: read = good + bad, good = new + changed + unchanged."""
+
+    kind: str
+    file: str
+    sha256: str
+    read: int
+    good: int
+    bad: int
+    new: int
+    changed: int
+    unchanged: int
+    rejects_file: str | None
+    data_through: date | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as plain values."""
+        return asdict(self) | {"data_through": self.data_through.isoformat() if self.data_through else None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Staged:
+    files: list[Path]
+    good: int
+    rejects: pl.DataFrame
+
+    @property
+    def rows(self) -> pl.LazyFrame:
+        return pl.scan_parquet(self.files)
+
+
+def import_file(
+    arrival: Arrival, settings: Settings, now: datetime, progress: Progress = no_progress
+) -> ImportReport:
+    """Import one file; ImportProblem when it cannot be read at all, Unusable when the stores cannot be used."""
+    table = open_table(arrival.file, arrival.kind, arrival.mapping, progress)
+    with (
+        database(settings.database_url) as engine,
+        only_importer(settings.facts),
+        _staging(settings.facts) as folder,
+    ):
+        staged = _stage(table, folder, settings, now)
+        new, changed = _store(arrival, staged, engine, settings, now) if staged.files else (0, 0)
+        with transaction(engine) as session:
+            if arrival.complete_through:
+                declare_through(session, arrival.kind, arrival.complete_through)
+            through = data_through(session, arrival.kind)
+    return ImportReport(
+        kind=arrival.kind,
+        file=str(arrival.file),
+        sha256=table.sha256,
+        read=staged.good + staged.rejects.height,
+        good=staged.good,
+        bad=staged.rejects.height,
+        new=new,
+        changed=changed,
+        unchanged=staged.good - new - changed,
+        rejects_file=_save_rejects(staged.rejects, table, settings),
+        data_through=through,
+    )
+
+
+@contextmanager
+def _staging(facts: Path) -> Iterator[Path]:
+    for left in facts.glob(".staging-*"):  # of an import that was killed; we hold the importer's lock
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=facts, prefix=".staging-") as folder:
+        yield Path(folder)
+
+
+def _stage(table: Table, folder: Path, settings: Settings, now: datetime) -> _Staged:
+    files, rejects, good = [], [pl.DataFrame(schema=dict(REJECTS))], 0
+    for number, batch in enumerate(table):
+        parsed = parse(
+            table.kind,
+            batch.frame,
+            timezone=settings.file.timezone,
+            currency=settings.file.currency,
+            not_after=now.astimezone(settings.zone).date(),
+        )
+        rejects += [batch.rejects, parsed.rejects]
+        good += parsed.good.height
+        if parsed.good.height:
+            files.append(folder / f"{number}.parquet")
+            parsed.good.write_parquet(files[-1])
+    return _Staged(files=files, good=good, rejects=pl.concat(rejects).sort("line"))
+
+
+def _store(
+    arrival: Arrival, staged: _Staged, engine: Engine, settings: Settings, now: datetime
+) -> tuple[int, int]:
+    match arrival.kind:
+        case Kind.ORDERS:
+            return _store_orders(arrival, staged, engine, settings, now)
+        case Kind.CUSTOMERS:
+            return _store_customers(staged, engine)
+        case Kind.SUPPRESSIONS:
+            return _store_suppressions(staged, engine, arrival.source, now)
+
+
+def _store_orders(
+    arrival: Arrival, staged: _Staged, engine: Engine, settings: Settings, now: datetime
+) -> tuple[int, int]:
+    people = _known_people(staged, engine)
+    with reading(engine) as session:
+        version, present = next_version(session), digests(session, ORDERS)
+    written = write_orders(
+        settings.facts,
+        staged.files,
+        [path_of(settings.facts, digest) for digest in present],
+        people,
+        source=arrival.source,
+        version=version,
+    )
+    if written is None:
+        return 0, 0
+    with transaction(engine) as session:
+        commit_file(session, written, source=arrival.source, now=now)
+    return written.new, written.changed
+
+
+def _known_people(staged: _Staged, engine: Engine) -> pl.DataFrame:
+    """customer_id -> customer_no of everybody; those whom only the staged rows know are created."""
+    with reading(engine) as session:
+        people = numbers(session)
+    wanted = staged.rows.select(pl.col("customer_id").drop_nulls().unique()).collect()["customer_id"]
+    missing = wanted.filter(~wanted.is_in(people["customer_id"].to_list())).sort().to_list()
+    for start in range(0, len(missing), CHUNK):
+        with transaction(engine) as session:
+            create_customers(session, missing[start : start + CHUNK])
+    with reading(engine) as session:
+        return numbers(session) if missing else people
+
+
+def _store_customers(staged: _Staged, engine: Engine) -> tuple[int, int]:
+    frame = last_of_each(Kind.CUSTOMERS, staged.rows.collect())
+    new = changed = 0
+    for part in frame.iter_slices(CHUNK):
+        with transaction(engine) as session:
+            added, updated = save_customers(session, part)
+            new, changed = new + added, changed + updated
+    return new, changed
+
+
+def _store_suppressions(staged: _Staged, engine: Engine, source: str, now: datetime) -> tuple[int, int]:
+    people = dict(_known_people(staged, engine).select("customer_id", "customer_no").iter_rows())
+    new = 0
+    for part in staged.rows.collect().iter_slices(CHUNK):
+        with transaction(engine) as session:
+            for row in part.iter_rows(named=True):
+                new += suppress(
+                    session,
+                    address_hash=address_hash(row["address"]) if row["address"] else None,
+                    customer_no=people.get(row["customer_id"]),
+                    channel=row["channel"],
+                    reason=row["reason"] or "imported",
+                    source=source,
+                    at=row["at"] or now,
+                )
+    return new, 0
+
+
+def _save_rejects(rejects: pl.DataFrame, table: Table, settings: Settings) -> str | None:
+    if rejects.is_empty():
+        return None
+    folder = settings.state / "rejects"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{table.path.name}.{table.sha256[:8]}.rejects.csv"
+    write_rejects(path, rejects)
+    return str(path)
