@@ -77,31 +77,38 @@ def arm_sums(file: Path, columns: tuple[Column, ...]) -> ArmSums:
 def _readable(file: Path) -> Iterator[None]:
     """Turn what the readers raise about a broken file into a sentence about that file."""
     try:
-        yield
+        try:
+            yield
+        except pl.exceptions.PolarsError as error:
+            if not _is_parquet(file):
+                _refuse_long_rows(file)
+            raise ImportProblem(str(error).splitlines()[0], file=str(file)) from error
     except UnicodeDecodeError as error:
         raise ImportProblem("is not UTF-8 text", file=str(file)) from error
-    except pl.exceptions.PolarsError as error:
-        if file.suffix != ".parquet":
-            _refuse_long_rows(file)
-        raise ImportProblem(str(error).splitlines()[0], file=str(file)) from error
     except (OSError, EOFError, zlib.error, csv.Error) as error:
         raise ImportProblem(f"cannot be read: {error}", file=str(file)) from error
+
+
+def _is_parquet(file: Path) -> bool:
+    return file.name.lower().endswith(".parquet")
 
 
 def _cells(file: Path, columns: tuple[Column, ...]) -> pl.LazyFrame:
     """One row per customer: ``row`` and every column as text without spaces around it; empty is null."""
     if not file.is_file():
         raise ImportProblem("there is no such file", file=str(file))
-    if file.name.lower().endswith(".parquet"):
+    if _is_parquet(file):
         table, first = pl.scan_parquet(file, glob=False), 1
-        _refuse_nested(file, columns, table.collect_schema())
+        names = _parquet_names(file, columns, table.collect_schema())
     elif file.name.lower().endswith((".csv", ".csv.gz")):
-        _check_header(file, columns)
         table, first = pl.scan_csv(file, infer_schema=False, glob=False), 2
+        names = _header(file, columns)
     else:
         raise ImportProblem("is of a kind that is not read here", file=str(file), allowed=", ".join(ENDINGS))
-    # cs.by_name, because pl.col would take a name such as ^a.*$ for a pattern.
-    texts = [_text(cs.by_name(column.name).cast(pl.String)).alias(column.alias) for column in columns]
+    # By place: pl.col takes a name such as ^a.*$ for a pattern, and scan_csv keeps the doubled quotes of a header.
+    texts = [
+        _text(cs.by_index(names.index(column.name)).cast(pl.String)).alias(column.alias) for column in columns
+    ]
     blank = pl.all_horizontal(pl.all().is_null()) if first == 2 else pl.lit(False)
     rows = table.select(pl.int_range(first, first + pl.len()).alias("row"), *texts, blank.alias("blank"))
     return rows.filter(~pl.col("blank")).drop("blank")
@@ -125,7 +132,7 @@ def _value(column: Column) -> pl.Expr:
     return pl.when(number.is_in([0.0, 1.0])).then(number).cast(pl.Int64).alias(column.alias)
 
 
-def _check_header(file: Path, columns: tuple[Column, ...]) -> None:
+def _header(file: Path, columns: tuple[Column, ...]) -> list[str]:
     with _open_text(file) as stream:
         names = next(csv.reader(stream), [])
     if not names:
@@ -134,6 +141,7 @@ def _check_header(file: Path, columns: tuple[Column, ...]) -> None:
     for column in columns:
         if names.count(column.name) > 1:
             raise ImportProblem("two columns have this name", file=str(file), line=1, field=column.name)
+    return names
 
 
 def _open_text(file: Path) -> IO[str]:
@@ -150,8 +158,8 @@ def _refuse_unknown(columns: tuple[Column, ...], names: list[str]) -> None:
             raise WrongUse(f"the file has no column '{column.name}'; {hint}")
 
 
-def _refuse_nested(file: Path, columns: tuple[Column, ...], schema: pl.Schema) -> None:
-    """Refuse Parquet columns that are neither text nor numbers, before a cast could guess."""
+def _parquet_names(file: Path, columns: tuple[Column, ...], schema: pl.Schema) -> list[str]:
+    """All names; refuses a column that is neither text nor numbers, before a cast could guess."""
     _refuse_unknown(columns, schema.names())
     plain = (pl.String, pl.Boolean, pl.Categorical, pl.Enum, pl.Null)
     for column in columns:
@@ -159,6 +167,7 @@ def _refuse_nested(file: Path, columns: tuple[Column, ...], schema: pl.Schema) -
         if not (kind.is_numeric() or isinstance(kind, plain)):
             problem = f"holds {kind}, neither text nor numbers"
             raise ImportProblem(problem, file=str(file), field=column.name)
+    return schema.names()
 
 
 def _refuse_long_rows(file: Path) -> None:

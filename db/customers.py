@@ -1,6 +1,7 @@
 """Customers in state: import a frame of them, create those only orders know, list numbers."""
 
 import hashlib
+import json
 from collections.abc import Iterable
 
 import polars as pl
@@ -10,6 +11,7 @@ from sqlmodel import Session, col
 from db.engine import changed, insert_or_keep
 from db.tables import Customer
 from winback.contact import address_hash
+from winback.errors import WrongUse, nearest
 
 CHUNK = 2_000  # rows per transaction: well under the 250 ms a writer may hold SQLite
 _IMPORTED = [
@@ -66,3 +68,28 @@ def numbers(session: Session) -> pl.DataFrame:
     return pl.DataFrame(
         {"customer_id": pl.Series(ids, dtype=pl.String), "customer_no": pl.Series(nos, dtype=pl.Int64)}
     )
+
+
+def by_field(session: Session, field: str) -> pl.DataFrame:
+    """customer_no -> value of a customer field or imported attribute, as text; WrongUse for an unknown one."""
+    if field in _GROUPABLE:
+        rows = session.execute(select(col(Customer.no), _GROUPABLE[field])).tuples().all()
+        found = [(no, None if value is None else str(value)) for no, value in rows]
+    else:
+        rows = session.execute(select(col(Customer.no), col(Customer.attributes))).tuples().all()
+        found = [(no, json.loads(text or "{}").get(field)) for no, text in rows]
+        if all(value is None for _, value in found):
+            known = sorted({name for _, text in rows for name in json.loads(text or "{}")} | set(_GROUPABLE))
+            near = nearest(field, known)
+            raise WrongUse(f"no customer field '{field}'" + (f"; did you mean '{near}'?" if near else ""))
+    return pl.DataFrame(found, schema={"customer_no": pl.Int64, "value": pl.String}, orient="row")
+
+
+_GROUPABLE = {
+    "country": col(Customer.country),
+    "locale": col(Customer.locale),
+    "timezone": col(Customer.timezone),
+    "salesperson_name": col(Customer.salesperson_name),
+    "email_consent": col(Customer.email_consent),
+    "sms_consent": col(Customer.sms_consent),
+}

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 from sqlmodel import Session, col
 
 from db.engine import changed, insert_or_keep
-from db.tables import CampaignVersion, Occurrence
+from db.tables import CampaignVersion, Occurrence, Outcome
 from winback.errors import WrongUse
 
 
@@ -123,6 +123,19 @@ def find_run(session: Session, run: str) -> Occurrence:
 def all_runs(session: Session) -> Sequence[Occurrence]:
     """Every run, newest first."""
     return session.execute(select(Occurrence).order_by(col(Occurrence.id).desc())).scalars().all()
+
+
+def unmeasured(session: Session) -> list[str]:
+    """Released runs without a final reading, oldest first."""
+    final = exists().where(col(Outcome.occurrence_id) == col(Occurrence.id), col(Outcome.final))
+    chosen = select(Occurrence).where(col(Occurrence.stage) == Stage.RELEASED, ~final).order_by(col(Occurrence.id))
+    return [run_name(occurrence) for occurrence in session.execute(chosen).scalars()]
+
+
+def stages(session: Session, campaign_id: str) -> dict[str, str]:
+    """Slot -> stage of every run of the campaign."""
+    chosen = select(col(Occurrence.slot), col(Occurrence.stage)).where(col(Occurrence.campaign_id) == campaign_id)
+    return dict(session.execute(chosen).tuples().all())
 
 
 def advance(session: Session, occurrence_id: int, *, come_from: Stage, to: Stage, **changes: object) -> bool:

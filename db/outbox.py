@@ -19,6 +19,7 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
+    delete,
     exists,
     func,
     literal,
@@ -273,6 +274,35 @@ def counts(session: Session, occurrence_id: int | None = None) -> dict[str, int]
     return dict(session.execute(chosen).tuples().all())
 
 
+def counts_by_arm(session: Session, occurrence_id: int) -> dict[str, dict[str, int]]:
+    """Arm -> state -> messages of one occurrence."""
+    chosen = (
+        select(col(Assignment.arm), col(Message.state), func.count())
+        .join(Assignment, col(Assignment.id) == col(Message.assignment_id))
+        .where(col(Message.occurrence_id) == occurrence_id)
+        .group_by(col(Assignment.arm), col(Message.state))
+        .order_by(col(Assignment.arm), col(Message.state))
+    )
+    found: dict[str, dict[str, int]] = {}
+    for arm, state, count in session.execute(chosen):
+        found.setdefault(arm, {})[state] = count
+    return found
+
+
+def written_to_in(session: Session, occurrence_id: int, arm: str) -> int:
+    """Members of an arm of an occurrence to whom a message of the same campaign may have gone out."""
+    went_out = and_(
+        col(Message.campaign_id) == col(Assignment.campaign_id),
+        col(Message.state).not_in([State.PLANNED, State.QUEUED, State.SKIPPED]),
+    )
+    to_him = exists().where(went_out, col(Message.person) == col(Assignment.person))
+    to_his_address = exists().where(went_out, col(Message.address_hash) == col(Assignment.address_hash))
+    chosen = select(func.count()).select_from(Assignment).where(
+        col(Assignment.occurrence_id) == occurrence_id, col(Assignment.arm) == arm, or_(to_him, to_his_address)
+    )  # fmt: skip
+    return int(session.execute(chosen).scalar_one())
+
+
 def waiting(session: Session, channels: Sequence[str]) -> int:
     """Messages still queued or being sent on ``channels``, stopped campaigns' left out."""
     stopped = exists().where(col(Stop.scope).in_([EVERY_CAMPAIGN, col(Message.campaign_id)]))
@@ -296,6 +326,19 @@ def is_stopped(session: Session, campaign_id: str) -> bool:
     """Whether the stop switch is on for the campaign."""
     switch = select(exists().where(col(Stop.scope).in_([EVERY_CAMPAIGN, campaign_id])))
     return bool(session.execute(switch).scalar_one())
+
+
+def switch_stop(session: Session, scope: str, *, on: bool, now: datetime) -> None:
+    """Turn the stop switch of a campaign, or of all (EVERY_CAMPAIGN), on or off."""
+    if on:
+        changed(session, insert_or_keep(session, Stop), [{"scope": scope, "at": now}])
+    else:
+        changed(session, delete(Stop).where(col(Stop.scope) == scope))
+
+
+def stopped_scopes(session: Session) -> list[str]:
+    """What the stop switch is on for."""
+    return list(session.execute(select(col(Stop.scope)).order_by(col(Stop.scope))).scalars())
 
 
 def _update_all(session: Session, statement: Update, values: list[dict[str, object]]) -> None:

@@ -59,14 +59,6 @@ class Customer(SQLModel, table=True):
     row_digest: str | None = None  # of the imported row: tells changed from unchanged
 
 
-class CustomerNow(SQLModel, table=True):
-    """The few facts a claim reads: one row per customer with an order."""
-
-    __tablename__ = "customer_now"
-    customer_no: int = Field(primary_key=True, foreign_key="customer.no")
-    last_order_on: date
-
-
 class Suppression(SQLModel, table=True):
     """One address (by hash) or customer nobody may write to on a channel; channel 'all' is every channel."""
 
@@ -171,6 +163,8 @@ class Message(SQLModel, table=True):
         UniqueConstraint("occurrence_id", "person", "step"),
         UniqueConstraint("occurrence_id", "step", "address_hash"),
         Index("ix_message_queue", "state", "not_before"),
+        Index("ix_message_person", "campaign_id", "person"),
+        Index("ix_message_address", "address_hash"),
     )
     id: int | None = Field(default=None, primary_key=True)
     key: str = Field(unique=True)  # opaque; the only thing providers are told
@@ -254,6 +248,7 @@ class Alert(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     kind: str
     run: str
+    text: str
     at: datetime = Field(sa_type=UtcDateTime)
     delivered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 

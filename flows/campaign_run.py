@@ -19,7 +19,7 @@ from db.engine import database, reading, transaction
 from db.enrolment import CHUNK, enrol, first_arms, id_chunks, may_not_enter, members_of
 from db.facts.store import digests
 from db.frames import save_frame
-from db.occurrences import Opening, Stage, advance, open_run, run_name
+from db.occurrences import Opening, Stage, advance, all_runs, open_run, run_name
 from db.outbox import counts, plan, queue
 from db.people import contacts
 from db.settings import Settings
@@ -28,8 +28,11 @@ from flows.scoring import score_all
 from winback import __version__
 from winback.assignment import assign
 from winback.audience import SCORED, arm_counts, digest, rules_of, select, waterfall
+from winback.campaign import Campaign
+from winback.campaign_file import read_campaign
 from winback.errors import WrongUse
 from winback.schedule import end_of_day
+from winback.scores.scoring import Scores
 
 OLDEST_LIVE = timedelta(days=3)  # an as_of older than this is never really sent
 P = ParamSpec("P")
@@ -128,9 +131,13 @@ def score_customers(occurrence_id: int, settings: Settings) -> str | None:
         }
         with transaction(engine) as session:
             advance(session, occurrence_id, come_from=Stage.OPENED, to=Stage.OPENED, score=json.dumps(said))
+    return str(save_frame(settings.state / "scores", scored.digest, scored_frame(features, scored)))
+
+
+def scored_frame(features: pl.DataFrame, scored: Scores) -> pl.DataFrame:
+    """SCORED: the scores with what selection reads of the features."""
     known = features.select("customer_no", "orders", "last_order_on")
-    frame = scored.frame.join(known, on="customer_no").select(list(SCORED))
-    return str(save_frame(settings.state / "scores", scored.digest, frame))
+    return scored.frame.join(known, on="customer_no").select(list(SCORED))
 
 
 def select_audience(occurrence_id: int, settings: Settings, scores: str | None) -> None:
@@ -140,7 +147,9 @@ def select_audience(occurrence_id: int, settings: Settings, scores: str | None) 
     with database(settings.database_url) as engine:
         with reading(engine) as session:
             occurrence = session.get_one(Occurrence, occurrence_id)
-            ledger, shares = choose_members(session, settings, occurrence, pl.read_parquet(scores))
+            campaign, as_of = pinned_campaign(session, occurrence), occurrence.as_of
+            frame = pl.read_parquet(scores)
+            ledger, shares = choose_members(session, settings, campaign, occurrence_id, as_of, frame)
         named = digest(ledger)
         frozen = {
             "audience_digest": named,
@@ -153,13 +162,17 @@ def select_audience(occurrence_id: int, settings: Settings, scores: str | None) 
 
 
 def choose_members(
-    session: Session, settings: Settings, occurrence: Occurrence, scored: pl.DataFrame
+    session: Session,
+    settings: Settings,
+    campaign: Campaign,
+    occurrence_id: int,
+    as_of: date,
+    scored: pl.DataFrame,
 ) -> tuple[pl.DataFrame, dict[str, float]]:
     """The LEDGER with arms, and the planned shares; consent, suppression and earlier entries as they are now."""
-    campaign = pinned_campaign(session, occurrence)
     people = contacts(session, unknown_email_consent=settings.file.unknown_email_consent == "allow")
-    entered = may_not_enter(session, campaign.id, occurrence.id or 0, occurrence.as_of, campaign.again_after)
-    as_of_day = (occurrence.as_of - date(1970, 1, 1)).days
+    entered = may_not_enter(session, campaign.id, occurrence_id, as_of, campaign.again_after)
+    as_of_day = (as_of - date(1970, 1, 1)).days
     chosen = select(scored, people, entered, rules_of(campaign), as_of_day)
     shares = campaign.arm_shares(chosen["reason"].null_count())
     earlier = first_arms(session, campaign.id)
@@ -230,11 +243,37 @@ def release_messages(occurrence_id: int, settings: Settings, now: datetime) -> N
 def summarise(occurrence_id: int, settings: Settings) -> RunSummary:
     """The run as it stands."""
     with database(settings.database_url) as engine, reading(engine) as session:
-        occurrence = session.get_one(Occurrence, occurrence_id)
-        return RunSummary(
-            run=run_name(occurrence),
-            digest=occurrence.audience_digest,
-            arms=arm_counts(read_ledger(settings, occurrence)) if occurrence.audience_file else {},
-            reasons=json.loads(occurrence.waterfall or "{}"),
-            messages=counts(session, occurrence_id),
-        )
+        return _summary(session, settings, session.get_one(Occurrence, occurrence_id))
+
+
+def summaries(settings: Settings) -> list[RunSummary]:
+    """Every run as it stands, newest first."""
+    with database(settings.database_url) as engine, reading(engine) as session:
+        return [_summary(session, settings, occurrence) for occurrence in all_runs(session)]
+
+
+def _summary(session: Session, settings: Settings, occurrence: Occurrence) -> RunSummary:
+    return RunSummary(
+        run=run_name(occurrence),
+        digest=occurrence.audience_digest,
+        arms=arm_counts(read_ledger(settings, occurrence)) if occurrence.audience_file else {},
+        reasons=json.loads(occurrence.waterfall or "{}"),
+        messages=counts(session, occurrence.id),
+    )
+
+
+def dry_run(order: Order, settings: Settings, now: datetime) -> RunSummary:
+    """Who would be in if the run were started now; stores nothing."""
+    files = read_files(settings, order.campaign_id)
+    campaign = read_campaign(files[f"campaigns/{order.campaign_id}.yaml"], order.campaign_id)
+    with database(settings.database_url) as engine, reading(engine) as session:
+        features, scored = score_all(session, settings, digests(session), order.as_of, campaign.churn.within)
+        frame = scored_frame(features, scored)
+        ledger, _ = choose_members(session, settings, campaign, 0, order.as_of, frame)
+    return RunSummary(
+        run=f"{order.campaign_id}/{order.slot}",
+        digest=digest(ledger),
+        arms=arm_counts(ledger),
+        reasons=waterfall(ledger),
+        messages={},
+    )

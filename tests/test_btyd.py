@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import hyp2f1
 from scipy.stats import beta as beta_law
@@ -254,6 +254,7 @@ def test_the_quadrature_knows_the_moments_of_the_beta_law(a, b):
     assert weights @ (points - mean) ** 2 == pytest.approx(a * b / ((a + b) ** 2 * (a + b + 1)), rel=1e-6)
 
 
+@settings(deadline=None)  # the first call imports
 @given(
     r=st.floats(1e-3, 1e3),
     alpha=st.floats(1e-2, 1e4),

@@ -102,11 +102,15 @@ def test_a_missing_file_is_said_to_be_missing(tmp_path):
         read_features([tmp_path / "gone.parquet"], as_of=AS_OF)
 
 
-def test_a_folder_s_name_is_not_taken_as_a_pattern(tmp_path):
-    folder = tmp_path / "facts[1]*"
-    folder.mkdir()
+@pytest.mark.parametrize(("name", "neighbour"), [("facts*", "facts of others"), ("facts[1]", "facts1")])
+def test_a_folder_s_name_is_not_taken_as_a_pattern(tmp_path, name, neighbour):
+    for folder, customer_no in ((name, 1), (neighbour, 2)):
+        (tmp_path / folder).mkdir()
+        write_orders(tmp_path / folder, an_order(customer_no=customer_no))
 
-    assert len(features_of(folder, an_order())) == 1
+    features = read_features([tmp_path / name / "orders.parquet"], as_of=AS_OF)
+
+    assert features["customer_no"].to_list() == [1]
 
 
 def test_the_latest_version_of_an_order_wins(tmp_path):

@@ -70,7 +70,7 @@ def _plain_data(text: str, file: str, lines: dict[Path, int]) -> object:
 def _refuse_tricks(text: str, file: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=Loader):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise CampaignError("anchors (&) and aliases (*) are not allowed", file=file, line=line)
         if tag := getattr(event, "tag", None):

@@ -19,6 +19,7 @@ from winback.money import read_amount, why_no_amount
 
 ID_CHARACTERS = 128
 TEXT_CHARACTERS = 200
+ATTRIBUTE_CHARACTERS = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +78,12 @@ def _why_no_id(text: pl.Expr, _: Workspace) -> pl.Expr:
     )
 
 
-def _text(text: pl.Expr, _: Workspace) -> pl.Expr:
-    return pl.when(text.str.len_chars() <= TEXT_CHARACTERS).then(text)
+def _line(characters: int) -> Reader:
+    return Reader(
+        clean=_one_line,
+        value=lambda text, _: pl.when(text.str.len_chars() <= characters).then(text),
+        why=lambda _text, _workspace: pl.lit(f"longer than {characters} characters"),
+    )
 
 
 def _email(text: pl.Expr, _: Workspace) -> pl.Expr:
@@ -166,7 +171,8 @@ _NO_PHONE = "not a usable phone number: write it as +44..., or give the customer
 
 READERS: Mapping[CellType, Reader] = {
     CellType.ID: Reader(clean=_trimmed, value=_id, why=_why_no_id),
-    CellType.TEXT: Reader(clean=_one_line, value=_text, why=_say(f"longer than {TEXT_CHARACTERS} characters")),
+    CellType.TEXT: _line(TEXT_CHARACTERS),
+    CellType.ATTRIBUTE: _line(ATTRIBUTE_CHARACTERS),
     CellType.EMAIL: Reader(clean=_trimmed, value=_email, why=_say("not a usable e-mail address")),
     CellType.PHONE: Reader(clean=_trimmed, value=_phone, why=_say(_NO_PHONE)),
     CellType.ADDRESS: Reader(

@@ -30,10 +30,13 @@ _LONG_LOCAL = rf"^[^@]{{{LOCAL_PART_CHARACTERS + 1}}}"
 
 # what people put between digits, and the marks that come along when a number is copied from an address book
 _SEPARATORS = r"[\s().\-/\u2010-\u2015\u2212\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
-# numbers whose length and kind are plain from their digits: NANP, Chinese and British mobiles;
-# service codes (N00, 710, 868-619) and one digit repeated are left to the library
+# numbers whose length and kind are plain from their digits: NANP, Chinese and British mobiles
 _PLAIN_PHONE = r"^\+(?:1[2-9][0-9]{2}[2-9][0-9]{6}|861[3-9][0-9]{9}|447[1-57-9][0-9]{8})$"
-_NOT_PLAIN = r"^\+(?:1[2-9]00|1710|1868619|447{10}$|1(?:2{10}|3{10}|4{10}|5{10}|6{10}|7{10}|8{10}|9{10})$)"
+# left to the library: service area codes, Caribbean ones with premium or access ranges, one digit repeated
+_NOT_PLAIN = (
+    r"^\+(?:1(?:[2-9]00|710|242|246|264|268|345|868)|447{10}$"
+    r"|1(?:2{10}|3{10}|4{10}|5{10}|6{10}|7{10}|8{10}|9{10})$)"
+)
 _REFUSED_TYPES = frozenset(
     {PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST, PhoneNumberType.PAGER,
      PhoneNumberType.UAN, PhoneNumberType.VOICEMAIL}
@@ -122,11 +125,10 @@ def _ascii_digit(character: str) -> str:
 
 def normalise_phones(texts: pl.Series, countries: pl.Series) -> pl.Series:
     """``normalise_phone`` for two series of equal length; null stays null, an unusable number becomes null."""
-    frame = pl.DataFrame({"text": texts, "country": countries})
-    compact = pl.col("text").str.normalize("NFKC").str.replace_all(_SEPARATORS, "")
-    plain = compact.str.contains(_PLAIN_PHONE) & ~compact.str.contains(_NOT_PLAIN)
-    short = pl.col("text").str.len_chars() <= PHONE_CHARACTERS
-    frame = frame.with_columns(quick=pl.when(plain & short).then(compact))
+    frame = pl.DataFrame({"text": texts, "country": countries, "region": each_distinct(countries, region_of)})
+    frame = frame.with_columns(plain=_international(pl.col("text"), pl.col("region")))
+    usable = pl.col("plain").str.contains(_PLAIN_PHONE) & ~pl.col("plain").str.contains(_NOT_PLAIN)
+    frame = frame.with_columns(quick=pl.when(usable).then("plain"))
     rest = (
         frame.filter(pl.col("quick").is_null() & pl.col("text").is_not_null()).select("text", "country").unique()
     )
@@ -134,6 +136,23 @@ def normalise_phones(texts: pl.Series, countries: pl.Series) -> pl.Series:
     slow = rest.with_columns(slow=pl.Series(found, dtype=pl.String))
     joined = frame.join(slow, on=["text", "country"], how="left", nulls_equal=True, maintain_order="left")
     return joined.select(pl.coalesce("quick", "slow").alias(texts.name)).to_series()
+
+
+def _international(text: pl.Expr, region: pl.Expr) -> pl.Expr:
+    """Digits with their country code where that is plain to see, else null."""
+    digits = text.str.normalize("NFKC").str.replace_all(_SEPARATORS, "")
+    return (
+        pl.when(text.str.len_chars() > PHONE_CHARACTERS)
+        .then(None)
+        .when(digits.str.starts_with("+"))
+        .then(digits)
+        .when((region == "CN") & digits.str.contains(r"^1[0-9]{10}$"))
+        .then("+86" + digits)
+        .when((region == "US") & digits.str.contains(r"^[2-9][0-9]{9}$"))
+        .then("+1" + digits)
+        .when((region == "GB") & digits.str.contains(r"^07[0-9]{9}$"))
+        .then("+44" + digits.str.slice(1))
+    )
 
 
 def region_of(country: str | None) -> str | None:

@@ -38,6 +38,7 @@ class CellType(StrEnum):
     LOCALE = "locale"
     ZONE = "zone"
     CHANNEL = "channel"
+    ATTRIBUTE = "attribute"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,7 +52,7 @@ def last_of_each(kind: Kind, good: pl.DataFrame) -> pl.DataFrame:
 
 def _attributes(frame: pl.DataFrame) -> tuple[Field, ...]:
     own = sorted(column for column in frame.columns if column.startswith(ATTRIBUTE))
-    return tuple(Field(name=column, type=CellType.TEXT) for column in own)
+    return tuple(Field(name=column, type=CellType.ATTRIBUTE) for column in own)
 
 
 def _cleaned(field: Field, frame: pl.DataFrame) -> pl.Expr:

@@ -22,7 +22,7 @@ LANG_TAGS: dict[Language, str] = {"en": "en", "zh": "zh-CN"}
 UNDEFINED = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 _DAYS: dict[Language, tuple[str, str]] = {"en": ("d MMMM y", "en"), "zh": ("y年M月d日", "zh")}
-_RANGES: dict[Language, str] = {"en": "{} to {}", "zh": "{} 至 {}"}
+_RANGES: dict[Language, str] = {"en": "{}\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}{}", "zh": "{}\N{NO-BREAK SPACE}至\N{NO-BREAK SPACE}{}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Words:
 VERDICTS: dict[Verdict, Words] = {
     Verdict.BETTER: Words("Fewer churned", "流失减少"),
     Verdict.WORSE: Words("More churned", "流失增加"),
-    Verdict.NO_EFFECT_WORTH_HAVING: Words("No effect worth having", "效果小到不值得"),
+    Verdict.NO_EFFECT_WORTH_HAVING: Words("No effect worth having", "效果过小，不值得"),
     Verdict.CANT_TELL: Words("Can't tell", "尚无定论"),
     Verdict.NOT_ENOUGH_DATA: Words("Not enough data", "数据不足"),
     Verdict.DO_NOT_TRUST: Words("Do not trust", "结果不可信"),
@@ -81,9 +81,7 @@ RULES: dict[Rule, Words] = {
         "有一组的购买人数不足 {floor} 名，不足以对金额下结论。",
     ),
     Rule.NO_INTERVAL: Words("No interval can be computed.", "无法计算置信区间。"),
-    Rule.EXCLUDES_ZERO: Words(
-        "The 95% interval of the difference excludes 0.", "差异的 95% 置信区间不包含 0。"
-    ),
+    Rule.EXCLUDES_ZERO: Words("The 95% interval of the difference excludes 0.", "差异的 95% 置信区间不包含 0。"),
     Rule.INSIDE_SMALLEST_EFFECT: Words(
         "The whole 95% interval lies within ±{smallest} points, the smallest effect worth having.",
         "整个 95% 置信区间都在 ±{smallest} 个百分点（最小有意义效果）以内。",
@@ -120,7 +118,9 @@ REASON_NOTES: dict[Reason, Words] = {
     Reason.SUPPRESSED: Words("on the opt-out list, bounced or complained", "在退订名单中，或曾退信、投诉"),
     Reason.NO_CONSENT: Words("has not agreed to be written to", "未同意接收营销消息"),
     Reason.NO_ADDRESS: Words("no e-mail or phone this campaign can use", "没有本活动可用的邮箱或手机号"),
-    Reason.SAME_CONTACT: Words("shares an e-mail or phone with someone who is in", "与名单中另一位客户共用邮箱或手机号"),
+    Reason.SAME_CONTACT: Words(
+        "shares an e-mail or phone with someone who is in", "与名单中另一位客户共用邮箱或手机号"
+    ),
     Reason.OVER_LIMIT: Words("the campaign's limit of people was reached", "已达到本活动的人数上限"),
 }
 
@@ -189,7 +189,7 @@ def figure(value: float | None) -> str:
 
 
 def between(low: str, high: str, language: Language) -> str:
-    """Two ends as a range; an en dash when one is undefined."""
+    """Two ends as a range that no line breaks; an en dash when one is undefined."""
     return UNDEFINED if UNDEFINED in (low, high) else _RANGES[language].format(low, high)
 
 

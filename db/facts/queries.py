@@ -36,13 +36,13 @@ GROUPS: Final = pl.Schema({"customer_no": pl.Int64(), "value": pl.String()})
 
 def read_features(files: Sequence[str | Path], *, as_of: date) -> pl.DataFrame:
     """FEATURES at the end of ``as_of``; no rows when nobody had ordered by then."""
-    return _ask("features", files, FEATURES, {"as_of": as_of})
+    return ask("features", files, FEATURES, {"as_of": as_of})
 
 
 def read_earlier(files: Sequence[str | Path], *, as_of: date, horizon_days: int) -> EarlierWindow:
     """The customers as they stood ``horizon_days`` before ``as_of``, and who of them ordered since."""
     bound = {"as_of": as_of, "horizon_days": horizon_days}
-    customers = _ask("earlier", files, EARLIER, bound)
+    customers = ask("earlier", files, EARLIER, bound)
     before = as_of - timedelta(days=horizon_days)
     return EarlierWindow(as_of=before, horizon_days=horizon_days, customers=customers)
 
@@ -59,10 +59,10 @@ def count_churn(
     groups = GROUPS.to_frame() if groups is None else groups.select(GROUPS.names())
     if groups["customer_no"].is_duplicated().any():
         raise WrongUse("a customer can be in one group only, else the groups do not add up")
-    return _ask("churn", files, CHURN_COUNTS, bound, groups=groups)
+    return ask("churn", files, CHURN_COUNTS, bound, groups=groups)
 
 
-def _ask(
+def ask(
     question: str,
     files: Sequence[str | Path],
     schema: pl.Schema,

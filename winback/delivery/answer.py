@@ -4,9 +4,9 @@ The question behind every row is "could the customer have got it?". Neither prov
 "perhaps" is a state of its own and is never sent again by itself (Twilio: https://www.twilio.com/docs/errors/20500).
 
     2xx with the expected body                   accepted
-    400, 404 of a recipient, 413, 422, other 4xx rejected        proved: not sent, and never will be
-    401, 402, 403, 405, 407                      channel_stop    proved: not sent; the account or address of the
-                                                                 provider is wrong, so every row stays queued
+    400, 413, 422, other 4xx                     rejected        proved: not sent, and never will be
+    401, 402, 403, 404, 405, 407                 channel_stop    proved: not sent; the account, its key or the
+                                                                 provider's address is wrong: rows stay queued
     429; 503 with Retry-After                    retry_later     proved: not sent yet
     refused, DNS, TLS, before any byte           retry_later     the same
     timeout or reset after bytes, 408, other 5xx,
@@ -51,7 +51,7 @@ class Answer:
     status: int | None = None
 
 
-_STOPS_CHANNEL = frozenset({401, 402, 403, 405, 407})
+_STOPS_CHANNEL = frozenset({401, 402, 403, 404, 405, 407})
 _GAVE_UP_WAITING = 408  # the server, or a proxy that had already passed the request on
 
 

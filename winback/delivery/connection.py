@@ -4,13 +4,14 @@ Every later error may hide a message that was sent. Guessing the phase from an e
 reset can come from the TLS handshake or from the middle of the answer. So the connection itself says so.
 """
 
-import http.client
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from http.client import HTTPException
+from urllib.parse import urlsplit
 
-TIMEOUT_SECONDS = 10.0
+from winback.errors import Unusable
+
+TIMEOUT_SECONDS = 10.0  # for connecting, and again for each wait on the connection
 
 
 class NotConnected(Exception):
@@ -18,43 +19,22 @@ class NotConnected(Exception):
 
 
 @contextmanager
-def connecting() -> Iterator[None]:
-    """Turn whatever goes wrong while connecting into NotConnected."""
+def connecting(*also: type[Exception]) -> Iterator[None]:
+    """Turn whatever goes wrong while connecting into NotConnected; ``also`` are a library's own errors."""
+    expected: tuple[type[Exception], ...] = (OSError, HTTPException, *also)
     try:
         yield
-    except (OSError, http.client.HTTPException) as error:  # ssl.SSLError and socket.gaierror are OSErrors
+    except expected as error:  # ssl.SSLError and socket.gaierror are OSErrors
         raise NotConnected(type(error).__name__) from error
 
 
-class _PlainConnection(http.client.HTTPConnection):
-    def connect(self) -> None:
-        with connecting():
-            super().connect()
-
-
-class _TlsConnection(http.client.HTTPSConnection):
-    def connect(self) -> None:
-        with connecting():
-            super().connect()
-
-
-class _PlainHandler(urllib.request.HTTPHandler):
-    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(_PlainConnection, req)
-
-
-class _TlsHandler(urllib.request.HTTPSHandler):
-    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(_TlsConnection, req)
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirected POST would become a GET somewhere else, with our key in its headers."""
-
-    def redirect_request(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - six arguments, none used
-        return None
-
-
-def opener() -> urllib.request.OpenerDirector:
-    """urllib without redirects, whose connections say when they were never made."""
-    return urllib.request.build_opener(_PlainHandler, _TlsHandler, _NoRedirect)
+def base_url(url: str) -> str:
+    """``url`` without a slash at its end; Unusable when it is no http(s) address."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and (parts.port or True)
+    except ValueError:
+        usable = None
+    if not usable or parts.query or parts.fragment or not url.isprintable() or " " in url:
+        raise Unusable("a provider's address must look like https://api.sendgrid.com")
+    return url.rstrip("/")

@@ -8,20 +8,29 @@ from winback.campaign import Channel
 from winback.message.cleaning import is_safe_line
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
-_EMAIL = re.compile(r"[^\s@,;:<>()\[\]\\\"]{1,64}@[^\s@,;:<>()\[\]\\\"]{1,253}")
+_EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}")  # as winback.contact writes it
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")  # E.164
-_LINK = re.compile(r"https?://[\x21-\x3b\x3d\x3f-\x7e]+")  # ASCII without blanks, < and >
-_HEADER_FIELDS = ("to", "to_name", "from_address", "from_name", "reply_to", "subject", "unsubscribe_url", "category")
+_LINK = re.compile(r"https?://[\x21-\x3b\x3d\x3f-\x7e]{1,900}")  # ASCII without blanks, < and >
+_HEADER_FIELDS = (
+    "to",
+    "to_name",
+    "from_address",
+    "from_name",
+    "reply_to",
+    "subject",
+    "unsubscribe_url",
+    "category",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
     """A message with everything a provider needs, and nothing to look up.
 
-    ``key`` is opaque: it comes back in the provider's events and stands in file names, so it says nothing about the
-    customer. E-mail: ``subject``, ``html``, ``text``, ``from_address``, ``unsubscribe_url`` (one-click, RFC 8058).
-    SMS: ``text`` alone; ``to`` in E.164. ``dated_at`` is the time of the claim. ``category`` may be an opaque
-    campaign id.
+    ``key`` is opaque: it comes back in the provider's events and stands in file names, so it says nothing about
+    the customer. E-mail: ``subject``, ``html``, ``text``, ``from_address``, ``unsubscribe_url`` (one-click, RFC
+    8058). SMS: ``text`` alone; ``to`` in E.164. ``dated_at`` is the time of the claim. ``category`` may be an
+    opaque campaign id.
     """
 
     key: str
@@ -48,14 +57,14 @@ class Outgoing:
 def refusal(message: Outgoing) -> str | None:
     """Why ``message`` may not be handed to any provider, or None.
 
-    Asked by each provider before its client sees the message: the providers' clients pass line breaks in headers on,
-    and some keep only the first of two addresses.
+    Asked by each provider before its client sees the message: the providers' clients pass line breaks in headers
+    on, and some keep only the first of two addresses.
     """
     for field in _HEADER_FIELDS:
         if not is_safe_line(getattr(message, field) or ""):
             return f"unsafe_{field}"
     if message.channel == "sms":
-        return None if _PHONE.fullmatch(message.to) else "bad_to"
+        return "bad_to" if not _PHONE.fullmatch(message.to) else None if message.text else "empty_part"
     for field in ("to", "from_address", "reply_to"):
         address = getattr(message, field)
         if address is not None and not _EMAIL.fullmatch(address):
@@ -63,3 +72,11 @@ def refusal(message: Outgoing) -> str | None:
     if not _LINK.fullmatch(message.unsubscribe_url):
         return "bad_unsubscribe_url"
     return None if message.subject and message.html and message.text else "empty_part"
+
+
+def unsubscribe_headers(message: Outgoing) -> dict[str, str]:
+    """The one-click unsubscribe headers of an e-mail (RFC 2369 and RFC 8058)."""
+    return {
+        "List-Unsubscribe": f"<{message.unsubscribe_url}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }

@@ -1,0 +1,181 @@
+"""The command line: words in, one line of help each, exit codes out. What is heavy is imported by its command."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from datetime import date
+from importlib import import_module
+from pathlib import Path
+from typing import NoReturn
+
+from winback import __version__
+from winback.errors import Exit, WinbackError, nearest
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    arguments = parser().parse_args(argv)
+    try:
+        return int(_load(arguments.run)(arguments))
+    except WinbackError as error:
+        print(f"winback: {error}", file=sys.stderr)
+        return int(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return int(Exit.DONE)
+    except KeyboardInterrupt:
+        print("winback: interrupted; running it again resumes", file=sys.stderr)
+        return 130
+
+
+def _load(place: str) -> Callable[[argparse.Namespace], int]:
+    module, _, name = place.partition(":")
+    function: Callable[[argparse.Namespace], int] = getattr(import_module(f"app.commands.{module}"), name)
+    return function
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaint about a wrong choice names the nearest right one."""
+
+    def error(self, message: str) -> NoReturn:
+        if "invalid choice: '" in message:
+            word, _, choices = message.partition("invalid choice: '")[2].partition("' (choose from ")
+            near = nearest(word, [choice.strip("') ") for choice in choices.split(",")])
+            message += f"; did you mean '{near}'?" if near else ""
+        super().error(message)
+
+
+def a_day(text: str) -> date:
+    """A day written as 2026-01-31."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a day like 2026-01-31") from None
+
+
+def days(text: str) -> int:
+    """A number of days, written as 90 or 90d."""
+    number = text.removesuffix("d")
+    if not number.isdecimal() or not 1 <= int(number) <= 3650:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of days from 1 to 3650, like 90 or 90d")
+    return int(number)
+
+
+def pair(text: str) -> tuple[str, str]:
+    """Two words joined by =."""
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise argparse.ArgumentTypeError(f"'{text}' is not written as name=value")
+    return name, value
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command with its arguments."""
+    top = _Parser(prog="winback", description="Win customers back, once each, and know whether it helped.")
+    top.add_argument("--version", action="version", version=f"winback {__version__}")
+    top.add_argument("--workspace", type=Path, metavar="DIR", help="the folder with winback.toml (default: here)")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, run: str, help_: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=help_, description=help_)
+        made.set_defaults(run=run)
+        return made
+
+    _workspace_commands(command)
+    _data_commands(command)
+    _campaign_commands(command)
+    _outcome_commands(command)
+    return top
+
+
+Command = Callable[[str, str, str], argparse.ArgumentParser]
+
+
+def _json(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="one JSON object on standard output")
+
+
+def _workspace_commands(command: Command) -> None:
+    demo = command("demo", "demo:demo", "a whole campaign on real orders, in a folder of its own")
+    demo.add_argument("folder", nargs="?", type=Path, default=Path(".demo"), help="default: .demo")
+    init = command("init", "workspace:init", "make a workspace with an example campaign")
+    init.add_argument("folder", type=Path)
+    status = command("status", "workspace:status", "what is configured, what is waiting, what is unknown")
+    _json(status)
+    command("serve", "serve:serve", "callbacks, due slots and the outbox, in one process")
+
+
+def _data_commands(command: Command) -> None:
+    load = command("import", "facts:import_", "bring in a file of customers, orders or suppressions")
+    load.add_argument("kind", help="customers, orders or suppressions")
+    load.add_argument("file", type=Path, help=".csv, .csv.gz or .parquet")
+    load.add_argument("--source", default="main", help="name of the system it comes from (default: main)")
+    load.add_argument("--map", type=pair, action="append", default=[], metavar="FIELD=COLUMN")
+    load.add_argument("--complete-through", type=a_day, metavar="DAY", help="facts are complete through this day")
+    load.add_argument("--flow", action="store_true", help="as a Prefect flow")
+    _json(load)
+    churn = command("churn", "facts:churn", "how many customers were lost after a day")
+    churn.add_argument("--as-of", type=a_day, required=True, metavar="DAY")
+    churn.add_argument("--window", type=days, required=True, metavar="DAYS")
+    churn.add_argument("--definition", choices=["no_order", "contract", "model"], default="no_order")
+    churn.add_argument("--threshold", type=float, default=0.5, metavar="P", help="model: lost from this risk on")
+    churn.add_argument("--by", metavar="FIELD", help="split by a customer field, such as country")
+    _json(churn)
+    score = command("score", "facts:score", "risk and value of every customer")
+    score.add_argument("--as-of", type=a_day, required=True, metavar="DAY")
+    score.add_argument("--horizon", type=days, required=True, metavar="DAYS")
+    score.add_argument("--out", type=Path, required=True, metavar="FILE.parquet")
+    score.add_argument("--definition", choices=["no_order", "contract"], default="no_order")
+    _json(score)
+    suppress = command("suppress", "facts:suppress_", "never write to an address again")
+    suppress.add_argument("address", help="an e-mail address or a phone number in international form")
+    explain = command("explain", "facts:explain", "one customer: every run he was in or left out of, and why")
+    explain.add_argument("customer")
+    _json(explain)
+
+
+def _campaign_commands(command: Command) -> None:
+    check = command("check", "campaigns:check", "everything wrong with campaign files and their templates")
+    check.add_argument("files", nargs="*", type=Path, metavar="FILE", help="default: all of campaigns/")
+    campaigns = command("campaigns", "campaigns:campaigns", "every campaign: state, next slot, last result")
+    _json(campaigns)
+    run = command("run", "campaigns:run", "select, assign, plan and queue")
+    run.add_argument("campaign")
+    run.add_argument("--as-of", type=a_day, metavar="DAY", help="default: the last whole day")
+    run.add_argument("--dry-run", action="store_true", help="only show who would be in")
+    run.add_argument("--flow", action="store_true", help="as a Prefect flow")
+    _json(run)
+    send = command("send", "campaigns:send", "send what is due")
+    send.add_argument("--until-empty", action="store_true", help="wait until nothing is left")
+    _json(send)
+    for name, help_ in (("stop", "let nothing more leave"), ("resume", "let it leave again")):
+        switch = command(name, f"campaigns:{name}", help_)
+        switch.add_argument("campaign", nargs="?", help="default: everything")
+
+
+def _outcome_commands(command: Command) -> None:
+    measure = command("measure", "outcomes:measure", "what became of a run, beside its hold-out")
+    measure.add_argument("run_name", metavar="RUN", help="<campaign>/<occurrence>")
+    measure.add_argument("--as-of", type=a_day, metavar="DAY", help="with the facts through this day")
+    measure.add_argument("--flow", action="store_true", help="as a Prefect flow")
+    _json(measure)
+    report = command("report", "outcomes:report", "write the report of a measured run")
+    report.add_argument("run_name", metavar="RUN", help="<campaign>/<occurrence>")
+    report.add_argument("--out", type=Path, required=True, metavar="FILE")
+    report.add_argument("--format", choices=["html", "json"], default="html")
+    report.add_argument("--lang", choices=["en", "zh"], default="en")
+    lift = command("lift", "outcomes:lift_", "the effect in any randomised file")
+    lift.add_argument("file", type=Path)
+    lift.add_argument("--arm", required=True, metavar="COLUMN")
+    lift.add_argument("--control", required=True, metavar="VALUE")
+    for option in ("--rate", "--money", "--lower-is-better"):
+        lift.add_argument(option, nargs="+", action="extend", default=[], metavar="COLUMN")
+    lift.add_argument("--planned", nargs="+", action="extend", type=pair, default=[], metavar="VALUE=SHARE")
+    lift.add_argument(
+        "--smallest-effect", nargs="+", action="extend", type=pair, default=[], metavar="COLUMN=POINTS"
+    )
+    _json(lift)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,217 @@
+"""Data: import, churn, score, suppress, explain."""
+
+import argparse
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+from flows.explaining import explain_customer
+
+from app.terminal import print_json, print_table, progress_bar, say, working
+from db.customers import by_field
+from db.engine import database, reading, transaction
+from db.facts.queries import count_churn
+from db.facts.store import data_through, digests, path_of
+from db.people import customer_by_id
+from db.people import suppress as suppress_address
+from db.settings import Settings, here
+from flows.importing import Arrival, ImportReport, import_file
+from flows.scoring import model_churn, score_all
+from winback.churn import Churn, ChurnCounts, ChurnDefinition
+from winback.churn import churn as churn_of
+from winback.contact import address_hash, normalise_email, normalise_phone
+from winback.errors import Exit, WrongUse
+from winback.fields import kind_of
+
+
+def import_(arguments: argparse.Namespace) -> int:
+    """Import a file; exit 1 when it had rows and all were bad."""
+    settings = here(arguments.workspace)
+    arrival = Arrival(
+        kind=kind_of(arguments.kind),
+        file=arguments.file,
+        source=arguments.source,
+        mapping=dict(arguments.map),
+        complete_through=arguments.complete_through,
+    )
+    if arguments.flow or os.environ.get("PREFECT_API_URL"):
+        from flows.import_facts import import_as_flow  # Prefect takes 2 s to import
+
+        report = import_as_flow(arrival, settings)
+    else:
+        with progress_bar(f"importing {arguments.file.name}") as progress:
+            report = import_file(arrival, settings, datetime.now(UTC), progress)
+    _show_import(report, arguments.json)
+    return Exit.NO if report.read and not report.good else Exit.DONE
+
+
+def _show_import(report: ImportReport, as_json: bool) -> None:
+    if as_json:
+        print_json(report.as_dict())
+        return
+    if not report.read:
+        say(f"{report.file}: only a header, nothing to read")
+    print(
+        f"{report.kind}: {report.read:,} rows read, {report.good:,} good ({report.new:,} new, "
+        f"{report.changed:,} changed, {report.unchanged:,} unchanged), {report.bad:,} bad"
+    )
+    if report.rejects_file:
+        print(f"bad rows, each with its line and reason: {report.rejects_file}")
+    if report.data_through:
+        print(f"complete through {report.data_through}")
+
+
+def churn(arguments: argparse.Namespace) -> int:
+    """Churn after a day; exit 1 while the window is not complete."""
+    settings = here(arguments.workspace)
+    definition = ChurnDefinition(arguments.definition)
+    if definition is ChurnDefinition.CONTRACT:
+        raise WrongUse("there are no subscriptions, so no contracts can have ended: use --definition no_order")
+    with working("counting"):
+        found = _read_churn(settings, arguments, definition)
+    if arguments.json:
+        print_json(found.as_dict())
+    else:
+        _show_churn(found)
+    return Exit.DONE if found.complete else Exit.NO
+
+
+def _read_churn(settings: Settings, arguments: argparse.Namespace, definition: ChurnDefinition) -> Churn:
+    with database(settings.database_url) as engine, reading(engine) as session:
+        facts, through = digests(session), data_through(session)
+        groups = by_field(session, arguments.by) if arguments.by else None
+        if definition is ChurnDefinition.MODEL:
+            _, scores = score_all(session, settings, facts, arguments.as_of, arguments.window)
+            counts = model_churn(scores, arguments.threshold, settings.file.currency, groups)
+        else:
+            files = [path_of(settings.facts, digest) for digest in facts]
+            counts = count_churn(files, as_of=arguments.as_of, window_days=arguments.window, groups=groups)
+    slices = [_counts(row, arguments.by) for row in counts.iter_rows(named=True)]
+    return churn_of(
+        _total(slices),
+        definition=definition,
+        as_of=arguments.as_of,
+        window_days=arguments.window,
+        data_through=through,
+        currency=settings.file.currency,
+        by=slices if arguments.by else [],
+    )
+
+
+def _counts(row: dict[str, Any], dimension: str | None) -> ChurnCounts:
+    return ChurnCounts(
+        active=row["active"],
+        lost=row["lost"],
+        value_at_start_minor=row["at_start_minor"],
+        value_lost_minor=row["lost_minor"],
+        dimension=dimension,
+        value=row["value"],
+    )
+
+
+def _total(slices: list[ChurnCounts]) -> ChurnCounts:
+    return ChurnCounts(
+        active=sum(part.active for part in slices),
+        lost=sum(part.lost for part in slices),
+        value_at_start_minor=sum(part.value_at_start_minor for part in slices),
+        value_lost_minor=sum(part.value_lost_minor for part in slices),
+    )
+
+
+def _show_churn(found: Churn) -> None:
+    if found.reason:
+        say(found.reason)
+    rows = [found.total, *found.by]
+    print_table(
+        ["customers", "active", "lost", "rate", "95 % interval", "value at start", "value lost", "share"],
+        [
+            (
+                "all" if part is found.total else part.value or "(blank)",
+                part.active,
+                part.lost,
+                _percent(part.rate),
+                f"{_percent(part.rate_low)} to {_percent(part.rate_high)}",
+                f"{part.values(found.currency)['value_at_start']:,.2f} {found.currency}",
+                _money(part.values(found.currency)["value_lost"]),
+                _percent(part.value_lost_share),
+            )
+            for part in rows
+        ],
+    )
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.2%}"
+
+
+def _money(amount: float | None) -> str:
+    return "-" if amount is None else f"{amount:,.2f}"
+
+
+def score(arguments: argparse.Namespace) -> int:
+    """Score everybody with an order and write the frame."""
+    settings = here(arguments.workspace)
+    if arguments.definition == "contract":
+        raise WrongUse("there are no subscriptions, so no contract can be scored: use --definition no_order")
+    with (
+        working("scoring"),
+        database(settings.database_url) as engine,
+        reading(engine) as session,
+    ):
+        _, scores = score_all(session, settings, digests(session), arguments.as_of, arguments.horizon)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    scores.frame.drop("customer_no").write_parquet(arguments.out)
+    said = {
+        "rows": scores.frame.height,
+        "as_of": arguments.as_of.isoformat(),
+        "horizon_days": arguments.horizon,
+        "model": scores.model.value,
+        "weights": scores.weights,
+        "fallback_reason": scores.fallback_reason,
+        "digest": scores.digest,
+        "out": str(arguments.out),
+    }
+    if arguments.json:
+        print_json(said)
+    else:
+        print_table(["scores", ""], [(key, str(value)) for key, value in said.items()])
+    return Exit.DONE
+
+
+def suppress_(arguments: argparse.Namespace) -> int:
+    """Put an address on the suppression list, for every channel."""
+    settings = here(arguments.workspace)
+    address = normalise_email(arguments.address) or normalise_phone(arguments.address, None)
+    if address is None:
+        raise WrongUse("neither an e-mail address nor a phone number in international form (+44...)")
+    with database(settings.database_url) as engine, transaction(engine) as session:
+        new = suppress_address(
+            session,
+            address_hash=address_hash(address),
+            customer_no=None,
+            channel="all",
+            reason="by hand",
+            source="command",
+            at=datetime.now(UTC),
+        )
+    print("suppressed: nobody writes to it again" if new else "was suppressed already")
+    return Exit.DONE
+
+
+def explain(arguments: argparse.Namespace) -> int:
+    """One customer's line in every run's ledger, and his messages."""
+    settings = here(arguments.workspace)
+    with database(settings.database_url) as engine, reading(engine) as session:
+        customer = customer_by_id(session, arguments.customer)
+        if customer is None:
+            raise WrongUse(f"no customer '{arguments.customer}'")
+        lines = explain_customer(session, settings, customer)
+    if arguments.json:
+        print_json({"customer": arguments.customer, "runs": lines})
+        return Exit.DONE
+    if not lines:
+        print("no run has scored this customer yet")
+        return Exit.DONE
+    columns = list(lines[0])
+    print_table(columns, [tuple(line.values()) for line in lines])
+    return Exit.DONE

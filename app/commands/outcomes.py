@@ -1,0 +1,96 @@
+"""Outcomes: measure, report, lift."""
+
+import argparse
+import os
+from datetime import UTC, datetime
+
+from app.terminal import print_json, print_table, say, working
+from db.settings import here
+from winback.errors import Exit, WrongUse
+
+
+def measure(arguments: argparse.Namespace) -> int:
+    """Read a run's result; exit 1 while its window is not complete."""
+    from flows.measuring import measure_run
+    from winback.outcomes import as_dict
+
+    settings = here(arguments.workspace)
+    if arguments.flow or os.environ.get("PREFECT_API_URL"):
+        from flows.measure_outcomes import measure_as_flow  # Prefect takes 2 s to import
+
+        outcome = measure_as_flow(arguments.run_name, settings, arguments.as_of)
+    else:
+        with working("measuring"):
+            outcome = measure_run(settings, arguments.run_name, datetime.now(UTC), arguments.as_of)
+    if arguments.json:
+        print_json(as_dict(outcome))
+    elif outcome.primary:
+        c = outcome.primary
+        print_table(
+            ["group", "customers", "churned", "rate"],
+            [
+                ("written to", c.n, c.x, _percent(c.rate)),
+                ("hold-out", c.control_n, c.control_x, _percent(c.control_rate)),
+            ],
+        )
+        print(f"difference {_points(c.difference)} points (95 %: {_points(c.low)} to {_points(c.high)})")
+        print(f"{c.verdict}: {c.reason}")
+    if not outcome.window.complete:
+        say(f"interim: the data reach {outcome.window.data_through}, the window ends on {outcome.window.last_on}")
+        return Exit.NO
+    return Exit.DONE
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"
+
+
+def _points(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:+.1f}"
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """Write the report of the newest reading."""
+    from db.engine import database, reading
+    from db.occurrences import find_run
+    from db.readings import latest
+    from winback.outcomes import write_outcome
+
+    settings = here(arguments.workspace)
+    with database(settings.database_url) as engine, reading(engine) as session:
+        outcome = latest(session, find_run(session, arguments.run_name).id or 0)
+    if outcome is None:
+        raise WrongUse(f"{arguments.run_name} has not been measured: winback measure {arguments.run_name}")
+    if arguments.format == "json":
+        text = write_outcome(outcome)
+    else:
+        from winback.report import render  # with the charts 0.4 s to import
+
+        with working("drawing"):
+            text = render(outcome, arguments.lang)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(text, encoding="utf-8")
+    print(arguments.out)
+    return Exit.DONE
+
+
+def lift_(arguments: argparse.Namespace) -> int:
+    """Compare the arms of a file; exit 1 when nothing can be estimated."""
+    from app.lift_command import lift, table
+
+    found = lift(
+        arguments.file,
+        arm=arguments.arm,
+        control=arguments.control,
+        rate=arguments.rate,
+        money=arguments.money,
+        lower_is_better=arguments.lower_is_better,
+        planned=dict(arguments.planned),
+        smallest_effect=dict(arguments.smallest_effect),
+    )
+    if arguments.json:
+        print_json(found.as_dict())
+    else:
+        print(table(found))
+    differences = [c.difference for c in found.rates] + [c.difference for c in found.money]
+    return Exit.NO if all(difference is None for difference in differences) else Exit.DONE

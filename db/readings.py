@@ -1,0 +1,43 @@
+"""Readings of a run's result: interim ones replace each other, the final one is frozen."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlmodel import Session, col
+
+from db.tables import Outcome as Reading
+from winback.outcomes import Outcome, read_outcome, write_outcome
+
+
+def latest(session: Session, occurrence_id: int) -> Outcome | None:
+    """The newest reading, final ones first."""
+    found = _readings(session, occurrence_id)
+    return read_outcome(found[0].document) if found else None
+
+
+def save_reading(session: Session, occurrence_id: int, outcome: Outcome, now: datetime) -> Outcome:
+    """Store a reading; once a final one is there it stays as it is and is what comes back."""
+    found = _readings(session, occurrence_id)
+    if found and found[0].final:
+        return read_outcome(found[0].document)
+    text = write_outcome(outcome)
+    session.execute(delete(Reading).where(col(Reading.occurrence_id) == occurrence_id, ~col(Reading.final)))
+    session.add(
+        Reading(
+            occurrence_id=occurrence_id,
+            revision=(found[0].revision if found else 0) + 1,
+            final=outcome.window.complete,
+            digest=hashlib.sha256(text.encode()).hexdigest(),
+            document=text,
+            measured_at=now,
+        )
+    )
+    return outcome
+
+
+def _readings(session: Session, occurrence_id: int) -> Sequence[Reading]:
+    chosen = select(Reading).where(col(Reading.occurrence_id) == occurrence_id)
+    newest = chosen.order_by(col(Reading.final).desc(), col(Reading.revision).desc())
+    return session.execute(newest).scalars().all()

@@ -1,0 +1,122 @@
+"""Measure a run: counts from the facts and the dispatch log, the answer from the rules, a reading in state."""
+
+import json
+from datetime import date, datetime
+
+import polars as pl
+from sqlmodel import Session
+
+from db.campaigns import pinned_campaign
+from db.engine import database, reading, transaction
+from db.facts.outcomes import count_inactive
+from db.facts.store import data_through, digests, path_of
+from db.occurrences import Stage, find_run, run_name
+from db.outbox import counts_by_arm, written_to_in
+from db.readings import save_reading
+from db.settings import Settings
+from db.tables import CampaignVersion, Occurrence
+from flows.campaign_run import read_ledger
+from winback.audience import arm_counts, top_count
+from winback.campaign import HOLDOUT
+from winback.errors import WrongUse
+from winback.outcomes import (
+    BASE,
+    TOP,
+    TOP_SHARE,
+    TREATED,
+    ArmResult,
+    GroupCount,
+    Method,
+    Outcome,
+    Window,
+    measure,
+    outcome_window,
+)
+
+
+def measure_run(settings: Settings, run: str, now: datetime, as_of: date | None = None) -> Outcome:
+    """Read a run's result with the facts through ``as_of`` (None = all there are) and store the reading.
+
+    A complete window gives the final reading, which later calls return unchanged.
+    """
+    with database(settings.database_url) as engine:
+        with reading(engine) as session:
+            occurrence = find_run(session, run)
+            if occurrence.stage != Stage.RELEASED or occurrence.t0 is None:
+                raise WrongUse(f"{run} has not been released: it is {occurrence.stage}")
+            outcome = _read(session, settings, occurrence, as_of)
+        with transaction(engine) as session:
+            return save_reading(session, occurrence.id or 0, outcome, now)
+
+
+def _read(session: Session, settings: Settings, occurrence: Occurrence, as_of: date | None) -> Outcome:
+    campaign = pinned_campaign(session, occurrence)
+    ledger, facts = read_ledger(settings, occurrence), digests(session)
+    window = outcome_window(
+        _t0_on(settings, occurrence), campaign.success.window, _through(data_through(session), as_of)
+    )
+    shares: dict[str, float] = json.loads(occurrence.shares or "{}")
+    by_arm = counts_by_arm(session, occurrence.id or 0)
+    members = arm_counts(ledger)
+    arms = [
+        ArmResult(name=arm, n=members.get(arm, 0), planned_share=share, messages=by_arm.get(arm, {}))
+        for arm, share in shares.items()
+    ]
+    return measure(
+        run=run_name(occurrence),
+        campaign=campaign,
+        placebo=occurrence.placebo,
+        as_of=occurrence.as_of,
+        window=window,
+        waterfall=json.loads(occurrence.waterfall or "{}"),
+        arms=arms,
+        counts=_count(settings, ledger, facts, window, list(shares)),
+        contaminated=written_to_in(session, occurrence.id or 0, HOLDOUT),
+        method=Method(
+            audience_digest=occurrence.audience_digest or "",
+            facts=facts,
+            campaign_digest=session.get_one(CampaignVersion, occurrence.version_id).digest,
+            code_version=occurrence.code_version,
+            score=json.loads(occurrence.score or "{}"),
+        ),
+    )
+
+
+def _t0_on(settings: Settings, occurrence: Occurrence) -> date:
+    """The local day of t0; a placebo's t0 is the end of as_of, whose day is as_of itself."""
+    if occurrence.placebo or occurrence.t0 is None:
+        return occurrence.as_of
+    return occurrence.t0.astimezone(settings.zone).date()
+
+
+def _through(known: date | None, as_of: date | None) -> date | None:
+    return min(known, as_of) if known and as_of else known
+
+
+def _count(
+    settings: Settings, ledger: pl.DataFrame, facts: list[str], window: Window, arms: list[str]
+) -> list[GroupCount]:
+    """Counts of every group, in the order of the report; a group nobody is in has n = 0."""
+    top = pl.col("past_rank") <= top_count(TOP_SHARE, ledger.height)
+    in_arm = pl.col("arm").is_not_null()
+    parts = {TREATED: in_arm & (pl.col("arm") != HOLDOUT), BASE: pl.lit(True), TOP: top}
+    groups = pl.concat(
+        [
+            ledger.filter(in_arm).select("customer_no", value="arm"),
+            *(ledger.filter(test).select("customer_no", value=pl.lit(name)) for name, test in parts.items()),
+        ]
+    )
+    found = count_inactive(
+        [path_of(settings.facts, digest) for digest in facts],
+        t0_on=window.t0_on,
+        window_days=window.days,
+        groups=groups,
+        complete=window.complete,
+    )
+    known = {count.name: count for count in found}
+    names = [TREATED, *(arm for arm in arms if arm != HOLDOUT), HOLDOUT, BASE, TOP]
+    return [known.get(name) or _nobody(name, window) for name in names]
+
+
+def _nobody(name: str, window: Window) -> GroupCount:
+    return GroupCount(name=name, n=0, inactive_before=0, inactive_after=0 if window.complete else None)

@@ -1,0 +1,173 @@
+"""What each answer of a provider means: every row of the state machine's table."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.messages import an_email, an_sms
+from winback.delivery.answer import Answer, AnswerKind, ErrorKind, from_error, from_http, retry_after_seconds
+from winback.delivery.outgoing import refusal
+
+ACCEPTED, REJECTED, RETRY, UNCERTAIN, STOP = (
+    AnswerKind.ACCEPTED,
+    AnswerKind.REJECTED,
+    AnswerKind.RETRY_LATER,
+    AnswerKind.UNCERTAIN,
+    AnswerKind.CHANNEL_STOP,
+)
+AFTER = {"Retry-After": "30"}
+TABLE = [
+    (200, {}, True, ACCEPTED),
+    (201, {}, True, ACCEPTED),
+    (202, {}, True, ACCEPTED),
+    (200, {"Content-Type": "text/html"}, False, UNCERTAIN),  # a captive portal, a proxy's page
+    (202, {}, False, UNCERTAIN),
+    (204, {}, False, UNCERTAIN),
+    (101, {}, True, UNCERTAIN),
+    (301, {}, True, UNCERTAIN),
+    (302, {"Location": "https://elsewhere.example"}, True, UNCERTAIN),
+    (304, {}, True, UNCERTAIN),
+    (400, {}, True, REJECTED),
+    (406, {}, True, REJECTED),
+    (409, {}, True, REJECTED),
+    (410, {}, True, REJECTED),
+    (413, {}, True, REJECTED),
+    (415, {}, True, REJECTED),
+    (422, {}, True, REJECTED),
+    (451, {}, True, REJECTED),
+    (401, {}, True, STOP),
+    (402, {}, True, STOP),
+    (403, {}, True, STOP),
+    (404, {}, True, STOP),  # neither provider's send knows a 404 of one customer: the address or account is wrong
+    (405, {}, True, STOP),
+    (407, {}, True, STOP),
+    (408, {}, True, UNCERTAIN),
+    (429, {}, True, RETRY),
+    (429, AFTER, True, RETRY),
+    (503, AFTER, True, RETRY),
+    (503, {}, True, UNCERTAIN),
+    (503, {"Retry-After": "soon"}, True, UNCERTAIN),
+    (500, {}, True, UNCERTAIN),
+    (500, AFTER, True, UNCERTAIN),
+    (501, {}, True, UNCERTAIN),
+    (502, {}, True, UNCERTAIN),
+    (504, AFTER, True, UNCERTAIN),
+    (599, {}, True, UNCERTAIN),
+    (0, {}, True, UNCERTAIN),
+    (999, {}, True, UNCERTAIN),
+]
+
+
+@pytest.mark.parametrize(("status", "headers", "expected_body", "kind"), TABLE)
+def test_a_status_means_what_it_proves(status, headers, expected_body, kind):
+    answer = from_http(status, headers, expected_body)
+
+    assert answer.kind is kind
+    assert answer.status == status
+    assert (answer.retry_after_seconds == 30) == (kind is RETRY and bool(headers))
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ErrorKind.NOT_CONNECTED, RETRY),
+        (ErrorKind.TIMED_OUT, UNCERTAIN),
+        (ErrorKind.BROKEN_OFF, UNCERTAIN),
+    ],
+)
+def test_only_a_connection_never_made_proves_that_nothing_was_sent(error, kind):
+    assert from_error(error) == Answer(kind=kind, reason=error.value)
+
+
+@given(status=st.integers(-5, 1_000), expected=st.booleans(), wait=st.one_of(st.none(), st.text(max_size=20)))
+def test_a_message_is_sent_again_only_when_the_answer_proves_it_was_not_sent(status, expected, wait):
+    headers = {} if wait is None else {"retry-after": wait}
+
+    answer = from_http(status, headers, expected)
+
+    if answer.kind is RETRY:
+        assert status == 429 or (status == 503 and wait is not None)
+    if answer.kind is ACCEPTED:
+        assert 200 <= status < 300
+        assert expected
+    if status >= 500 and status != 503:
+        assert answer.kind is UNCERTAIN
+
+
+def test_the_providers_own_id_is_kept_only_with_an_accepted_message():
+    accepted = from_http(202, {}, True, provider_id="abc")
+    refused = from_http(400, {}, True, provider_id="abc", reason="http_400:from.email")
+
+    assert accepted.provider_id == "abc"
+    assert refused.provider_id is None
+    assert refused.reason == "http_400:from.email"
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"RETRY-AFTER": "7"}, 7),
+        ({"Retry-After": " 7 "}, 7),
+        ({"Retry-After": "0"}, 0),
+        ({"Retry-After": "-5"}, None),
+        ({"Retry-After": "1.5"}, None),
+        ({"Retry-After": "٧"}, None),
+        ({"Retry-After": "999999999"}, 86_400),
+        ({"Retry-After": "9" * 5_000}, None),
+        # RFC 9110's example date, two minutes after the response's own Date
+        ({"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT", "Date": "Fri, 31 Dec 1999 23:57:59 GMT"}, 120),
+        ({"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT", "Date": "Sat, 01 Jan 2000 00:00:00 GMT"}, 0),
+        ({"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"}, None),
+        ({"Retry-After": "Fri, 31 Dec 1999 23:59:59", "Date": "Fri, 31 Dec 1999 23:57:59 GMT"}, None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date_measured_by_the_providers_own_clock(headers, seconds):
+    assert retry_after_seconds(headers) == seconds
+
+
+@pytest.mark.parametrize("field", ["to_name", "from_name", "subject", "category"])
+@pytest.mark.parametrize("bad", ["a\r\nBcc: evil@x", "a\nb", "a\rb", "a\0b", "a\u202eb", "a\u2066b", "a\u2028b"])
+def test_a_header_with_a_line_break_or_a_hidden_character_is_refused(field, bad):
+    assert refusal(an_email(**{field: bad})) == f"unsafe_{field}"
+
+
+@pytest.mark.parametrize("field", ["to", "from_address", "reply_to"])
+@pytest.mark.parametrize(
+    "bad",
+    ["b@x.example,c@x.example", "not-an-email", '"a b"@x.example', "<a@x.example>", "a@", "@x", "用户@例子.公司"],
+)
+def test_an_address_that_is_not_exactly_one_plain_mailbox_is_refused(field, bad):
+    assert refusal(an_email(**{field: bad})) == f"bad_{field}"
+
+
+@pytest.mark.parametrize(
+    "bad", ["", "15005550009", "+0123456789", "+1 500 555 0009", "+１５００５５５０００９", "12345"]
+)
+def test_a_number_that_is_not_e164_is_refused(bad):
+    assert refusal(an_sms(to=bad)) == "bad_to"
+
+
+@pytest.mark.parametrize(
+    "bad", ["", "javascript:alert(1)", "https://x.example/a b", "https://x.example/>,<mailto:e@x"]
+)
+def test_an_unsubscribe_link_that_would_break_its_header_is_refused(bad):
+    assert refusal(an_email(unsubscribe_url=bad)) == "bad_unsubscribe_url"
+
+
+def test_an_ordinary_message_is_not_refused():
+    assert refusal(an_email(to_name='O\'Neil "Bob" & 林晓雨 👩‍👩‍👧')) is None
+    assert refusal(an_sms()) is None
+    assert refusal(an_sms(text="")) == "empty_part"
+    assert refusal(an_email(html="")) == "empty_part"
+
+
+@pytest.mark.parametrize("key", ["", "../x", "a/b", "a b", "a\n", ".hidden", "ä", "k" * 121])
+def test_a_key_that_could_leave_the_folder_cannot_exist(key):
+    with pytest.raises(ValueError, match="key"):
+        an_email(key=key)
+
+
+def test_a_date_without_a_zone_cannot_exist():
+    with pytest.raises(ValueError, match="zone"):
+        an_email(dated_at=an_email().dated_at.replace(tzinfo=None))

@@ -1,0 +1,528 @@
+"""What the providers say: theirs or not, and in our words."""
+
+import json
+from base64 import b64decode, b64encode
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given
+from hypothesis import strategies as st
+from sendgrid.helpers.eventwebhook import EventWebhook
+from twilio.request_validator import RequestValidator
+
+from tests.builders import NOON
+from tests.signing import (
+    ACCOUNT,
+    CANARY_PHONE,
+    SID,
+    TOKEN,
+    batch,
+    encoded,
+    inbound_form,
+    sendgrid_event,
+    sendgrid_public_key,
+    sign_sendgrid,
+    sign_twilio,
+    twilio_form,
+)
+from winback.callbacks import WHOLE, Reading, sendgrid, twilio
+from winback.contact import address_hash
+from winback.events import Event, EventKind, State, state_after, suppression_reason
+
+SIGNATURE, TIMESTAMP = sendgrid.SIGNATURE_HEADER, sendgrid.TIMESTAMP_HEADER
+BODY = batch(sendgrid_event())
+URL = "https://shop.example/hooks/twilio?key=k-1"
+
+
+# SendGrid: is it theirs
+
+
+def ours(signature: str | None, timestamp: str | None, body: bytes, key: str | None = None) -> bool:
+    loaded = sendgrid.load_key(key or sendgrid_public_key())
+    assert loaded is not None
+    return sendgrid.verify(loaded, signature=signature, timestamp=timestamp, body=body)
+
+
+def official(signature: str, timestamp: str, body: str) -> bool:
+    try:
+        return EventWebhook(sendgrid_public_key()).verify_signature(body, signature, timestamp)
+    except ValueError:  # it raises on text that is not base64
+        return False
+
+
+def changed(text: str) -> st.SearchStrategy[str]:
+    """The text itself, cut, extended or with one character replaced."""
+    place, letter = st.integers(0, len(text)), st.characters(min_codepoint=32, max_codepoint=126)
+    return st.one_of(
+        st.just(text),
+        place.map(lambda at: text[:at]),
+        st.builds(lambda at, c: text[:at] + c + text[at:], place, letter),
+        st.builds(lambda at, c: text[:at] + c + text[at + 1 :], place, letter),
+    )
+
+
+@given(data=st.data())
+def test_we_and_the_official_helper_accept_and_refuse_the_same(data: st.DataObject):
+    headers = sign_sendgrid(BODY)
+    signature, body = data.draw(changed(headers[SIGNATURE])), data.draw(changed(BODY.decode()))
+    timestamp = data.draw(st.sampled_from([headers[TIMESTAMP], "1700000000", "0000000000"]))
+
+    assert ours(signature, timestamp, body.encode()) == official(signature, timestamp, body)
+
+
+def test_a_signed_body_is_theirs_for_us_and_for_the_official_helper():
+    headers = sign_sendgrid(BODY)
+
+    assert ours(headers[SIGNATURE], headers[TIMESTAMP], BODY)
+    assert official(headers[SIGNATURE], headers[TIMESTAMP], BODY.decode())
+
+
+def test_a_body_that_is_not_utf8_can_be_verified():
+    body = b'[{"email":"\xff\xfe"}]'
+    headers = sign_sendgrid(body)
+
+    assert ours(headers[SIGNATURE], headers[TIMESTAMP], body)
+
+
+def test_bytes_moved_between_timestamp_and_body_are_refused_where_the_official_helper_accepts_them():
+    headers = sign_sendgrid(BODY)
+    signature, timestamp = headers[SIGNATURE], headers[TIMESTAMP]
+    moved = [(timestamp + "[", BODY[1:].decode()), (timestamp[:-1], timestamp[-1] + BODY.decode())]
+
+    for shifted, body in moved:
+        assert official(signature, shifted, body)
+        assert not ours(signature, shifted, body.encode())
+
+
+@pytest.mark.parametrize("timestamp", [None, "", "1e9", "17000000001", "170000000", "١٧٠٠٠٠٠٠٠٠", "1700000000\n"])
+def test_a_timestamp_that_is_not_ten_digits_is_refused_even_when_signed(timestamp: str | None):
+    headers = sign_sendgrid(BODY, timestamp)
+
+    assert not ours(headers[SIGNATURE], timestamp, BODY)
+
+
+@pytest.mark.parametrize("signature", [None, "", "junk", "é", "AAAA", b64encode(b"0" * 70).decode()])
+def test_a_missing_empty_or_foreign_signature_is_refused(signature: str | None):
+    assert not ours(signature, sign_sendgrid(BODY)[TIMESTAMP], BODY)
+
+
+def test_a_signature_by_another_key_is_refused():
+    other = ec.generate_private_key(ec.SECP256R1()).public_key()
+    shown = b64encode(other.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
+    headers = sign_sendgrid(BODY)
+
+    assert not ours(headers[SIGNATURE], headers[TIMESTAMP], BODY, shown)
+
+
+def test_a_valid_body_written_anew_is_refused():
+    headers = sign_sendgrid(BODY)
+
+    assert not ours(headers[SIGNATURE], headers[TIMESTAMP], json.dumps(json.loads(BODY), indent=1).encode())
+
+
+def test_a_key_is_read_with_line_breaks_and_anything_else_is_no_key():
+    shown = sendgrid_public_key()
+    rsa_key = rsa.generate_private_key(public_exponent=65537, key_size=2048).public_key()
+    foreign = b64encode(rsa_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
+
+    assert sendgrid.load_key(f" {shown[:40]}\n{shown[40:]}\n") is not None
+    for text in ("", "not a key", shown[:-8], b64encode(b64decode(shown)[:20]).decode(), foreign, "é"):
+        assert sendgrid.load_key(text) is None
+
+
+@pytest.mark.parametrize(
+    ("age", "reason"),
+    [
+        (timedelta(hours=72), None),
+        (timedelta(hours=72, seconds=1), "stale"),
+        (timedelta(days=9 * 365), "stale"),
+        (timedelta(minutes=-5), None),
+        (timedelta(minutes=-5, seconds=-1), "from_the_future"),
+    ],
+)
+def test_a_callback_is_believed_for_72_hours_and_5_minutes_ahead(age: timedelta, reason: str | None):
+    assert sendgrid.untimely(str(int((NOON - age).timestamp())), NOON) == reason
+
+
+# SendGrid: what does it say
+
+
+def read(*events: dict) -> Event:
+    reading = sendgrid.parse(batch(*events))
+    assert reading.refused == ()
+    return reading.events[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("processed", "accepted"),
+        ("deferred", "deferred"),
+        ("delivered", "delivered"),
+        ("bounce", "bounced"),
+        ("dropped", "bounced"),
+        ("spamreport", "complained"),
+        ("unsubscribe", "unsubscribed"),
+        ("group_unsubscribe", "unsubscribed"),
+        ("open", "opened"),
+        ("click", "clicked"),
+        ("group_resubscribe", "unknown"),
+        ("an event of next year", "unknown"),
+    ],
+)
+def test_every_event_of_sendgrid_has_its_word(name: str, kind: str):
+    event = read(sendgrid_event(name.replace(" ", "_")))
+
+    assert event.kind == kind
+    assert (event.provider, event.message_key, event.at) == ("sendgrid", "k-1", NOON)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason", "suppresses"),
+    [
+        ({"type": "bounce", "status": "5.1.1"}, "bounce 5.1.1", "bounced"),
+        ({"type": "blocked", "status": "4.3.0"}, "blocked 4.3.0", None),
+        ({"type": "blocked"}, "blocked", None),
+        ({"type": "expired"}, "expired", None),
+        ({}, "bounce", "bounced"),
+        ({"type": "x@example.org", "status": "550 x@example.org"}, "bounce", "bounced"),
+    ],
+)
+def test_a_blocked_mail_may_be_tried_again_and_a_hard_bounce_not(
+    fields: dict, reason: str, suppresses: str | None
+):
+    event = read(sendgrid_event("bounce", reason="550 x@example.org is unknown", **fields))
+
+    assert event.reason == reason
+    assert suppression_reason(event) == suppresses
+
+
+@pytest.mark.parametrize(
+    ("reason", "suppresses"),
+    [
+        ("Bounced Address", "bounced"),
+        ("Invalid", "bounced"),
+        ("Unsubscribed Address", "unsubscribed"),
+        ("Spam Reporting Address", "unsubscribed"),
+        ("Recipient List over Package Quota", None),
+        ("Invalid SMTPAPI header", None),
+        ("Spam Content (if Spam Checker app is enabled)", None),
+    ],
+)
+def test_a_dropped_mail_suppresses_the_address_unless_it_was_our_fault(reason: str, suppresses: str | None):
+    event = read(sendgrid_event("dropped", reason=reason))
+
+    assert event.kind is EventKind.BOUNCED
+    assert suppression_reason(event) == suppresses
+
+
+def test_an_event_without_our_key_is_kept_without_one():
+    assert read(sendgrid_event(key=None)).message_key is None
+
+
+DEEP = b"[" * 200_000
+SURROGATE = batch(sendgrid_event(sg_event_id="\ud800"))
+NUL = batch(sendgrid_event(key="k-1\0"))
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "not_json"),
+        (b"{}", "not_a_list"),
+        (b"null", "not_a_list"),
+        (b"NaN", "not_a_list"),
+        (b'"text"', "not_a_list"),
+        (b"[{}", "not_json"),
+        (b"[]]", "not_json"),
+        (b"\xff\xfe[]", "not_json"),
+        (b"\xef\xbb\xbf[]", "not_json"),
+        (b"\x1f\x8b\x08\x00not really gzip", "not_json"),
+        (DEEP, "nested_too_deep"),
+        (b'{"a":' * 200_000, "nested_too_deep"),
+        (DEEP + b"]" * 200_000, "nested_too_deep"),
+    ],
+)
+def test_a_body_that_is_no_list_is_refused_as_a_whole(body: bytes, reason: str):
+    reading = sendgrid.parse(body)
+
+    assert reading.unreadable
+    assert [(one.position, one.reason) for one in reading.refused] == [(WHOLE, reason)]
+
+
+def with_timestamp(text: str) -> bytes:
+    return batch(sendgrid_event(timestamp=0)).replace(b'"timestamp": 0', f'"timestamp": {text}'.encode())
+
+
+@pytest.mark.parametrize(
+    ("element", "reason"),
+    [
+        (with_timestamp("NaN"), "not_a_number"),
+        (with_timestamp("-Infinity"), "not_a_number"),
+        (with_timestamp("1e999"), "number_too_large"),
+        (with_timestamp("9" * 5000), "number_too_large"),
+        (with_timestamp("true"), "no_timestamp"),
+        (with_timestamp("1772452800.5"), "no_timestamp"),
+        (with_timestamp("-1"), "no_timestamp"),
+        (with_timestamp("17724528000"), "no_timestamp"),
+        (with_timestamp('"1772452800"'), "no_timestamp"),
+        (batch({"a": {"b": 1}}).replace(b'"b": 1', b'"b": 1, "b": 2'), "duplicate_key"),
+        (BODY.replace(b'"winback_key"', b'"event": "bounce", "winback_key"'), "duplicate_key"),
+        (SURROGATE, "no_event_id"),
+        (NUL, "bad_message_key"),
+        (batch(sendgrid_event(key="k 1")), "bad_message_key"),
+        (batch(sendgrid_event(key="k" * 201)), "bad_message_key"),
+        (batch(sendgrid_event(winback_key=["k-1"])), "bad_message_key"),
+        (batch(sendgrid_event(sg_event_id=None)), "no_event_id"),
+        (batch(sendgrid_event() | {"event": {"a": 1}}), "no_event_name"),
+        (b"[3]", "not_an_object"),
+        (b"[[]]", "not_an_object"),
+        (b"[null]", "not_an_object"),
+        (b"[" + b"9" * 5000 + b"]", "number_too_large"),
+    ],
+)
+def test_one_bad_element_goes_to_quarantine_and_its_neighbours_are_read(element: bytes, reason: str):
+    before, after = (json.dumps(sendgrid_event(n=n)).encode() for n in (1, 2))
+    body = b"[" + before + b"," + element[1:-1] + b"," + after + b"]"
+
+    reading = sendgrid.parse(body)
+
+    assert not reading.unreadable
+    assert [(one.position, one.reason) for one in reading.refused] == [(1, reason)]
+    assert [event.id for event in reading.events] == ["event-1-delivered", "event-2-delivered"]
+
+
+@given(st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass")))
+def test_no_body_makes_the_reader_fail(body: bytes):
+    assert isinstance(sendgrid.parse(body), Reading)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.lists(st.fixed_dictionaries({}, optional=dict.fromkeys(sendgrid_event(), JSON)), max_size=4))
+def test_every_element_is_read_or_refused_and_never_lost(elements: list):
+    reading = sendgrid.parse(json.dumps(elements).encode())
+
+    assert len(reading.events) + len(reading.refused) == len(elements)
+
+
+# the rank
+
+
+def test_events_in_any_order_end_the_same():
+    """By the ranks of the state machine: the bounce wins over all, and without it the opening proves delivery."""
+    kinds = [EventKind.ACCEPTED, EventKind.DEFERRED, EventKind.OPENED, EventKind.DELIVERED, EventKind.UNKNOWN]
+
+    for start in (State.SENDING, State.UNCERTAIN, State.ACCEPTED):
+        for told, end in ((kinds, State.DELIVERED), ([*kinds, EventKind.BOUNCED], State.BOUNCED)):
+            for order in permutations(told):
+                state = start
+                for kind in order:
+                    state = state_after(state, kind)
+                assert state is end
+
+
+# Twilio: is it theirs
+
+
+def theirs(form: dict[str, str], *, url: str = URL, signature: str | None = None, account: str = ACCOUNT) -> bool:
+    signature = sign_twilio(URL, twilio_form())[twilio.SIGNATURE_HEADER] if signature is None else signature
+    return twilio.verify(token=TOKEN, account=account, url=url, body=encoded(form), signature=signature)
+
+
+def test_a_signed_status_is_theirs_also_by_the_official_validator():
+    signature = sign_twilio(URL, twilio_form())[twilio.SIGNATURE_HEADER]
+
+    assert theirs(twilio_form())
+    assert RequestValidator(TOKEN).validate(URL, twilio_form(), signature)
+
+
+def test_a_signed_message_in_chinese_is_theirs():
+    form = inbound_form("退订 ✓ & more=+")
+
+    assert theirs(form, signature=sign_twilio(URL, form)[twilio.SIGNATURE_HEADER])
+
+
+@pytest.mark.parametrize("signature", ["", "junk", "é", b64encode(b"0" * 20).decode()])
+def test_a_wrong_signature_of_twilio_is_refused(signature: str):
+    assert not theirs(twilio_form(), signature=signature)
+    assert not twilio.verify(token=TOKEN, account=ACCOUNT, url=URL, body=encoded(twilio_form()), signature=None)
+
+
+@pytest.mark.parametrize("url", [URL.replace("https", "http"), URL + "2", URL.replace("k-1", "k-2"), URL[:-3]])
+def test_another_address_than_the_signed_one_is_refused(url: str):
+    assert not theirs(twilio_form(), url=url)
+
+
+def test_an_added_a_changed_and_a_missing_field_are_refused():
+    assert not theirs(twilio_form(Extra="1"))
+    assert not theirs(twilio_form(MessageStatus="failed"))
+    assert not theirs({name: value for name, value in twilio_form().items() if name != "To"})
+
+
+def test_another_account_is_refused_though_the_signature_fits():
+    assert not theirs(twilio_form(), account="AC" + "b" * 32)
+
+
+def test_the_key_cannot_be_changed_by_moving_characters_between_address_and_fields():
+    """``...key=k-12`` + ``AccountSid`` and ``...key=k-1`` + ``2AccountSid`` are signed alike."""
+    url, form = URL + "2", twilio_form()
+    signature = sign_twilio(url, form)[twilio.SIGNATURE_HEADER]
+    rest = {name: value for name, value in form.items() if name != "AccountSid"}
+    shorter = URL, {"2AccountSid": form["AccountSid"], **rest}
+    beside = URL, {"2": "", **form}
+    longer = url + "AccountSid" + form["AccountSid"], rest
+
+    assert theirs(form, url=url, signature=signature)
+    for forged_url, forged in (shorter, beside, longer):
+        assert RequestValidator(TOKEN).validate(forged_url, forged, signature)
+        assert not theirs(forged, url=forged_url, signature=signature)
+
+
+def test_a_status_cannot_be_made_from_another_field_of_the_same_letters():
+    """``MessageStatus=undelivered`` and ``MessageStatusun=delivered`` are signed alike."""
+    form = twilio_form(MessageStatus="undelivered")
+    twin = {("MessageStatusun" if n == "MessageStatus" else n): v for n, v in form.items()}
+    twin["MessageStatusun"] = "delivered"
+
+    assert theirs(twin, signature=sign_twilio(URL, form)[twilio.SIGNATURE_HEADER])
+    assert parsed(twin).unreadable
+
+
+@pytest.mark.parametrize("body", [b"\xff", b"a=%ff", "a=é".encode(), b"&".join(b"a=1" for _ in range(300))])
+def test_a_body_that_is_no_form_is_refused(body: bytes):
+    assert not twilio.verify(token=TOKEN, account=ACCOUNT, url=URL, body=body, signature="x")
+
+
+# Twilio: what does it say
+
+
+def parsed(form: dict[str, str], query: str = "key=k-1") -> Reading:
+    return twilio.parse(encoded(form), query=query, received_at=NOON)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        ("queued", "accepted"),
+        ("accepted", "accepted"),
+        ("sending", "accepted"),
+        ("sent", "accepted"),
+        ("delivered", "delivered"),
+        ("undelivered", "bounced"),
+        ("failed", "bounced"),
+        ("read", "unknown"),
+        ("partially_delivered", "unknown"),
+    ],
+)
+def test_every_status_of_twilio_has_its_word(status: str, kind: str):
+    [event] = parsed(twilio_form(MessageStatus=status)).events
+
+    assert event.kind == kind
+    assert (event.provider, event.id, event.message_key, event.at) == ("twilio", f"{SID}:{status}", "k-1", NOON)
+
+
+@pytest.mark.parametrize(
+    ("code", "suppresses"),
+    [
+        ("30003", None),
+        ("30004", None),
+        ("30005", "bounced"),
+        ("30006", "bounced"),
+        ("30007", None),
+        ("30008", None),
+        ("21211", "bounced"),
+        ("21614", "bounced"),
+        ("21635", "bounced"),
+        ("21610", "unsubscribed"),
+        ("", None),
+        ("x@example.org", None),
+    ],
+)
+def test_only_an_error_of_the_number_itself_suppresses_it(code: str, suppresses: str | None):
+    [event] = parsed(twilio_form(MessageStatus="undelivered", ErrorCode=code)).events
+
+    assert event.kind is EventKind.BOUNCED
+    assert suppression_reason(event) == suppresses
+    assert "@" not in (event.reason or "")
+
+
+@pytest.mark.parametrize("query", ["", "key=", "key=a&key=b", "key=%00", "key=%ff", "other=1", "key=" + "k" * 300])
+def test_a_status_without_one_good_key_is_kept_without_one(query: str):
+    [event] = parsed(twilio_form(), query).events
+
+    assert event.message_key is None
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {},
+        twilio_form(MessageSid=""),
+        twilio_form(MessageSid="SM1"),
+        twilio_form(MessageSid=SID + "\n"),
+        twilio_form(MessageStatus="<b>"),
+        twilio_form(MessageStatus="\0"),
+        {"MessageSid": SID},
+        inbound_form("STOP", From="whatsapp:nobody"),
+    ],
+)
+def test_a_callback_of_twilio_that_makes_no_sense_is_refused(form: dict[str, str]):
+    assert parsed(form).unreadable
+
+
+def test_a_field_given_twice_is_not_believed():
+    body = encoded(twilio_form()) + b"&MessageSid=" + SID.encode()
+
+    assert twilio.parse(body, query="key=k-1", received_at=NOON).unreadable
+
+
+STOPS = [
+    "STOP", "stop", " Stop. ", "ＳＴＯＰ", "s t o p", "STOPALL", "Stop all", "UNSUBSCRIBE", "CANCEL", "END",
+    "QUIT", "OPT-OUT", "OPTOUT", "opt out", "REVOKE", "ARRET", "Arrêt", "T", "TD", "td", "ｔｄ", "R", "r",
+    "退订", "退 订", "退订。", "“退订”",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", STOPS)
+def test_a_stop_word_opts_the_senders_number_out(text: str):
+    [event] = parsed(inbound_form(text)).events
+
+    assert (event.kind, event.channel) == (EventKind.UNSUBSCRIBED, "sms")
+    assert event.address_hash == address_hash(CANARY_PHONE)
+    assert (event.id, event.message_key) == (f"{SID}:received", None)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Please do not stop", "the end", "THANKS", "TT", "START", "你好", "s" * 20_000]
+)
+def test_any_other_message_is_only_noted(text: str):
+    [event] = parsed(inbound_form(text)).events
+
+    assert (event.kind, event.reason, event.address_hash) == (EventKind.UNKNOWN, "message_received", None)
+
+
+def test_the_providers_own_judgement_of_an_opt_out_counts():
+    [stop] = parsed(inbound_form("nunca más", OptOutType="STOP")).events
+    [start] = parsed(inbound_form("stop", OptOutType="START")).events
+
+    assert stop.kind is EventKind.UNSUBSCRIBED
+    assert start.kind is EventKind.UNKNOWN
+
+
+def test_a_stop_written_from_another_country_is_that_number():
+    [event] = parsed(inbound_form("TD", From="+8613800138000")).events
+
+    assert event.address_hash == address_hash("+8613800138000")
+
+
+def test_an_event_time_is_aware():
+    assert read(sendgrid_event(timestamp=1772452800)).at == datetime(2026, 3, 2, 12, tzinfo=UTC)

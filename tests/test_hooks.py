@@ -1,0 +1,701 @@
+"""The web application as providers, mail programs and customers meet it."""
+
+import json
+import logging
+import socket
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from sqlalchemy import Engine, func, select, text, update
+from sqlmodel import SQLModel, col
+from starlette.applications import Starlette
+
+import app.hooks
+from app.hooks import MAX_BODY_BYTES, make_app
+from app.pages import choose_language
+from db.engine import make_engine, open_engine, reading, transaction
+from db.events import Callback, begin
+from db.settings import Secrets, Sender, Settings, WorkspaceFile
+from db.tables import Customer, Message, Quarantine, Suppression, WebhookBody
+from db.tables import Event as StoredEvent
+from tests.builders import NOON, an_outbox
+from tests.signing import (
+    ACCOUNT,
+    CANARY_MAIL,
+    CANARY_PHONE,
+    TOKEN,
+    batch,
+    encoded,
+    inbound_form,
+    sendgrid_event,
+    sendgrid_public_key,
+    sign_sendgrid,
+    sign_twilio,
+    twilio_form,
+)
+from winback.contact import address_hash, mask_email, mask_phone
+from winback.tokens import make_token
+
+with warnings.catch_warnings():
+    # it only wants a renamed httpx; the tests need nothing of the new one
+    warnings.filterwarnings("ignore", message="Using `httpx` with")
+    from starlette.testclient import TestClient
+
+SALT = "a-salt-for-tests"
+PUBLIC = "https://shop.example"
+SECRETS = Secrets(sendgrid_webhook_key=sendgrid_public_key(), twilio_sid=ACCOUNT, twilio_token=TOKEN)
+TWILIO = "/hooks/twilio?key=k-1"
+HTML = {"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.8"}
+
+
+def an_app(engine: Engine, *, secrets: Secrets = SECRETS, now=NOON) -> Starlette:
+    sender = Sender(name="Tea & <Co>", email="hello@shop.example", postal_address="1 Leaf Lane, London")
+    settings = Settings(
+        workspace=Path("/nowhere"),
+        file=WorkspaceFile(salt=SALT, sender=sender),
+        secrets=secrets,
+        database_url="",
+        facts=Path("/nowhere"),
+        public_url=PUBLIC,
+    )
+    return make_app(engine, settings, lambda: now)
+
+
+@pytest.fixture
+def client(engine: Engine) -> TestClient:
+    return TestClient(an_app(engine))
+
+
+def post_sendgrid(client: TestClient, body: bytes, **headers: str) -> int:
+    return client.post("/hooks/sendgrid", content=body, headers=sign_sendgrid(body) | headers).status_code
+
+
+def post_twilio(client: TestClient, form: dict[str, str], path: str = TWILIO) -> int:
+    return client.post(path, content=encoded(form), headers=sign_twilio(PUBLIC + path, form)).status_code
+
+
+def count(engine: Engine, table: type[SQLModel]) -> int:
+    with reading(engine) as session:
+        return session.execute(select(func.count()).select_from(table)).scalar_one()
+
+
+def counts(engine: Engine) -> dict[str, int]:
+    tables = (StoredEvent, WebhookBody, Quarantine, Suppression)
+    return {table.__tablename__: found for table in tables if (found := count(engine, table))}
+
+
+def states(engine: Engine) -> list[str]:
+    with reading(engine) as session:
+        return list(session.execute(select(col(Message.state)).order_by(col(Message.id))).scalars())
+
+
+def quarantined(engine: Engine) -> list[tuple[int, str]]:
+    with reading(engine) as session:
+        rows = session.execute(select(Quarantine).order_by(col(Quarantine.position))).scalars()
+        return [(row.position, row.reason) for row in rows]
+
+
+def everything_stored(engine: Engine) -> str:
+    """Every value of every table, as text."""
+    with reading(engine) as session:
+        rows = [session.execute(table.select()).all() for table in SQLModel.metadata.sorted_tables]
+    return repr(rows)
+
+
+# SendGrid
+
+
+def test_a_signed_batch_is_kept_and_lifts_its_messages(engine: Engine, client: TestClient):
+    an_outbox(engine, messages=2, state="sending")
+
+    answer = post_sendgrid(client, batch(sendgrid_event(n=1), sendgrid_event("bounce", n=2, key="k-2")))
+
+    assert answer == 200
+    assert states(engine) == ["delivered", "bounced"]
+    assert counts(engine) == {"event": 2, "webhook_body": 1, "suppression": 1}
+
+
+def test_the_same_batch_a_thousand_times_is_kept_once(engine: Engine, client: TestClient):
+    an_outbox(engine, messages=1, state="accepted")
+    body = batch(sendgrid_event(), sendgrid_event("open"))
+
+    answers = {post_sendgrid(client, body) for _ in range(1000)}
+
+    assert answers == {200}
+    assert counts(engine) == {"event": 2, "webhook_body": 1}
+
+
+def test_the_same_events_in_another_batch_are_kept_once(engine: Engine, client: TestClient):
+    post_sendgrid(client, batch(sendgrid_event(n=1), sendgrid_event(n=2)))
+    post_sendgrid(client, batch(sendgrid_event(n=2), sendgrid_event(n=3)))
+
+    assert counts(engine) == {"event": 3, "webhook_body": 2}
+
+
+def test_one_bad_element_of_a_thousand_is_set_aside_and_the_rest_is_kept(engine: Engine, client: TestClient):
+    events = [sendgrid_event(n=n) for n in range(1_000)]
+    events[437] = sendgrid_event(sg_event_id="\ud800\0")
+
+    assert post_sendgrid(client, batch(*events)) == 200
+
+    assert counts(engine) == {"event": 999, "webhook_body": 1, "quarantine": 1}
+    assert quarantined(engine) == [(437, "no_event_id")]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X-Twilio-Email-Event-Webhook-Signature": ""},
+        {"X-Twilio-Email-Event-Webhook-Timestamp": "1772452800"},
+        {"X-Twilio-Email-Event-Webhook-Signature": "junk", "X-Twilio-Email-Event-Webhook-Timestamp": "1772452800"},
+        sign_sendgrid(b"[]"),
+        sign_sendgrid(batch(sendgrid_event()), "1e9"),
+        sign_sendgrid(batch(sendgrid_event()), "177245280012"),
+    ],
+)
+def test_what_is_not_signed_is_refused_and_leaves_no_trace(engine: Engine, client: TestClient, headers: dict):
+    answer = client.post("/hooks/sendgrid", content=batch(sendgrid_event()), headers=headers)
+
+    assert answer.status_code == 403
+    assert counts(engine) == {}
+
+
+@pytest.mark.parametrize(
+    ("age", "reason"),
+    [(timedelta(hours=73), "stale"), (timedelta(days=3300), "stale"), (-timedelta(minutes=6), "from_the_future")],
+)
+def test_a_signed_but_untimely_batch_is_set_aside_without_an_error(
+    engine: Engine, client: TestClient, age: timedelta, reason: str
+):
+    body = batch(sendgrid_event())
+    headers = sign_sendgrid(body, str(int((NOON - age).timestamp())))
+
+    answer = client.post("/hooks/sendgrid", content=body, headers=headers)
+
+    assert answer.status_code == 200
+    assert quarantined(engine) == [(-1, reason)]
+    assert counts(engine) == {"quarantine": 1}
+
+
+def test_a_batch_that_was_untimely_once_is_kept_when_it_comes_signed_anew(engine: Engine, client: TestClient):
+    body = batch(sendgrid_event())
+    client.post("/hooks/sendgrid", content=body, headers=sign_sendgrid(body, "1500000000"))
+
+    assert post_sendgrid(client, body) == 200
+
+    assert counts(engine) == {"event": 1, "webhook_body": 1, "quarantine": 1}
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "not_json"),
+        (b"{}", "not_a_list"),
+        (b"[" * 200_000, "nested_too_deep"),
+        (b"\xff", "not_json"),
+        (b"\0", "not_json"),
+        (b'[{"event":"a"', "not_json"),
+    ],
+)
+def test_a_signed_body_that_cannot_be_read_is_a_400_with_a_note(
+    engine: Engine, client: TestClient, body: bytes, reason: str
+):
+    assert post_sendgrid(client, body) == 400
+
+    assert quarantined(engine) == [(-1, reason)]
+    assert counts(engine) == {"quarantine": 1}
+
+
+HOSTILE = [
+    b"[NaN]",
+    b"[" + b"9" * 5000 + b"]",
+    b'[{"timestamp":1e999,"sg_event_id":"a","event":"open"}]',
+    b'[{"sg_event_id":"a","sg_event_id":"b","event":"open","timestamp":1772452800}]',
+    b'[{"sg_event_id":"\\ud800","event":"open","timestamp":1772452800}]',
+    b'[{"sg_event_id":"a\\u0000","event":"open","timestamp":1772452800}]',
+    b'[{"sg_event_id":"a","event":"open","timestamp":1772452800,"winback_key":"\\u0000"}]',
+    b"[[],null,1,true,{}]",
+]
+
+
+@pytest.mark.parametrize("body", HOSTILE)
+def test_hostile_elements_are_set_aside(engine: Engine, client: TestClient, body: bytes):
+    assert post_sendgrid(client, body) == 200
+
+    assert count(engine, Quarantine) == (5 if body == HOSTILE[-1] else 1)
+    assert count(engine, StoredEvent) == 0
+
+
+def test_a_compressed_body_is_not_unpacked(engine: Engine, client: TestClient):
+    import gzip
+
+    body = gzip.compress(b"[" * 10_000_000)
+
+    assert post_sendgrid(client, body, **{"Content-Encoding": "gzip"}) == 400
+    assert counts(engine) == {"quarantine": 1}
+
+
+def test_a_body_over_ten_mebibytes_is_refused_before_it_is_read(engine: Engine, client: TestClient):
+    assert post_sendgrid(client, b"[" + b" " * MAX_BODY_BYTES) == 413
+
+    assert counts(engine) == {}
+
+
+def test_a_body_of_ten_mebibytes_is_read(engine: Engine, client: TestClient):
+    body = batch(sendgrid_event())
+    body = body + b" " * (MAX_BODY_BYTES - len(body))
+
+    assert post_sendgrid(client, body) == 200
+
+    assert counts(engine) == {"event": 1, "webhook_body": 1}
+
+
+def test_a_batch_larger_than_one_transaction_is_kept_whole(
+    engine: Engine, client: TestClient, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(app.hooks, "CHUNK", 3)
+    events = [sendgrid_event(n=n) for n in range(10)]
+
+    assert post_sendgrid(client, batch(*events, {})) == 200
+
+    assert counts(engine) == {"event": 10, "webhook_body": 1, "quarantine": 1}
+
+
+def test_a_batch_cut_off_in_the_middle_is_finished_at_the_next_start(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    an_outbox(engine, messages=4, state="accepted")
+    body = batch(*(sendgrid_event(n=n, key=f"k-{n}") for n in range(1, 5)))
+    with transaction(engine) as session:
+        begin(session, Callback(provider="sendgrid", digest="cut", body=body, received_at=NOON))
+    monkeypatch.setattr(app.hooks, "CHUNK", 3)
+
+    with TestClient(an_app(engine)):
+        pass
+
+    assert states(engine) == ["delivered"] * 4
+    assert CANARY_MAIL not in everything_stored(engine)
+
+
+@pytest.mark.parametrize("key", [None, "junk", "AAAA"])
+def test_without_a_key_nothing_is_kept_and_the_log_says_what_is_missing(
+    engine: Engine, caplog: pytest.LogCaptureFixture, key: str | None
+):
+    client = TestClient(an_app(engine, secrets=Secrets(sendgrid_webhook_key=key)))
+
+    assert post_sendgrid(client, batch(sendgrid_event())) == 503
+
+    assert counts(engine) == {}
+    assert "WINBACK_SENDGRID_WEBHOOK_KEY" in caplog.text
+
+
+def test_an_event_of_an_erased_customer_is_kept_and_changes_nothing(engine: Engine, client: TestClient):
+    assert post_sendgrid(client, batch(sendgrid_event("spamreport", key="k-erased"))) == 200
+
+    assert counts(engine) == {"event": 1, "webhook_body": 1}
+
+
+def test_a_callback_is_only_posted(client: TestClient):
+    assert [client.get(path).status_code for path in ("/hooks/sendgrid", "/hooks/twilio")] == [405, 405]
+
+
+# Twilio
+
+
+def test_a_signed_status_is_kept_and_lifts_its_message(engine: Engine, client: TestClient):
+    an_outbox(engine, messages=1, state="sending", channel="sms")
+
+    assert post_twilio(client, twilio_form(MessageStatus="undelivered", ErrorCode="30005")) == 200
+
+    assert states(engine) == ["bounced"]
+    assert counts(engine) == {"event": 1, "webhook_body": 1, "suppression": 1}
+
+
+def test_a_status_in_any_order_and_twice_ends_the_same(engine: Engine, client: TestClient):
+    an_outbox(engine, messages=1, state="sending", channel="sms")
+
+    for status in ("delivered", "sent", "queued", "delivered"):
+        assert post_twilio(client, twilio_form(MessageStatus=status, SmsStatus=status)) == 200
+
+    assert states(engine) == ["delivered"]
+    assert count(engine, StoredEvent) == 3
+
+
+def test_a_repeated_status_in_another_form_is_kept_once(engine: Engine, client: TestClient):
+    post_twilio(client, twilio_form())
+    post_twilio(client, twilio_form(RawDlrDoneDate="2603021200"))
+
+    assert count(engine, StoredEvent) == 1
+
+
+def test_a_stop_suppresses_the_number_on_sms_only(engine: Engine, client: TestClient):
+    an_outbox(engine, messages=1, state="accepted")
+
+    assert post_twilio(client, inbound_form("ＳＴＯＰ"), "/hooks/twilio") == 200
+
+    with reading(engine) as session:
+        [row] = session.execute(select(Suppression)).scalars()
+        assert (row.address_hash, row.channel) == (address_hash(CANARY_PHONE), "sms")
+
+
+def test_a_persons_message_is_answered_with_silence(client: TestClient):
+    form, path = inbound_form("hello"), "/hooks/twilio"
+
+    answer = client.post(path, content=encoded(form), headers=sign_twilio(PUBLIC + path, form))
+
+    assert (answer.text, answer.headers["content-type"]) == ("<Response/>", "text/xml; charset=utf-8")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X-Twilio-Signature": "junk"},
+        sign_twilio("http://shop.example" + TWILIO, twilio_form()),
+        sign_twilio("http://testserver" + TWILIO, twilio_form()),
+        sign_twilio(PUBLIC + "/hooks/twilio?key=k-2", twilio_form()),
+        sign_twilio(PUBLIC + TWILIO, twilio_form(), "another-token"),
+    ],
+)
+def test_what_twilio_did_not_sign_is_refused_and_leaves_no_trace(
+    engine: Engine, client: TestClient, headers: dict
+):
+    headers = headers | {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "shop.example"}
+
+    answer = client.post(TWILIO, content=encoded(twilio_form()), headers=headers)
+
+    assert answer.status_code == 403
+    assert counts(engine) == {}
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example/x?y=1", "["])
+def test_the_host_a_request_names_does_not_matter(client: TestClient, host: str):
+    headers = sign_twilio(PUBLIC + TWILIO, twilio_form()) | {"Host": host}
+
+    assert client.post(TWILIO, content=encoded(twilio_form()), headers=headers).status_code == 200
+
+
+def test_a_signed_form_that_makes_no_sense_is_a_400_with_a_note(engine: Engine, client: TestClient):
+    assert post_twilio(client, twilio_form(MessageSid="x\0")) == 400
+
+    assert quarantined(engine) == [(-1, "no_message_sid")]
+
+
+@pytest.mark.parametrize("secrets", [Secrets(), Secrets(twilio_token=TOKEN), Secrets(twilio_sid=ACCOUNT)])
+def test_without_twilios_keys_nothing_is_kept(engine: Engine, secrets: Secrets):
+    assert post_twilio(TestClient(an_app(engine, secrets=secrets)), twilio_form()) == 503
+
+    assert counts(engine) == {}
+
+
+# a database that cannot be used
+
+
+@pytest.fixture
+def locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    """An application whose SQLite database another writer holds."""
+    monkeypatch.setattr("db.engine.LOCK_WAIT_SECONDS", 0.1)
+    engine = open_engine(f"sqlite:///{tmp_path / 'winback.db'}")
+    an_outbox(engine, messages=1, state="accepted")
+    with transaction(engine) as session:
+        session.execute(text("SELECT 1"))
+        yield TestClient(an_app(engine))
+    assert counts(engine) == {}
+    engine.dispose()
+
+
+def test_a_locked_database_is_a_503_and_the_callback_may_come_again(
+    locked: TestClient, caplog: pytest.LogCaptureFixture
+):
+    answers = [
+        post_sendgrid(locked, batch(sendgrid_event())),
+        post_sendgrid(locked, b"{}"),
+        post_twilio(locked, twilio_form()),
+    ]
+
+    assert answers == [503, 503, 503]
+    assert CANARY_MAIL not in caplog.text
+    assert "k-1" not in caplog.text
+
+
+def test_a_locked_database_gives_the_customer_a_page_that_says_so(locked: TestClient):
+    answer = locked.post(link("k-1"))
+
+    assert answer.status_code == 503
+    assert "try again in a minute" in answer.text
+    assert answer.headers["retry-after"] == "60"
+
+
+def test_a_database_that_is_not_there_is_a_503():
+    engine = make_engine("postgresql://nobody@127.0.0.1:1/none")
+    with TestClient(an_app(engine)) as client:
+        answers = [post_sendgrid(client, batch(sendgrid_event())), client.get(link("k-1")).status_code]
+    engine.dispose()
+
+    assert answers == [503, 503]
+
+
+def test_a_callback_that_met_a_locked_database_is_kept_when_it_comes_again(engine: Engine, client: TestClient):
+    body = batch(sendgrid_event())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app.hooks, "store", _fails)
+        assert post_sendgrid(client, body) == 503
+    assert counts(engine) == {}
+
+    assert post_sendgrid(client, body) == 200
+    assert counts(engine) == {"event": 1, "webhook_body": 1}
+
+
+def _fails(*_arguments: object) -> None:
+    from sqlalchemy.exc import OperationalError
+
+    raise OperationalError("INSERT", {"email": CANARY_MAIL}, Exception("database is locked"))
+
+
+# privacy
+
+
+def test_no_address_reaches_a_log_or_stays_in_the_database(
+    engine: Engine, client: TestClient, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.DEBUG)
+    an_outbox(engine, messages=1, state="accepted")
+    bounce = sendgrid_event("bounce", reason=f"550 {CANARY_MAIL} unknown", type=CANARY_MAIL, status=CANARY_MAIL)
+
+    post_sendgrid(client, batch(bounce, sendgrid_event(CANARY_MAIL, sg_event_id="2"), {"email": CANARY_MAIL}))
+    post_sendgrid(client, b'{"email":"' + CANARY_MAIL.encode() + b'"}')
+    client.post("/hooks/sendgrid", content=batch(bounce))
+    post_twilio(client, inbound_form(f"STOP {CANARY_MAIL}"), "/hooks/twilio")
+    post_twilio(client, inbound_form("STOP", MessageSid="SM" + "1" * 32), "/hooks/twilio")
+    post_twilio(client, twilio_form(MessageStatus="failed", ErrorCode=CANARY_PHONE))
+
+    assert count(engine, StoredEvent) == 5
+    for text_ in (everything_stored(engine), caplog.text):
+        assert "canary" not in text_.lower()
+        assert CANARY_PHONE[1:] not in text_
+        assert "203.0.113.77" not in text_
+
+
+# the unsubscribe page
+
+
+def link(key: str) -> str:
+    return f"/u/{make_token(SALT, key)}"
+
+
+def test_a_get_shows_a_page_with_a_button_and_changes_nothing(engine: Engine, client: TestClient):
+    an_outbox(engine, messages=1, state="accepted")
+
+    answers = [client.get(link("k-1")), client.head(link("k-1")), client.get(link("k-1"))]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert '<form method="post">' in answers[0].text
+    assert mask_email("c1@example.com") in answers[0].text
+    assert "c1@example.com" not in answers[0].text
+    assert counts(engine) == {}
+    assert states(engine) == ["accepted"]
+
+
+def test_a_one_click_post_unsubscribes_without_redirect_cookie_or_login(engine: Engine, client: TestClient):
+    an_outbox(engine, messages=2, state="accepted")
+
+    answer = client.post(
+        link("k-1"),
+        content=b"List-Unsubscribe=One-Click",
+        headers={"Content-Type": "application/x-www-form-urlencoded", "Cookie": "session=someone-else"},
+        follow_redirects=False,
+    )
+
+    assert answer.status_code == 200
+    assert "set-cookie" not in answer.headers
+    with reading(engine) as session:
+        [row] = session.execute(select(Suppression)).scalars()
+        assert (row.address_hash, row.channel, row.reason) == ("mail-1", "email", "unsubscribed")
+
+
+def test_a_one_click_post_may_come_as_multipart_twice_and_for_ever(engine: Engine):
+    an_outbox(engine, messages=1, state="accepted")
+    client = TestClient(an_app(engine, now=NOON + timedelta(days=61)))
+
+    answers = [client.post(link("k-1"), files={"List-Unsubscribe": (None, "One-Click")}) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert counts(engine) == {"event": 1, "suppression": 1}
+
+
+def test_the_button_of_the_page_confirms_and_the_link_then_says_so(engine: Engine, client: TestClient):
+    an_outbox(engine, messages=1, state="accepted")
+
+    answer = client.post(link("k-1"), data={"page": "1"})
+
+    assert "You are unsubscribed" in answer.text
+    assert "<form" not in answer.text
+    assert "You are unsubscribed" in client.get(link("k-1")).text
+
+
+def test_a_link_in_a_text_message_unsubscribes_from_text_messages(engine: Engine, client: TestClient):
+    an_outbox(engine, messages=1, state="accepted", channel="sms")
+
+    page = client.get(link("k-1")).text
+    client.post(link("k-1"))
+
+    assert "Stop these text messages?" in page
+    assert mask_phone("+12125550001") in page
+    with reading(engine) as session:
+        assert [row.channel for row in session.execute(select(Suppression)).scalars()] == ["sms"]
+
+
+@pytest.mark.parametrize(
+    "path", [link("k-2"), link("k-1")[:-1], link("k-1") + "a", "/u/x", "/u/%00", "/u/%ED%A0%80"]
+)
+def test_a_spoiled_link_is_a_404_page_and_changes_nothing(engine: Engine, client: TestClient, path: str):
+    an_outbox(engine, messages=1, state="accepted")
+
+    for answer in (client.get(path), client.post(path, content=b"List-Unsubscribe=One-Click")):
+        assert answer.status_code == 404
+        assert "This link does not work" in answer.text
+        assert "hello@shop.example" in answer.text
+    assert counts(engine) == {}
+
+
+def test_every_page_may_load_nothing_and_tells_nobody_its_address(engine: Engine, client: TestClient):
+    an_outbox(engine, messages=1, state="accepted")
+
+    for answer in (client.get(link("k-1")), client.post(link("k-1")), client.get("/u/x")):
+        policy = answer.headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'")
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert "<script" not in answer.text
+        assert "http" not in answer.text.lower().replace("<html", "")
+
+
+def test_what_the_sender_is_called_is_printed_as_text(engine: Engine, client: TestClient):
+    an_outbox(engine, messages=1, state="accepted")
+
+    assert "Tea &amp; &lt;Co&gt;" in client.get(link("k-1")).text
+
+
+@pytest.mark.parametrize(
+    ("locale", "headers", "language"),
+    [
+        ("zh-CN", {}, "zh-CN"),
+        ("zh_Hans_CN", {"Accept-Language": "en"}, "zh-CN"),
+        ("en-GB", HTML, "en"),
+        ("fr-FR", HTML, "zh-CN"),
+        (None, HTML, "zh-CN"),
+        (None, {"Accept-Language": "en-US,zh;q=0.2"}, "en"),
+        (None, {}, "en"),
+    ],
+)
+def test_the_page_speaks_the_customers_language_then_the_browsers(
+    engine: Engine, client: TestClient, locale: str | None, headers: dict, language: str
+):
+    an_outbox(engine, messages=1, state="accepted")
+    with transaction(engine) as session:
+        session.execute(update(Customer).values(locale=locale))
+
+    page = client.get(link("k-1"), headers=headers).text
+
+    assert f'<html lang="{language}">' in page
+    assert ("不再接收这类邮件？" in page) == (language == "zh-CN")
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("", "en"),
+        ("*", "en"),
+        ("zh;q=0.1, en;q=0.9", "en"),
+        ("fr, de;q=0.8, zh-TW;q=0.3", "zh"),
+        ("zh;q=0", "en"),
+        ("zh;q=nan", "en"),
+        ("zh;q=x, en;q=2", "en"),
+        (",;;,=q", "en"),
+        ("fr," * 10_000 + "zh", "en"),
+    ],
+)
+def test_the_browsers_languages_are_read_in_their_order(header: str, language: str):
+    assert choose_language(None, header) == language
+
+
+# a real server
+
+
+@contextmanager
+def serving(application: Starlette) -> Iterator[int]:
+    """A real server on a free port of the loopback."""
+    config = uvicorn.Config(application, host="127.0.0.1", port=0, log_level="warning", ws="none")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def raw(port: int, request: bytes, *, wait: float = 5) -> bytes:
+    """Send bytes as they are and return what comes back."""
+    with socket.create_connection(("127.0.0.1", port), timeout=wait) as connection:
+        connection.sendall(request)
+        received = b""
+        try:
+            while piece := connection.recv(65536):
+                received += piece
+        except TimeoutError:
+            pass
+        return received
+
+
+def head(path: str, body: bytes = b"", **headers: str) -> bytes:
+    lines = [f"POST {path} HTTP/1.1", "Host: x", "Connection: close"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def test_a_real_server_keeps_callbacks_and_unsubscribes(engine: Engine, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(app.hooks, "BODY_SECONDS", 0.5)
+    an_outbox(engine, messages=2, state="sending")
+    body = batch(sendgrid_event(n=1), sendgrid_event(n=2, key="k-2"))
+
+    with serving(an_app(engine)) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        kept = client.post("/hooks/sendgrid", content=body, headers=sign_sendgrid(body))
+        pieces = client.post("/hooks/sendgrid", content=iter([body[:9], body[9:]]), headers=sign_sendgrid(body))
+        status = client.post(
+            TWILIO, content=encoded(twilio_form()), headers=sign_twilio(PUBLIC + TWILIO, twilio_form())
+        )
+        page, click = client.get(link("k-1")), client.post(link("k-1"), content=b"List-Unsubscribe=One-Click")
+        after = client.get("/u/none")
+
+        started = time.monotonic()
+        slow = raw(port, head("/hooks/sendgrid", b"[", Content_Length="100"))
+        waited = time.monotonic() - started
+        # one byte too many of a chunk that promises a mebibyte more
+        too_much = b"b00000\r\n" + b" " * (MAX_BODY_BYTES + 1)
+        large = raw(port, head("/hooks/sendgrid", too_much, Transfer_Encoding="chunked"))
+        both = raw(port, head("/hooks/sendgrid", b"0\r\n\r\n", Content_Length="5", Transfer_Encoding="chunked"))
+
+    assert [answer.status_code for answer in (kept, pieces, status, page, click, after)] == [200] * 5 + [404]
+    assert slow.split()[1] == b"408"
+    assert waited < 3
+    assert large.split()[1] == b"413"
+    assert both.split()[1] in (b"400", b"403")
+    assert states(engine) == ["delivered", "delivered"]
+    assert counts(engine) == {"event": 4, "webhook_body": 2, "suppression": 1}
+
+
+def test_json_of_the_tests_is_what_a_provider_would_send():
+    assert json.loads(batch(sendgrid_event()))[0]["winback_key"] == "k-1"

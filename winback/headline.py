@@ -1,0 +1,195 @@
+"""The answer in plain words: the verdict of an outcome, its sentences, and what before/after alone would claim."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from winback import words
+from winback.campaign import HOLDOUT
+from winback.contrast import RateContrast
+from winback.outcomes import TREATED, BeforeAfter, Outcome
+from winback.report_words import Speaker
+from winback.verdict import (
+    CONTAMINATION_LIMIT,
+    FEWEST_EVENTS,
+    MONEY_FLOOR,
+    Conditions,
+    Evidence,
+    Judgement,
+    Rule,
+    Verdict,
+    judge,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headline:
+    """The verdict, its title and the sentences under it."""
+
+    verdict: Verdict
+    title: str
+    sentences: tuple[str, ...]
+
+
+def comparable(outcome: Outcome) -> Outcome:
+    """The outcome without the comparisons that may not be shown: those with an arm of fewer than 2 (rule 1)."""
+    primary = outcome.primary and _or_nothing(outcome.primary)
+    saved = outcome.saved if primary and primary.difference is not None else None
+    return replace(
+        outcome, primary=primary, variants=[_or_nothing(each) for each in outcome.variants], saved=saved
+    )
+
+
+def _or_nothing(contrast: RateContrast) -> RateContrast:
+    if Rule.EMPTY_ARM not in contrast.rules:
+        return contrast
+    return replace(contrast, difference=None, low=None, high=None, p_holm=None, needed_n=None)
+
+
+def held_n(outcome: Outcome) -> int:
+    """Customers of the hold-out."""
+    return sum(arm.n for arm in outcome.arms if arm.name == HOLDOUT)
+
+
+def treated_n(outcome: Outcome) -> int:
+    """Customers of all variants together."""
+    return included(outcome) - held_n(outcome)
+
+
+def included(outcome: Outcome) -> int:
+    """Customers of all arms."""
+    return sum(arm.n for arm in outcome.arms)
+
+
+def contaminated_share(outcome: Outcome) -> float | None:
+    """The part of the hold-out that was written to, 0-1; None without a hold-out."""
+    return outcome.contaminated / held_n(outcome) if held_n(outcome) else None
+
+
+def judgement(outcome: Outcome) -> Judgement:
+    """The verdict of all variants together; before there is a contrast, what may be said without one."""
+    if outcome.primary:
+        return Judgement(verdict=outcome.primary.verdict, rules=outcome.primary.rules)
+    conditions = Conditions(
+        srm_p=outcome.srm.p if outcome.srm else None,
+        contaminated_share=contaminated_share(outcome),
+        matured=outcome.window.complete,
+    )
+    nothing_known = Evidence(
+        customers=included(outcome), smallest_arm=min(held_n(outcome), treated_n(outcome)),
+        scarcest=FEWEST_EVENTS, enough=FEWEST_EVENTS, scarcity=Rule.FEW_EVENTS,
+        low=None, high=None, decides=False, lower_is_better=True, smallest_effect=None,
+    )  # fmt: skip
+    return judge(conditions, nothing_known)
+
+
+def headline(outcome: Outcome, say: Speaker) -> Headline:
+    """The answer in plain words."""
+    found = judgement(outcome)
+    missing = _missing_group(outcome)
+    if missing:
+        sentence = say(f"{missing}_text", n=words.whole(included(outcome)))
+        return Headline(verdict=found.verdict, title=say(missing), sentences=(sentence,))
+    title = words.VERDICTS[found.verdict].say(say.language)
+    return Headline(verdict=found.verdict, title=title, sentences=tuple(_sentences(outcome, found, say)))
+
+
+def _missing_group(outcome: Outcome) -> str | None:
+    if included(outcome) == 0:
+        return "nobody"
+    if held_n(outcome) == 0:
+        return "no_holdout"
+    return "nobody_written" if treated_n(outcome) == 0 else None
+
+
+def _sentences(outcome: Outcome, found: Judgement, say: Speaker) -> Iterator[str]:
+    speaker = next(rule for rule in found.rules if rule is not Rule.HOLDOUT_TOUCHED)
+    why = rule_sentence(speaker, outcome, say)
+    facts = _facts(outcome, say)
+    yield from [why, *facts] if found.verdict is Verdict.DO_NOT_TRUST else [*facts, why]
+    if found.verdict in (Verdict.BETTER, Verdict.WORSE):
+        yield from _kept(outcome, say, lost=found.verdict is Verdict.WORSE)
+    if found.verdict is Verdict.CANT_TELL:
+        yield from _needed(outcome, say)
+    if found.verdict is Verdict.INTERIM:
+        yield say("interim_day", day=_days_seen(outcome), days=outcome.window.days)
+
+
+def _facts(outcome: Outcome, say: Speaker) -> Iterator[str]:
+    found = outcome.primary
+    if found and found.difference is not None:
+        yield say(
+            "facts",
+            rate=words.percent(found.rate), n=words.whole(found.n),
+            control_rate=words.percent(found.control_rate), control_n=words.whole(found.control_n),
+            days=outcome.window.days, difference=words.points(found.difference),
+            interval=words.between(words.points(found.low), words.points(found.high), say.language),
+        )  # fmt: skip
+
+
+def _kept(outcome: Outcome, say: Speaker, *, lost: bool) -> Iterator[str]:
+    if outcome.saved:
+        kept = (outcome.saved.customers, outcome.saved.low, outcome.saved.high)
+        count, low, high = (-kept[0], -kept[2], -kept[1]) if lost else kept
+        interval = words.between(words.whole(low), words.whole(high), say.language)
+        yield say("lost" if lost else "kept", customers=words.whole(count), interval=interval)
+
+
+def _needed(outcome: Outcome, say: Speaker) -> Iterator[str]:
+    """How many customers it would take; nothing where that many were there and still could not tell."""
+    found, have = outcome.primary, included(outcome)
+    if found and found.needed_n is not None and found.needed_n > have:
+        key = "needed_for_difference" if outcome.smallest_effect is None else "needed_for_effect"
+        smallest, needed = words.size(outcome.smallest_effect), words.whole(found.needed_n)
+        yield say(key, smallest=smallest, needed=needed, have=words.whole(have))
+
+
+def _days_seen(outcome: Outcome) -> int:
+    through = outcome.window.data_through
+    days = (through - outcome.window.t0_on).days if through else 0
+    return min(max(days, 0), outcome.window.days)
+
+
+def rule_sentence(rule: Rule, outcome: Outcome, say: Speaker) -> str:
+    """Why, in words, with the outcome's own numbers."""
+    found = outcome.primary
+    crossed = found is not None and ((found.low or 0) > 0 or (found.high or 0) < 0)
+    if rule is Rule.UNDECIDED and crossed:
+        return say("undecided_by_holm")
+    return words.RULES[rule].say(
+        say.language,
+        srm_p=words.p_value(outcome.srm.p if outcome.srm else None),
+        contaminated=words.whole(outcome.contaminated), held=words.whole(held_n(outcome)),
+        touched=words.percent(contaminated_share(outcome)), limit=words.percent(CONTAMINATION_LIMIT),
+        through=words.day(outcome.window.data_through, say.language),
+        last=words.day(outcome.window.last_on, say.language),
+        enough=FEWEST_EVENTS, floor=MONEY_FLOOR, smallest=words.size(outcome.smallest_effect),
+    )  # fmt: skip
+
+
+def before_after_sentences(outcome: Outcome, say: Speaker) -> list[str]:
+    """What before/after alone would claim, and the hold-out's own before and after."""
+    known = {shares.name: shares for shares in outcome.before_after}
+    treated, held = known.get(TREATED), known.get(HOLDOUT)
+    if treated is None or treated.before is None:
+        return []
+    if treated.after is None:
+        return [say("ba_pending")]
+    moved = say("ba_treated", before=words.percent(treated.before), after=words.percent(treated.after))
+    return [moved, _claim(treated.after - treated.before, say), *_yardstick(treated, held, say)]
+
+
+def _claim(change: float, say: Speaker) -> str:
+    if words.size(change) == words.size(0):
+        return say("ba_unchanged")
+    return say("ba_improved" if change < 0 else "ba_worsened", change=words.size(change))
+
+
+def _yardstick(treated: BeforeAfter, held: BeforeAfter | None, say: Speaker) -> Iterator[str]:
+    seen = held if held and held.before is not None and held.after is not None else None
+    if seen:
+        yield say("ba_holdout", before=words.percent(seen.before), after=words.percent(seen.after))
+    else:
+        yield say("ba_no_holdout")
+    like = seen or treated
+    quieter_before = (like.after or 0) < (like.before or 0)
+    yield say("ba_quiet" if quieter_before else "ba_drift")

@@ -1,0 +1,321 @@
+"""The outcome report: one HTML file that opens anywhere, offline, in English or Chinese.
+
+Templates are handed the outcome and the few views below; every number is written by winback.words, so what is
+undefined is an en dash. The same outcome gives the same bytes.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from winback import words
+from winback.campaign import HOLDOUT
+from winback.charts import (
+    FONTS,
+    PALETTE,
+    Change,
+    Difference,
+    Spec,
+    Step,
+    draw,
+    dumbbell,
+    forest,
+    waterfall,
+)
+from winback.contrast import RateContrast
+from winback.events import State
+from winback.headline import (
+    before_after_sentences,
+    comparable,
+    contaminated_share,
+    headline,
+    held_n,
+    included,
+    judgement,
+    rule_sentence,
+    treated_n,
+)
+from winback.outcomes import BASE, TOP, TREATED, ArmResult, BeforeAfter, Outcome
+from winback.report_words import Speaker
+from winback.verdict import CONTAMINATION_LIMIT, SRM_LEVEL
+from winback.words import Language
+
+TEMPLATES = Path(__file__).parents[1] / "templates" / "report"
+FACTS_SHOWN = 12  # digests of fact files written out; a long history would fill the page
+_ROLES = {TREATED: "treated", HOLDOUT: "holdout", BASE: "others", TOP: "others"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectRow:
+    """One treated group; ``contrast`` is None while there is none."""
+
+    label: str
+    n: int
+    contrast: RateContrast | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """One group's before and after, with its name and the role that colours it."""
+
+    label: str
+    role: str
+    shares: BeforeAfter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudienceRow:
+    """One step from all scored customers to the groups: ``n`` customers, drawn from ``start`` on."""
+
+    label: str
+    note: str
+    role: str
+    start: int
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One line of the data's health; ``status`` is a key of the words: fine, waiting, attention, bad, unknown."""
+
+    name: str
+    found: str
+    status: str
+
+
+def render(outcome: Outcome, language: Language, templates: Path = TEMPLATES) -> str:
+    """The report as one self-contained HTML page: no script, nothing loaded from outside.
+
+    ``templates``: the folder of the report's templates. Jinja's errors pass through: a broken template of ours is
+    a defect, not a person's mistake.
+    """
+    say = Speaker(language)
+    shown = comparable(outcome)
+    page = _environment(templates, say).get_template("page.html")
+    return page.render(outcome=shown, lang=words.LANG_TAGS[language], **_views(shown, say))
+
+
+def _environment(templates: Path, say: Speaker) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(templates),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=lambda value: words.UNDEFINED if value is None else value,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    writers: dict[str, Callable[..., str]] = {
+        name: getattr(words, name) for name in ("whole", "gain", "percent", "points", "size", "p_value", "figure")
+    }
+    environment.filters.update(writers)
+    environment.filters["day"] = partial(words.day, language=say.language)
+    environment.globals.update(
+        say=say,
+        between=partial(words.between, language=say.language),
+        verdict_words=lambda verdict: words.VERDICTS[verdict].say(say.language),
+        palette=PALETTE,
+        fonts=Markup(FONTS),
+        gap=" " if say.language == "en" else "",  # between sentences
+    )
+    return environment
+
+
+def _views(outcome: Outcome, say: Speaker) -> dict[str, Any]:
+    effects, groups, audience = (
+        effect_rows(outcome, say),
+        before_after_groups(outcome, say),
+        audience_rows(outcome, say),
+    )
+    return {
+        "name": outcome.campaign_name.get(say.language) or outcome.campaign_id,
+        "headline": headline(outcome, say),
+        "treated_n": treated_n(outcome),
+        "held_n": held_n(outcome),
+        "before_first": before_window(outcome)[0],
+        "before_last": before_window(outcome)[1],
+        "before_after": before_after_sentences(outcome, say),
+        "groups": groups,
+        "effects": effects,
+        "audience": audience,
+        "arms": [(arm_name(arm.name, say), arm, observed_share(arm, outcome)) for arm in outcome.arms],
+        "states": message_states(outcome),
+        "state_words": partial(words.name_of, names=words.STATES, language=say.language),
+        "included": included(outcome),
+        "checks": list(checks(outcome, say)),
+        "rules": [rule_sentence(rule, outcome, say) for rule in judgement(outcome).rules],
+        "score": [(score_name(key, say), plain(value)) for key, value in outcome.method.score.items()],
+        "facts_shown": outcome.method.facts[:FACTS_SHOWN],
+        "charts": {name: spec and Markup(draw(spec)) for name, spec in chart_specs(outcome, say).items()},
+    }  # fmt: skip
+
+
+def chart_specs(outcome: Outcome, say: Speaker) -> dict[str, Spec | None]:
+    """The report's charts by name; None where there is nothing to draw."""
+    differences = list(_differences(effect_rows(outcome, say), say))
+    changes = list(_changes(before_after_groups(outcome, say), say))
+    steps = [
+        Step(label=row.label, role=row.role, start=row.start, n=row.n, n_text=words.whole(row.n))
+        for row in audience_rows(outcome, say)
+    ]
+    return {
+        "effect": forest(
+            differences, smallest_effect=outcome.smallest_effect, fewer=say("fewer"), more=say("more")
+        ) if differences else None,
+        "before_after": dumbbell(changes) if changes else None,
+        "audience": waterfall(steps),
+    }  # fmt: skip
+
+
+def _differences(rows: list[EffectRow], say: Speaker) -> Iterator[Difference]:
+    for row in rows:
+        found = row.contrast
+        if found and found.difference is not None and found.low is not None and found.high is not None:
+            ends = words.between(words.points(found.low), words.points(found.high), say.language)
+            note = f"{words.points(found.difference)} ({ends})"
+            yield Difference(
+                label=row.label, note=note, difference=found.difference, low=found.low, high=found.high
+            )
+
+
+def _changes(groups: list[Group], say: Speaker) -> Iterator[Change]:
+    for group in groups:
+        shares = group.shares
+        if shares.before is not None:
+            yield Change(
+                label=group.label, note=say("n", n=words.whole(shares.n)), role=group.role,
+                before=shares.before, before_text=words.percent(shares.before),
+                after=shares.after, after_text=words.percent(shares.after),
+            )  # fmt: skip
+
+
+def before_window(outcome: Outcome) -> tuple[date, date]:
+    """The window before, as long as the one after; both days included."""
+    last = outcome.window.t0_on
+    return last - timedelta(days=outcome.window.days - 1), last
+
+
+def observed_share(arm: ArmResult, outcome: Outcome) -> float | None:
+    """The arm's part of the audience, 0-1; None for nobody at all."""
+    return arm.n / included(outcome) if included(outcome) else None
+
+
+def arm_name(name: str, say: Speaker) -> str:
+    """An arm's name as the report writes it; variants keep the name of the campaign file."""
+    return say(HOLDOUT) if name == HOLDOUT else name
+
+
+def _all_treated(outcome: Outcome, say: Speaker) -> str:
+    return say("all_variants" if len(_variants(outcome)) > 1 else "treated")
+
+
+def _variants(outcome: Outcome) -> list[ArmResult]:
+    return [arm for arm in outcome.arms if arm.name != HOLDOUT]
+
+
+def effect_rows(outcome: Outcome, say: Speaker) -> list[EffectRow]:
+    """All variants together, then each; a single variant only once."""
+    variants = _variants(outcome)
+    contrasts = {each.arm: each for each in outcome.variants}
+    pooled = EffectRow(label=_all_treated(outcome, say), n=treated_n(outcome), contrast=outcome.primary)
+    each = [EffectRow(label=arm.name, n=arm.n, contrast=contrasts.get(arm.name)) for arm in variants]
+    return [pooled, *(each if len(variants) > 1 else [])]
+
+
+def before_after_groups(outcome: Outcome, say: Speaker) -> list[Group]:
+    """Treated, each variant (if several), hold-out, whole base, whole top 20 %; those that were counted."""
+    variants = [arm.name for arm in _variants(outcome)]
+    order = [TREATED, *(variants if len(variants) > 1 else []), HOLDOUT, BASE, TOP]
+    labels = {HOLDOUT: say(HOLDOUT), BASE: say(BASE), TOP: say(TOP), TREATED: _all_treated(outcome, say)}
+    known = {shares.name: shares for shares in outcome.before_after}
+    return [
+        Group(label=labels.get(name, name), role=_ROLES.get(name, "treated"), shares=known[name])
+        for name in order
+        if name in known
+    ]
+
+
+def audience_rows(outcome: Outcome, say: Speaker) -> list[AudienceRow]:
+    """All scored, those dropped for each first reason, those in, the arms."""
+    rows = [AudienceRow(label=say("scored"), note=say("scored_note"), role="others", start=0, n=outcome.scored)]
+    left = outcome.scored
+    for reason, n in outcome.waterfall.items():
+        left -= n
+        label = words.name_of(reason, words.REASONS, say.language)
+        note = words.name_of(reason, words.REASON_NOTES, say.language)
+        rows.append(AudienceRow(label=label, note=note, role="dropped", start=max(left, 0), n=n))
+    note = say("included_note")
+    rows.append(AudienceRow(label=say("included"), note=note, role="ink", start=0, n=included(outcome)))
+    return rows + list(_arm_rows(outcome, say))
+
+
+def _arm_rows(outcome: Outcome, say: Speaker) -> Iterator[AudienceRow]:
+    start = 0
+    for arm in outcome.arms:
+        role = "holdout" if arm.name == HOLDOUT else "treated"
+        note = say("holdout_note" if arm.name == HOLDOUT else "variant_note")
+        yield AudienceRow(label=arm_name(arm.name, say), note=note, role=role, start=start, n=arm.n)
+        start += arm.n
+
+
+def message_states(outcome: Outcome) -> list[str]:
+    """The states any message of the run is in, in the order of State; unknown ones last."""
+    found = {state for arm in outcome.arms for state in arm.messages}
+    known = [state.value for state in State if state.value in found]
+    return known + sorted(found - set(known))
+
+
+def checks(outcome: Outcome, say: Speaker) -> Iterator[Check]:
+    """What must hold for the numbers to mean what they say."""
+    window, srm, share = outcome.window, outcome.srm, contaminated_share(outcome)
+    through, last = (words.day(day, say.language) for day in (window.data_through, window.last_on))
+    found = say("window_found", through=through, last=last)
+    yield Check(name=say("window_check"), found=found, status="fine" if window.complete else "waiting")
+    yield _ledger_check(outcome, say)
+    found = say(
+        "contamination_found", contaminated=words.whole(outcome.contaminated),
+        held=words.whole(held_n(outcome)), touched=words.percent(share),
+    )  # fmt: skip
+    yield Check(name=say("contamination_check"), found=found, status=_contamination_status(share))
+    found, status = say("srm_none"), "unknown"
+    if srm:
+        found = say("srm_found", chi2=words.figure(srm.chi2), df=srm.df, p=words.p_value(srm.p))
+        status = "bad" if srm.p < SRM_LEVEL else "fine"
+    yield Check(name=say("srm_check"), found=found, status=status)
+
+
+def _ledger_check(outcome: Outcome, say: Speaker) -> Check:
+    dropped, inside = sum(outcome.waterfall.values()), included(outcome)
+    found = say(
+        "ledger_found", scored=words.whole(outcome.scored),
+        dropped=words.whole(dropped), included=words.whole(inside),
+    )  # fmt: skip
+    status = "fine" if dropped + inside == outcome.scored else "attention"
+    return Check(name=say("ledger_check"), found=found, status=status)
+
+
+def _contamination_status(share: float | None) -> str:
+    if share is None:
+        return "unknown"
+    return "bad" if share > CONTAMINATION_LIMIT else ("attention" if share else "fine")
+
+
+def score_name(key: str, say: Speaker) -> str:
+    """A key of the score's record in words, where there are words for it."""
+    return say(f"score_{key}") if key in ("model", "weights", "fallback_reason") else key
+
+
+def plain(value: object) -> str:
+    """A recorded value as text: numbers to four digits, lists and mappings in one line."""
+    if isinstance(value, dict):
+        return "; ".join(f"{key} = {plain(each)}" for key, each in value.items()) or words.UNDEFINED
+    if isinstance(value, list | tuple):
+        return ", ".join(plain(each) for each in value) or words.UNDEFINED
+    if isinstance(value, float):
+        return words.figure(value)
+    return words.UNDEFINED if value is None else str(value)

@@ -1,0 +1,277 @@
+"""Every sentence of the outcome report, keyed once, in English and Chinese.
+
+Written to = 实验组, hold-out = 对照组: both as assigned. Numbers come in already written.
+"""
+
+from dataclasses import dataclass
+
+from winback.words import Language, Words
+
+TEXTS: dict[str, Words] = {
+    # Title
+    "kicker": Words("Outcome report", "活动效果报告"),
+    "run": Words("Run", "批次"),
+    "as_of": Words("Customers chosen as of", "名单基准日"),
+    "window": Words("Window", "观察期"),
+    "window_days": Words("{first} to {last} ({days} days)", "{first} 至 {last}（{days} 天）"),
+    "data_through": Words("Data through", "数据截至"),
+    # Placebo
+    "placebo_title": Words(
+        "Placebo: nobody really received these messages", "安慰剂测试（模拟发送）：没有任何人真正收到这些消息"
+    ),
+    "placebo_text": Words(
+        "The messages were written to files in a folder and never sent, so they cannot have changed anything. "
+        "Any difference between the groups is chance, also one that the rules below call an effect.",
+        "消息只写成了文件夹里的文件，并未发出，不可能产生任何影响。"
+        "两组之间的任何差异都只是偶然，即使下面的规则把它判定为有效果。",
+    ),
+    # Headline
+    "no_holdout": Words("No hold-out: no effect can be told", "没有对照组，无法判断效果"),
+    "no_holdout_text": Words(
+        "All {n} customers were to be written to and nobody was held out, so nobody shows what would have happened "
+        "without the campaign. Hold some out next time, and this page can answer.",
+        "{n} 名客户全部安排了发送，没有保留对照组，因此无从得知不做活动会怎样。下次请保留对照组，本页才能给出答案。",
+    ),
+    "nobody_written": Words("Nobody was to be written to", "没有安排向任何客户发送"),
+    "nobody_written_text": Words(
+        "All {n} customers of this run were held out, so there is no campaign to judge.",
+        "本批次 {n} 名客户全部在对照组，没有可评估的活动。",
+    ),
+    "nobody": Words("Nobody was in this run", "本批次没有客户"),
+    "nobody_text": Words(
+        "Nobody met the campaign's conditions; the table of the audience below says why.",
+        "没有客户符合活动条件，原因见下方的名单筛选表。",
+    ),
+    "facts": Words(
+        "{rate} of the {n} customers written to and {control_rate} of the {control_n} held out did not order in the "
+        "{days} days of the window; the difference is {difference} points (95%: {interval}).",
+        "在 {days} 天观察期内，实验组 {n} 名客户中 {rate} 没有下单，对照组 {control_n} 名客户中 {control_rate} 没有下单；"
+        "差异为 {difference} 个百分点（95% 置信区间：{interval}）。",
+    ),
+    "kept": Words(
+        "About {customers} customers were kept who would otherwise have been lost (95%: {interval}).",
+        "约有 {customers} 名原本会流失的客户被留住（95% 置信区间：{interval}）。",
+    ),
+    "lost": Words(
+        "About {customers} customers were lost who would otherwise have stayed (95%: {interval}).",
+        "约有 {customers} 名原本会留下的客户因此流失（95% 置信区间：{interval}）。",
+    ),
+    "needed_for_effect": Words(
+        "To see an effect of {smallest} points you would need about {needed} customers, both groups together; "
+        "this run had {have}.",
+        "要看出 {smallest} 个百分点的效果，两组合计约需 {needed} 名客户；本批次只有 {have} 名。",
+    ),
+    "needed_for_difference": Words(
+        "To tell a difference of this size from chance you would need about {needed} customers, "
+        "both groups together; this run had {have}.",
+        "要把这么大的差异与偶然区分开，两组合计约需 {needed} 名客户；本批次只有 {have} 名。",
+    ),
+    "undecided_by_holm": Words(
+        "The 95% interval excludes 0, but not once all variants are counted (Holm).",
+        "95% 置信区间不包含 0，但计入全部版本后（Holm 校正）不能排除 0。",
+    ),
+    "interim_day": Words(
+        "Day {day} of {days}. Until then the effect is not shown: who looks early finds effects that are not there.",
+        "目前为第 {day} 天，共 {days} 天。期满之前不显示效果：提前看数，容易把偶然当成效果。",
+    ),
+    # Cards
+    "card_treated": Words("Churn of those written to", "实验组流失率"),
+    "card_holdout": Words("Churn of the hold-out", "对照组流失率"),
+    "card_difference": Words("Difference in points", "流失率差异（百分点）"),
+    "card_kept": Words("Customers kept", "留住的客户数"),
+    "of": Words("{x} of {n}", "{n} 名中 {x} 名"),
+    "n": Words("n = {n}", "n = {n}"),
+    "n_both": Words("n = {n} and {control_n}", "n = {n} 与 {control_n}"),
+    "interval": Words("95%: {interval}", "95% 置信区间：{interval}"),
+    "difference_sign": Words("negative = fewer churned", "负数 = 流失更少"),
+    "kept_sign": Words("negative = lost", "负数 = 多流失"),
+    # Before/after
+    "before_after": Words("Before/after alone: not the effect", "仅看前后对比：不是活动效果"),
+    "ba_treated": Words(
+        "Those written to went from {before} to {after} inactive.", "实验组的不活跃比例从 {before} 变为 {after}。"
+    ),
+    "ba_improved": Words(
+        "This alone would claim an improvement of {change} points.", "只看这一点，会宣称改善了 {change} 个百分点。"
+    ),
+    "ba_worsened": Words(
+        "This alone would claim a harm of {change} points.", "只看这一点，会宣称恶化了 {change} 个百分点。"
+    ),
+    "ba_unchanged": Words("This alone would claim no change.", "只看这一点，会宣称没有变化。"),
+    "ba_holdout": Words(
+        "The hold-out, left alone on purpose, went from {before} to {after}.",
+        "而特意不发送的对照组，从 {before} 变为 {after}。",
+    ),
+    "ba_no_holdout": Words(
+        "There is no hold-out to show how much of that would have happened anyway.",
+        "没有对照组，无法知道其中有多少本来就会发生。",
+    ),
+    "ba_quiet": Words(
+        "Customers are picked when they are at their quietest, so many come back anyway (regression to the mean).",
+        "入选的客户正处于最沉寂的时候，不做任何事也会有许多人回来（均值回归）。",
+    ),
+    "ba_drift": Words(
+        "Customers picked by their past drift back to their average by themselves (regression to the mean), "
+        "so a change of the same persons says nothing of the campaign.",
+        "按过去表现选出的客户，本来就会向平均水平回落或回升（均值回归），同一批人的前后变化说明不了活动的作用。",
+    ),
+    "ba_pending": Words("The second number follows when the window is complete.", "观察期满后才有后一个数字。"),
+    "ba_inactive": Words(
+        "Inactive = no order. Before: {before_first} to {before_last}; after: {first} to {last}; the same "
+        "persons. Top 20% = by past value, of all scored customers.",
+        "不活跃 = 没有下单。前：{before_first} 至 {before_last}；后：{first} 至 {last}；前后为同一批客户。"
+        "价值前 20% = 全部评分客户中历史消费价值最高的 20%。",
+    ),
+    "ba_chart": Words(
+        "Share of inactive customers of each group before and after; the numbers are in the table that follows.",
+        "各组客户前后不活跃的比例；数字见随后的表格。",
+    ),
+    "before": Words("Before", "前"),
+    "after": Words("After", "后"),
+    "change": Words("Change, points", "变化（百分点）"),
+    # Groups
+    "group": Words("Group", "组别"),
+    "treated": Words("Written to", "实验组"),
+    "all_variants": Words("All variants", "实验组合计"),
+    "holdout": Words("Hold-out", "对照组"),
+    "base": Words("All scored customers", "全部评分客户"),
+    "top": Words("Top 20% by value", "价值前 20% 客户"),
+    # The effect
+    "effect": Words("The effect: against the hold-out", "活动效果：与对照组相比"),
+    "effect_pending": Words("No comparison can be shown.", "暂无可显示的比较。"),
+    "effect_chart": Words(
+        "Difference in churn against the hold-out with 95% intervals; the numbers are in the table that follows.",
+        "与对照组的流失率差异及 95% 置信区间；数字见随后的表格。",
+    ),
+    "fewer": Words("\N{LEFTWARDS ARROW} fewer churned", "\N{LEFTWARDS ARROW} 流失更少"),
+    "more": Words("more churned \N{RIGHTWARDS ARROW}", "流失更多 \N{RIGHTWARDS ARROW}"),
+    "band": Words(
+        "shaded: within ±{smallest} points, too small to be worth having",
+        "阴影：±{smallest} 个百分点以内，效果过小，不值得",
+    ),
+    "customers": Words("Customers", "客户数"),
+    "churned": Words("Churned", "流失数"),
+    "churn_rate": Words("Churn rate", "流失率"),
+    "difference": Words("Difference, points", "差异（百分点）"),
+    "p_holm": Words("p (Holm)", "p（Holm）"),
+    "verdict": Words("Verdict", "结论"),
+    "yardstick": Words("yardstick", "参照"),
+    "interval_note": Words("Small print: 95% intervals.", "小字为 95% 置信区间。"),
+    "holm_note": Words(
+        "With several variants each is judged at its Holm level, so an interval may exclude 0 without a verdict.",
+        "有多个版本时，各版本按 Holm 校正后的水平判断，因此区间不含 0 也可能没有结论。",
+    ),
+    # Audience
+    "audience": Words("Who was in, and why others were not", "谁在名单里，其他人为什么不在"),
+    "audience_lead": Words(
+        "Of {scored} scored customers {dropped} were left out, each for the first reason that applied; "
+        "{included} were in and were divided at random.",
+        "共 {scored} 名客户参与评分，其中 {dropped} 名未入选，各按最先符合的原因计数；"
+        "{included} 名入选，并随机分组。",
+    ),
+    "audience_chart": Words(
+        "How the audience came about, from all scored customers to the groups; the numbers are in the table "
+        "that follows.",
+        "从全部客户到各组的筛选过程；数字见随后的表格。",
+    ),
+    "step": Words("Step", "步骤"),
+    "scored": Words("All scored", "全部评分客户"),
+    "scored_note": Words("every customer with an order so far", "至今下过单的每一位客户"),
+    "included": Words("In the audience", "进入名单"),
+    "included_note": Words("divided at random into the groups below", "随机分入以下各组"),
+    "holdout_note": Words("left alone on purpose", "特意不发送"),
+    "variant_note": Words("to be written to", "安排发送"),
+    "groups": Words("Groups as planned and as they came out", "各组的计划与实际比例"),
+    "planned_share": Words("Planned", "计划比例"),
+    "observed_share": Words("Observed", "实际比例"),
+    # Messages
+    "messages": Words("What happened to the messages", "消息的去向"),
+    "messages_note": Words(
+        "Descriptive only: who could be reached is not chance, so no effect is read from this table.",
+        "仅供了解：能否送达并非随机，不能由此表判断效果。",
+    ),
+    "messages_all": Words("Messages", "消息数"),
+    "no_messages": Words("No messages are recorded for this run.", "本批次没有消息记录。"),
+    # Data health
+    "health": Words("Can these numbers be relied on?", "这些数字可靠吗？"),
+    "check": Words("Check", "检查项"),
+    "found": Words("Found", "结果"),
+    "status": Words("Status", "状态"),
+    "fine": Words("fine", "正常"),
+    "attention": Words("look into it", "需查看"),
+    "bad": Words("do not trust", "不可信"),
+    "waiting": Words("not yet", "未到期"),
+    "unknown": Words("not known", "未知"),
+    "window_check": Words("Data reach the end of the window", "数据覆盖整个观察期"),
+    "window_found": Words("data through {through}; needed through {last}", "数据截至 {through}；需要到 {last}"),
+    "ledger_check": Words("Every scored customer is accounted for", "每位客户都有去向"),
+    "ledger_found": Words(
+        "{scored} scored; {dropped} left out + {included} in",
+        "参与评分 {scored}；未入选 {dropped} + 入选 {included}",
+    ),
+    "contamination_check": Words("Hold-out members who were written to", "对照组中收到消息的客户"),
+    "contamination_found": Words(
+        "{contaminated} of {held} ({touched})", "{held} 名中 {contaminated} 名（{touched}）"
+    ),
+    "srm_check": Words("The split is as planned (sample ratio mismatch)", "分组比例符合计划（样本比例失衡检验）"),
+    "srm_found": Words("chi-square {chi2} with {df} df, p = {p}", "卡方 {chi2}，自由度 {df}，p = {p}"),
+    "srm_none": Words("cannot be tested with one group", "只有一组，无法检验"),
+    "rules": Words(
+        "Rules that apply to those written to against the hold-out, in their order",
+        "实验组与对照组比较时适用的规则（按顺序）",
+    ),
+    # Method
+    "method": Words("How it was measured, and how to repeat it", "如何测量，如何重复"),
+    "m_churned": Words("Churned", "流失"),
+    "m_churned_text": Words(
+        "No order in the window. An order of amount 0 is an order; a refund is not.",
+        "观察期内没有下单。金额为 0 的订单也算订单，退款不算。",
+    ),
+    "m_groups": Words("Groups", "分组"),
+    "m_groups_text": Words(
+        "Everybody counts in the group they were assigned to, whether or not a message reached them (intent-to-treat).",
+        "每位客户都计入其分配的组，无论消息是否送达（意向性分析，ITT）。",
+    ),
+    "m_windows": Words("Windows", "时间窗口"),
+    "m_windows_text": Words(
+        "Start {t0}. After: {first} to {last}, whole local days, the same for all groups. "
+        "Before: {before_first} to {before_last}.",
+        "起点 {t0}。后：{first} 至 {last}，按当地整日计，各组相同。前：{before_first} 至 {before_last}。",
+    ),
+    "m_intervals": Words("Intervals", "置信区间"),
+    "m_intervals_text": Words(
+        "95%: Wilson for rates, Newcombe for differences. p is the smallest level at which the Newcombe interval "
+        "excludes 0, corrected by Holm over the variants.",
+        "95%：比例用 Wilson 法，差异用 Newcombe 法。p 为 Newcombe 区间恰好不含 0 的最小水平，并在各版本间做 Holm 校正。",
+    ),
+    "m_kept": Words("Customers kept", "留住的客户数"),
+    "m_kept_text": Words(
+        "The difference times the customers written to, sign turned; negative = lost, never cut off at 0.",
+        "差异乘以实验组人数并取相反数；负数表示多流失，不截断为 0。",
+    ),
+    "m_effect": Words("Smallest effect worth having", "最小有意义效果"),
+    "m_effect_text": Words("{smallest} points, from the campaign file", "{smallest} 个百分点（来自活动文件）"),
+    "m_effect_none": Words("not given in the campaign file", "活动文件中未设定"),
+    "m_score": Words("Score", "评分"),
+    "m_score_none": Words("nothing is recorded", "没有记录"),
+    "score_model": Words("model", "模型"),
+    "score_weights": Words("weights", "参数"),
+    "score_fallback_reason": Words("why another model was used", "改用其他模型的原因"),
+    "m_digests": Words("Digests (sha256)", "摘要（sha256）"),
+    "m_audience_digest": Words("audience", "名单"),
+    "m_campaign_digest": Words("campaign", "活动"),
+    "m_facts_digests": Words("facts, {n} files", "数据，{n} 个文件"),
+    "m_facts_more": Words("and {n} more", "另有 {n} 个"),
+    "m_code": Words("Code version", "程序版本"),
+    "m_repeat": Words("To repeat", "重复方法"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Says the report's texts in one language."""
+
+    language: Language
+
+    def __call__(self, key: str, /, **values: object) -> str:
+        """The text of ``key``; KeyError for a key, or a value in it, that is not there."""
+        return TEXTS[key].say(self.language, **values)
