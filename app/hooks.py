@@ -32,7 +32,7 @@ from winback.tokens import read_token
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 BODY_SECONDS = 30.0
-CHUNK = 1_000  # events per transaction: a writer must not hold SQLite longer than 250 ms
+CHUNK = 500  # events per transaction: a writer must not hold SQLite longer than 250 ms
 RETRY_AFTER = {"Retry-After": "60"}
 
 log = logging.getLogger(__name__)

@@ -95,8 +95,8 @@ def inspect(path: Path, progress: Progress) -> TextFile:
     ImportProblem when it is empty, a cut or broken gzip, a workbook, or has a line over 64 MiB.
     """
     size = path.stat().st_size
-    metered = _Metered(path, size, lambda done: progress(done, 2 * size))
-    with _readable(path), metered, _unpacked(metered, path) as stream:
+    with _readable(path), _Metered(path, size, lambda done: progress(done, 2 * size)) as metered:
+        stream = _unpacked(metered, path)
         encoding, damaged = _encoding(stream, path)
         sha256 = metered.digest()
     if encoding == "utf-8" and damaged and _is_chinese(path, size):
@@ -109,9 +109,12 @@ def lines(file: TextFile, progress: Progress) -> Iterator[str]:
 
     ImportProblem after the last one if the file is not, byte for byte, the one that was inspected.
     """
-    metered = _Metered(file.path, file.size, lambda done: progress(file.size + done, 2 * file.size))
-    with _readable(file.path), metered, _unpacked(metered, file.path) as stream:
-        text = io.TextIOWrapper(stream, file.encoding, file.errors, newline="")
+
+    def report(done: int) -> None:
+        progress(file.size + done, 2 * file.size)
+
+    with _readable(file.path), _Metered(file.path, file.size, report) as metered:
+        text = io.TextIOWrapper(_unpacked(metered, file.path), file.encoding, file.errors, newline="")
         yield from text
         if metered.digest() != file.sha256 or file.path.stat().st_size != file.size:
             raise ImportProblem(
@@ -180,8 +183,8 @@ def _is_chinese(path: Path, size: int) -> bool:
     characters. No GB18030 sequence contains a line end, so the check can go by lines.
     """
     chinese = also_utf8 = high = low = 0
-    with _unpacked(_Metered(path, size, lambda _: None), path) as stream:
-        for line in stream:
+    with _Metered(path, size, lambda _: None) as metered:
+        for line in _unpacked(metered, path):
             if line.isascii():
                 continue
             if not _is("gb18030", line):

@@ -58,7 +58,7 @@ def make_engine(url: str) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(url, parsed.database)
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True)
     raise Unusable(f"{parsed.get_backend_name()} is not supported: use sqlite:///... or postgresql://...")
 
 
@@ -67,7 +67,8 @@ def _sqlite(url: str, database: str | None) -> Engine:
         Path(database or "").parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise Unusable(f"the database's folder cannot be made: {error}") from error
-    engine = create_engine(url, connect_args={"timeout": LOCK_WAIT_SECONDS, "check_same_thread": False})
+    arguments = {"timeout": LOCK_WAIT_SECONDS, "check_same_thread": False}
+    engine = create_engine(url, connect_args=arguments, hide_parameters=True)  # an error must not show an address
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

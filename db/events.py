@@ -12,7 +12,7 @@ from sqlalchemy import RowMapping, bindparam, or_, select, update
 from sqlmodel import Session, col
 
 from db.engine import insert_or_keep
-from db.people import EVERY_CHANNEL, suppress
+from db.people import EVERY_CHANNEL
 from db.tables import Customer, Message, Quarantine, Suppression, WebhookBody
 from db.tables import Event as StoredEvent
 from winback.callbacks import Refused
@@ -173,21 +173,18 @@ def _lifted(message: RowMapping, events: Sequence[Event], received_at: datetime)
 
 
 def _suppress(session: Session, events: Iterable[Event], messages: dict[str, RowMapping]) -> None:
-    for event in events:
-        reason = suppression_reason(event)
+    """One row for each address and channel the events close; in one order, so that two batches cannot deadlock."""
+    closed: dict[tuple[str, str], dict[str, object]] = {}
+    for event in sorted(events, key=lambda e: e.at):
         message = messages.get(event.message_key or "")
         address = message["address_hash"] if message else event.address_hash
         channel = message["channel"] if message else event.channel
-        if reason and address and channel:
-            suppress(
-                session,
-                address_hash=address,
-                customer_no=None,
-                channel=channel,
-                reason=reason,
-                source=event.provider,
-                at=event.at,
-            )
+        if (reason := suppression_reason(event)) and address and channel:
+            row = {"address_hash": address, "channel": channel, "reason": reason}
+            closed.setdefault((address, channel), row | {"source": event.provider, "at": event.at})
+    if closed:
+        rows = [row for _, row in sorted(closed.items())]
+        session.connection().execute(insert_or_keep(session, Suppression), rows)
 
 
 def recipient(session: Session, key: str) -> Recipient | None:

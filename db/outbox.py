@@ -215,7 +215,8 @@ _MARK = (
         state_at=bindparam("time"),
     )
 )
-_OPEN = col(Message.state).in_([State.SENDING, State.UNCERTAIN])  # a result may still settle these
+# a result may still settle these; IN cannot be used with many values at once
+_OPEN = or_(col(Message.state) == State.SENDING, col(Message.state) == State.UNCERTAIN)
 _RECORD = (
     update(Message)
     .where(

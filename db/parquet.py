@@ -78,4 +78,5 @@ def slices(path: Path, texts: list[pl.Expr], rows: int, progress: Progress) -> I
 
 
 def _broken(path: Path, error: Exception) -> ImportProblem:
-    return ImportProblem(f"not a Parquet file, or cut off: {error}", file=str(path))
+    first_line = str(error).partition("\n")[0]
+    return ImportProblem(f"not a Parquet file, or cut off: {first_line}", file=str(path))

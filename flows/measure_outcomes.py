@@ -12,7 +12,7 @@ from flows.measuring import measure_run
 from flows.prefect_stages import entry, link_artifact, stage
 from winback.outcomes import Outcome, read_outcome, write_outcome
 from winback.report import render
-from winback.words import LANG_TAGS
+from winback.words import LANGUAGES
 
 
 @flow(name="measure-outcomes")
@@ -39,7 +39,7 @@ def write_reports(settings: Settings, document: str) -> list[str]:
     folder = settings.state / "reports" / outcome.run
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for language in LANG_TAGS:
+    for language in LANGUAGES:
         paths.append(folder / f"report.{language}.html")
         paths[-1].write_text(render(outcome, language), encoding="utf-8")
     return [str(path) for path in paths]

@@ -44,9 +44,10 @@ def measure_run(settings: Settings, run: str, now: datetime, as_of: date | None 
             occurrence = find_run(session, run)
             if occurrence.stage != Stage.RELEASED or occurrence.t0 is None:
                 raise WrongUse(f"{run} has not been released: it is {occurrence.stage}")
+            occurrence_id = occurrence.id or 0
             outcome = _read(session, settings, occurrence, as_of)
         with transaction(engine) as session:
-            return save_reading(session, occurrence.id or 0, outcome, now)
+            return save_reading(session, occurrence_id, outcome, now)
 
 
 def _read(session: Session, settings: Settings, occurrence: Occurrence, as_of: date | None) -> Outcome:

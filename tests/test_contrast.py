@@ -113,6 +113,11 @@ def test_money_has_no_verdict_below_the_floor_of_buyers():
     assert contrast.reason.startswith("an arm has fewer than 100 buyers")
 
 
+def test_the_money_floor_holds_for_either_arm():
+    assert some_money([100, 101] * 60, [1] * 99 + [0] * 20).verdict is Verdict.NOT_ENOUGH_DATA
+    assert some_money([100, 101] * 60, [1] * 100 + [0] * 20).verdict is Verdict.BETTER
+
+
 def test_the_money_floor_can_be_moved():
     assert some_money([100] * 99 + [0], [1, 2, 0, 0] * 60, money_floor=50).verdict is Verdict.BETTER
 

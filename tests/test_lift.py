@@ -150,6 +150,33 @@ def test_three_equal_arms_have_three_times_the_p_and_then_cannot_tell():
         assert (contrast.low, contrast.high) == (printed("-0.0972749"), printed("-0.0067551"))
 
 
+def test_money_decides_by_holm_over_the_arms_too():
+    """Three arms with the same amounts have p_welch 0.03 each: alone they would decide, as three they do not.
+
+    By hand: 1,000 customers in each arm with an sd of 10, standard error sqrt(0.2) = 0.4472; a difference of 0.97
+    is t = 2.169, p = 0.030, and three times that is above 0.05.
+    """
+
+    def sums(arm, mean):
+        squares = 999 * 100 + 1000 * Fraction(mean) ** 2
+        return MoneySums(
+            column="revenue", arm=arm, n=1000, buyers=500, total=1000 * Fraction(mean), total_sq=squares
+        )
+
+    arms = ("first", "second", "third")
+
+    def compared(*names):
+        return compare(
+            control="holdout",
+            arms=[Arm(name=name, n=1000) for name in ("holdout", *names)],
+            money=[sums("holdout", "5"), *(sums(name, "5.97") for name in names)],
+        ).money
+
+    assert compared("first")[0].p_welch == printed("0.030")
+    assert compared("first")[0].verdict is Verdict.BETTER
+    assert [contrast.verdict for contrast in compared(*arms)] == [Verdict.CANT_TELL] * 3
+
+
 def test_all_arms_together_are_asked_once_and_outside_holm():
     lift = compare(
         control="holdout",

@@ -107,6 +107,16 @@ def test_money_is_added_exactly(tmp_path):
     assert (contrast.t, contrast.df, contrast.low, contrast.p_welch) == (None, None, None, None)
 
 
+def test_money_keeps_its_digits(tmp_path):
+    """16.08 is a little less than 16.08 in floats; (0.1234567 + 0.2345678) / 2 is 0.17901225."""
+    cents = a_csv(tmp_path, "arm,spend\n" + "A,16.08\nB,16.08\n" * 9, name="cents.csv")
+    score = a_csv(tmp_path, "arm,spend\nA,0.1234567\nA,0.2345678\nB,0\nB,0\n", name="score.csv")
+
+    means = [run(file, rate=[], money=["spend"]).money[0].control_mean for file in (cents, score)]
+
+    assert means == [16.08, 0.17901225]
+
+
 def test_money_may_be_tiny_huge_or_negative_and_a_refund_is_no_buyer(tmp_path):
     file = a_csv(tmp_path, "arm,spend\nA,1e-9\nA,-25.5\nB,123456789012.75\nB,2e3\n")
 

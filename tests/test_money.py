@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from winback.errors import WrongUse
@@ -77,6 +77,7 @@ def test_anything_else_is_refused_and_the_reason_says_how_to_write_it(text, curr
     assert reason in why(text, currency)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(-(10**12) + 1, 10**12 - 1), min_size=1, max_size=20),
     st.sampled_from(["JPY", "USD", "BHD"]),

@@ -233,6 +233,17 @@ def test_the_answer_of_a_slow_owner_settles_his_own_uncertain_message(engine: En
     assert (the_message(engine).state, the_message(engine).provider_id) == ("accepted", "p")
 
 
+def test_a_batch_of_results_is_recorded_whole(engine: Engine):
+    an_outbox(engine, messages=3)
+    batch = take(engine)
+    outcomes = [State.ACCEPTED, State.UNCERTAIN, State.REJECTED]
+
+    with transaction(engine) as session:
+        record(session, [Result(message=m, state=s) for m, s in zip(batch, outcomes, strict=True)], NOON)
+
+    assert states(engine) == {"accepted": 1, "rejected": 1, "uncertain": 1}
+
+
 def test_an_event_that_came_before_our_answer_is_not_overwritten(engine: Engine):
     an_outbox(engine, messages=1)
     [message] = take(engine)

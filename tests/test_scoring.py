@@ -150,6 +150,13 @@ def test_an_order_rate_without_spread_falls_back_to_quintiles(orders):
     assert_whole(scores, 500)
 
 
+def test_alpha_has_bounds_of_its_own(monkeypatch):
+    """Simulated with r 1.2 and alpha 60 days of 400: at a lower bound of 0.5 alpha alone is outside."""
+    monkeypatch.setattr("winback.scores.scoring.IDENTIFIED", (0.5, 1e3))
+
+    assert "order rate not identified" in scored(simulated(dropout=False)).fallback_reason
+
+
 def test_quintiles_use_what_was_observed_one_horizon_earlier():
     """Two customers; of the earlier ones in the first's cell one of four stayed away."""
     rows = [(number, 5, 1, number != 1) for number in range(1, 5)]
@@ -354,7 +361,7 @@ def test_the_earlier_window_of_cdnow_serves_a_small_part_of_it(cdnow):
     assert_whole(scores, 150)
 
 
-@settings(deadline=None)  # fits take longer on a loaded machine
+@settings(deadline=None, max_examples=30)  # fits take longer on a loaded machine
 @given(
     st.lists(
         st.tuples(st.integers(1, 30), st.floats(0, 1), st.integers(0, 900), st.integers(0, 10**9)),

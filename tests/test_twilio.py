@@ -227,7 +227,7 @@ def test_an_unsafe_number_never_reaches_the_client(tmp_path):
 
 
 def test_two_threads_each_get_the_answer_to_their_own_message(tmp_path, monkeypatch):
-    """The official client returns an attribute it has just set. Here both threads set it before either reads it."""
+    """The official client returns an attribute it has just set; here both threads set it before either reads."""
     both_have_answers = threading.Barrier(2)
 
     def keep(client, response):

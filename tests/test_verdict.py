@@ -50,6 +50,13 @@ def test_an_interval_with_0_is_too_small_to_matter_or_undecided(smallest, verdic
     assert judge(conditions(), contrast) == Judgement(verdict=verdict, rules=(rule,))
 
 
+@pytest.mark.parametrize(("low", "high"), [(-0.03, 0.02), (-0.02, 0.03)])
+def test_an_interval_that_leaves_the_smallest_effect_on_either_side_is_undecided(low, high):
+    contrast = evidence(low=low, high=high, decides=False, smallest_effect=0.025)
+
+    assert judge(conditions(), contrast).verdict is Verdict.CANT_TELL
+
+
 def test_an_interval_that_excludes_0_only_before_holm_does_not_decide():
     judgement = judge(conditions(), evidence(decides=False))
 

@@ -86,9 +86,13 @@ def dumbbell(rows: Sequence[Change]) -> Spec:
     ticks = nice_ticks(max(low - room, 0), min(high + room, 1))
     axis = x | {"axis": _axis(ticks, "format(datum.value * 100, '.2~f') + '%'")}
     colour = {"field": "role", "type": "nominal", "scale": _roles(), "legend": None}
-    line = {"mark": {"type": "rule", "strokeWidth": 2},
-            "encoding": {"x": axis | {"field": "before"}, "x2": {"field": "after"}, "y": _y(rows), "color": colour},
-            "transform": [{"filter": "isValid(datum.after)"}]}  # fmt: skip
+    line = {
+        "mark": {"type": "rule", "strokeWidth": 2},
+        "encoding": {
+            "x": axis | {"field": "before"}, "x2": {"field": "after"}, "y": _y(rows), "color": colour
+        },
+        "transform": [{"filter": "isValid(datum.after)"}],
+    }  # fmt: skip
     ends = [_end(rows, x, colour, field) for field in ("before", "after")]
     texts = [_end_text(rows, x, field) for field in ("before", "after")]
     return _chart(rows, row_height=44, layers=[line, *ends, *texts, *_names(rows)], bottom=24)
@@ -152,9 +156,9 @@ def _y(rows: Sequence[object]) -> Spec:
 
 def _axis(ticks: list[float], label: str) -> Spec:
     return {
-        "values": ticks, "labelExpr": label, "labelFontSize": 12, "labelColor": PALETTE["muted"], "labelPadding": 4,
-        "title": None, "grid": True, "gridColor": PALETTE["grid"], "ticks": False, "domain": False,
-        "labelOverlap": False, "zindex": 0,
+        "values": ticks, "labelExpr": label, "labelFontSize": 12, "labelColor": PALETTE["muted"],
+        "labelPadding": 4, "labelOverlap": False, "title": None, "grid": True, "gridColor": PALETTE["grid"],
+        "ticks": False, "domain": False,
     }  # fmt: skip
 
 

@@ -151,13 +151,9 @@ def _days_seen(outcome: Outcome) -> int:
 
 def rule_sentence(rule: Rule, outcome: Outcome, say: Speaker) -> str:
     """Why, in words, with the outcome's own numbers."""
-    found = outcome.primary
-    crossed = found is not None and ((found.low or 0) > 0 or (found.high or 0) < 0)
-    if rule is Rule.UNDECIDED and crossed:
-        return say("undecided_by_holm")
     return words.RULES[rule].say(
         say.language,
-        srm_p=words.p_value(outcome.srm.p if outcome.srm else None),
+        srm_p=words.p_claim(outcome.srm.p if outcome.srm else None),
         contaminated=words.whole(outcome.contaminated), held=words.whole(held_n(outcome)),
         touched=words.percent(contaminated_share(outcome)), limit=words.percent(CONTAMINATION_LIMIT),
         through=words.day(outcome.window.data_through, say.language),

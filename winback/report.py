@@ -111,7 +111,8 @@ def _environment(templates: Path, say: Speaker) -> Environment:
         lstrip_blocks=True,
     )
     writers: dict[str, Callable[..., str]] = {
-        name: getattr(words, name) for name in ("whole", "gain", "percent", "points", "size", "p_value", "figure")
+        name: getattr(words, name)
+        for name in ("whole", "gain", "percent", "points", "size", "p_value", "p_claim", "figure")
     }
     environment.filters.update(writers)
     environment.filters["day"] = partial(words.day, language=say.language)
@@ -119,6 +120,7 @@ def _environment(templates: Path, say: Speaker) -> Environment:
         say=say,
         between=partial(words.between, language=say.language),
         verdict_words=lambda verdict: words.VERDICTS[verdict].say(say.language),
+        nothing=words.UNDEFINED,
         palette=PALETTE,
         fonts=Markup(FONTS),
         gap=" " if say.language == "en" else "",  # between sentences
@@ -127,11 +129,6 @@ def _environment(templates: Path, say: Speaker) -> Environment:
 
 
 def _views(outcome: Outcome, say: Speaker) -> dict[str, Any]:
-    effects, groups, audience = (
-        effect_rows(outcome, say),
-        before_after_groups(outcome, say),
-        audience_rows(outcome, say),
-    )
     return {
         "name": outcome.campaign_name.get(say.language) or outcome.campaign_id,
         "headline": headline(outcome, say),
@@ -140,9 +137,9 @@ def _views(outcome: Outcome, say: Speaker) -> dict[str, Any]:
         "before_first": before_window(outcome)[0],
         "before_last": before_window(outcome)[1],
         "before_after": before_after_sentences(outcome, say),
-        "groups": groups,
-        "effects": effects,
-        "audience": audience,
+        "groups": before_after_groups(outcome, say),
+        "effects": effect_rows(outcome, say),
+        "audience": audience_rows(outcome, say),
         "arms": [(arm_name(arm.name, say), arm, observed_share(arm, outcome)) for arm in outcome.arms],
         "states": message_states(outcome),
         "state_words": partial(words.name_of, names=words.STATES, language=say.language),
@@ -284,7 +281,7 @@ def checks(outcome: Outcome, say: Speaker) -> Iterator[Check]:
     yield Check(name=say("contamination_check"), found=found, status=_contamination_status(share))
     found, status = say("srm_none"), "unknown"
     if srm:
-        found = say("srm_found", chi2=words.figure(srm.chi2), df=srm.df, p=words.p_value(srm.p))
+        found = say("srm_found", chi2=words.figure(srm.chi2), df=srm.df, p=words.p_claim(srm.p))
         status = "bad" if srm.p < SRM_LEVEL else "fine"
     yield Check(name=say("srm_check"), found=found, status=status)
 
@@ -311,7 +308,7 @@ def score_name(key: str, say: Speaker) -> str:
 
 
 def plain(value: object) -> str:
-    """A recorded value as text: numbers to four digits, lists and mappings in one line."""
+    """A recorded value as text: fractions to four digits, lists and mappings in one line."""
     if isinstance(value, dict):
         return "; ".join(f"{key} = {plain(each)}" for key, each in value.items()) or words.UNDEFINED
     if isinstance(value, list | tuple):

@@ -28,9 +28,10 @@ TEXTS: dict[str, Words] = {
     # Headline
     "no_holdout": Words("No hold-out: no effect can be told", "没有对照组，无法判断效果"),
     "no_holdout_text": Words(
-        "All {n} customers were to be written to and nobody was held out, so nobody shows what would have happened "
-        "without the campaign. Hold some out next time, and this page can answer.",
-        "{n} 名客户全部安排了发送，没有保留对照组，因此无从得知不做活动会怎样。下次请保留对照组，本页才能给出答案。",
+        "All {n} customers were to be written to and nobody was held out, so nobody shows what would have "
+        "happened without the campaign. Hold some out next time, and this page can answer.",
+        "{n} 名客户全部安排了发送，没有保留对照组，因此无从得知不做活动会怎样。"
+        "下次请保留对照组，本页才能给出答案。",
     ),
     "nobody_written": Words("Nobody was to be written to", "没有安排向任何客户发送"),
     "nobody_written_text": Words(
@@ -43,9 +44,10 @@ TEXTS: dict[str, Words] = {
         "没有客户符合活动条件，原因见下方的名单筛选表。",
     ),
     "facts": Words(
-        "{rate} of the {n} customers written to and {control_rate} of the {control_n} held out did not order in the "
-        "{days} days of the window; the difference is {difference} points (95%: {interval}).",
-        "在 {days} 天观察期内，实验组 {n} 名客户中 {rate} 没有下单，对照组 {control_n} 名客户中 {control_rate} 没有下单；"
+        "{rate} of the {n} customers written to and {control_rate} of the {control_n} held out did not order "
+        "in the {days} days of the window; the difference is {difference} points (95%: {interval}).",
+        "在 {days} 天观察期内，实验组 {n} 名客户中 {rate} 没有下单，"
+        "对照组 {control_n} 名客户中 {control_rate} 没有下单；"
         "差异为 {difference} 个百分点（95% 置信区间：{interval}）。",
     ),
     "kept": Words(
@@ -66,13 +68,10 @@ TEXTS: dict[str, Words] = {
         "both groups together; this run had {have}.",
         "要把这么大的差异与偶然区分开，两组合计约需 {needed} 名客户；本批次只有 {have} 名。",
     ),
-    "undecided_by_holm": Words(
-        "The 95% interval excludes 0, but not once all variants are counted (Holm).",
-        "95% 置信区间不包含 0，但计入全部版本后（Holm 校正）不能排除 0。",
-    ),
     "interim_day": Words(
-        "Day {day} of {days}. Until then the effect is not shown: who looks early finds effects that are not there.",
-        "目前为第 {day} 天，共 {days} 天。期满之前不显示效果：提前看数，容易把偶然当成效果。",
+        "This is day {day} of {days}. The effect is shown when the window is over: "
+        "whoever looks early finds effects that are not there.",
+        "目前为第 {day} 天，共 {days} 天。期满后才显示效果：提前看数，容易把偶然当成效果。",
     ),
     # Cards
     "card_treated": Words("Churn of those written to", "实验组流失率"),
@@ -164,9 +163,8 @@ TEXTS: dict[str, Words] = {
     "audience": Words("Who was in, and why others were not", "谁在名单里，其他人为什么不在"),
     "audience_lead": Words(
         "Of {scored} scored customers {dropped} were left out, each for the first reason that applied; "
-        "{included} were in and were divided at random.",
-        "共 {scored} 名客户参与评分，其中 {dropped} 名未入选，各按最先符合的原因计数；"
-        "{included} 名入选，并随机分组。",
+        "{included} were in.",
+        "共 {scored} 名客户参与评分，其中 {dropped} 名未入选，各按最先符合的原因计数；{included} 名入选。",
     ),
     "audience_chart": Words(
         "How the audience came about, from all scored customers to the groups; the numbers are in the table "
@@ -201,9 +199,9 @@ TEXTS: dict[str, Words] = {
     "bad": Words("do not trust", "不可信"),
     "waiting": Words("not yet", "未到期"),
     "unknown": Words("not known", "未知"),
-    "window_check": Words("Data reach the end of the window", "数据覆盖整个观察期"),
+    "window_check": Words("Data for the whole window", "观察期数据是否完整"),
     "window_found": Words("data through {through}; needed through {last}", "数据截至 {through}；需要到 {last}"),
-    "ledger_check": Words("Every scored customer is accounted for", "每位客户都有去向"),
+    "ledger_check": Words("Every scored customer accounted for", "每位客户是否都有去向"),
     "ledger_found": Words(
         "{scored} scored; {dropped} left out + {included} in",
         "参与评分 {scored}；未入选 {dropped} + 入选 {included}",
@@ -212,8 +210,8 @@ TEXTS: dict[str, Words] = {
     "contamination_found": Words(
         "{contaminated} of {held} ({touched})", "{held} 名中 {contaminated} 名（{touched}）"
     ),
-    "srm_check": Words("The split is as planned (sample ratio mismatch)", "分组比例符合计划（样本比例失衡检验）"),
-    "srm_found": Words("chi-square {chi2} with {df} df, p = {p}", "卡方 {chi2}，自由度 {df}，p = {p}"),
+    "srm_check": Words("Split against the plan (sample ratio mismatch)", "分组与计划是否一致（样本比例失衡检验）"),
+    "srm_found": Words("chi-square {chi2} with {df} df, {p}", "卡方 {chi2}，自由度 {df}，{p}"),
     "srm_none": Words("cannot be tested with one group", "只有一组，无法检验"),
     "rules": Words(
         "Rules that apply to those written to against the hold-out, in their order",
@@ -228,7 +226,8 @@ TEXTS: dict[str, Words] = {
     ),
     "m_groups": Words("Groups", "分组"),
     "m_groups_text": Words(
-        "Everybody counts in the group they were assigned to, whether or not a message reached them (intent-to-treat).",
+        "Everybody counts in the group they were assigned to, whether or not a message reached them "
+        "(intent-to-treat).",
         "每位客户都计入其分配的组，无论消息是否送达（意向性分析，ITT）。",
     ),
     "m_windows": Words("Windows", "时间窗口"),
@@ -241,7 +240,8 @@ TEXTS: dict[str, Words] = {
     "m_intervals_text": Words(
         "95%: Wilson for rates, Newcombe for differences. p is the smallest level at which the Newcombe interval "
         "excludes 0, corrected by Holm over the variants.",
-        "95%：比例用 Wilson 法，差异用 Newcombe 法。p 为 Newcombe 区间恰好不含 0 的最小水平，并在各版本间做 Holm 校正。",
+        "95%：比例用 Wilson 法，差异用 Newcombe 法。"
+        "p 为 Newcombe 区间恰好不含 0 的最小水平，并在各版本间做 Holm 校正。",
     ),
     "m_kept": Words("Customers kept", "留住的客户数"),
     "m_kept_text": Words(

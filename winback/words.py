@@ -22,7 +22,10 @@ LANG_TAGS: dict[Language, str] = {"en": "en", "zh": "zh-CN"}
 UNDEFINED = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 _DAYS: dict[Language, tuple[str, str]] = {"en": ("d MMMM y", "en"), "zh": ("y年M月d日", "zh")}
-_RANGES: dict[Language, str] = {"en": "{}\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}{}", "zh": "{}\N{NO-BREAK SPACE}至\N{NO-BREAK SPACE}{}"}
+_RANGES: dict[Language, str] = {
+    "en": "{}\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}{}",
+    "zh": "{}\N{NO-BREAK SPACE}至\N{NO-BREAK SPACE}{}",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +56,9 @@ RULES: dict[Rule, Words] = {
         "两组中有一组不足 2 名客户，无法比较。",
     ),
     Rule.SPLIT_WRONG: Words(
-        "The split is not as planned (sample ratio mismatch, p = {srm_p}): "
+        "The split is not as planned (sample ratio mismatch, {srm_p}): "
         "something other than chance sorted customers into the groups.",
-        "分组人数与计划不符（样本比例失衡，p = {srm_p}）：分组并非完全随机。",
+        "分组人数与计划不符（样本比例失衡，{srm_p}）：分组并非完全随机。",
     ),
     Rule.HOLDOUT_CONTAMINATED: Words(
         "{contaminated} of the {held} held-out customers ({touched}) were written to. "
@@ -181,6 +184,12 @@ def p_value(p: float | None) -> str:
     if p is None or not defined(p):
         return UNDEFINED
     return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def p_claim(p: float | None) -> str:
+    """A p within a sentence: ``p = 0.914``, ``p < 0.001``."""
+    written = p_value(p)
+    return f"p < {written[1:]}" if written.startswith("<") else f"p = {written}"
 
 
 def figure(value: float | None) -> str:

@@ -30,21 +30,21 @@ WORDS = {
         button="Unsubscribe",
         ask_email="Stop these e-mails?",
         ask_email_lines=(
-            "{sender} will not send any more of these e-mails{to}.",
+            "{sender} will then send no more of these e-mails{to}.",
             "Nothing changes until you press the button.",
         ),
         ask_sms="Stop these text messages?",
         ask_sms_lines=(
-            "{sender} will not send any more of these text messages{to}.",
+            "{sender} will then send no more of these text messages{to}.",
             "Nothing changes until you press the button.",
         ),
         done="You are unsubscribed",
         done_email_lines=(
-            "{sender} will not send any more of these e-mails{to}.",
+            "{sender} sends no more of these e-mails{to}.",
             "One that is already on its way may still arrive. You can close this page.",
         ),
         done_sms_lines=(
-            "{sender} will not send any more of these text messages{to}.",
+            "{sender} sends no more of these text messages{to}.",
             "One that is already on its way may still arrive. You can close this page.",
         ),
         broken="This link does not work",

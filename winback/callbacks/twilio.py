@@ -1,9 +1,9 @@
 """Twilio's message callbacks: status changes of our messages, and the STOP that a person sends back.
 
 A signature is HMAC-SHA1 over our public address and the sorted form fields. It has no time and no separators:
-``a=bc`` and ``ab=c`` are signed alike, and so are an address ending in ``1`` with a field ``2x`` and one ending in
-``12`` with ``x``. So the first field must name our account, which leaves nothing to move at the end of the address,
-and every field used must look exactly as Twilio writes it.
+``a=bc`` and ``ab=c`` are signed alike, and so are an address ending in ``1`` with a field ``2x`` and one ending
+in ``12`` with ``x``. So the first field must name our account, which leaves nothing to move at the end of the
+address, and every field used must look exactly as Twilio writes it.
 """
 
 import re

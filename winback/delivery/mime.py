@@ -32,7 +32,7 @@ def eml(message: Outgoing) -> bytes:
     }
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items() if value).encode()
     parts = b"".join(
-        b"--%b\r\n%b" % (boundary.encode(), _part(kind, text))
+        b"--%b\r\n%b\r\n" % (boundary.encode(), _part(kind, text))
         for kind, text in (("plain", message.text), ("html", message.html))
     )
     return b"%b\r\n%b--%b--\r\n" % (head, parts, boundary.encode())

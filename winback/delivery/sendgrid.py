@@ -58,7 +58,7 @@ class SendGrid:
 
     def __init__(self, *, key: str, url: str, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         client = SendGridAPIClient(key, host=base_url(url)).client.mail.send
-        client.timeout = 30
+        client.timeout = timeout_seconds
         client._make_request = _Calls(client._make_request)  # its hook for another way of opening connections
         self._client = client
         logging.getLogger("python_http_client.client").setLevel(logging.INFO)  # its DEBUG writes whole messages

@@ -142,12 +142,16 @@ def is_none(value: object) -> bool:
     return value is None or isinstance(value, Absent)
 
 
+def _must_be_there(value: object) -> None:
+    if isinstance(value, Undefined):
+        str(value)  # raises MissingValue, which names the field
+
+
 def printed(value: object) -> object:
     """``value`` if a message may print it; raises for nothing, yes/no, lists and anything else."""
     if type(value) in PRINTABLE:
         return value
-    if isinstance(value, Undefined):
-        return str(value)  # raises, naming the field
+    _must_be_there(value)
     raise SecurityError(f"{type(value).__name__} cannot be printed in a message")
 
 
@@ -189,10 +193,12 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
             return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
         if isinstance(obj, LoopContext | TemplateModule | BlockReference | TemplateReference):
             return super().getattr(obj, attribute)
+        _must_be_there(obj)
         return self.undefined(obj=obj, name=attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:  # noqa: ANN401 - Jinja's signature
         """A dict's entry by name, or a character or item by number."""
+        _must_be_there(obj)
         by_name = type(obj) is dict and type(argument) is str
         by_number = type(obj) in (str, Markup, list, tuple) and type(argument) is int
         try:
@@ -211,14 +217,13 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ANN401 - Jinja's signature
         """``+ * ** %`` on numbers of ordinary size, and ``+`` on texts."""
+        for value in (left, right):
+            _must_be_there(value)
         if operator == "+" and isinstance(left, str) and isinstance(right, str):
             _spend(len(left) + len(right))
             return left + right
-        for value in (left, right):
-            if isinstance(value, Undefined):
-                str(value)  # raises, naming the field
-            if not isinstance(value, int | float):
-                raise SecurityError(f"{operator} works on numbers only")
+        if not (isinstance(left, int | float) and isinstance(right, int | float)):
+            raise SecurityError(f"{operator} works on numbers only")
         if operator == "**" and abs(right) > MAX_POWER:
             raise OverBudget(f"powers above {MAX_POWER}")
         result = super().call_binop(context, operator, left, right)

@@ -31,6 +31,7 @@ from winback.message.template import (
 )
 
 _SIGNED = re.compile(r"^【[^】]{2,12}】|【[^】]{2,12}】$")  # the sender's signature of a Chinese SMS; safety L13
+_CHINESE = re.compile("[\u4e00-\u9fff]")
 _OPT_OUT_ZH = re.compile("退订|拒收")
 _OPT_OUT = re.compile(r"\bSTOP\b")
 _OF_JINJA = {"self", "super", "caller", "loop"}
@@ -95,16 +96,17 @@ def _missing(message: str, part: str, suffix: str, channel: Channel) -> Template
 
 
 def _part_problems(files: Mapping[str, str], message: str, suffix: str, part: str) -> list[TemplateError]:
-    jinja = environment(files, message, suffix, part)
-    name = f"{message}/{part}"
+    jinja, name = environment(files, message, suffix, part), f"{message}/{part}"
+    found: list[TemplateError] = []
     try:
         read = sources(jinja, name)
-        found = list(_unknown_names(read.values()))
-        found += [problem for s in read.values() if part == HTML for problem in markup_problems(s, jinja)]
-        found += _unidentified(read, name) if part in (HTML, TEXT) else []
+        found.extend(_unidentified(read, name) if part in (HTML, TEXT) else ())
+        for source in read.values():
+            found.extend(markup_problems(source, jinja) if part == HTML else ())
+        found.extend(_unknown_names(read.values()))
         compiled(jinja, name)
-    except TemplateError as problem:
-        return [problem]
+    except TemplateError as problem:  # what was found before it stays
+        found.append(problem)
     return found
 
 
@@ -165,11 +167,11 @@ def _sample_problems(message: Message) -> Iterator[TemplateError]:
             if isinstance(result, RenderFailure):
                 yield TemplateError(result.problem, file=result.file, line=result.line, field=result.field)
             elif isinstance(result, Sms):
-                yield from _sms_problems(result, f"{message.name}/{SMS}")
+                yield from _sms_problems(result, message.editions[suffix, SMS].filename or SMS)
 
 
 def _sms_problems(sms: Sms, file: str) -> Iterator[TemplateError]:
-    if not sms.language.startswith("zh"):
+    if not _CHINESE.search(sms.text):
         if not _OPT_OUT.search(sms.text):
             yield TemplateError("must say how to opt out", file=file, allowed="Reply STOP to opt out")
         return

@@ -20,6 +20,7 @@ from winback.message.formats import FORMATS
 from winback.message.languages import Language, candidates, choose
 
 SHARED = "_shared"
+_BY_META = "<introspection>"  # the file name jinja2.meta gives its errors
 SUBJECT, HTML, TEXT, SMS = "subject.txt", "body.html", "body.txt", "sms.txt"
 PARTS: Mapping[Channel, tuple[str, ...]] = {"email": (SUBJECT, HTML, TEXT), "sms": (SMS,)}
 PART_FILE = re.compile(
@@ -179,13 +180,14 @@ def as_template_error(file: str) -> Iterator[None]:
 def _syntax(error: TemplateSyntaxError, file: str) -> TemplateError:
     text = str(error.message)
     unknown = re.match(r"No (filter|test) named '([^']*)'", text)
+    path = file if error.filename in (None, _BY_META) else error.filename
     if unknown is None:
-        return TemplateError(text, file=error.filename or file, line=error.lineno)
+        return TemplateError(text, file=path, line=error.lineno)
     kind, name = unknown.groups()
     known = [*FILTERS, *FORMATS] if kind == "filter" else [*TESTS, "none"]
     return TemplateError(
         f"|{name} would let a customer's data become HTML" if name == "safe" else f"unknown {kind} '{name}'",
-        file=error.filename or file,
+        file=path,
         line=error.lineno,
         allowed=", ".join(sorted(known)),
         nearest=nearest(name, known),

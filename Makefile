@@ -1,0 +1,44 @@
+# `make` alone lists what there is.
+PYTHON ?= python3
+BIN := .venv/bin
+export DO_NOT_TRACK = 1
+export PREFECT_SERVER_ANALYTICS_ENABLED = false
+
+.PHONY: help demo test check check-data bench lock clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "winback needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+	@echo "installing what requirements.lock names; the first time takes a minute or two" >&2
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: .venv/installed  ## a whole campaign on real orders, delivered to a folder, with its report
+	@$(BIN)/winback demo .demo
+
+test: .venv/installed  ## every test, with a real PostgreSQL and a real Prefect server
+	$(BIN)/pytest -m "not data"
+
+check: .venv/installed  ## the fast loop: format, lint, types, layers, unit tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q -m "not data and not server and not database" -x
+
+check-data: .venv/installed  ## checks against the full data sets: make check-data DATA=DIR
+	@test -n "$(DATA)" || { echo "name the folder: make check-data DATA=DIR" >&2; exit 2; }
+	DATA="$(abspath $(DATA))" $(BIN)/pytest -m data
+
+bench: .venv/installed  ## speeds as ratios of one run
+	@for bench in features fit render start; do $(BIN)/python -m bench.$$bench || exit 1; done
+
+lock:  ## resolve requirements.lock anew (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--no-annotate --extra dev pyproject.toml -o requirements.lock
+
+clean:  ## remove what make made
+	rm -rf .venv .demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
