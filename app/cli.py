@@ -1,6 +1,7 @@
 """The command line: words in, one line of help each, exit codes out. What is heavy is imported by its command."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -14,6 +15,7 @@ from winback.errors import Exit, WinbackError, nearest
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its idle threads cost a small fit more than they give
     arguments = parser().parse_args(argv)
     try:
         return int(_load(arguments.run)(arguments))

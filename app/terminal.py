@@ -21,7 +21,9 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
     """A table to standard output: numbers to the right, nothing cut."""
     shown = [[_cell(value) for value in row] for row in rows]
     widths = [max(_width(text) for text in column) for column in zip(columns, *shown, strict=True)]
-    right = [bool(rows) and all(isinstance(row[i], int | float) for row in rows) for i in range(len(columns))]
+    right = [
+        bool(rows) and all(isinstance(row[i], int | float | None) for row in rows) for i in range(len(columns))
+    ]
     for line in ([list(columns)], shown):
         for row in line:
             print("  ".join(_padded(t, w, r) for t, w, r in zip(row, widths, right, strict=True)).rstrip())
@@ -29,7 +31,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
 
 def _cell(value: object) -> str:
     if value is None:
-        return "-"
+        return ""
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
@@ -70,8 +72,11 @@ def working(title: str) -> Iterator[None]:
         yield
 
 
-def waterfall_rows(scored: int, reasons: Mapping[str, int], arms: Mapping[str, int]) -> list[tuple[str, int]]:
-    """The audience from everybody scored down to the arms."""
-    dropped = [(f"- {reason}", count) for reason, count in reasons.items()]
-    members = sum(arms.values())
-    return [("scored customers", scored), *dropped, ("in", members), *((f"  {arm}", n) for arm, n in arms.items())]
+def waterfall_rows(reasons: Mapping[str, int], arms: Mapping[str, int]) -> list[tuple[str, int, int | None]]:
+    """The audience from everybody scored down to the arms: what, customers, and how many are left after it."""
+    left = sum(reasons.values()) + sum(arms.values())
+    rows: list[tuple[str, int, int | None]] = [("scored customers", left, left)]
+    for reason, count in reasons.items():
+        left -= count
+        rows.append((f"- {reason}", count, left))
+    return [*rows, ("in", left, left), *((f"  {arm}", n, None) for arm, n in arms.items())]

@@ -78,7 +78,7 @@ def main() -> None:
             f"BG/NBD fit: {1000 * ours:.1f} CPU ms; to compare, pip install lifetimes, or set LIFETIMES_PYTHON to "
             "the python of an environment that has it"
         )
-    print(f"BG/NBD fit: {1000 * ours:.1f} CPU ms, lifetimes {1000 * theirs:.1f}: {theirs / ours:.1f} times")
+    print(f"BG/NBD fit: {1000 * ours:.1f} CPU ms, lifetimes {1000 * theirs:.1f}: {theirs / ours:.1f} times that")
 
 
 if __name__ == "__main__":

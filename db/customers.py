@@ -1,8 +1,8 @@
 """Customers in state: import a frame of them, create those only orders know, list numbers."""
 
-import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import polars as pl
 from sqlalchemy import select, update
@@ -12,31 +12,27 @@ from db.engine import changed, insert_or_keep
 from db.tables import Customer
 from winback.contact import address_hash
 from winback.errors import WrongUse, nearest
+from winback.fields import ATTRIBUTE
 
 CHUNK = 2_000  # rows per transaction: well under the 250 ms a writer may hold SQLite
 _IMPORTED = [
-    "customer_id", "email", "phone", "name", "locale", "country", "timezone", "salesperson_name",
+    "email", "phone", "name", "locale", "country", "timezone", "salesperson_name",
     "salesperson_email", "email_consent", "sms_consent", "consent_source", "consent_at", "no_personalisation",
     "birthday_on", "attributes",
 ]  # fmt: skip
 
 
-def save_customers(session: Session, frame: pl.DataFrame) -> tuple[int, int]:
+def save_customers(session: Session, frame: pl.DataFrame, fields: Sequence[str]) -> tuple[int, int]:
     """Insert new customers and update changed ones; returns (new, changed). At most ``CHUNK`` rows.
 
-    ``frame``: the typed customers frame, one row per customer_id.
+    ``frame``: the typed customers frame, one row per customer_id. Only ``fields`` are written: what a file does
+    not have stays as it is.
     """
-    rows = [_row(row) for row in frame.select(_IMPORTED).iter_rows(named=True)]
-    ids = [row["customer_id"] for row in rows]
-    known = dict(
-        session.execute(
-            select(col(Customer.customer_id), col(Customer.row_digest)).where(col(Customer.customer_id).in_(ids))
-        )
-        .tuples()
-        .all()
-    )
+    rows = [_with_hashes(row) for row in frame.select("customer_id", *fields).iter_rows(named=True)]
+    names = [name for name in (rows[0] if rows else {}) if name != "customer_id"]
+    known = _known(session, [row["customer_id"] for row in rows], names)
     new = [row for row in rows if row["customer_id"] not in known]
-    other = [row for row in rows if row["customer_id"] in known and known[row["customer_id"]] != row["row_digest"]]
+    other = [row for row in rows if known.get(row["customer_id"], _values(row, names)) != _values(row, names)]
     if new:
         changed(session, insert_or_keep(session, Customer), new)
     for row in other:
@@ -44,14 +40,27 @@ def save_customers(session: Session, frame: pl.DataFrame) -> tuple[int, int]:
     return len(new), len(other)
 
 
-def _row(row: dict[str, object]) -> dict[str, object]:
-    digest = hashlib.sha256(repr(sorted(row.items())).encode("utf-8", "surrogatepass")).hexdigest()
-    email, phone = row["email"], row["phone"]
-    return row | {
-        "email_hash": address_hash(str(email)) if email else None,
-        "sms_hash": address_hash(str(phone)) if phone else None,
-        "row_digest": digest,
-    }
+def _known(session: Session, ids: list[str], names: list[str]) -> dict[str, tuple[object, ...]]:
+    columns = [getattr(Customer, name) for name in names]
+    chosen = select(col(Customer.customer_id), *columns).where(col(Customer.customer_id).in_(ids))
+    return {row[0]: tuple(row[1:]) for row in session.execute(chosen)}
+
+
+def _values(row: dict[str, Any], names: list[str]) -> tuple[object, ...]:
+    return tuple(row[name] for name in names)
+
+
+def _with_hashes(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with the hash of each address it has a column for."""
+    hashes = {"email": "email_hash", "phone": "sms_hash"}
+    found = {hashes[name]: address_hash(row[name]) if row[name] else None for name in hashes if name in row}
+    return row | found
+
+
+def imported_fields(columns: Iterable[str]) -> list[str]:
+    """The columns of Customer that a file with these placed columns fills."""
+    placed = {"attributes" if name.startswith(ATTRIBUTE) else name for name in columns}
+    return [name for name in _IMPORTED if name in placed]
 
 
 def create_customers(session: Session, ids: Iterable[str]) -> None:

@@ -38,6 +38,8 @@ _MARKS = (  # the longer ones first: UTF-32's begins with UTF-16's
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_CHANGED = "the file changed while it was read: import it again when it is complete"
+_WIDE = ("utf-16", "utf-32")
 _PAIR = re.compile(rb"[\x81-\xfe](?:([\x30-\x7e])|[\x80-\xfe])")
 
 
@@ -45,7 +47,8 @@ _PAIR = re.compile(rb"[\x81-\xfe](?:([\x30-\x7e])|[\x80-\xfe])")
 class TextFile:
     """A text file that was read once: its digest (of the bytes as stored) and how to read it again.
 
-    ``damaged`` = some lines hold bytes that are not of the encoding; they come with lone surrogates.
+    ``damaged`` = some lines hold bytes that are not of the encoding, or in UTF-16 may hold half a pair; such
+    lines come with lone surrogates.
     """
 
     path: Path
@@ -58,7 +61,7 @@ class TextFile:
     def errors(self) -> str:
         if not self.damaged:
             return "strict"
-        return "surrogatepass" if self.encoding.startswith(("utf-16", "utf-32")) else "surrogateescape"
+        return "surrogatepass" if self.encoding.startswith(_WIDE) else "surrogateescape"
 
 
 class _Metered(io.RawIOBase):
@@ -117,9 +120,7 @@ def lines(file: TextFile, progress: Progress) -> Iterator[str]:
         text = io.TextIOWrapper(_unpacked(metered, file.path), file.encoding, file.errors, newline="")
         yield from text
         if metered.digest() != file.sha256 or file.path.stat().st_size != file.size:
-            raise ImportProblem(
-                "the file changed while it was read: import it again when it is complete", file=str(file.path)
-            )
+            raise ImportProblem(_CHANGED, file=str(file.path))
 
 
 @contextmanager
@@ -129,8 +130,7 @@ def _readable(path: Path) -> Iterator[None]:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ImportProblem(f"cut off or broken gzip file: {error}", file=str(path)) from error
     except UnicodeDecodeError as error:
-        problem = f"cannot be read as {error.encoding.upper()} to its end: {error.reason}"
-        raise ImportProblem(problem, file=str(path)) from error
+        raise ImportProblem(_CHANGED, file=str(path)) from error
     except OSError as error:
         raise ImportProblem(f"cannot be read: {error.strerror or error}", file=str(path)) from error
 
@@ -150,13 +150,17 @@ def _encoding(stream: "_Bytes", path: Path) -> tuple[str, bool]:
     if not chunk.strip():
         raise ImportProblem("empty: there is no header line", file=str(path))
     encoding = next((name for mark, name in _MARKS if chunk.startswith(mark)), "utf-8")
-    decoder = codecs.getincrementaldecoder(encoding)("strict")
+    wide = encoding.startswith(_WIDE)
+    decoder = codecs.getincrementaldecoder(encoding)("surrogatepass" if wide else "strict")
     clean, run = True, 0
     while chunk:
         clean = clean and _decodes(decoder, chunk)
         run = _line_bytes(run, chunk, path)
         chunk = stream.read(CHUNK_BYTES)
-    return encoding, not (clean and _decodes(decoder, b"", final=True))
+    clean = clean and _decodes(decoder, b"", final=True)
+    if wide and not clean:
+        raise ImportProblem(f"cannot be read as {encoding.upper()} to its end: cut off?", file=str(path))
+    return encoding, wide or not clean
 
 
 def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = False) -> bool:

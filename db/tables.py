@@ -56,7 +56,6 @@ class Customer(SQLModel, table=True):
     no_personalisation: bool | None = None
     birthday_on: date | None = None
     attributes: str | None = Field(default=None, sa_type=Text)
-    row_digest: str | None = None  # of the imported row: tells changed from unchanged
 
 
 class Suppression(SQLModel, table=True):

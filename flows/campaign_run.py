@@ -27,7 +27,7 @@ from db.tables import Occurrence
 from flows.scoring import score_all
 from winback import __version__
 from winback.assignment import assign
-from winback.audience import SCORED, arm_counts, digest, rules_of, select, waterfall
+from winback.audience import LEDGER, SCORED, arm_counts, digest, risk_range, rules_of, select, waterfall
 from winback.campaign import Campaign
 from winback.campaign_file import read_campaign
 from winback.errors import WrongUse
@@ -51,13 +51,18 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
-    """What ``winback run --json`` prints."""
+    """A run as it stands; ``risk`` = least, median and greatest predicted risk of those who are in."""
 
     run: str
     digest: str | None
     arms: dict[str, int]
     reasons: dict[str, int]
     messages: dict[str, int]
+    risk: tuple[float, float, float] | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """What ``winback run --json`` prints."""
+        return {name: getattr(self, name) for name in ("run", "digest", "arms", "reasons", "messages")}
 
 
 def manual(campaign_id: str, as_of: date) -> Order:
@@ -253,12 +258,14 @@ def summaries(settings: Settings) -> list[RunSummary]:
 
 
 def _summary(session: Session, settings: Settings, occurrence: Occurrence) -> RunSummary:
+    ledger = read_ledger(settings, occurrence) if occurrence.audience_file else pl.DataFrame(schema=LEDGER)
     return RunSummary(
         run=run_name(occurrence),
         digest=occurrence.audience_digest,
-        arms=arm_counts(read_ledger(settings, occurrence)) if occurrence.audience_file else {},
+        arms=arm_counts(ledger),
         reasons=json.loads(occurrence.waterfall or "{}"),
         messages=counts(session, occurrence.id),
+        risk=risk_range(ledger),
     )
 
 
@@ -276,4 +283,5 @@ def dry_run(order: Order, settings: Settings, now: datetime) -> RunSummary:
         arms=arm_counts(ledger),
         reasons=waterfall(ledger),
         messages={},
+        risk=risk_range(ledger),
     )

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Engine
 
-from db.customers import CHUNK, create_customers, numbers, save_customers
+from db.customers import CHUNK, create_customers, imported_fields, numbers, save_customers
 from db.engine import database, reading, transaction
 from db.facts.store import (
     ORDERS,
@@ -90,7 +90,8 @@ def import_file(
         _staging(settings.facts) as folder,
     ):
         staged = _stage(table, folder, settings, now)
-        new, changed = _store(arrival, staged, engine, settings, now) if staged.files else (0, 0)
+        fields = imported_fields(table.columns)
+        new, changed = _store(arrival, staged, fields, engine, settings, now) if staged.files else (0, 0)
         with transaction(engine) as session:
             if arrival.complete_through:
                 declare_through(session, arrival.kind, arrival.complete_through)
@@ -137,13 +138,13 @@ def _stage(table: Table, folder: Path, settings: Settings, now: datetime) -> _St
 
 
 def _store(
-    arrival: Arrival, staged: _Staged, engine: Engine, settings: Settings, now: datetime
+    arrival: Arrival, staged: _Staged, fields: list[str], engine: Engine, settings: Settings, now: datetime
 ) -> tuple[int, int]:
     match arrival.kind:
         case Kind.ORDERS:
             return _store_orders(arrival, staged, engine, settings, now)
         case Kind.CUSTOMERS:
-            return _store_customers(staged, engine)
+            return _store_customers(staged, fields, engine)
         case Kind.SUPPRESSIONS:
             return _store_suppressions(staged, engine, arrival.source, now)
 
@@ -182,12 +183,12 @@ def _known_people(staged: _Staged, engine: Engine) -> pl.DataFrame:
         return numbers(session) if missing else people
 
 
-def _store_customers(staged: _Staged, engine: Engine) -> tuple[int, int]:
+def _store_customers(staged: _Staged, fields: list[str], engine: Engine) -> tuple[int, int]:
     frame = last_of_each(Kind.CUSTOMERS, staged.rows.collect())
     new = changed = 0
     for part in frame.iter_slices(CHUNK):
         with transaction(engine) as session:
-            added, updated = save_customers(session, part)
+            added, updated = save_customers(session, part, fields)
             new, changed = new + added, changed + updated
     return new, changed
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from functools import partial
 
 import polars as pl
 from sqlmodel import Session
@@ -11,7 +12,7 @@ from db.facts.queries import CHURN_COUNTS, read_earlier, read_features
 from db.facts.store import path_of
 from db.settings import Settings
 from winback.money import exponent
-from winback.scores.scoring import Scores, score
+from winback.scores.scoring import Model, Scores, score
 
 
 def score_all(
@@ -20,13 +21,16 @@ def score_all(
     """(features, scores) of every customer with an order on or before ``as_of``, from the fact files ``facts``."""
     files = [path_of(settings.facts, digest) for digest in facts]
     features = read_features(files, as_of=as_of).join(numbers(session), on="customer_no", how="left")
-    scores = score(
+    scorer = partial(
+        score,
         features,
         as_of=as_of,
         horizon_days=horizon_days,
         minor_per_major=10 ** exponent(settings.file.currency),
-        earlier=read_earlier(files, as_of=as_of, horizon_days=horizon_days),
     )
+    scores = scorer()
+    if scores.model is Model.QUINTILES:  # only it looks one horizon back, at the price of a second pass
+        scores = scorer(earlier=read_earlier(files, as_of=as_of, horizon_days=horizon_days))
     return features, scores
 
 

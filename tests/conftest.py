@@ -76,3 +76,11 @@ def engine(database_url: str) -> Iterator[Engine]:
     engine = open_engine(database_url)
     yield engine
     engine.dispose()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever needs PostgreSQL is marked so, that make check can leave it out."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if "[postgresql" in item.nodeid or fixtures & {"postgres", "new_postgresql"}:
+            item.add_marker("database")

@@ -53,7 +53,7 @@ def test_the_reason_is_a_sentence_and_the_machine_keys_stay_out_of_the_json():
 
 
 def test_fewer_churned_is_better_and_saves_customers():
-    """288/1600 v 92/400 (outcomes A10), read upside down: churn where lower is better."""
+    """288/1600 v 92/400: churn, where lower is better."""
     contrast = a_rate((288, 1600), (92, 400))
 
     assert contrast.verdict is Verdict.BETTER
@@ -82,7 +82,7 @@ def test_a_narrow_interval_around_0_is_no_effect_worth_having():
 
 
 def test_needed_n_is_for_the_smallest_effect_at_the_present_split():
-    """Outcomes A7: 20 % churn, 20 % hold-out, 15 % relative (3 points): 8,515; here the effect is undecided."""
+    """The planning table: 20 % churn, 20 % hold-out, 15 % relative (3 points): 8,515."""
     contrast = a_rate((320, 1600), (80, 400), smallest_effect={"churned": 0.03})
 
     assert contrast.needed_n == 8_515
@@ -91,12 +91,12 @@ def test_needed_n_is_for_the_smallest_effect_at_the_present_split():
 
 
 def test_needed_n_is_for_the_observed_difference_where_no_smallest_effect_is_given():
-    """Outcomes A7: 20 % against 17 %, 20 % hold-out."""
+    """The planning table: 20 % against 17 %, 20 % hold-out."""
     assert a_rate((272, 1600), (80, 400)).needed_n == 8_515
 
 
 def test_an_improvement_that_has_no_room_is_planned_as_a_harm():
-    """From a churn of 0.01 nobody can be better by 3 points; 0.01 to 0.04 with halves needs 842 by A2's formula.
+    """From a churn of 0.01 nobody can be better by 3 points; 0.01 to 0.04 with halves needs 844 by the formula.
 
     n0 = 2.801585^2 * (0.01 * 0.99 + 0.04 * 0.96) / 0.03^2 = 421.2, so 422 in each arm.
     """
@@ -197,7 +197,7 @@ def test_everybody_or_nobody_churned_is_not_enough_data(counts):
 
 
 def test_one_customer_in_each_arm_has_its_interval_but_no_verdict():
-    """Outcomes A10: 1/1 v 0/1."""
+    """1/1 v 0/1: by brute force."""
     contrast = a_rate((1, 1), (0, 1))
 
     assert (contrast.difference, contrast.low, contrast.high) == (1, printed("-0.12211"), 1)

@@ -1,4 +1,4 @@
-"""Intervals against published tables (outcomes A10: R, statsmodels, brute force), scipy, and their laws."""
+"""Intervals against tables of R, statsmodels and brute force, scipy, and their laws."""
 
 import math
 import statistics
@@ -26,7 +26,7 @@ from winback.intervals import (
     wilson,
 )
 
-# x1, n1, x0, n0; difference; Newcombe; Miettinen-Nurminen: the small tables of outcomes A10.
+# x1, n1, x0, n0; difference; Newcombe (R Epi::ci.pd, statsmodels); Miettinen-Nurminen (brute force).
 TABLES = [
     ((288, 1600, 92, 400), "-0.0500", ("-0.0972749", "-0.0067551"), ("-0.0972999", "-0.0066797")),
     ((12, 160, 9, 40), "-0.1500", ("-0.30332", "-0.03588"), ("-0.30487", "-0.03642")),
@@ -183,8 +183,8 @@ def test_counts_that_are_no_proportion_are_refused(x, n):
         Proportion(x=x, n=n)
 
 
-# A 95 % interval that covers less than 94 % anywhere would be a lie for somebody (outcomes A3: Newcombe has no
-# cell below 0.94). Exact: every table times its binomial probability.
+# A 95 % interval that covers less than 94 % anywhere would be a lie for somebody; over 270 such cells Newcombe has
+# none below 0.94. Exact: every table times its binomial probability.
 @pytest.mark.parametrize(("n1", "n0"), [(160, 40), (100, 100), (180, 20)])
 def test_newcombe_covers_at_least_94_percent_and_finds_nothing_in_at_most_6(n1, n0):
     ends = [
@@ -222,12 +222,12 @@ def power(n1, n0, treated, control):
 
 
 def test_newcombe_has_the_published_power_for_a_small_campaign():
-    """Outcomes A3: N = 2,000, 20 % hold-out, 5 % churn, 15 % relative reduction: 0.11."""
+    """N = 2,000, 20 % hold-out, 5 % churn, 15 % relative reduction: 0.11."""
     assert power(1600, 400, 0.0425, 0.05) == printed("0.11")
 
 
 def test_welch_gives_the_worked_example():
-    """Outcomes A10: treated mean 21.4 sd 60 n 1,600, hold-out mean 18.8 sd 55 n 400."""
+    """By R: treated mean 21.4 sd 60 n 1,600, hold-out mean 18.8 sd 55 n 400."""
     treated = from_moments(1600, "21.4", 60)
     control = from_moments(400, "18.8", 55)
 

@@ -1,4 +1,4 @@
-"""compare() against outcomes A10: Hillstrom from its sums, several arms, and files with one arm or none."""
+"""compare() against the published Hillstrom numbers, with several arms, one arm and none."""
 
 import json
 from decimal import Decimal

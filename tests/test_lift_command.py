@@ -108,13 +108,13 @@ def test_money_is_added_exactly(tmp_path):
 
 
 def test_money_keeps_its_digits(tmp_path):
-    """16.08 is a little less than 16.08 in floats; (0.1234567 + 0.2345678) / 2 is 0.17901225."""
-    cents = a_csv(tmp_path, "arm,spend\n" + "A,16.08\nB,16.08\n" * 9, name="cents.csv")
+    """10.04 is a little less than 10.04 in floats; (0.1234567 + 0.2345678) / 2 is 0.17901225."""
+    cents = a_csv(tmp_path, "arm,spend\n" + "A,10.04\nB,10.04\n" * 9, name="cents.csv")
     score = a_csv(tmp_path, "arm,spend\nA,0.1234567\nA,0.2345678\nB,0\nB,0\n", name="score.csv")
 
     means = [run(file, rate=[], money=["spend"]).money[0].control_mean for file in (cents, score)]
 
-    assert means == [16.08, 0.17901225]
+    assert means == [10.04, 0.17901225]
 
 
 def test_money_may_be_tiny_huge_or_negative_and_a_refund_is_no_buyer(tmp_path):
@@ -190,7 +190,7 @@ def test_lower_is_better_turns_the_verdict(tmp_path):
 
 @pytest.mark.parametrize("points", ["3", "3pp", " 3.0 pp"])
 def test_the_smallest_effect_of_a_rate_is_in_percentage_points(tmp_path, points):
-    """Outcomes A7: 20 % against 17 % with a 20 % hold-out needs 8,515 customers."""
+    """The planning table: 20 % against 17 % with a 20 % hold-out needs 8,515 customers."""
     file = a_csv(tmp_path, "arm,churned\n" + "A,1\nA,0\nA,0\nA,0\nA,0\n" * 20 + "B,1\nB,0\nB,0\nB,0\nB,0\n" * 80)
 
     result = run(file, rate=["churned"], lower_is_better=["churned"], smallest_effect={"churned": points})
@@ -367,7 +367,7 @@ def test_the_table_shows_a_dash_for_what_is_undefined(tmp_path):
 
 
 def test_the_table_shows_rates_and_points(tmp_path):
-    """288/1600 v 92/400 of outcomes A10."""
+    """288/1600 v 92/400."""
     rows = "A,1\n" * 92 + "A,0\n" * 308 + "B,1\n" * 288 + "B,0\n" * 1312
 
     said = table(run(a_csv(tmp_path, "arm,visit\n" + rows), lower_is_better=["visit"]))

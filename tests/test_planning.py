@@ -1,4 +1,4 @@
-"""Planning against the table of outcomes A7, R's power.prop.test, and the exact power of the interval used."""
+"""Planning against a table computed beforehand, R's power.prop.test, and the exact power of the interval used."""
 
 import pytest
 from hypothesis import given
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.test_intervals import power
 from winback.planning import needed_total, smallest_visible_effect
 
-# Outcomes A7: hold-out churn -> relative reduction -> total for a 20 % and for a 50 % hold-out.
+# Computed beforehand: hold-out churn -> relative reduction -> total for a 20 % and for a 50 % hold-out.
 TABLE = {
     0.05: {0.10: (91_430, 56_812), 0.15: (40_238, 24_614), 0.20: (22_409, 13_486), 0.30: (9_759, 5_672)},
     0.10: {0.10: (43_357, 26_986), 0.15: (19_090, 11_706), 0.20: (10_637, 6_422), 0.30: (4_635, 2_706)},

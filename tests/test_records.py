@@ -1,8 +1,7 @@
 """Rows: what a row of each kind may say, and that every row is either good or listed with one reason."""
 
 import json
-from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo, available_timezones
+from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
@@ -10,9 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from winback.cells import locale_tag
-from winback.errors import ImportProblem, WrongUse
-from winback.fields import ATTRIBUTE, FIELDS, REJECTS, SCHEMAS, Kind, kind_of, place
-from winback.moments import read_moments
+from winback.fields import ATTRIBUTE, FIELDS, REJECTS, SCHEMAS, Kind
 from winback.records import last_of_each, parse
 
 ORDER = {"customer_id": "00123", "order_id": "A-1", "ordered_at": "2024-03-31", "amount": "11.77"}
@@ -96,36 +93,6 @@ def test_the_local_day_of_an_instant_is_the_workspaces_and_not_the_files():
     order = good(Kind.ORDERS, an_order(ordered_at="2024-07-01T20:00:00-05:00"), timezone="Asia/Shanghai")
 
     assert order["ordered_on"] == date(2024, 7, 2)
-
-
-ZONES = sorted(
-    available_timezones() - {"Factory", "localtime", "WET", "EET"}
-)  # the last two differ by tzdata build
-
-
-@settings(deadline=None)
-@given(
-    st.sampled_from(ZONES),
-    st.lists(st.datetimes(datetime(1970, 1, 2), datetime(2037, 12, 30)), min_size=1, max_size=30),
-)
-def test_local_times_are_resolved_as_zoneinfo_does_at_fold_0(zone, moments):
-    texts = pl.Series([f"{moment:%Y-%m-%d %H:%M:%S.%f}" for moment in moments])
-
-    read_back = read_moments(texts, zone, None).to_list()
-
-    assert read_back == [moment.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC) for moment in moments]
-
-
-@pytest.mark.parametrize(
-    "zone", ["Europe/London", "America/New_York", "America/Sao_Paulo", "Australia/Lord_Howe", "Pacific/Apia"]
-)
-def test_every_half_hour_of_years_with_clock_changes_is_resolved_as_zoneinfo_does(zone):
-    """Sao Paulo skips midnights, Lord Howe moves by half an hour, Apia skipped 30 December 2011 whole."""
-    moments = [datetime(2011, 1, 1) + timedelta(minutes=30 * i) for i in range(2 * 24 * 366)]
-
-    read_back = read_moments(pl.Series([f"{moment:%Y-%m-%d %H:%M}" for moment in moments]), zone, None)
-
-    assert read_back.to_list() == [moment.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC) for moment in moments]
 
 
 @pytest.mark.parametrize(
@@ -366,48 +333,3 @@ def test_every_row_is_either_good_or_rejected_with_a_reason(data, kind, height):
     lines = parsed.good["line"].to_list() + parsed.rejects["line"].to_list()
     assert sorted(lines) == list(range(2, 2 + height))
     assert parsed.rejects["reason"].null_count() == parsed.rejects["column"].null_count() == 0
-
-
-def test_a_kind_of_a_later_part_is_refused_by_name():
-    with pytest.raises(WrongUse, match=r"'lines' cannot be imported yet \(now: customers, orders, suppressions\)"):
-        kind_of("lines")
-    with pytest.raises(WrongUse, match="did you mean 'orders'"):
-        kind_of("order")
-    assert kind_of("orders") is Kind.ORDERS
-
-
-def test_columns_are_found_by_name_or_as_mapped():
-    header = ["Kunde", "order_id", "when", "amount", "note"]
-
-    placed = place(Kind.ORDERS, header, {"customer_id": "Kunde", "ordered_at": "when"}, "f.csv")
-
-    assert placed == {"customer_id": 0, "order_id": 1, "ordered_at": 2, "amount": 3}
-
-
-def test_a_customers_column_that_is_mapped_away_is_kept_as_an_attribute():
-    placed = place(Kind.CUSTOMERS, ["customer_id", "crm", "line"], {"customer_id": "crm"}, "f.csv")
-
-    assert placed == {"customer_id": 1, "attributes.customer_id": 0, "attributes.line": 2}
-
-
-@pytest.mark.parametrize(
-    ("header", "mapping", "sentence"),
-    [
-        (["customer_id", "a", "a"], {}, r"f.csv:1: a: two columns of this name \(columns 2, 3\)"),
-        (["CustomerID", "name"], {}, "required column is missing .did you mean '--map customer_id=CustomerID'"),
-        (["x"], {}, "customer_id: required column is missing; there are: x"),
-        (["customer_id"], {"emial": "x"}, "emial: --map names a field .*did you mean 'email'"),
-        (["customer_id", "E-Mail"], {"email": "EMail"}, "no such column .did you mean 'E-Mail'"),
-    ],
-)
-def test_a_header_that_does_not_fit_is_refused_with_the_nearest_name(header, mapping, sentence):
-    with pytest.raises(ImportProblem, match=sentence):
-        place(Kind.CUSTOMERS, header, mapping, "f.csv")
-
-
-def test_suppressions_need_a_column_of_addresses_or_of_customers():
-    assert place(Kind.SUPPRESSIONS, ["customer_id"], {}, "f.csv") == {"customer_id": 0}
-    with pytest.raises(
-        ImportProblem, match=r"required column is missing \(or customer_id\) .*--map address=Email"
-    ):
-        place(Kind.SUPPRESSIONS, ["Email", "why"], {}, "f.csv")

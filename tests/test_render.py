@@ -443,6 +443,9 @@ GROWING = {
     "text doubled by macros": "{% macro m0() %}{{ L }}{% endmacro %}"
     + "".join(f"{{% macro m{n + 1}() %}}{{{{ m{n}() }}}}{{{{ m{n}() }}}}{{% endmacro %}}" for n in range(40))
     + "{{ m40() }}",
+    "empty macros that double": "{% macro m0() %}{% endmacro %}"
+    + "".join(f"{{% macro m{n + 1}() %}}{{{{ m{n}() }}}}{{{{ m{n}() }}}}{{% endmacro %}}" for n in range(40))
+    + "{{ m40() }}",
     "lists doubled": "{% set t0 = [1] %}"
     + "".join(f"{{% set t{n + 1} = t{n} + t{n} %}}" for n in range(40))
     + "x",
@@ -457,6 +460,13 @@ def test_a_template_that_grows_without_end_runs_out_of_its_budget(template):
 
     assert isinstance(failure, RenderFailure)
     assert time.perf_counter() - started < 3
+
+
+@pytest.mark.parametrize("called", ["loop.cycle('a', 'b')", "loop.changed(1)", "loop('b')"])
+def test_nothing_but_a_macro_can_be_called(called):
+    failure = subject("{% for x in 'a' recursive %}{{ " + called + " }}{% endfor %}")
+
+    assert failure.problem == "only macros can be called in a message"
 
 
 def test_included_files_that_double_run_out_of_the_budget():

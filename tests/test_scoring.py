@@ -152,7 +152,7 @@ def test_an_order_rate_without_spread_falls_back_to_quintiles(orders):
 
 def test_alpha_has_bounds_of_its_own(monkeypatch):
     """Simulated with r 1.2 and alpha 60 days of 400: at a lower bound of 0.5 alpha alone is outside."""
-    monkeypatch.setattr("winback.scores.scoring.IDENTIFIED", (0.5, 1e3))
+    monkeypatch.setattr("winback.scores.scoring.RATE_BOUNDS", (0.5, 1e3))
 
     assert "order rate not identified" in scored(simulated(dropout=False)).fallback_reason
 

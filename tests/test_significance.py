@@ -1,4 +1,4 @@
-"""p-values, Holm and the sample-ratio check against R (outcomes A10) and scipy."""
+"""p-values, Holm and the sample-ratio check against R and scipy."""
 
 import math
 from fractions import Fraction
@@ -128,6 +128,11 @@ def test_a_split_planned_as_80_to_20_has_the_p_of_r(sizes, p):
 def test_one_arm_or_nobody_has_no_sample_ratio():
     assert sample_ratio([10], [1.0]) is None
     assert sample_ratio([0, 0], [0.5, 0.5]) is None
+
+
+def test_an_arm_planned_empty_that_is_empty_takes_no_part():
+    assert sample_ratio([100, 0], [1.0, 0.0]) is None
+    assert sample_ratio([8140, 0, 1860], [0.8, 0, 0.2]) == sample_ratio([8140, 1860], [0.8, 0.2])
 
 
 def test_an_arm_without_customers_is_a_wrong_split():

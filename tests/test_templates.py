@@ -2,6 +2,7 @@
 
 import time
 from datetime import date
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -293,10 +294,15 @@ def demo_files():
     }
 
 
+@cache
+def compiled(message):
+    return load(demo_files(), message)
+
+
 def demo(message, channel, **customer):
     person = {"name": "Grace Moss", "locale": "en-GB", "country": "GB", "orders": 4, "days_since_order": 119}
     return render(
-        load(demo_files(), message),
+        compiled(message),
         channel,
         customer=person | {"last_order_on": date(1997, 9, 3)} | customer,
         campaign={"name": "High-value win-back"},

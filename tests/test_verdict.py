@@ -1,4 +1,4 @@
-"""The rules of outcomes A8, in the contract's order 1, 2, 10, 3, 4, 5, 6."""
+"""The rules of the verdict, in the contract's order 1, 2, 10, 3, 4, 5, 6."""
 
 import pytest
 

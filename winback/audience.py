@@ -185,6 +185,12 @@ def arm_counts(ledger: pl.DataFrame) -> dict[str, int]:
     return {arm: counts[arm] for arm in sorted(counts, key=lambda arm: (arm != "holdout", arm))}
 
 
+def risk_range(ledger: pl.DataFrame) -> tuple[float, float, float] | None:
+    """Least, median and greatest predicted risk of those who are in; None when nobody is."""
+    risk = ledger.filter(pl.col("arm").is_not_null())["risk"].sort().to_list()
+    return (risk[0], risk[len(risk) // 2], risk[-1]) if risk else None
+
+
 def digest(ledger: pl.DataFrame) -> str:
     """sha256 over the lines ``customer_id<TAB>reason or arm``, UTF-8, sorted by bytes, each ended by newline."""
     line = pl.concat_str("customer_id", pl.coalesce("reason", "arm"), separator="\t")

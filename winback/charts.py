@@ -63,7 +63,7 @@ def forest(rows: Sequence[Difference], *, smallest_effect: float | None, fewer: 
     """Differences with their intervals around 0, and the band of effects not worth having."""
     reach = max([abs(end) for row in rows for end in (row.low, row.high)] + [smallest_effect or 0, 0.001]) * 1.08
     ticks = nice_ticks(-reach, reach)
-    x = {"scale": {"domain": [-reach, reach]}, "type": "quantitative"}
+    x = _x(-reach, reach)
     axis = x | {"axis": _axis(ticks, "datum.value == 0 ? '0' : format(datum.value * 100, '+.2~f')")}
     colour = {"value": PALETTE["treated"]}
     marks: list[Spec] = [
@@ -72,8 +72,8 @@ def forest(rows: Sequence[Difference], *, smallest_effect: float | None, fewer: 
         {"mark": {"type": "point", "filled": True, "size": 110, "opacity": 1},
          "encoding": {"x": x | {"field": "difference"}, "y": _y(rows), "color": colour}},
     ]  # fmt: skip
-    ground: list[Spec] = [_band(smallest_effect)] if smallest_effect else []
-    layers = [*ground, _zero(), *marks, *_names(rows), _corner(fewer, "left"), _corner(more, "right")]
+    ground: list[Spec] = [_band(x, smallest_effect)] if smallest_effect else []
+    layers = [*ground, _zero(x), *marks, *_names(rows), _corner(fewer, "left"), _corner(more, "right")]
     return _chart(rows, row_height=52, layers=layers)
 
 
@@ -82,7 +82,7 @@ def dumbbell(rows: Sequence[Change]) -> Spec:
     shares = [share for row in rows for share in (row.before, row.after) if share is not None]
     low, high = min(shares), max(shares)
     room = max((high - low) * 0.28, 0.02)
-    x = {"scale": {"domain": [low - room, high + room]}, "type": "quantitative"}
+    x = _x(low - room, high + room)
     ticks = nice_ticks(max(low - room, 0), min(high + room, 1))
     axis = x | {"axis": _axis(ticks, "format(datum.value * 100, '.2~f') + '%'")}
     colour = {"field": "role", "type": "nominal", "scale": _roles(), "legend": None}
@@ -101,7 +101,7 @@ def dumbbell(rows: Sequence[Change]) -> Spec:
 def waterfall(rows: Sequence[Step]) -> Spec:
     """All customers, those dropped for each reason, and those who stayed in."""
     most = max([row.start + row.n for row in rows] + [1])
-    x = {"scale": {"domain": [0, most * 1.3]}, "type": "quantitative", "axis": None}
+    x = _x(0, most * 1.3) | {"axis": None}
     colour = {"field": "role", "type": "nominal", "scale": _roles(), "legend": None}
     bar = {"mark": {"type": "bar", "height": 15},
            "encoding": {"x": x | {"field": "start"}, "x2": {"field": "end"}, "y": _y(rows), "color": colour},
@@ -150,6 +150,10 @@ def _chart(rows: Sequence[Any], *, row_height: int, layers: list[Spec], bottom: 
     }
 
 
+def _x(low: float, high: float) -> Spec:
+    return {"type": "quantitative", "scale": {"domain": [low, high], "nice": False, "zero": False}}
+
+
 def _y(rows: Sequence[object]) -> Spec:
     return {"field": "row", "type": "ordinal", "axis": None, "scale": {"domain": list(range(len(rows)))}}
 
@@ -182,19 +186,19 @@ def _names(rows: Sequence[Any]) -> list[Spec]:
     return names
 
 
-def _band(smallest_effect: float) -> Spec:
+def _band(x: Spec, smallest_effect: float) -> Spec:
     return {
         "data": {"values": [{"low": -smallest_effect, "high": smallest_effect}]},
         "mark": {"type": "rect", "color": PALETTE["band"], "opacity": 1},
-        "encoding": {"x": {"field": "low", "type": "quantitative"}, "x2": {"field": "high"}},
+        "encoding": {"x": x | {"field": "low"}, "x2": {"field": "high"}},
     }
 
 
-def _zero() -> Spec:
+def _zero(x: Spec) -> Spec:
     return {
         "data": {"values": [{"zero": 0}]},
         "mark": {"type": "rule", "strokeWidth": 1.5},
-        "encoding": {"x": {"field": "zero", "type": "quantitative"}},
+        "encoding": {"x": x | {"field": "zero"}},
     }
 
 

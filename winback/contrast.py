@@ -202,8 +202,8 @@ def _improved(rate: float, effect: float, *, lower_is_better: bool) -> float:
 def money_family(treated: Sequence[MoneySums], control: MoneySums, terms: Terms) -> list[MoneyContrast]:
     """Each treated arm against the control; Welch and, as a second gate, the pooled-variance test decide.
 
-    A small hold-out with few buyers makes Welch alone lie in the campaign's favour (outcomes A6, A8.7). Holm runs
-    over the arms for both.
+    A small hold-out with few buyers makes Welch alone lie in the campaign's favour: with 46 buyers in it and no
+    effect at all, "better" comes out in 5.5 % of campaigns instead of 2.5. Holm runs over the arms for both.
     """
     by_welch = holm([test.p if (test := welch(arm.sums, control.sums)) else None for arm in treated])
     by_pooled = holm([p_pooled_means(arm.sums, control.sums) for arm in treated])

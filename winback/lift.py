@@ -88,12 +88,10 @@ def compare(
     primary question, no part of the arms' Holm family. Raises WrongUse for planned shares that do not add up
     to 1; without a planned share for every arm ``srm`` is None.
     """
-    shares = [arm.planned_share for arm in arms if arm.planned_share is not None]
-    srm = sample_ratio([arm.n for arm in arms], shares) if 0 < len(arms) == len(shares) else None
+    srm = _sample_ratio(arms)
+    srm_p = srm.p if srm else None
     terms = Terms(
-        conditions=Conditions(
-            srm_p=srm.p if srm else None, contaminated_share=contaminated_share, matured=matured
-        ),
+        conditions=Conditions(srm_p=srm_p, contaminated_share=contaminated_share, matured=matured),
         lower_is_better=lower_is_better,
         smallest_effect=smallest_effect or {},
         money_floor=money_floor,
@@ -101,26 +99,23 @@ def compare(
     treated = [arm.name for arm in arms if arm.name != control]
     by_rate = _columns(rates, control, treated, RateSums)
     by_money = _columns(money, control, treated, MoneySums)
-    pooled = [pooled_as] if pooled_as is not None and treated else []
+    name = pooled_as if treated else None
+    pooled_rate = [(base, [pool_rates(rest, name)]) for base, rest in by_rate] if name else []
+    pooled_money = [(base, [pool_money(rest, name)]) for base, rest in by_money] if name else []
     return Lift(
         control=control,
         arms=tuple(arms),
         srm=srm,
         rates=tuple(c for base, rest in by_rate for c in rate_family(rest, base, terms)),
         money=tuple(c for base, rest in by_money for c in money_family(rest, base, terms)),
-        pooled_rates=tuple(
-            c
-            for name in pooled
-            for base, rest in by_rate
-            for c in rate_family([pool_rates(rest, name)], base, terms)
-        ),
-        pooled_money=tuple(
-            c
-            for name in pooled
-            for base, rest in by_money
-            for c in money_family([pool_money(rest, name)], base, terms)
-        ),
+        pooled_rates=tuple(c for base, rest in pooled_rate for c in rate_family(rest, base, terms)),
+        pooled_money=tuple(c for base, rest in pooled_money for c in money_family(rest, base, terms)),
     )
+
+
+def _sample_ratio(arms: Sequence[Arm]) -> SampleRatio | None:
+    shares = [arm.planned_share for arm in arms if arm.planned_share is not None]
+    return sample_ratio([arm.n for arm in arms], shares) if 0 < len(arms) == len(shares) else None
 
 
 def _columns(sums: Sequence[S], control: str, treated: Sequence[str], kind: type[S]) -> list[tuple[S, list[S]]]:

@@ -1,7 +1,7 @@
 """How many customers a comparison of two rates needs, and how small an effect a given number can show.
 
-Formula (outcomes A2): n0 = (z_alpha/2 + z_power)^2 (p0 q0 + p1 q1 / k) / (p1 - p0)^2 with k = n1 / n0,
-two-sided alpha .05 and power .8.
+Formula (the usual one for two independent proportions), with k = n1 / n0, two-sided alpha .05 and power .8:
+n0 = (z_alpha/2 + z_power)^2 (p0 q0 + p1 q1 / k) / (p1 - p0)^2.
 """
 
 import math

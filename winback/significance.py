@@ -91,17 +91,19 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 def sample_ratio(observed: Sequence[int], planned: Sequence[Fraction | float]) -> SampleRatio | None:
     """Chi-square of arm sizes against planned shares; None for one arm or nobody at all.
 
-    Raises WrongUse when a share is not positive or the shares do not add up to 1 within 1e-9.
+    An arm that was planned empty and is empty takes no part. Raises WrongUse when the shares do not add up to 1
+    within 1e-9, when one is negative, or when there are customers where none were planned.
     """
     surplus = sum((Fraction(share) for share in planned), Fraction(-1))
-    if any(share <= 0 for share in planned) or abs(surplus) > SHARE_TOLERANCE:
+    arms = [(o, float(s)) for o, s in zip(observed, planned, strict=True) if o or s]
+    if any(share <= 0 for _, share in arms) or abs(surplus) > SHARE_TOLERANCE:
         given = " + ".join(f"{float(share):g}" for share in planned)
         raise WrongUse(f"planned shares must be positive and add up to 1, not {given}")
-    total, df = sum(observed), len(observed) - 1
+    total, df = sum(observed), len(arms) - 1
     if total == 0 or df == 0:
         return None
     # The only p here that math alone cannot give; see intervals.welch for the price of the import.
     from scipy.special import chdtrc
 
-    chi2 = sum((o - total * float(s)) ** 2 / (total * float(s)) for o, s in zip(observed, planned, strict=True))
+    chi2 = sum((o - total * share) ** 2 / (total * share) for o, share in arms)
     return SampleRatio(chi2=chi2, df=df, p=max(float(chdtrc(df, chi2)), math.ulp(0.0)))

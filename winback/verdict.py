@@ -26,7 +26,7 @@ class Verdict(StrEnum):
 
 
 class Rule(StrEnum):
-    """Why: the rules in the order in which they speak (the number is the rule's in the measurement plan)."""
+    """Why: the rules in the order in which they speak (the numbers are those of the contract)."""
 
     EMPTY_ARM = "empty_arm"  # 1: an arm has fewer than two customers
     SPLIT_WRONG = "split_wrong"  # 2: sample ratio mismatch

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
         with working("running"):
             summary = carry_out(order, settings, now)
     if arguments.json:
-        print_json(asdict(summary))
+        print_json(summary.as_dict())
     else:
         show_summary(summary)
     return Exit.DONE
@@ -88,11 +87,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 def show_summary(summary: "RunSummary") -> None:
     """A run's waterfall and messages."""
-    scored = sum(summary.reasons.values()) + sum(summary.arms.values())
     print(f"{summary.run}  audience {(summary.digest or '')[:12]}")
-    print_table(["customers", "number"], waterfall_rows(scored, summary.reasons, summary.arms))
+    print_table(["customers", "number", "left"], waterfall_rows(summary.reasons, summary.arms))
     if not summary.arms:
         say("nobody qualifies")
+    if summary.risk:
+        low, middle, high = summary.risk
+        print(f"their predicted risk of no order: median {middle:.0%}, from {low:.0%} to {high:.0%}")
     for state, count in summary.messages.items():
         print(f"messages {state}: {count:,}")
 

@@ -18,6 +18,7 @@ from app.terminal import say, working
 from db.engine import database, reading
 from db.examples import example_keys
 from db.settings import FILE_NAME, Settings, read_settings
+from winback.campaign import HOLDOUT
 from winback.errors import Exit, WrongUse
 from winback.outcomes import TREATED, Outcome
 
@@ -94,20 +95,23 @@ def _show(settings: Settings, outcome: Outcome) -> None:
     if outcome.primary:
         c = outcome.primary
         print(f"{c.verdict}: {c.reason}")
-        print(
-            f"  churned: {_percent(c.rate)} of {c.n:,} written to, {_percent(c.control_rate)} of {c.control_n:,} held out"
-        )
-    naive = next(group for group in outcome.before_after if group.name == TREATED)
-    print(
-        f"  before/after alone would have claimed: inactive {_percent(naive.before)} -> {_percent(naive.after)}."
-        "\n  The hold-out, left alone, did the same: customers are picked at their quietest, so many come back anyway."
-    )
+        print(f"  churned: {_percent(c.rate)} of {c.n:,} written to", end=", ")
+        print(f"{_percent(c.control_rate)} of {c.control_n:,} held out")
+    naive, held = (_before_after(outcome, name) for name in (TREATED, HOLDOUT))
+    print(f"  before/after alone would have claimed: inactive {naive}")
+    print(f"  but the hold-out, left alone, went {held}: customers are picked at their quietest,")
+    print("  so many come back whatever is done")
     reports = settings.state / "reports" / outcome.run
     print(f"\nreport (English)  {reports / 'report.en.html'}")
     print(f"report (Chinese)  {reports / 'report.zh.html'}")
     print(f"messages          {settings.outbox_folder}  (.eml and .txt)")
     print(f"audience ledger   {settings.state / 'audiences'}")
     print(f"workspace         {settings.workspace}  ({FILE_NAME}, campaigns/, templates/)")
+
+
+def _before_after(outcome: Outcome, name: str) -> str:
+    group = next(group for group in outcome.before_after if group.name == name)
+    return f"{_percent(group.before)} -> {_percent(group.after)}"
 
 
 def _percent(share: float | None) -> str:

@@ -93,4 +93,5 @@ def lift_(arguments: argparse.Namespace) -> int:
     else:
         print(table(found))
     differences = [c.difference for c in found.rates] + [c.difference for c in found.money]
-    return Exit.NO if all(difference is None for difference in differences) else Exit.DONE
+    nothing = bool(differences) and all(difference is None for difference in differences)
+    return Exit.NO if nothing else Exit.DONE

@@ -3,7 +3,6 @@
 import argparse
 import secrets
 import shutil
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -90,7 +89,7 @@ def _run_line(run: dict[str, Any]) -> tuple[str, int, str]:
 
 def read_status(settings: Settings, now: datetime) -> dict[str, Any]:
     """The newest run as ``run --json`` shows it, and the workspace around it, as one plain value."""
-    runs = [asdict(summary) for summary in summaries(settings)]
+    runs = [summary.as_dict() for summary in summaries(settings)]
     newest = runs[0] if runs else {"run": None, "digest": None, "arms": {}, "reasons": {}, "messages": {}}
     with database(settings.database_url) as engine, reading(engine) as session:
         through = data_through(session)

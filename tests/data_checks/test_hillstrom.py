@@ -1,4 +1,4 @@
-"""The whole way from the real Hillstrom file (64,000 customers, three arms) to outcomes A10's table."""
+"""The whole way from the real Hillstrom file (64,000 customers, three arms) to the published table."""
 
 import os
 from pathlib import Path

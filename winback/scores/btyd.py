@@ -40,7 +40,7 @@ STARTS: Final = (np.array([-2.0, 0.0, 0.5, 1.5]), np.array([0.0, 0.0, -5.0, -2.0
 392 simulated files each start alone missed the higher one in 10 to 27, the two together in 3."""
 
 NODES: Final = 48
-"""Points of the quadrature over p: nine digits as long as the horizon is under 100 * (alpha + T)."""
+"""Points of the quadrature over p: eight digits as long as the horizon is under 100 * (alpha + T)."""
 
 
 class Family(StrEnum):

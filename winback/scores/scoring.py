@@ -18,7 +18,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from winback.errors import WrongUse
-from winback.features import EarlierWindow
+from winback.features import IDENTIFIED, EarlierWindow
 from winback.scores.btyd import Family, Fit, Histories, expected_orders, fit, probability_of_no_order
 from winback.scores.gamma_gamma import expected_spend, fit_spend
 from winback.scores.quintiles import observed_risk, run_rate
@@ -42,7 +42,7 @@ SCORES: Final = pl.Schema(
 
 MIN_REPEATERS: Final = 100
 MIN_GAIN: Final = 1.92  # of log-likelihood: half the 95 % point of chi-squared with one degree of freedom
-IDENTIFIED: Final = (1e-3, 1e3)  # r and alpha, time rescaled to the largest age
+RATE_BOUNDS: Final = (1e-3, 1e3)  # r and alpha, time rescaled to the largest age
 FITTED_CUSTOMERS: Final = 50_000
 
 
@@ -94,6 +94,7 @@ def score(
     """
     if horizon_days < 1:
         raise WrongUse("a horizon is at least 1 day")
+    features = features.select(IDENTIFIED.names())
     keys = _tie_keys(features["customer_id"])
     if features.is_empty():
         nothing = np.empty(0)
@@ -154,7 +155,7 @@ def _choose(fitted: pl.DataFrame) -> tuple[Fit | None, str | None]:
     if gain < MIN_GAIN:
         remark = f"dropout not identified: log-likelihood of MBG/NBD {gain:.2f} above NBD's, less than {MIN_GAIN}"
         chosen = simpler
-    low, high = IDENTIFIED
+    low, high = RATE_BOUNDS
     if not (low <= chosen.r <= high and low <= chosen.alpha_rescaled <= high):
         edge = f"r {chosen.r:.3g}, alpha {chosen.alpha_rescaled:.3g} of the largest age"
         return None, f"order rate not identified by {chosen.family}: {edge}"

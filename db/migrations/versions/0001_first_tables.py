@@ -58,7 +58,6 @@ def upgrade() -> None:
         sa.Column("no_personalisation", sa.Boolean(), nullable=True),
         sa.Column("birthday_on", sa.Date(), nullable=True),
         sa.Column("attributes", sa.Text(), nullable=True),
-        sa.Column("row_digest", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("no"),
         sa.UniqueConstraint("customer_id"),
     )

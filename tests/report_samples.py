@@ -1,0 +1,151 @@
+"""Outcomes of every kind for the tests of the report, and a reader of its pages."""
+
+from datetime import date
+from functools import cache
+from html.parser import HTMLParser
+
+from winback import words
+from winback.campaign import Campaign
+from winback.outcomes import ArmResult, GroupCount, Method, Outcome, measure, outcome_window
+from winback.report import render
+
+COMPLETE = date(1998, 6, 30)
+METHOD = Method(
+    audience_digest="3f" * 32,
+    facts=["ab" * 32, "0c" * 32],
+    campaign_digest="9d" * 32,
+    code_version="0.1.0",
+    score={"model": "mbg_nbd", "weights": {"r": 0.5249, "alpha": 6.1831}, "fallback_reason": None},
+)
+
+
+def a_campaign(smallest_effect="3pp", name="Spring"):
+    success = {"window": "90d"} | ({"smallest_effect": smallest_effect} if smallest_effect else {})
+    return Campaign.model_validate(
+        {
+            "id": "spring", "name": name, "owner": "ann@example.com", "churn": {"within": "90d"},
+            "audience": {"inactive": "60d"}, "journey": [{"send": "hello"}], "success": success,
+        }
+    )  # fmt: skip
+
+
+def an_outcome(
+    arms, *, placebo=False, data_through=COMPLETE, contaminated=0, campaign=None, messages=None, waterfall=None
+) -> Outcome:
+    """``arms``: name -> (n, planned share, inactive before, inactive after)."""
+    complete = data_through >= date(1998, 3, 31)
+    after = {name: arm[3] if complete else None for name, arm in arms.items()}
+    treated = {name: arm for name, arm in arms.items() if name != "holdout"}
+    counts = [GroupCount(name=n, n=a[0], inactive_before=a[2], inactive_after=after[n]) for n, a in arms.items()]
+    everyone = sum(arm[0] for arm in arms.values())
+    dropped = {"not_top_value": 700, "no_consent": 31} if waterfall is None else waterfall
+    groups = {
+        "treated": (
+            sum(arm[0] for arm in treated.values()),
+            sum(arm[2] for arm in treated.values()),
+            sum(after[name] for name in treated) if complete else None,
+        ),
+        "base": (everyone + sum(dropped.values()), 7, 6 if complete else None),
+        "top": (50, 30, 29 if complete else None),
+    }
+    counts += [GroupCount(name=n, n=g[0], inactive_before=g[1], inactive_after=g[2]) for n, g in groups.items()]
+    return measure(
+        run="spring/manual-1997-12-31",
+        campaign=campaign or a_campaign(),
+        placebo=placebo,
+        as_of=date(1997, 12, 31),
+        window=outcome_window(date(1997, 12, 31), 90, data_through),
+        waterfall=dropped,
+        arms=[
+            ArmResult(name=n, n=a[0], planned_share=a[1], messages=(messages or {}).get(n, {}))
+            for n, a in arms.items()
+        ],
+        counts=counts,
+        contaminated=contaminated,
+        method=METHOD,
+    )
+
+
+TWO = {"holdout": (1140, 0.5, 946, 820), "advice": (561, 0.25, 466, 399), "invitation": (575, 0.25, 475, 408)}
+FEWER = {"holdout": (400, 0.2, 300, 92), "message": (1600, 0.8, 1200, 288)}  # outcomes A10
+SENT = {"advice": {"delivered": 540, "bounced": 21}, "invitation": {"delivered": 570, "skipped": 5}}
+SAMPLES = {
+    "better": an_outcome(FEWER),
+    "worse": an_outcome({"holdout": (400, 0.2, 300, 60), "message": (1600, 0.8, 1200, 400)}),
+    "no_effect_worth_having": an_outcome({"holdout": (9000, 0.5, 7000, 6500), "message": (9000, 0.5, 7000, 6500)}),
+    "cant_tell": an_outcome(TWO, messages=SENT),
+    "not_enough_data": an_outcome({"holdout": (20, 0.5, 15, 18), "message": (22, 0.5, 17, 19)}),
+    "do_not_trust": an_outcome({"holdout": (900, 0.5, 700, 640), "message": (1370, 0.5, 1100, 990)}),
+    "contaminated": an_outcome(TWO, contaminated=30),
+    "interim": an_outcome(TWO, data_through=date(1998, 2, 10)),
+    "placebo": an_outcome(TWO, placebo=True, messages=SENT),
+    "no_holdout": an_outcome({"message": (2200, 1.0, 1800, 1500)}),
+    "one_customer": an_outcome({"holdout": (1, 0.5, 1, 0), "message": (1, 0.5, 1, 1)}),
+    "nobody": an_outcome({"holdout": (0, 0.5, 0, 0), "message": (0, 0.5, 0, 0)}),
+}
+EVERY = [(name, language) for name in SAMPLES for language in words.LANGUAGES]
+
+
+class Page(HTMLParser):
+    """What stands where: tables by section, visible text, tags with their attributes."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tables: dict[str, list[list[list[tuple[str, ...]]]]] = {}
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: dict[str, list[str]] = {"": []}
+        self._section, self._cell, self._skip, self._in_svg, self._body = "", None, 0, 0, False
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self._skip += tag == "style"
+        self._in_svg += tag == "svg"
+        if tag in ("section", "aside"):
+            self._section = dict(attrs).get("id") or ""
+        if tag == "tbody":
+            self._body = True
+            self.tables.setdefault(self._section, []).append([])
+        if tag == "tr" and self._body:
+            self.tables[self._section][-1].append([])
+        if tag in ("td", "th"):
+            self._cell = [""]
+        if tag == "small" and self._cell is not None:
+            self._cell.append("")
+
+    def handle_endtag(self, tag):
+        self._skip -= tag == "style"
+        self._in_svg -= tag == "svg"
+        self._body = self._body and tag != "tbody"
+        if tag in ("section", "aside"):
+            self._section = ""
+        if tag in ("td", "th"):
+            if self._body:
+                self.tables[self._section][-1][-1].append(tuple(part.strip() for part in self._cell))
+            self._cell = None
+
+    def handle_data(self, data):
+        if self._skip or self._in_svg:
+            return
+        self.texts.setdefault(self._section, []).append(data)
+        if self._cell is not None:
+            self._cell[-1] += data
+
+    def text(self, section: str) -> str:
+        return " ".join(" ".join(self.texts.get(section, [])).split())
+
+    @property
+    def whole_text(self) -> str:
+        return " ".join(self.text(section) for section in self.texts)
+
+
+@cache
+def sample_html(name: str, language: words.Language) -> str:
+    return render(SAMPLES[name], language)
+
+
+def page(name_or_outcome, language="en") -> Page:
+    """A sample by name (rendered once for all tests) or any outcome."""
+    if isinstance(name_or_outcome, str):
+        return Page(sample_html(name_or_outcome, language))
+    return Page(render(name_or_outcome, language))

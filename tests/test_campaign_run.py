@@ -1,0 +1,322 @@
+"""A run from pinned inputs to sent messages, on both databases."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from threading import Thread
+
+import polars as pl
+import pytest
+from sqlalchemy import select
+from sqlmodel import col
+
+from db.engine import database, reading, transaction
+from db.people import suppress
+from db.settings import Settings, WorkspaceFile
+from db.tables import Assignment, Message, Occurrence
+from flows.campaign_run import Order, RunSummary, carry_out, dry_run, manual, read_ledger
+from flows.sending import send_due
+from tests.workspaces import AS_OF, CAMPAIGN, NOW, a_quiet_crowd, a_workspace, load, write_campaign
+from winback.audience import digest
+from winback.contact import address_hash
+from winback.errors import CampaignError, WrongUse
+
+
+@pytest.fixture
+def shop(tmp_path: Path, database_url: str) -> Settings:
+    return a_workspace(tmp_path, database_url)
+
+
+def run(shop: Settings, as_of: date = AS_OF) -> RunSummary:
+    return carry_out(manual("spring", as_of), shop, NOW)
+
+
+def rows(shop: Settings, *columns: object) -> list[tuple[object, ...]]:
+    with database(shop.database_url) as engine, reading(engine) as session:
+        return [tuple(row) for row in session.execute(select(*columns))]
+
+
+def sent(shop: Settings) -> list[str]:
+    return sorted(path.name for path in shop.outbox_folder.glob("*.*")) if shop.outbox_folder.exists() else []
+
+
+def test_everyone_outside_the_holdout_gets_one_message_and_the_holdout_none(shop: Settings):
+    a_quiet_crowd(shop, 60)
+
+    summary = run(shop)
+    send_due(shop, lambda: NOW, until_empty=True)
+
+    assert summary.reasons == {"not_at_risk": 6}
+    assert sum(summary.arms.values()) == 54
+    assert len(sent(shop)) == summary.arms["message"]
+    written_to = {no for (no,) in rows(shop, col(Message.customer_no))}
+    held_out = {no for no, arm in rows(shop, col(Assignment.customer_no), col(Assignment.arm)) if arm == "holdout"}
+    assert not written_to & held_out
+
+
+def test_running_twice_sends_once_and_keeps_the_audience(shop: Settings):
+    a_quiet_crowd(shop, 40)
+    first = run(shop)
+    send_due(shop, lambda: NOW, until_empty=True)
+    files = sent(shop)
+    load(shop, "orders", f"customer_id,order_id,ordered_at,amount\n00001,new,{AS_OF},99.00\n")
+
+    again = run(shop)
+    send_due(shop, lambda: NOW, until_empty=True)
+
+    assert again.digest == first.digest
+    assert sent(shop) == files
+
+
+def test_four_runs_at_once_send_once(shop: Settings):
+    a_quiet_crowd(shop, 40)
+
+    def work() -> None:
+        run(shop)
+        send_due(shop, lambda: NOW, until_empty=True)
+
+    threads = [Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    summary = run(shop)
+    assert summary.messages == {"accepted": summary.arms["message"]}
+    assert len(sent(shop)) == summary.arms["message"]
+    assert len(rows(shop, Assignment.id)) == sum(summary.arms.values())
+
+
+@pytest.mark.parametrize(
+    "stage", ["score_customers", "select_audience", "enrol_members", "plan_messages", "release"]
+)
+def test_a_run_that_broke_off_after_any_stage_is_resumed(shop: Settings, stage: str):
+    a_quiet_crowd(shop, 40)
+
+    class Broken(Exception):
+        pass
+
+    def breaking(function: Callable[..., object]) -> Callable[..., object]:
+        def wrapped(*arguments: object) -> object:
+            if function.__name__.startswith(stage):
+                raise Broken
+            return function(*arguments)
+
+        return wrapped
+
+    with pytest.raises(Broken):
+        carry_out(manual("spring", AS_OF), shop, NOW, breaking)
+    summary = run(shop)
+
+    assert summary.messages == {"queued": summary.arms["message"]}
+
+
+def test_arms_are_stored_before_any_message_exists(shop: Settings):
+    a_quiet_crowd(shop, 20)
+    seen: list[tuple[int, int]] = []
+
+    def watching(function: Callable[..., object]) -> Callable[..., object]:
+        def wrapped(*arguments: object) -> object:
+            if function.__name__ == "plan_messages":
+                seen.append((len(rows(shop, Assignment.id)), len(rows(shop, Message.id))))
+            return function(*arguments)
+
+        return wrapped
+
+    summary = carry_out(manual("spring", AS_OF), shop, NOW, watching)
+
+    assert seen == [(sum(summary.arms.values()), 0)]
+
+
+def test_a_person_with_two_customer_ids_is_in_once(shop: Settings):
+    text = "customer_id,email,email_consent\n1,a@example.com,yes\n2,a@example.com,yes\n3,b@example.com,yes\n"
+    load(shop, "customers", text)
+    orders = ["1,o1,2025-09-01,10.00", "2,o2,2025-09-02,30.00", "3,o3,2025-09-03,20.00"]
+    load(shop, "orders", "customer_id,order_id,ordered_at,amount\n" + "\n".join(orders) + "\n")
+
+    summary = run(shop)
+
+    assert summary.reasons == {"same_contact": 1}
+    assert {person for (person,) in rows(shop, Assignment.person)} == {"1", "3"}
+
+
+def test_without_again_after_a_person_enters_once(shop: Settings):
+    a_quiet_crowd(shop, 20)
+    first = run(shop)
+
+    second = run(shop, AS_OF + timedelta(days=300))
+
+    assert sum(first.arms.values()) == 18
+    assert second.reasons == {"already_entered": 18}
+    assert sum(second.arms.values()) == 2
+
+
+@pytest.mark.parametrize(("days", "entered_again"), [(179, False), (180, True)])
+def test_with_again_after_a_person_enters_again_in_the_same_arm(shop: Settings, days: int, entered_again: bool):
+    write_campaign(shop, CAMPAIGN + "again_after: 180d\n")
+    a_quiet_crowd(shop, 30)
+    run(shop)
+    write_campaign(shop, CAMPAIGN.replace("holdout: 50%", "holdout: 90%") + "again_after: 180d\n")
+
+    second = run(shop, AS_OF + timedelta(days=days))
+
+    assert ("already_entered" in second.reasons) is not entered_again
+    arms: dict[str, set[str]] = {}
+    for person, arm in rows(shop, Assignment.person, Assignment.arm):
+        arms.setdefault(person, set()).add(arm)
+    assert all(len(each) == 1 for each in arms.values())
+
+
+def test_the_ledger_holds_every_scored_customer_and_its_digest_is_the_runs(shop: Settings):
+    a_quiet_crowd(shop, 30)
+
+    summary = run(shop)
+
+    with database(shop.database_url) as engine, reading(engine) as session:
+        ledger = read_ledger(shop, session.execute(select(Occurrence)).scalar_one())
+    assert ledger.height == 30
+    assert digest(ledger) == summary.digest
+    assert ledger.filter(pl.col("reason").is_null() == pl.col("arm").is_null()).height == 0
+
+
+def test_a_suppression_or_lost_consent_between_run_and_send_is_honoured(shop: Settings):
+    a_quiet_crowd(shop, 20)
+    summary = run(shop)
+    targets = [no for (no,) in rows(shop, Message.customer_no)][:2]
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        suppress(
+            session,
+            address_hash=address_hash(f"c{targets[0]}@example.com"),
+            customer_no=None,
+            channel="all",
+            reason="asked",
+            source="test",
+            at=NOW,
+        )
+    load(shop, "customers", f"customer_id,email,email_consent\n{targets[1]:05},c{targets[1]}@example.com,no\n")
+
+    send_due(shop, lambda: NOW, until_empty=True)
+
+    assert len(sent(shop)) == summary.arms["message"] - 2
+    why = dict(rows(shop, Message.customer_no, Message.reason))
+    assert (why[targets[0]], why[targets[1]]) == ("suppressed", "no_consent")
+
+
+def test_messages_are_rendered_from_what_the_run_pinned_not_from_the_folder(shop: Settings):
+    a_quiet_crowd(shop, 20)
+    run(shop)
+    for template in shop.templates.rglob("*.txt"):
+        template.write_text("changed after release", encoding="utf-8")
+
+    send_due(shop, lambda: NOW, until_empty=True)
+
+    assert sent(shop)
+    assert not any(b"changed after release" in (shop.outbox_folder / name).read_bytes() for name in sent(shop))
+
+
+def test_nobody_qualifies_is_a_finished_run_without_messages(shop: Settings):
+    a_quiet_crowd(shop, 20)
+    write_campaign(shop, CAMPAIGN.replace("inactive: 60d", "inactive: 3000d"))
+
+    summary = run(shop)
+
+    assert summary.arms == {}
+    assert summary.messages == {}
+    assert summary.reasons == {"not_at_risk": 20}
+
+
+def test_a_workspace_without_orders_runs_and_finds_nobody(shop: Settings):
+    summary = run(shop)
+
+    assert (summary.arms, summary.reasons, summary.messages) == ({}, {}, {})
+
+
+def test_a_dry_run_shows_the_same_audience_and_stores_nothing(shop: Settings):
+    a_quiet_crowd(shop, 30)
+
+    looked = dry_run(manual("spring", AS_OF), shop, NOW)
+
+    assert rows(shop, Occurrence.id) == []
+    assert looked.digest == run(shop).digest
+
+
+def test_a_campaign_with_a_fault_is_not_run(shop: Settings):
+    write_campaign(shop, CAMPAIGN.replace("winback-advice", "winback-advcie"))
+
+    with pytest.raises(CampaignError, match="did you mean 'winback-advice'"):
+        run(shop)
+
+
+def test_an_unknown_campaign_names_the_nearest(shop: Settings):
+    with pytest.raises(WrongUse, match="did you mean 'spring'"):
+        carry_out(manual("sprig", AS_OF), shop, NOW)
+
+
+def test_an_old_day_is_never_really_sent(shop: Settings):
+    said = shop.file.model_dump() | {"live": True, "providers": {"email": "sendgrid", "sms": "folder"}}
+    live = replace(shop, file=WorkspaceFile.model_validate(said))
+
+    with pytest.raises(WrongUse, match="more than 3 days ago"):
+        carry_out(manual("spring", AS_OF - timedelta(days=4)), live, NOW)
+
+
+def test_the_start_is_one_instant_for_all_and_for_the_folder_it_is_the_end_of_the_day(shop: Settings):
+    a_quiet_crowd(shop, 20)
+    run(shop)
+
+    [(t0,)] = rows(shop, col(Occurrence.t0))
+    assert t0.isoformat() == "2026-03-01T05:00:00+00:00"  # midnight in New York
+
+
+def test_a_scheduled_slot_carries_its_late_limit_to_its_messages(shop: Settings):
+    a_quiet_crowd(shop, 20)
+    order = Order(campaign_id="spring", slot="2026-03-01T09:00", as_of=AS_OF, late_after=NOW + timedelta(hours=4))
+    carry_out(order, shop, NOW)
+
+    send_due(shop, lambda: NOW + timedelta(hours=5))
+
+    assert sent(shop) == []
+    assert {reason for (reason,) in rows(shop, Message.reason)} == {"late"}
+
+
+def test_message_keys_say_nothing_about_campaign_or_customer(shop: Settings):
+    a_quiet_crowd(shop, 20)
+    run(shop)
+
+    for (key,) in rows(shop, Message.key):
+        assert "spring" not in key
+        assert "0000" not in key.partition("-")[2]
+
+
+def test_the_same_people_have_the_same_digest_on_both_databases(
+    tmp_path: Path, new_sqlite: Callable[[Path], str], new_postgresql: Callable[[Path], str]
+):
+    found = []
+    for new in (new_sqlite, new_postgresql):
+        folder = tmp_path / str(len(found))
+        folder.mkdir()
+        shop = a_workspace(folder, new(folder))
+        a_quiet_crowd(shop, 50)
+        found.append(run(shop))
+
+    assert found[0] == found[1]
+
+
+def test_a_ledger_explains_a_customer(shop: Settings):
+    from db.people import customer_by_id
+    from flows.explaining import explain_customer
+
+    a_quiet_crowd(shop, 20)
+    summary = run(shop)
+    send_due(shop, lambda: NOW, until_empty=True)
+
+    with database(shop.database_url) as engine, reading(engine) as session:
+        [left_out] = explain_customer(session, shop, customer_by_id(session, "00010"))
+        lines = [explain_customer(session, shop, customer_by_id(session, f"{n:05}"))[0] for n in range(1, 10)]
+    assert left_out["reason"] == "not_at_risk"
+    assert {line["message"] for line in lines if line["arm"] == "message"} == {"accepted"}
+    assert {line["message"] for line in lines if line["arm"] == "holdout"} <= {None}
+    assert json.dumps(left_out)
+    assert summary.digest

@@ -1,0 +1,273 @@
+"""The claim-send-record loop with a provider that records, on both databases."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine, select
+from sqlmodel import col
+
+from db.engine import reading, transaction
+from db.outbox import Claimed, counts
+from db.tables import Message, Stop
+from flows.dispatch import Post, drain
+from tests.builders import NOON, an_outbox
+from winback.delivery.answer import Answer, AnswerKind
+from winback.delivery.outgoing import Outgoing
+from winback.message.rendering import RenderFailure
+
+ACCEPTED = Answer(kind=AnswerKind.ACCEPTED, provider_id="theirs")
+
+
+class Recorder:
+    """A provider that writes down what it gets and answers as told."""
+
+    name = "recorder"
+    channels = frozenset({"email", "sms"})
+
+    def __init__(self, answer: Callable[[Outgoing], Answer] = lambda message: ACCEPTED) -> None:
+        self.sent: list[str] = []
+        self._answer = answer
+
+    def send(self, message: Outgoing) -> Answer:
+        self.sent.append(message.key)
+        return self._answer(message)
+
+
+class Clock:
+    """Time that passes only when somebody sleeps, or when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def monotonic(self) -> float:
+        return (self.now - NOON).total_seconds()
+
+    def pass_(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+def compose(claimed: Claimed, dated_at: datetime) -> Outgoing | RenderFailure:
+    return Outgoing(key=claimed.key, channel="sms", to="+12125550101", dated_at=dated_at, text="hello")
+
+
+def unrenderable(claimed: Claimed, dated_at: datetime) -> RenderFailure:
+    return RenderFailure(file="hello/sms.txt", line=1, field="customer.name", problem="missing")
+
+
+def a_post(engine: Engine, provider: Recorder, clock: Clock, **changes: object) -> Post:
+    values: dict[str, object] = {
+        "engine": engine,
+        "providers": {"email": provider, "sms": provider},
+        "compose": compose,
+        "unknown_email_consent": False,
+        "owner": "me",
+        "clock": clock,
+        "monotonic": clock.monotonic,
+        "sleep": clock.pass_,
+    }
+    return Post(**(values | changes))
+
+
+def states(engine: Engine) -> dict[str, int]:
+    with reading(engine) as session:
+        return counts(session)
+
+
+def reasons(engine: Engine) -> set[str | None]:
+    with reading(engine) as session:
+        return set(session.execute(select(col(Message.reason))).scalars())
+
+
+def test_every_queued_message_is_sent_once(engine: Engine):
+    an_outbox(engine, messages=7)
+    provider = Recorder()
+
+    drain(a_post(engine, provider, Clock(), window=3))
+
+    assert sorted(provider.sent) == [f"k-{n}" for n in range(1, 8)]
+    assert states(engine) == {"accepted": 7}
+
+
+def test_draining_again_sends_nothing(engine: Engine):
+    an_outbox(engine, messages=2)
+    drain(a_post(engine, Recorder(), Clock()))
+    again = Recorder()
+
+    drain(a_post(engine, again, Clock()), until_empty=True)
+
+    assert again.sent == []
+
+
+def test_the_claim_is_durable_before_the_provider_is_called(engine: Engine):
+    an_outbox(engine, messages=1)
+    seen: list[dict[str, int]] = []
+
+    def look(message: Outgoing) -> Answer:
+        seen.append(states(engine))
+        return ACCEPTED
+
+    drain(a_post(engine, Recorder(look), Clock()))
+
+    assert seen == [{"sending": 1}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"),
+    [
+        (AnswerKind.ACCEPTED, "accepted"),
+        (AnswerKind.REJECTED, "rejected"),
+        (AnswerKind.UNCERTAIN, "uncertain"),
+        (AnswerKind.RETRY_LATER, "queued"),
+        (AnswerKind.CHANNEL_STOP, "queued"),
+    ],
+)
+def test_each_answer_leads_to_its_state(engine: Engine, kind: AnswerKind, state: str):
+    an_outbox(engine, messages=1)
+
+    drain(a_post(engine, Recorder(lambda message: Answer(kind=kind, reason="why")), Clock()))
+
+    assert states(engine) == {state: 1}
+    assert reasons(engine) == {"why"}
+
+
+def test_what_nobody_knows_is_never_sent_again_by_itself(engine: Engine):
+    an_outbox(engine, messages=1)
+    provider, clock = Recorder(lambda message: Answer(kind=AnswerKind.UNCERTAIN)), Clock()
+    for _ in range(5):
+        drain(a_post(engine, provider, clock), until_empty=True)
+        clock.pass_(3_600)
+
+    assert provider.sent == ["k-1"]
+    assert states(engine) == {"uncertain": 1}
+
+
+def test_a_provider_that_asks_to_wait_is_asked_again_only_after_it(engine: Engine):
+    an_outbox(engine, messages=1)
+    clock = Clock()
+    answers = [Answer(kind=AnswerKind.RETRY_LATER, retry_after_seconds=90), ACCEPTED]
+    times: list[float] = []
+
+    def answer(message: Outgoing) -> Answer:
+        times.append(clock.monotonic())
+        return answers.pop(0)
+
+    drain(a_post(engine, Recorder(answer), clock), until_empty=True)
+
+    assert times[0] == 0
+    assert 90 <= times[1] <= 92
+    assert states(engine) == {"accepted": 1}
+
+
+def test_a_closed_channel_is_left_alone_and_nothing_is_burnt(engine: Engine):
+    an_outbox(engine, messages=5)
+    provider = Recorder(lambda message: Answer(kind=AnswerKind.CHANNEL_STOP, reason="http_401"))
+
+    tally = drain(a_post(engine, provider, Clock()), until_empty=True)
+
+    assert tally.closed == {"email": "http_401"}
+    assert len(provider.sent) == 1
+    assert states(engine) == {"queued": 5}
+
+
+def test_the_stop_switch_ends_a_batch_under_way(engine: Engine):
+    an_outbox(engine, messages=5)
+
+    def stop_after_first(message: Outgoing) -> Answer:
+        with transaction(engine) as session:
+            session.add(Stop(scope="spring", at=NOON))
+        return ACCEPTED
+
+    provider = Recorder(stop_after_first)
+    drain(a_post(engine, provider, Clock()), until_empty=True)
+
+    assert len(provider.sent) == 1
+    assert states(engine) == {"accepted": 1, "queued": 4}
+
+
+def test_a_sender_that_outlives_its_lease_gives_back_what_it_has_not_begun(engine: Engine):
+    an_outbox(engine, messages=3)
+    clock = Clock()
+
+    def slow(message: Outgoing) -> Answer:
+        clock.pass_(121)
+        return ACCEPTED
+
+    provider = Recorder(slow)
+    drain(a_post(engine, provider, clock))
+
+    assert sorted(provider.sent) == ["k-1", "k-2", "k-3"]
+    assert states(engine) == {"accepted": 3}
+
+
+def test_a_lease_that_ran_out_elsewhere_makes_no_second_copy(engine: Engine):
+    """A second sender calls the first one's messages uncertain while it is still at work; both finish."""
+    an_outbox(engine, messages=4)
+    clock = Clock()
+    second = Recorder()
+
+    def slow(message: Outgoing) -> Answer:
+        if message.key == "k-1":
+            clock.pass_(200)
+            drain(a_post(engine, second, clock, owner="other"))
+        return ACCEPTED
+
+    first = Recorder(slow)
+    drain(a_post(engine, first, clock), until_empty=True)
+
+    assert sorted(first.sent + second.sent) == ["k-1", "k-2", "k-3", "k-4"]
+    assert states(engine) == {"accepted": 4}
+
+
+def test_a_message_that_cannot_be_rendered_is_skipped_with_its_reason_and_others_go_on(engine: Engine):
+    an_outbox(engine, messages=3)
+
+    def one_bad(claimed: Claimed, dated_at: datetime) -> Outgoing | RenderFailure:
+        return unrenderable(claimed, dated_at) if claimed.key == "k-2" else compose(claimed, dated_at)
+
+    provider = Recorder()
+    drain(a_post(engine, provider, Clock(), compose=one_bad))
+
+    assert provider.sent == ["k-1", "k-3"]
+    assert states(engine) == {"accepted": 2, "skipped": 1}
+    assert "render_error" in reasons(engine)
+
+
+@pytest.mark.parametrize(("bad", "stopped"), [(19, False), (20, True)])
+def test_a_campaign_stops_when_many_messages_cannot_be_rendered(engine: Engine, bad: int, stopped: bool):
+    an_outbox(engine, messages=40)
+    left = [bad]
+
+    def some_bad(claimed: Claimed, dated_at: datetime) -> Outgoing | RenderFailure:
+        left[0] -= 1
+        return unrenderable(claimed, dated_at) if left[0] >= 0 else compose(claimed, dated_at)
+
+    drain(a_post(engine, Recorder(), Clock(), compose=some_bad, window=20), until_empty=True)
+
+    assert states(engine).get("queued", 0) == (20 if stopped else 0)
+
+
+def test_what_is_known_is_recorded_even_when_the_sender_fails(engine: Engine):
+    an_outbox(engine, messages=3)
+
+    def fail_at_second(message: Outgoing) -> Answer:
+        if message.key == "k-2":
+            raise KeyboardInterrupt
+        return ACCEPTED
+
+    with pytest.raises(KeyboardInterrupt):
+        drain(a_post(engine, Recorder(fail_at_second), Clock()))
+
+    assert states(engine) == {"accepted": 1, "sending": 2}
+
+
+def test_progress_counts_every_message(engine: Engine):
+    an_outbox(engine, messages=4)
+    seen: list[int] = []
+
+    drain(a_post(engine, Recorder(), Clock(), progress=seen.append))
+
+    assert sum(seen) == 4
