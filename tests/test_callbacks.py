@@ -8,7 +8,7 @@ from itertools import permutations
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sendgrid.helpers.eventwebhook import EventWebhook
 from twilio.request_validator import RequestValidator
@@ -64,6 +64,7 @@ def changed(text: str) -> st.SearchStrategy[str]:
     )
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_we_and_the_official_helper_accept_and_refuse_the_same(data: st.DataObject):
     headers = sign_sendgrid(BODY)
@@ -295,6 +296,7 @@ def test_one_bad_element_goes_to_quarantine_and_its_neighbours_are_read(element:
     assert [event.id for event in reading.events] == ["event-1-delivered", "event-2-delivered"]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_no_body_makes_the_reader_fail(body: bytes):
     assert isinstance(sendgrid.parse(body), Reading)
@@ -307,6 +309,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.fixed_dictionaries({}, optional=dict.fromkeys(sendgrid_event(), JSON)), max_size=4))
 def test_every_element_is_read_or_refused_and_never_lost(elements: list):
     reading = sendgrid.parse(json.dumps(elements).encode())

@@ -12,7 +12,7 @@ from email.policy import SMTP, compat32, default
 from email.utils import parseaddr
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.messages import an_email, an_sms
@@ -92,6 +92,8 @@ def test_what_is_written_is_what_the_standard_parser_reads(subject, to_name, tex
 
 
 @given(subject=header_text, to_name=header_text, text=body_text)
+@example(subject="x" * 2_000, to_name="x" * 2_000, text="x" * 2_000)
+@example(subject="唱" * 2_000, to_name="唱" * 2_000, text="唱" * 2_000)
 def test_no_line_is_longer_than_mail_allows_and_all_end_alike(subject, to_name, text):
     content = eml(an_email(subject=subject, to_name=to_name, text=text, html=text * 20))
 

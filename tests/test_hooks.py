@@ -1,11 +1,11 @@
-"""The web application as providers, mail programs and customers meet it."""
+"""The callbacks of both providers through the web application, and the application on a real server."""
 
+import gzip
 import json
 import logging
 import socket
 import threading
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -14,18 +14,16 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
-from sqlalchemy import Engine, func, select, text, update
-from sqlmodel import SQLModel, col
+from sqlalchemy import Engine, select, text
+from sqlalchemy.exc import OperationalError
 from starlette.applications import Starlette
 
 import app.hooks
-from app.hooks import MAX_BODY_BYTES, make_app
-from app.pages import choose_language
+from app.hooks import MAX_BODY_BYTES
 from db.engine import make_engine, open_engine, reading, transaction
-from db.events import Callback, begin
-from db.settings import Secrets, Sender, Settings, WorkspaceFile
-from db.tables import Customer, Message, Quarantine, Suppression, WebhookBody
-from db.tables import Event as StoredEvent
+from db.events import Callback, begin, store
+from db.settings import Secrets
+from db.tables import Event, Suppression
 from tests.builders import NOON, an_outbox
 from tests.signing import (
     ACCOUNT,
@@ -36,37 +34,24 @@ from tests.signing import (
     encoded,
     inbound_form,
     sendgrid_event,
-    sendgrid_public_key,
     sign_sendgrid,
     sign_twilio,
     twilio_form,
 )
-from winback.contact import address_hash, mask_email, mask_phone
-from winback.tokens import make_token
+from tests.web import (
+    PUBLIC,
+    TestClient,
+    an_app,
+    count,
+    counts,
+    everything_stored,
+    link,
+    quarantined,
+    states,
+)
+from winback.contact import address_hash
 
-with warnings.catch_warnings():
-    # it only wants a renamed httpx; the tests need nothing of the new one
-    warnings.filterwarnings("ignore", message="Using `httpx` with")
-    from starlette.testclient import TestClient
-
-SALT = "a-salt-for-tests"
-PUBLIC = "https://shop.example"
-SECRETS = Secrets(sendgrid_webhook_key=sendgrid_public_key(), twilio_sid=ACCOUNT, twilio_token=TOKEN)
 TWILIO = "/hooks/twilio?key=k-1"
-CHINESE = {"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.8"}
-
-
-def an_app(engine: Engine, *, secrets: Secrets = SECRETS, now=NOON) -> Starlette:
-    sender = Sender(name="Tea & <Co>", email="hello@shop.example", postal_address="1 Leaf Lane, London")
-    settings = Settings(
-        workspace=Path("/nowhere"),
-        file=WorkspaceFile(salt=SALT, sender=sender),
-        secrets=secrets,
-        database_url="",
-        facts=Path("/nowhere"),
-        public_url=PUBLIC,
-    )
-    return make_app(engine, settings, lambda: now)
 
 
 @pytest.fixture
@@ -81,34 +66,6 @@ def post_sendgrid(client: TestClient, body: bytes, **headers: str) -> int:
 
 def post_twilio(client: TestClient, form: dict[str, str], path: str = TWILIO) -> int:
     return client.post(path, content=encoded(form), headers=sign_twilio(PUBLIC + path, form)).status_code
-
-
-def count(engine: Engine, table: type[SQLModel]) -> int:
-    with reading(engine) as session:
-        return session.execute(select(func.count()).select_from(table)).scalar_one()
-
-
-def counts(engine: Engine) -> dict[str, int]:
-    tables = (StoredEvent, WebhookBody, Quarantine, Suppression)
-    return {table.__tablename__: found for table in tables if (found := count(engine, table))}
-
-
-def states(engine: Engine) -> list[str]:
-    with reading(engine) as session:
-        return list(session.execute(select(col(Message.state)).order_by(col(Message.id))).scalars())
-
-
-def quarantined(engine: Engine) -> list[tuple[int, str]]:
-    with reading(engine) as session:
-        rows = session.execute(select(Quarantine).order_by(col(Quarantine.position))).scalars()
-        return [(row.position, row.reason) for row in rows]
-
-
-def everything_stored(engine: Engine) -> str:
-    """Every value of every table, as text."""
-    with reading(engine) as session:
-        rows = [session.execute(table.select()).all() for table in SQLModel.metadata.sorted_tables]
-    return repr(rows)
 
 
 # SendGrid
@@ -223,12 +180,10 @@ def test_hostile_elements_are_set_aside_and_their_neighbours_kept(engine: Engine
 
     assert answers == [200] * len(HOSTILE)
     assert [position for position, _ in quarantined(engine)] == [1] * len(HOSTILE)
-    assert count(engine, StoredEvent) == 1
+    assert count(engine, Event) == 1
 
 
 def test_a_compressed_body_is_not_unpacked(engine: Engine, client: TestClient):
-    import gzip
-
     body = gzip.compress(b"[" * 10_000_000)
 
     assert post_sendgrid(client, body, **{"Content-Encoding": "gzip"}) == 400
@@ -317,14 +272,14 @@ def test_a_status_in_any_order_and_twice_ends_the_same(engine: Engine, client: T
         assert post_twilio(client, twilio_form(MessageStatus=status, SmsStatus=status)) == 200
 
     assert states(engine) == ["delivered"]
-    assert count(engine, StoredEvent) == 3
+    assert count(engine, Event) == 3
 
 
 def test_a_repeated_status_in_another_form_is_kept_once(engine: Engine, client: TestClient):
     post_twilio(client, twilio_form())
     post_twilio(client, twilio_form(RawDlrDoneDate="2603021200"))
 
-    assert count(engine, StoredEvent) == 1
+    assert count(engine, Event) == 1
 
 
 def test_a_stop_suppresses_the_number_on_sms_only(engine: Engine, client: TestClient):
@@ -431,21 +386,49 @@ def test_a_database_that_is_not_there_is_a_503():
     assert answers == [503, 503]
 
 
-def test_a_callback_that_met_a_locked_database_is_kept_when_it_comes_again(engine: Engine, client: TestClient):
+def fail_at(monkeypatch: pytest.MonkeyPatch, call: int) -> None:
+    """Let the database fail at the given transaction, quoting what it was given as drivers do."""
+    calls = []
+
+    def failing(*arguments: object) -> int:
+        calls.append(1)
+        if len(calls) == call:
+            raise OperationalError("INSERT", {"email": CANARY_MAIL}, Exception("disk full"))
+        return store(*arguments)
+
+    monkeypatch.setattr(app.hooks, "store", failing)
+
+
+def test_a_callback_that_could_not_be_committed_is_kept_when_it_comes_again(
+    engine: Engine, client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
     body = batch(sendgrid_event())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(app.hooks, "store", _fails)
-        assert post_sendgrid(client, body) == 503
+    fail_at(monkeypatch, 1)
+
+    assert post_sendgrid(client, body) == 503
     assert counts(engine) == {}
-
     assert post_sendgrid(client, body) == 200
+
     assert counts(engine) == {"event": 1, "webhook_body": 1}
+    assert "OperationalError" in caplog.text
+    assert CANARY_MAIL not in caplog.text
 
 
-def _fails(*_arguments: object) -> None:
-    from sqlalchemy.exc import OperationalError
+def test_a_batch_that_failed_in_the_middle_is_done_whole_when_it_comes_again(
+    engine: Engine, client: TestClient, monkeypatch: pytest.MonkeyPatch
+):
+    an_outbox(engine, messages=9, state="accepted")
+    body = batch(*(sendgrid_event(n=n, key=f"k-{n}") for n in range(1, 10)))
+    monkeypatch.setattr(app.hooks, "CHUNK", 3)
+    fail_at(monkeypatch, 2)
 
-    raise OperationalError("INSERT", {"email": CANARY_MAIL}, Exception("database is locked"))
+    assert post_sendgrid(client, body) == 503
+    assert states(engine) == ["delivered"] * 3 + ["accepted"] * 6
+    assert post_sendgrid(client, body) == 200
+
+    assert states(engine) == ["delivered"] * 9
+    assert counts(engine) == {"event": 9, "webhook_body": 1}
+    assert CANARY_MAIL not in everything_stored(engine)
 
 
 # privacy
@@ -465,153 +448,11 @@ def test_no_address_reaches_a_log_or_stays_in_the_database(
     post_twilio(client, inbound_form("STOP", MessageSid="SM" + "1" * 32), "/hooks/twilio")
     post_twilio(client, twilio_form(MessageStatus="failed", ErrorCode=CANARY_PHONE))
 
-    assert count(engine, StoredEvent) == 5
+    assert count(engine, Event) == 5
     for text_ in (everything_stored(engine), caplog.text):
         assert "canary" not in text_.lower()
         assert CANARY_PHONE[1:] not in text_
         assert "203.0.113.77" not in text_
-
-
-# the unsubscribe page
-
-
-def link(key: str) -> str:
-    return f"/u/{make_token(SALT, key)}"
-
-
-def test_a_get_shows_a_page_with_a_button_and_changes_nothing(engine: Engine, client: TestClient):
-    an_outbox(engine, messages=1, state="accepted")
-
-    answers = [client.get(link("k-1")), client.head(link("k-1")), client.get(link("k-1"))]
-
-    assert [answer.status_code for answer in answers] == [200, 200, 200]
-    assert '<form method="post">' in answers[0].text
-    assert mask_email("c1@example.com") in answers[0].text
-    assert "c1@example.com" not in answers[0].text
-    assert counts(engine) == {}
-    assert states(engine) == ["accepted"]
-
-
-def test_a_one_click_post_unsubscribes_without_redirect_cookie_or_login(engine: Engine, client: TestClient):
-    an_outbox(engine, messages=2, state="accepted")
-
-    answer = client.post(
-        link("k-1"),
-        content=b"List-Unsubscribe=One-Click",
-        headers={"Content-Type": "application/x-www-form-urlencoded", "Cookie": "session=someone-else"},
-        follow_redirects=False,
-    )
-
-    assert answer.status_code == 200
-    assert "set-cookie" not in answer.headers
-    with reading(engine) as session:
-        [row] = session.execute(select(Suppression)).scalars()
-        assert (row.address_hash, row.channel, row.reason) == ("mail-1", "email", "unsubscribed")
-
-
-def test_a_one_click_post_may_come_as_multipart_twice_and_for_ever(engine: Engine):
-    an_outbox(engine, messages=1, state="accepted")
-    client = TestClient(an_app(engine, now=NOON + timedelta(days=61)))
-
-    answers = [client.post(link("k-1"), files={"List-Unsubscribe": (None, "One-Click")}) for _ in range(2)]
-
-    assert [answer.status_code for answer in answers] == [200, 200]
-    assert counts(engine) == {"event": 1, "suppression": 1}
-
-
-def test_the_button_of_the_page_confirms_and_the_link_then_says_so(engine: Engine, client: TestClient):
-    an_outbox(engine, messages=1, state="accepted")
-
-    answer = client.post(link("k-1"), data={"page": "1"})
-
-    assert "You are unsubscribed" in answer.text
-    assert "<form" not in answer.text
-    assert "You are unsubscribed" in client.get(link("k-1")).text
-
-
-def test_a_link_in_a_text_message_unsubscribes_from_text_messages(engine: Engine, client: TestClient):
-    an_outbox(engine, messages=1, state="accepted", channel="sms")
-
-    page = client.get(link("k-1")).text
-    client.post(link("k-1"))
-
-    assert "Stop these text messages?" in page
-    assert mask_phone("+12125550001") in page
-    with reading(engine) as session:
-        assert [row.channel for row in session.execute(select(Suppression)).scalars()] == ["sms"]
-
-
-SPOILED = [link("k-2"), link("k-1")[:-1], link("k-1") + "a", "/u/x", "/u/%00", "/u/%ED%A0%80"]
-
-
-def test_a_spoiled_link_is_a_404_page_and_changes_nothing(engine: Engine, client: TestClient):
-    an_outbox(engine, messages=1, state="accepted")
-
-    for path in SPOILED:
-        for answer in (client.get(path), client.post(path, content=b"List-Unsubscribe=One-Click")):
-            assert answer.status_code == 404
-            assert "This link does not work" in answer.text
-            assert "hello@shop.example" in answer.text
-
-    assert counts(engine) == {}
-
-
-def test_every_page_may_load_nothing_and_tells_nobody_its_address(engine: Engine, client: TestClient):
-    an_outbox(engine, messages=1, state="accepted")
-
-    for answer in (client.get(link("k-1")), client.post(link("k-1")), client.get("/u/x")):
-        policy = answer.headers["content-security-policy"]
-        assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'")
-        assert answer.headers["referrer-policy"] == "no-referrer"
-        assert answer.headers["x-content-type-options"] == "nosniff"
-        assert "<script" not in answer.text
-        assert "http" not in answer.text.lower().replace("<html", "")
-
-
-def test_what_the_sender_is_called_is_printed_as_text(engine: Engine, client: TestClient):
-    an_outbox(engine, messages=1, state="accepted")
-
-    assert "Tea &amp; &lt;Co&gt;" in client.get(link("k-1")).text
-
-
-LANGUAGES = [
-    ("zh-CN", {}, "zh-CN"),
-    ("zh_Hans_CN", {"Accept-Language": "en"}, "zh-CN"),
-    ("en-GB", CHINESE, "en"),
-    ("fr-FR", CHINESE, "zh-CN"),
-    (None, CHINESE, "zh-CN"),
-    (None, {"Accept-Language": "en-US,zh;q=0.2"}, "en"),
-    (None, {}, "en"),
-]
-
-
-def test_the_page_speaks_the_customers_language_then_the_browsers(engine: Engine, client: TestClient):
-    an_outbox(engine, messages=len(LANGUAGES), state="accepted")
-
-    for n, (locale, headers, language) in enumerate(LANGUAGES, start=1):
-        with transaction(engine) as session:
-            session.execute(update(Customer).where(col(Customer.no) == n).values(locale=locale))
-        page = client.get(link(f"k-{n}"), headers=headers).text
-        assert f'<html lang="{language}">' in page
-        assert ("不再接收这类邮件？" in page) == (language == "zh-CN")
-
-
-@pytest.mark.parametrize(
-    ("header", "language"),
-    [
-        ("", "en"),
-        ("*", "en"),
-        ("zh;q=0.1, en;q=0.9", "en"),
-        ("fr, de;q=0.8, zh-TW;q=0.3", "zh"),
-        ("zh;q=0", "en"),
-        ("zh;q=nan", "en"),
-        ("zh;q=x, en;q=2", "en"),
-        (",;;,=q", "en"),
-        ("fr," * 10_000 + "zh", "en"),
-    ],
-)
-def test_the_browsers_languages_are_read_in_their_order(header: str, language: str):
-    assert choose_language(None, header) == language
 
 
 # a real server

@@ -142,7 +142,7 @@ def _event(element: object) -> Event | str:
 
 
 def _instant(value: object) -> datetime | None:
-    if type(value) is not int or not 10**9 <= value < 10**10:  # a bool is an int too, hence its exact type
+    if not isinstance(value, int) or not 10**9 <= value < 10**10:  # ten digits, like the header
         return None
     return datetime.fromtimestamp(value, UTC)
 

@@ -233,6 +233,7 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
 
     def get_template(self, name: Any, parent: str | None = None, globals: Any = None) -> Template:  # noqa: ANN401 - Jinja's signature
         """A template by name; each one fetched while rendering is a step of the budget."""
+        _step()
         return super().get_template(name, parent, globals)
 
 
