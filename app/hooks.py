@@ -14,7 +14,6 @@ from datetime import datetime
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
@@ -28,6 +27,7 @@ from db.engine import reading, transaction
 from db.events import Callback, Recipient, begin, finish, quarantine, recipient, store, unfinished, unsubscribe
 from db.settings import Settings
 from winback.callbacks import WHOLE, Reading, Refused, digest_of, sendgrid, twilio
+from winback.errors import Unusable
 from winback.tokens import read_token
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
@@ -57,7 +57,7 @@ def make_app(engine: Engine, settings: Settings, clock: Callable[[], datetime]) 
             Route("/u/{token}", desk.show_page, methods=["GET"]),
             Route("/u/{token}", desk.unsubscribe, methods=["POST"]),
         ],
-        exception_handlers={SQLAlchemyError: desk.cannot_keep, ClientDisconnect: _gone},
+        exception_handlers={Unusable: desk.cannot_keep, ClientDisconnect: _gone},
         lifespan=lifespan,
     )
 
@@ -156,7 +156,7 @@ class _Desk:
                 left = unfinished(session)
             for callback in left:
                 self._keep(callback, sendgrid.parse(callback.body))
-        except SQLAlchemyError as error:
+        except Unusable as error:
             log.warning("callbacks cut off earlier are not finished yet: %s", type(error).__name__)
 
     def show_page(self, request: Request) -> Response:

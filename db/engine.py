@@ -27,13 +27,11 @@ def open_engine(url: str) -> Engine:
     """
     engine = make_engine(url)
     try:
-        prepare(engine)
+        with _usable(engine):
+            prepare(engine)
     except Unusable:
         engine.dispose()
         raise
-    except OperationalError as error:
-        engine.dispose()
-        raise Unusable(f"the database cannot be used: {error.orig}. {_advice(engine)}") from error
     return engine
 
 
@@ -88,15 +86,24 @@ def _begin_sqlite(connection: Connection) -> None:
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Session]:
     """One write transaction: committed at the end, rolled back on any error."""
-    with Session(engine.execution_options(writes=True)) as session, session.begin():
+    with _usable(engine), Session(engine.execution_options(writes=True)) as session, session.begin():
         yield session
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
     """One consistent view for reading; never waits for a writer on SQLite."""
-    with Session(engine) as session, session.begin():
+    with _usable(engine), Session(engine) as session, session.begin():
         yield session
+
+
+@contextmanager
+def _usable(engine: Engine) -> Iterator[None]:
+    """What the database itself cannot do (locked, full, gone) as Unusable; everything else as it is."""
+    try:
+        yield
+    except OperationalError as error:
+        raise Unusable(f"the database cannot be used: {error.orig}. {_advice(engine)}") from error
 
 
 def insert_or_keep(session: Session, table: type[SQLModel]) -> SqliteInsert | PostgresInsert:

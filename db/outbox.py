@@ -254,7 +254,7 @@ def record(session: Session, results: Sequence[Result], now: datetime) -> None:
             "not_before_": r.not_before,
             "time": now,
         }
-        for r in results
+        for r in sorted(results, key=lambda result: result.message.id)  # events lock rows in this order too
     ]
     if values:
         session.connection().execute(_RECORD, values)

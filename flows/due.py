@@ -1,19 +1,26 @@
-"""Run what is due: the slots of every campaign since it was first seen, each once, whoever looks first."""
+"""Run what is due: the slots of every campaign since its schedule was first seen, each once, whoever looks first."""
 
+import json
+import logging
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlmodel import Session
+from sqlalchemy import select
+from sqlmodel import Session, col
 
 from db.alerts import Alarm
 from db.campaigns import campaign_ids, campaign_path, check_file, read_files
 from db.engine import database, reading, transaction
-from db.occurrences import Opening, Stage, first_seen, record_missed, save_version, stages
+from db.occurrences import Opening, Stage, advance, find, record_missed, save_version, stages
 from db.settings import Settings
+from db.tables import CampaignVersion
+from flows.alerting import failure
 from flows.campaign_run import Order, carry_out, is_placebo
 from winback import __version__
 from winback.campaign import Campaign, Schedule
+from winback.campaign_file import examine
 from winback.errors import WinbackError
 from winback.schedule import due_slots, last_whole_day
 

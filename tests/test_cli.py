@@ -1,0 +1,368 @@
+"""The command line as a person and a script use it: results, exit codes, and never a traceback for a mistake."""
+
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from app.cli import main
+from db.settings import Settings
+from tests.workspaces import AS_OF, CAMPAIGN, a_quiet_crowd, a_workspace, write_campaign
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    for name in list(os.environ):
+        if name.startswith("WINBACK_") or name == "PREFECT_API_URL":
+            monkeypatch.delenv(name)
+    shop = a_workspace(tmp_path)
+    monkeypatch.chdir(shop.workspace)
+    return shop
+
+
+def ask(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    """Exit code, standard output, standard error of one command."""
+    try:
+        code = main(words)
+    except SystemExit as stopped:
+        code = int(stopped.code or 0)
+    found = capsys.readouterr()
+    return code, found.out, found.err
+
+
+def as_json(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, object]:
+    code, out, _ = ask(capsys, *words, "--json")
+    assert code in {0, 1}
+    return json.loads(out)
+
+
+def test_run_send_and_status_print_the_contracts_object(shop: Settings, capsys):
+    a_quiet_crowd(shop, 30)
+    run = as_json(capsys, "run", "spring", "--as-of", str(AS_OF))
+    sent = as_json(capsys, "send", "--until-empty")
+    status = as_json(capsys, "status")
+
+    assert set(run) == {"run", "digest", "arms", "reasons", "messages"}
+    assert run["run"] == f"spring/manual-{AS_OF}"
+    assert run["messages"] == {"queued": run["arms"]["message"]}
+    for later in (sent, status):
+        assert {name: later[name] for name in ("run", "digest", "arms", "reasons")} == {
+            name: run[name] for name in ("run", "digest", "arms", "reasons")
+        }
+        assert later["messages"] == {"accepted": run["arms"]["message"]}
+
+
+def test_import_prints_the_contracts_object(shop: Settings, capsys, tmp_path: Path):
+    file = tmp_path / "o.csv"
+    file.write_text("Kunde,order_id,ordered_at,amount\n007,a,2026-01-05,10.00\n,b,2026-01-05,1\n")
+
+    code, out, _ = ask(capsys, "import", "orders", str(file), "--map", "customer_id=Kunde", "--json")
+
+    found = json.loads(out)
+    assert code == 0
+    assert list(found) == [
+        "kind", "file", "sha256", "read", "good", "bad", "new", "changed", "unchanged", "rejects_file",
+        "data_through",
+    ]  # fmt: skip
+    assert (found["read"], found["good"], found["bad"], found["data_through"]) == (2, 1, 1, "2026-01-05")
+
+
+def test_churn_prints_the_contracts_object_and_an_incomplete_window_is_exit_one(shop: Settings, capsys):
+    a_quiet_crowd(shop, 40)
+    day = AS_OF - timedelta(days=100)
+
+    complete = as_json(capsys, "churn", "--as-of", str(day), "--window", "90d", "--by", "locale")
+    code, out, _ = ask(capsys, "churn", "--as-of", str(AS_OF), "--window", "90", "--json")
+
+    assert list(complete)[:10] == [
+        "definition", "as_of", "window_days", "data_through", "complete", "active", "lost", "rate", "rate_low",
+        "rate_high",
+    ]  # fmt: skip
+    assert sum(part["active"] for part in complete["by"]) == complete["active"]
+    assert {part["value"] for part in complete["by"]} == {"en", "zh-CN"}
+    assert code == 1
+    assert json.loads(out)["complete"] is False
+    assert json.loads(out)["rate"] is None
+
+
+def test_score_writes_the_contracts_columns(shop: Settings, capsys, tmp_path: Path):
+    import polars as pl
+
+    a_quiet_crowd(shop, 40)
+
+    said = as_json(capsys, "score", "--as-of", str(AS_OF), "--horizon", "60", "--out", str(tmp_path / "s.parquet"))
+
+    assert list(said) == ["rows", "as_of", "horizon_days", "model", "weights", "fallback_reason", "digest", "out"]
+    frame = pl.read_parquet(tmp_path / "s.parquet")
+    assert frame.columns == [
+        "customer_id", "risk", "expected_value", "value_rank", "past_value", "past_rank", "model", "reasons",
+    ]  # fmt: skip
+    assert frame.height == said["rows"] == 40
+    assert said["model"] == "R+F quintiles"  # fewer than 100 repeaters, and it says so
+    assert "fewer than 100" in said["fallback_reason"]
+
+
+def test_measure_and_report_of_a_finished_run(shop: Settings, capsys, tmp_path: Path):
+    a_quiet_crowd(shop, 60)
+    day = AS_OF - timedelta(days=60)
+    write_campaign(shop, CAMPAIGN.replace("inactive: 60d", "inactive: 30d"))
+    run = as_json(capsys, "run", "spring", "--as-of", str(day))["run"]
+
+    code, out, _ = ask(capsys, "measure", run, "--json")
+    for language in ("en", "zh"):
+        page = tmp_path / f"{language}.html"
+        assert ask(capsys, "report", run, "--out", str(page), "--lang", language)[0] == 0
+        assert "<svg" in page.read_text(encoding="utf-8")
+    document = tmp_path / "r.json"
+    assert ask(capsys, "report", run, "--out", str(document), "--format", "json")[0] == 0
+
+    assert code == 1  # the data end 5 days before the window does
+    assert json.loads(out)["window"]["complete"] is False
+    assert json.loads(document.read_text())["run"] == run
+
+
+def test_lift_reads_any_randomised_file(shop: Settings, capsys, tmp_path: Path):
+    """288/1600 against 92/400: Newcombe -0.0972749, -0.0067551 (R Epi::ci.pd)."""
+    rows = ["t,1"] * 288 + ["t,0"] * 1312 + ["h,1"] * 92 + ["h,0"] * 308
+    (tmp_path / "x.csv").write_text("arm,churned\n" + "\n".join(rows) + "\n")
+
+    found = as_json(
+        capsys, "lift", str(tmp_path / "x.csv"), "--arm", "arm", "--control", "h", "--rate", "churned",
+        "--lower-is-better", "churned", "--planned", "t=0.8", "h=1/5",
+    )  # fmt: skip
+
+    [rate] = found["rates"]
+    assert (round(rate["low"], 7), round(rate["high"], 7)) == (-0.0972749, -0.0067551)
+    assert rate["verdict"] == "better"
+    assert found["srm"]["p"] == 1
+
+
+def test_check_prints_every_fault_and_exits_one_other_commands_two(shop: Settings, capsys):
+    write_campaign(shop, CAMPAIGN.replace("holdout", "holduot") + "limits: {}\n")
+
+    code, out, _ = ask(capsys, "check")
+
+    assert code == 1
+    assert re.search(r"spring\.yaml:6: holduot: .*did you mean 'holdout'\?", out)
+    assert re.search(r"spring\.yaml:9: limits: is not yet supported", out)
+    assert ask(capsys, "run", "spring")[0] == 2
+
+
+def test_check_of_a_good_workspace_exits_zero(shop: Settings, capsys):
+    assert ask(capsys, "check")[:2] == (0, "1 campaign: no faults\n")
+
+
+def test_check_finds_faults_of_the_templates_too(shop: Settings, capsys):
+    template = shop.templates / "winback-advice" / "subject.txt"
+    template.write_text("{{ customer.nmae }}", encoding="utf-8")
+
+    code, out, _ = ask(capsys, "check")
+
+    assert code == 1
+    assert "winback-advice/subject.txt:1" in out
+    assert "name" in out
+
+
+def test_the_stop_switch_from_the_command_line(shop: Settings, capsys):
+    a_quiet_crowd(shop, 20)
+    as_json(capsys, "run", "spring", "--as-of", str(AS_OF))
+    ask(capsys, "stop")
+    assert as_json(capsys, "send", "--until-empty")["now"] == {}
+    ask(capsys, "resume")
+
+    assert as_json(capsys, "send", "--until-empty")["now"]
+
+
+def test_a_suppressed_address_is_left_out_with_its_reason(shop: Settings, capsys):
+    a_quiet_crowd(shop, 20)
+    assert ask(capsys, "suppress", "C1@Example.com")[0] == 0
+
+    run = as_json(capsys, "run", "spring", "--as-of", str(AS_OF))
+    lines = as_json(capsys, "explain", "00001")["runs"]
+
+    assert run["reasons"]["suppressed"] == 1
+    assert lines[0]["reason"] == "suppressed"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["chek"], 2, "did you mean 'check'"),
+        (["run", "sprnig"], 2, "did you mean 'spring'"),
+        (["run", "spring", "--as-of", "31/12/2025"], 2, "not a day like"),
+        (["churn", "--as-of", "2026-01-01", "--window", "0"], 2, "1 to 3650"),
+        (["churn", "--as-of", "2026-01-01", "--window", "9", "--definition", "contract"], 2, "no subscriptions"),
+        (["churn", "--as-of", "2026-01-01", "--window", "9", "--by", "contry"], 2, "did you mean 'country'"),
+        (["import", "ordres", "x.csv"], 2, "did you mean 'orders'"),
+        (["import", "lines", "x.csv"], 2, "cannot be imported yet"),
+        (["import", "orders", "missing.csv"], 2, "no such file"),
+        (["measure", "spring/nothing"], 2, "no run spring/nothing"),
+        (["explain", "nobody"], 2, "no customer 'nobody'"),
+        (["suppress", "not an address"], 2, "neither an e-mail address"),
+        (["stop", "sprnig"], 2, "no campaign"),
+        (["check", "missing.yaml"], 1, ""),
+    ],
+)
+def test_a_persons_mistake_gets_a_sentence_and_an_exit_code(
+    shop: Settings, capsys, words: list[str], code: int, said: str
+):
+    found, out, err = ask(capsys, *words)
+
+    assert found == code
+    assert said in out + err
+    assert "Traceback" not in out + err
+
+
+def test_a_folder_without_a_workspace_is_exit_three(tmp_path: Path, capsys):
+    code, _, err = ask(capsys, "--workspace", str(tmp_path), "status")
+
+    assert code == 3
+    assert "winback init" in err
+
+
+def test_a_database_of_newer_code_is_exit_three(shop: Settings, capsys):
+    ask(capsys, "status")
+    with sqlite3.connect(shop.workspace / ".winback" / "winback.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+
+    code, _, err = ask(capsys, "status")
+
+    assert code == 3
+    assert "upgrade winback" in err
+
+
+def test_a_database_that_cannot_be_reached_is_exit_three(shop: Settings, capsys, monkeypatch):
+    monkeypatch.setenv("WINBACK_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+
+    code, _, err = ask(capsys, "run", "spring")
+
+    assert code == 3
+    assert "cannot be used" in err
+
+
+def test_a_locked_database_is_exit_three(shop: Settings, capsys, monkeypatch):
+    a_quiet_crowd(shop, 10)
+    monkeypatch.setattr("db.engine.LOCK_WAIT_SECONDS", 0.2)
+    other = sqlite3.connect(shop.workspace / ".winback" / "winback.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    code, _, err = ask(capsys, "run", "spring", "--as-of", str(AS_OF))
+    other.close()
+
+    assert code == 3
+    assert "locked" in err
+
+
+def test_a_setting_nobody_knows_is_refused_by_name(shop: Settings, capsys):
+    toml = shop.workspace / "winback.toml"
+    toml.write_text(toml.read_text() + '\n[provider]\nemail = "sendgrid"\n')
+
+    code, _, err = ask(capsys, "status")
+
+    assert code == 2
+    assert "did you mean 'providers'" in err
+
+
+def test_live_sending_needs_the_switch_and_the_keys(shop: Settings, capsys):
+    toml = shop.workspace / "winback.toml"
+    toml.write_text(toml.read_text().replace('email = "folder"', 'email = "sendgrid"'))
+    assert "live = true" in ask(capsys, "send")[2]
+    toml.write_text(toml.read_text().replace("live = false", "live = true"))
+
+    code, _, err = ask(capsys, "send")
+
+    assert code == 2
+    assert "WINBACK_SENDGRID_KEY" in err
+
+
+def test_a_key_file_that_others_can_read_is_refused(shop: Settings, capsys, tmp_path: Path, monkeypatch):
+    key = tmp_path / "key"
+    key.write_text("SG.secret")
+    key.chmod(0o644)
+    monkeypatch.setenv("WINBACK_SENDGRID_KEY_FILE", str(key))
+
+    code, out, err = ask(capsys, "status")
+
+    assert code == 2
+    assert "chmod 600" in err
+    assert "SG.secret" not in out + err
+
+
+def test_init_makes_a_workspace_that_checks_and_refuses_to_overwrite_one(tmp_path: Path, capsys):
+    folder = tmp_path / "new"
+    assert ask(capsys, "init", str(folder))[0] == 0
+    assert ask(capsys, "--workspace", str(folder), "check")[0] == 0
+
+    code, _, err = ask(capsys, "init", str(folder))
+
+    assert code == 2
+    assert "already" in err
+
+
+def test_two_workspaces_never_share_a_salt(tmp_path: Path, capsys):
+    salts = set()
+    for name in ("a", "b"):
+        ask(capsys, "init", str(tmp_path / name))
+        salts.add(re.search(r'salt = "(\w+)"', (tmp_path / name / "winback.toml").read_text())[1])
+
+    assert len(salts) == 2
+
+
+@pytest.mark.parametrize("command", ["--help", "check", "status", "churn --as-of 2026-01-01 --window 30"])
+def test_commands_that_need_no_prefect_do_not_import_it(shop: Settings, command: str):
+    code = (
+        "import sys; from app.cli import main\n"
+        "try:\n    main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
+        "print('PREFECT' if 'prefect' in sys.modules else 'without', file=sys.stderr)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command.split()],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+
+    assert done.stderr.splitlines()[-1] == "without"
+
+
+def test_nobody_qualifies_is_exit_zero_with_the_waterfall(shop: Settings, capsys):
+    a_quiet_crowd(shop, 10)
+    write_campaign(shop, CAMPAIGN.replace("inactive: 60d", "inactive: 3000d"))
+
+    code, out, err = ask(capsys, "run", "spring", "--as-of", str(AS_OF))
+
+    assert code == 0
+    assert "not_at_risk" in out
+    assert "nobody qualifies" in err
+
+
+def test_an_import_of_bad_rows_only_is_exit_one(shop: Settings, capsys, tmp_path: Path):
+    (tmp_path / "o.csv").write_text("customer_id,order_id,ordered_at,amount\n1,a,never,1\n")
+
+    code, out, _ = ask(capsys, "import", "orders", str(tmp_path / "o.csv"))
+
+    assert code == 1
+    assert "1 bad" in out
+
+
+def test_zeros_only_score_without_nonsense(shop: Settings, capsys, tmp_path: Path):
+    rows = [f"{n},o{n},2025-0{n % 9 + 1}-01,0" for n in range(1, 40)]
+    (tmp_path / "o.csv").write_text("customer_id,order_id,ordered_at,amount\n" + "\n".join(rows) + "\n")
+    assert ask(capsys, "import", "orders", str(tmp_path / "o.csv"))[0] == 0
+
+    said = as_json(
+        capsys, "score", "--as-of", "2026-01-01", "--horizon", "60", "--out", str(tmp_path / "s.parquet")
+    )
+
+    assert said["rows"] == 39
+    assert "NaN" not in json.dumps(said)
