@@ -63,6 +63,13 @@ def days(text: str) -> int:
     return int(number)
 
 
+def a_port(text: str) -> int:
+    """A port number; 0 lets the system choose one."""
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a port from 0 to 65535")
+    return int(text)
+
+
 def pair(text: str) -> tuple[str, str]:
     """Two words joined by =."""
     name, equals, value = text.partition("=")
@@ -104,7 +111,8 @@ def _workspace_commands(command: Command) -> None:
     init.add_argument("folder", type=Path)
     status = command("status", "workspace:status", "what is configured, what is waiting, what is unknown")
     _json(status)
-    command("serve", "serve:serve", "callbacks, due slots and the outbox, in one process")
+    serve = command("serve", "serve:serve", "callbacks, due slots and the outbox, in one process")
+    serve.add_argument("--port", type=a_port, default=8025, help="default: 8025; 0: any free one")
 
 
 def _data_commands(command: Command) -> None:

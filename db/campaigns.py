@@ -2,13 +2,9 @@
 
 from pathlib import Path
 
-from sqlmodel import Session
-
-from db.occurrences import version_files
 from db.settings import Settings
-from db.tables import Occurrence
 from winback.campaign import Campaign
-from winback.campaign_file import examine, read_campaign
+from winback.campaign_file import examine
 from winback.errors import CampaignError, FileProblem, TemplateError, WrongUse, nearest
 from winback.message.inspection import check
 
@@ -80,12 +76,6 @@ def read_files(settings: Settings, campaign_id: str) -> dict[str, str]:
 def pinned_templates(files: dict[str, str]) -> dict[str, str]:
     """Path below templates/ -> text, of the files a run pinned."""
     return {name.removeprefix(TEMPLATES): text for name, text in files.items() if name.startswith(TEMPLATES)}
-
-
-def pinned_campaign(session: Session, occurrence: Occurrence) -> Campaign:
-    """The campaign as the run pinned it."""
-    name = f"campaigns/{occurrence.campaign_id}.yaml"
-    return read_campaign(version_files(session, occurrence.version_id or 0)[name], name)
 
 
 def read_text(path: Path) -> str:

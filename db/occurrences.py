@@ -12,6 +12,8 @@ from sqlmodel import Session, col
 
 from db.engine import changed, insert_or_keep
 from db.tables import CampaignVersion, Occurrence, Outcome
+from winback.campaign import Campaign
+from winback.campaign_file import read_campaign
 from winback.errors import WrongUse
 
 
@@ -62,6 +64,12 @@ def version_files(session: Session, version_id: int) -> dict[str, str]:
     version = session.get_one(CampaignVersion, version_id)
     files: dict[str, str] = json.loads(version.files)
     return files
+
+
+def pinned_campaign(session: Session, occurrence: Occurrence) -> Campaign:
+    """The campaign as the run pinned it."""
+    name = f"campaigns/{occurrence.campaign_id}.yaml"
+    return read_campaign(version_files(session, occurrence.version_id or 0)[name], name)
 
 
 def first_seen(session: Session, campaign_id: str) -> datetime | None:

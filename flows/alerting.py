@@ -37,7 +37,7 @@ def tell_staff(settings: Settings, alarms: Iterable[Alarm], now: datetime) -> in
 
 
 def failure(run: str, error: Exception) -> Alarm:
-    """The alarm of a run that failed; only our own errors are quoted, another's text may hold a customer's data."""
+    """The alarm of a failed run. Only our own errors are quoted: another's text may hold a customer's data."""
     text = str(error) if isinstance(error, WinbackError) else type(error).__name__
     return Alarm(kind="failed", run=run, text=text)
 

@@ -14,12 +14,12 @@ from typing import Any, ParamSpec, TypeVar
 import polars as pl
 from sqlmodel import Session
 
-from db.campaigns import pinned_campaign, read_files
+from db.campaigns import read_files
 from db.engine import database, reading, transaction
 from db.enrolment import CHUNK, enrol, first_arms, id_chunks, may_not_enter, members_of
 from db.facts.store import digests
 from db.frames import save_frame
-from db.occurrences import Opening, Stage, advance, all_runs, open_run, run_name
+from db.occurrences import Opening, Stage, advance, all_runs, open_run, pinned_campaign, run_name
 from db.outbox import counts, plan, queue
 from db.people import contacts
 from db.settings import Settings

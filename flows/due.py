@@ -1,4 +1,4 @@
-"""Run what is due: the slots of every campaign since its schedule was first seen, each once, whoever looks first."""
+"""Run what is due: every slot of a campaign since its schedule was first seen, once, whoever looks first."""
 
 import json
 import logging
@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from db.alerts import Alarm
-from db.campaigns import campaign_ids, campaign_path, check_file, read_files
+from db.alerts import Alarm, note
+from db.campaigns import campaign_ids, read_files
 from db.engine import database, reading, transaction
 from db.occurrences import Opening, Stage, advance, find, record_missed, save_version, stages
 from db.settings import Settings
@@ -20,115 +20,150 @@ from flows.alerting import failure
 from flows.campaign_run import Order, carry_out, is_placebo
 from winback import __version__
 from winback.campaign import Campaign, Schedule
-from winback.campaign_file import examine
-from winback.errors import WinbackError
+from winback.campaign_file import examine, read_campaign
+from winback.errors import FileProblem, WrongUse
 from winback.schedule import due_slots, last_whole_day
+
+CarryOut = Callable[[Order, Settings, datetime], object]
+log = logging.getLogger("winback")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
     """What one look found: runs carried out, slots missed, and what staff must hear of."""
 
-    ran: tuple[str, ...]
-    missed: tuple[str, ...]
-    alarms: tuple[Alarm, ...]
-
-
-CarryOut = Callable[[Order, Settings, datetime], object]
+    ran: tuple[str, ...] = ()
+    missed: tuple[str, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
 
 
 def look_for_due(settings: Settings, now: datetime, carry_out: CarryOut = carry_out) -> Looked:
     """Carry out every slot due and not done, note those too late; one bad campaign does not stop others."""
-    ran: list[str] = []
-    missed: list[str] = []
-    alarms: list[Alarm] = []
-    for campaign_id in campaign_ids(settings):
-        campaign, problems = check_file(settings, campaign_path(settings, campaign_id))
-        if campaign is None or problems:
-            alarms.append(Alarm(kind="invalid", run=campaign_id, text=str(problems[0])))
-        elif campaign.schedule:
-            done, late, wrong = _run_slots(settings, campaign, campaign.schedule, now, carry_out)
-            ran, missed, alarms = ran + done, missed + late, alarms + wrong
-    return Looked(ran=tuple(ran), missed=tuple(missed), alarms=tuple(alarms))
+    looks = [_look_at(settings, campaign_id, now, carry_out) for campaign_id in campaign_ids(settings)]
+    return Looked(
+        ran=tuple(run for look in looks for run in look.ran),
+        missed=tuple(run for look in looks for run in look.missed),
+        alarms=tuple(alarm for look in looks for alarm in look.alarms),
+    )
 
 
-def _run_slots(
-    settings: Settings, campaign: Campaign, schedule: Schedule, now: datetime, carry_out: CarryOut
-) -> tuple[list[str], list[str], list[Alarm]]:
-    ran: list[str] = []
-    missed: list[str] = []
-    alarms: list[Alarm] = []
-    for slot in _open_slots(settings, campaign, schedule, now):
-        run = f"{campaign.id}/{slot.name}"
-        if slot.late:
-            if _note_missed(settings, campaign, slot, now):
-                missed.append(run)
-                alarms.append(Alarm(kind="missed", run=run, text="its slot came too late to run"))
-            continue
-        failure = _run_one(settings, _order(settings, campaign, schedule, slot), now, carry_out)
-        ran += [] if failure else [run]
-        alarms += [failure] if failure else []
-    return ran, missed, alarms
+def _look_at(settings: Settings, campaign_id: str, now: datetime, carry_out: CarryOut) -> Looked:
+    try:
+        files = read_files(settings, campaign_id)
+    except (FileProblem, WrongUse) as error:
+        today = now.astimezone(settings.zone).date()  # told once each: so once a day, while it lasts
+        return Looked(alarms=(Alarm(kind="invalid", run=f"{campaign_id}/{today}", text=str(error)),))
+    campaign = read_campaign(files[_file(campaign_id)], campaign_id)
+    if campaign.schedule is None:
+        return Looked()
+    return _run_slots(settings, _open_slots(settings, campaign, campaign.schedule, files, now), now, carry_out)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Open:
-    """A due slot nobody has finished; ``late`` = nobody began it in time either."""
+class _Due:
+    """A due slot nobody has finished; ``late`` = its limit passed before anybody chose its audience."""
 
-    name: str
-    at: datetime
+    order: Order
+    run: str
     late: bool
 
 
-def _open_slots(settings: Settings, campaign: Campaign, schedule: Schedule, now: datetime) -> list[_Open]:
+def _run_slots(settings: Settings, slots: list[_Due], now: datetime, carry_out: CarryOut) -> Looked:
+    ran: list[str] = []
+    missed: list[Alarm] = []
+    failed: list[Alarm] = []
+    for slot in slots:
+        if slot.late:
+            missed += _note_missed(settings, slot, now)
+        elif wrong := _run_one(settings, slot, now, carry_out):
+            failed.append(wrong)
+        else:
+            ran.append(slot.run)
+    return Looked(ran=tuple(ran), missed=tuple(alarm.run for alarm in missed), alarms=(*missed, *failed))
+
+
+def _open_slots(
+    settings: Settings, campaign: Campaign, schedule: Schedule, files: dict[str, str], now: datetime
+) -> list[_Due]:
     with database(settings.database_url) as engine:
         with transaction(engine) as session:
-            since = _watch(session, settings, campaign.id, now)
+            save_version(session, campaign.id, files, now)
         with reading(engine) as session:
-            known = stages(session, campaign.id)
+            since, known = _since(session, campaign), stages(session, campaign.id)
+    slots = due_slots(schedule.cron, schedule.zone, after=since, now=now)
+    done = {Stage.RELEASED, Stage.MISSED}
     limit = timedelta(hours=schedule.late_limit)
     return [
-        _Open(name=slot.name, at=slot.at, late=slot.name not in known and now - slot.at > limit)
-        for slot in due_slots(schedule.cron, schedule.zone, after=since, now=now)
-        if known.get(slot.name) not in {Stage.RELEASED, Stage.MISSED}
+        _Due(
+            order=Order(
+                campaign_id=campaign.id,
+                slot=slot.name,
+                as_of=last_whole_day(slot.at, settings.zone),
+                late_after=slot.at + limit,
+            ),
+            run=f"{campaign.id}/{slot.name}",
+            late=known.get(slot.name) in {None, Stage.OPENED} and now - slot.at > limit,
+        )
+        for slot in slots
+        if known.get(slot.name) not in done
     ]
 
 
-def _watch(session: Session, settings: Settings, campaign_id: str, now: datetime) -> datetime:
-    """Since when the campaign's slots count: slots before winback first saw it were never due."""
-    seen = first_seen(session, campaign_id)
-    if seen is None:
-        save_version(session, campaign_id, read_files(settings, campaign_id), now)
-    return seen or now
+def _since(session: Session, campaign: Campaign) -> datetime:
+    """Since when the campaign's present schedule counts: slots before winback first saw it were never due."""
+    chosen = select(col(CampaignVersion.seen_at), col(CampaignVersion.files)).where(
+        col(CampaignVersion.campaign_id) == campaign.id
+    )
+    same: list[datetime] = []
+    other: list[datetime] = []
+    for seen_at, files in session.execute(chosen).tuples():
+        kept, _ = examine(json.loads(files)[_file(campaign.id)], campaign.id)
+        is_same = kept is not None and _times(kept.schedule) == _times(campaign.schedule)
+        (same if is_same else other).append(seen_at)
+    newest = max(other, default=None)
+    after = [at for at in same if newest is None or at > newest]
+    return min(after) if after else max(same + other)  # none after: an earlier schedule came back
 
 
-def _note_missed(settings: Settings, campaign: Campaign, slot: _Open, now: datetime) -> bool:
+def _times(schedule: Schedule | None) -> tuple[str, str] | None:
+    return (schedule.cron, schedule.timezone) if schedule else None
+
+
+def _file(campaign_id: str) -> str:
+    return f"campaigns/{campaign_id}.yaml"
+
+
+def _note_missed(settings: Settings, slot: _Due, now: datetime) -> list[Alarm]:
+    """The alarm, noted in the same transaction, or nothing when somebody else was first."""
     opening = Opening(
-        campaign_id=campaign.id,
-        slot=slot.name,
-        as_of=last_whole_day(slot.at, settings.zone),
+        campaign_id=slot.order.campaign_id,
+        slot=slot.order.slot,
+        as_of=slot.order.as_of,
         placebo=is_placebo(settings),
         files={},
         facts=[],
         late_after=None,
         code_version=__version__,
     )
+    alarm = Alarm(kind="missed", run=slot.run, text="its slot came too late to run")
     with database(settings.database_url) as engine, transaction(engine) as session:
-        return record_missed(session, opening, now)
+        if not (record_missed(session, opening, now) or _give_up(session, slot)):
+            return []
+        note(session, [alarm], now)
+    return [alarm]
 
 
-def _order(settings: Settings, campaign: Campaign, schedule: Schedule, slot: _Open) -> Order:
-    return Order(
-        campaign_id=campaign.id,
-        slot=slot.name,
-        as_of=last_whole_day(slot.at, settings.zone),
-        late_after=slot.at + timedelta(hours=schedule.late_limit),
-    )
+def _give_up(session: Session, slot: _Due) -> bool:
+    """A run that was opened in time but never got as far as an audience is missed as well."""
+    opened = find(session, slot.order.campaign_id, slot.order.slot)
+    return advance(session, opened.id or 0, come_from=Stage.OPENED, to=Stage.MISSED)
 
 
-def _run_one(settings: Settings, order: Order, now: datetime, carry_out: CarryOut) -> Alarm | None:
+def _run_one(settings: Settings, slot: _Due, now: datetime, carry_out: CarryOut) -> Alarm | None:
     try:
-        carry_out(order, settings, now)
-    except WinbackError as error:
-        return Alarm(kind="failed", run=f"{order.campaign_id}/{order.slot}", text=str(error))
+        carry_out(slot.order, settings, now)
+    except Exception as error:  # whatever it is: staff hears of it, others run, the next look tries it again
+        where = "".join(traceback.format_tb(error.__traceback__)[-3:])  # without its text: it may quote a customer
+        log.error("%s failed: %s\n%s", slot.run, type(error).__name__, where)
+        return failure(slot.run, error)
     return None

@@ -1,6 +1,6 @@
 """The flow that measures runs and writes their reports."""
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from prefect import flow
@@ -8,6 +8,7 @@ from prefect import flow
 from db.engine import database, reading
 from db.occurrences import unmeasured
 from db.settings import Settings
+from flows.alerting import failure, tell_staff
 from flows.measuring import measure_run
 from flows.prefect_stages import entry, link_artifact, stage
 from winback.outcomes import Outcome, read_outcome, write_outcome
@@ -17,14 +18,32 @@ from winback.words import LANGUAGES
 
 @flow(name="measure-outcomes")
 def measure_outcomes(run: str | None = None, as_of: date | None = None, workspace: str | None = None) -> list[str]:
-    """Measure ``run``, or every released run without a final reading; returns the runs measured."""
+    """Measure ``run``, or every released run without a final reading; returns the runs measured.
+
+    One that fails does not keep the others from being measured; it fails the flow at the end.
+    """
     settings, now = entry(workspace)
-    runs = [run] if run else stage(waiting_runs)(settings)
-    for name in runs:
-        outcome: Outcome = stage(measure_run)(settings, name, now, as_of)
-        for path in stage(write_reports)(settings, write_outcome(outcome)):
-            link_artifact(f"report-{name}-{Path(path).suffixes[0]}", Path(path).as_uri(), f"Report of {name}")
-    return runs
+    if run:
+        _measure(settings, run, now, as_of)
+        return [run]
+    measured: list[str] = []
+    failed: dict[str, Exception] = {}
+    for name in stage(waiting_runs)(settings):
+        try:
+            _measure(settings, name, now, as_of)
+            measured.append(name)
+        except Exception as error:  # whatever it is: staff hears of it and the flow ends with it
+            failed[name] = error
+    tell_staff(settings, [failure(f"measuring {name}", error) for name, error in failed.items()], now)
+    if failed:
+        raise next(iter(failed.values()))
+    return measured
+
+
+def _measure(settings: Settings, run: str, now: datetime, as_of: date | None) -> None:
+    outcome: Outcome = stage(measure_run)(settings, run, now, as_of)
+    for path in stage(write_reports)(settings, write_outcome(outcome)):
+        link_artifact(f"report-{run}-{Path(path).suffixes[0]}", Path(path).as_uri(), f"Report of {run}")
 
 
 def waiting_runs(settings: Settings) -> list[str]:

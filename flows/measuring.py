@@ -6,11 +6,10 @@ from datetime import date, datetime
 import polars as pl
 from sqlmodel import Session
 
-from db.campaigns import pinned_campaign
 from db.engine import database, reading, transaction
 from db.facts.outcomes import count_inactive
 from db.facts.store import data_through, digests, path_of
-from db.occurrences import Stage, find_run, run_name
+from db.occurrences import Stage, find_run, pinned_campaign, run_name
 from db.outbox import counts_by_arm, written_to_in
 from db.readings import save_reading
 from db.settings import Settings

@@ -11,6 +11,7 @@ from prefect.artifacts import create_link_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from db.settings import Settings, here
+from flows.alerting import check_webhook
 
 
 def stage(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -21,7 +22,9 @@ def stage(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def entry(workspace: str | None) -> tuple[Settings, datetime]:
     """Settings and clock, as a flow reads them at its start."""
-    return here(Path(workspace) if workspace else None), datetime.now(UTC)
+    settings = here(Path(workspace) if workspace else None)
+    check_webhook(settings)
+    return settings, datetime.now(UTC)
 
 
 def counts_artifact(name: str, title: str, counts: Mapping[str, int]) -> None:

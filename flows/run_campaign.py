@@ -7,9 +7,8 @@ from uuid import UUID
 from prefect import flow
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
-from db.alerts import Alarm
 from db.settings import Settings, check_live
-from flows.alerting import tell_staff
+from flows.alerting import failure, tell_staff
 from flows.campaign_run import Order, RunSummary, carry_out, manual
 from flows.prefect_stages import artifact_key, counts_artifact, entry, stage
 from winback.schedule import last_whole_day
@@ -38,8 +37,7 @@ def run_campaign(
     try:
         summary = _carry_out_watched(order, settings, now)
     except Exception as error:
-        alarm = Alarm(kind="failed", run=f"{campaign_id}/{order.slot}", text=type(error).__name__)
-        tell_staff(settings, [alarm], now)
+        tell_staff(settings, [failure(f"{campaign_id}/{order.slot}", error)], now)
         raise
     _show(summary)
     return {"run": summary.run, "digest": summary.digest, "arms": summary.arms, "reasons": summary.reasons}

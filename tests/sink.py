@@ -59,7 +59,7 @@ class Request:
     def key(self) -> str:
         """Our message key, wherever this provider carries it."""
         if self.body.startswith("{"):
-            return str(json.loads(self.body)["custom_args"]["winback_key"])
+            return str(json.loads(self.body)["personalizations"][0]["custom_args"]["winback_key"])
         return parse_qs(urlsplit(self.form["StatusCallback"]).query)["key"][0]
 
 

@@ -175,6 +175,15 @@ def test_the_charts_hold_the_numbers_of_their_tables(name, language):
     ]
 
 
+def test_the_bars_of_the_audience_step_down_from_all_to_those_who_are_in():
+    """2,731 scored; 700 dropped leave 2,031; 31 more leave 2,000, of whom 400 are held out."""
+    bars = chart_specs(SAMPLES["better"], Speaker("en"))["audience"]["data"]["values"]
+
+    assert [(bar["start"], bar["n"]) for bar in bars] == [
+        (0, 2731), (2031, 700), (2000, 31), (0, 2000), (0, 400), (400, 1600)
+    ]  # fmt: skip
+
+
 def test_charts_are_named_for_those_who_cannot_see_them():
     tags = page("better").tags
     images = [attrs for _, attrs in tags if attrs.get("role") == "img"]

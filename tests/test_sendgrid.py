@@ -59,7 +59,7 @@ def by_the_official_helpers(message):
     mail.add_content(Content("text/html", message.html))
     mail.header = Header("List-Unsubscribe", f"<{message.unsubscribe_url}>")
     mail.header = Header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
-    mail.custom_arg = CustomArg("winback_key", message.key)
+    mail.custom_arg = CustomArg("winback_key", message.key, p=0)
     mail.tracking_settings = TrackingSettings(open_tracking=OpenTracking(False))
     if message.reply_to:
         mail.reply_to = ReplyTo(message.reply_to)
@@ -95,7 +95,7 @@ def test_text_comes_before_html_as_the_provider_requires():
 def test_only_the_opaque_key_goes_into_what_the_provider_keeps():
     body = mail_body(an_email(key="opaque-7"))
 
-    assert body["custom_args"] == {"winback_key": "opaque-7"}
+    assert body["personalizations"][0]["custom_args"] == {"winback_key": "opaque-7"}
     assert "categories" not in body
 
 

@@ -2,8 +2,15 @@
 
 import argparse
 import logging
-from collections.abc import Callable
+import signal
+import socket
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
+from threading import Event
 
 import uvicorn
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -12,69 +19,153 @@ from sqlalchemy import Engine
 from app.hooks import make_app
 from db.engine import database
 from db.settings import Settings, check_live, here
-from flows.alerting import tell_staff
+from flows.alerting import check_webhook, tell_staff
+from flows.campaign_run import Order, carry_out
+from flows.dispatch import Tally
+from flows.dispatch import drain as send_all
 from flows.due import look_for_due
-from flows.sending import send_due
-from winback.errors import Exit, WinbackError
+from flows.sending import sender
+from winback.delivery.answer import Answer, AnswerKind
+from winback.delivery.outgoing import Outgoing
+from winback.delivery.registry import Provider
+from winback.errors import Exit, Unusable, WinbackError
 
-HOST, PORT = "127.0.0.1", 8025
+HOST = "127.0.0.1"
 LOOK_SECONDS, DRAIN_SECONDS = 20, 5
+FINISH_SECONDS = 5  # for requests still open when the server is told to stop
 log = logging.getLogger("winback")
 
 
 def serve(arguments: argparse.Namespace) -> int:
-    """Serve until interrupted."""
+    """Serve until interrupted; what is not done then is done after the next start."""
     settings = here(arguments.workspace)
     check_live(settings)
+    check_webhook(settings)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
-    with database(settings.database_url) as engine:
-        run_server(engine, settings, PORT)
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a drain longer than its interval is no warning
+    with listen(arguments.port) as listener, database(settings.database_url) as engine:
+        run_server(engine, settings, listener)
     return Exit.DONE
 
 
-def run_server(engine: Engine, settings: Settings, port: int) -> None:
-    """Callbacks on ``port`` and the scheduler beside it, until interrupted."""
-    scheduler = make_scheduler(settings, _now)
+def listen(port: int) -> socket.socket:
+    """A socket that only this machine reaches; Unusable when the port is taken."""
+    try:
+        return socket.create_server((HOST, port))
+    except OSError as error:
+        raise Unusable(f"cannot listen on {HOST}:{port}: {error.strerror}; name another --port") from error
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to us: uvicorn would raise SIGTERM again and end the process in the middle of a batch."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def run_server(engine: Engine, settings: Settings, listener: socket.socket) -> None:
+    """Callbacks on ``listener`` and the scheduler beside it, until SIGINT or SIGTERM."""
+    stopping = Event()
+    app = make_app(engine, settings, _now)
+    server = _Server(
+        uvicorn.Config(
+            app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=FINISH_SECONDS
+        )
+    )
+
+    def stop(*_: object) -> None:
+        stopping.set()
+        server.should_exit = True
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, stop)
+    scheduler = make_scheduler(settings, _now, stopping)
     scheduler.start()
     try:
-        app = make_app(engine, settings, _now)
-        uvicorn.run(app, host=HOST, port=port, log_config=None, access_log=False, server_header=False)
+        server.run(sockets=[listener])
     finally:
+        stopping.set()
         scheduler.shutdown(wait=True)
 
 
-def make_scheduler(settings: Settings, clock: Callable[[], datetime]) -> BackgroundScheduler:
+def make_scheduler(settings: Settings, clock: Callable[[], datetime], stopping: Event) -> BackgroundScheduler:
     """Two jobs in memory; what is due comes from files and database, so a restart loses nothing."""
     scheduler = BackgroundScheduler(timezone=UTC)
-    alone = {"max_instances": 1, "coalesce": True}
-    start = clock()
-    scheduler.add_job(look, "interval", (settings, clock), seconds=LOOK_SECONDS, next_run_time=start, **alone)
-    scheduler.add_job(drain, "interval", (settings, clock), seconds=DRAIN_SECONDS, next_run_time=start, **alone)
+    rules = {"max_instances": 1, "coalesce": True, "misfire_grace_time": None, "next_run_time": _now()}
+    for job, seconds in ((look, LOOK_SECONDS), (drain, DRAIN_SECONDS)):
+        scheduler.add_job(job, "interval", (settings, clock, stopping), seconds=seconds, **rules)
     return scheduler
 
 
-def look(settings: Settings, clock: Callable[[], datetime]) -> None:
+def look(settings: Settings, clock: Callable[[], datetime], stopping: Event) -> None:
     """Carry out what is due and tell staff of what went wrong; never stops the server."""
-    try:
-        looked = look_for_due(settings, clock())
+    with _going_on("looking for due slots"):
+        try:
+            looked = look_for_due(settings, clock(), partial(_carry_out, stopping))
+        except _Stopped:
+            log.info("a run was interrupted; the next start resumes it")
+            return
+        for run in looked.ran:
+            log.info("%s released", run)
         tell_staff(settings, looked.alarms, clock())
-    except WinbackError as error:
-        log.error("looking for due slots: %s", error)
-        return
-    for run in looked.ran:
-        log.info("%s released", run)
 
 
-def drain(settings: Settings, clock: Callable[[], datetime]) -> None:
+class _Stopped(BaseException):
+    """The server stops between two stages: nothing failed, so nothing may take it for a failure."""
+
+
+def _carry_out(stopping: Event, order: Order, settings: Settings, now: datetime) -> object:
+    def stage(function: Callable[..., object]) -> Callable[..., object]:
+        def run(*arguments: object) -> object:
+            if stopping.is_set():
+                raise _Stopped
+            return function(*arguments)
+
+        return run
+
+    return carry_out(order, settings, now, stage)
+
+
+def drain(settings: Settings, clock: Callable[[], datetime], stopping: Event) -> None:
     """Send what is due; never stops the server."""
+    with _going_on("sending"):
+        tally = _send(settings, clock, stopping)
+        if states := {state: count for state, count in tally.states.items() if count}:
+            log.info("sent: %s", states)
+        if not stopping.is_set():
+            for channel, reason in tally.closed.items():
+                log.error("%s was closed by its provider (%s): the rest stays queued", channel, reason)
+
+
+def _send(settings: Settings, clock: Callable[[], datetime], stopping: Event) -> Tally:
+    with sender(settings, clock) as post:
+        until = {channel: _Until(provider, stopping) for channel, provider in post.providers.items()}
+        return send_all(replace(post, providers=until))
+
+
+class _Until:
+    """A provider until the server stops; then its channel is closed and what is claimed goes back to the queue."""
+
+    def __init__(self, provider: Provider, stopping: Event) -> None:
+        self.name, self.channels = provider.name, provider.channels
+        self._provider, self._stopping = provider, stopping
+
+    def send(self, message: Outgoing) -> Answer:
+        if self._stopping.is_set():
+            return Answer(kind=AnswerKind.CHANNEL_STOP)
+        return self._provider.send(message)
+
+
+@contextmanager
+def _going_on(what: str) -> Iterator[None]:
     try:
-        tally = send_due(settings, clock)
+        yield
     except WinbackError as error:
-        log.error("sending: %s", error)
-        return
-    if states := {state: count for state, count in tally.states.items() if count}:
-        log.info("sent: %s", states)
+        log.error("%s: %s", what, error)
+    except Exception as error:  # the server goes on; the error's own text may quote a customer
+        where = "".join(traceback.format_tb(error.__traceback__)[-3:])
+        log.error("%s: %s\n%s", what, type(error).__name__, where)
 
 
 def _now() -> datetime:

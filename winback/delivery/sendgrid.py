@@ -30,13 +30,14 @@ def mail_body(message: Outgoing) -> dict[str, Any]:
     body: dict[str, Any] = {
         "from": _address(message.from_address, message.from_name),
         "subject": message.subject,
-        "personalizations": [{"to": [_address(message.to, message.to_name)]}],
+        "personalizations": [
+            {"to": [_address(message.to, message.to_name)], "custom_args": {KEY_ARGUMENT: message.key}}
+        ],
         "content": [
             {"type": "text/plain", "value": message.text},
             {"type": "text/html", "value": message.html},
         ],
         "headers": unsubscribe_headers(message),
-        "custom_args": {KEY_ARGUMENT: message.key},
         "tracking_settings": {"open_tracking": {"enable": False}},  # opens decide nothing here
     }
     if message.reply_to:

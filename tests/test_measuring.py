@@ -1,0 +1,243 @@
+"""Outcomes of a run: intent-to-treat counts worked out by hand, readings, contamination. On both databases."""
+
+import json
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+from sqlmodel import col
+
+from db.engine import database, reading, transaction
+from db.readings import latest
+from db.settings import Settings
+from db.tables import Assignment, Customer, Message
+from flows.campaign_run import carry_out, manual
+from flows.measuring import measure_run
+from flows.sending import send_due
+from tests.workspaces import CAMPAIGN, NOW, a_workspace, load
+from winback.campaign_file import read_campaign
+from winback.errors import WrongUse
+from winback.outcomes import (
+    BASE,
+    TOP,
+    TREATED,
+    ArmResult,
+    GroupCount,
+    Method,
+    measure,
+    outcome_window,
+    read_outcome,
+    write_outcome,
+)
+from winback.verdict import Rule, Verdict
+
+DAY = date(2025, 10, 31)
+RUN = f"spring/manual-{DAY}"
+METHOD = Method(audience_digest="a", facts=[], campaign_digest="c", code_version="1", score={})
+
+
+@pytest.fixture
+def shop(tmp_path: Path, database_url: str) -> Settings:
+    return a_workspace(tmp_path, database_url)
+
+
+def a_crowd(shop: Settings, people: int, back: set[int]) -> None:
+    """Everyone last ordered 70 days before DAY; those in ``back`` order on the last day of the window."""
+    rows = [f"{n:05},c{n}@example.com,yes" for n in range(1, people + 1)]
+    load(shop, "customers", "customer_id,email,email_consent\n" + "\n".join(rows) + "\n")
+    orders = [f"{n:05},o{n},{DAY - timedelta(days=70)},{n}.00" for n in range(1, people + 1)]
+    orders += [f"{n:05},b{n},{DAY + timedelta(days=60)},5.00" for n in sorted(back)]
+    orders += [f"{people:05},end,{DAY + timedelta(days=61)},5.00"]  # the facts reach past the window
+    load(shop, "orders", "customer_id,order_id,ordered_at,amount\n" + "\n".join(orders) + "\n")
+
+
+def arms(shop: Settings) -> dict[str, set[int]]:
+    with database(shop.database_url) as engine, reading(engine) as session:
+        chosen = select(col(Assignment.arm), col(Customer.customer_id)).join(
+            Customer, col(Customer.no) == col(Assignment.customer_no)
+        )
+        found: dict[str, set[int]] = {}
+        for arm, customer_id in session.execute(chosen):
+            found.setdefault(arm, set()).add(int(customer_id))
+        return found
+
+
+def test_churn_of_each_arm_counts_everyone_assigned_to_it(shop: Settings):
+    back = set(range(1, 200, 3))
+    a_crowd(shop, 200, back)
+    carry_out(manual("spring", DAY), shop, NOW)
+    send_due(shop, lambda: NOW)
+
+    outcome = measure_run(shop, RUN, NOW)
+
+    members = arms(shop)
+    primary = outcome.primary
+    assert (primary.n, primary.x) == (len(members["message"]), len(members["message"] - back))
+    assert (primary.control_n, primary.control_x) == (len(members["holdout"]), len(members["holdout"] - back))
+    assert outcome.saved.customers == pytest.approx(-(primary.rate - primary.control_rate) * primary.n)
+    assert outcome.contaminated == 0
+    assert outcome.window.complete
+
+
+def test_before_and_after_are_of_the_same_persons_and_cover_base_and_top(shop: Settings):
+    a_crowd(shop, 100, {100, 99, 1})
+    carry_out(manual("spring", DAY), shop, NOW)
+
+    groups = {group.name: group for group in measure_run(shop, RUN, NOW).before_after}
+
+    assert list(groups) == [TREATED, "message", "holdout", BASE, TOP]
+    assert (groups[BASE].n, groups[BASE].before, groups[BASE].after) == (100, 1.0, 0.97)
+    assert (groups[TOP].n, groups[TOP].after) == (20, 0.9)  # 81..100 spent most; 99 and 100 came back
+
+
+@pytest.mark.parametrize(("days", "counted"), [(0, False), (1, True), (60, True), (61, False)])
+def test_the_window_is_whole_local_days_after_the_start(shop: Settings, days: int, counted: bool):
+    rows = "customer_id,email,email_consent\n1,a@example.com,yes\n2,b@example.com,yes\n"
+    load(shop, "customers", rows)
+    late = DAY + timedelta(days=days)
+    orders = [f"1,a,{DAY - timedelta(days=70)},1", f"2,b,{DAY - timedelta(days=70)},1", f"2,z,{late} 23:59:59,1",
+              f"1,end,{DAY + timedelta(days=90)},1"]  # fmt: skip
+    load(shop, "orders", "customer_id,order_id,ordered_at,amount\n" + "\n".join(orders) + "\n")
+    campaign = CAMPAIGN.replace("inactive: 60d", "value: {top: 100%}")
+    (shop.campaigns / "spring.yaml").write_text(campaign)
+    carry_out(manual("spring", DAY), shop, NOW)
+
+    base = next(group for group in measure_run(shop, RUN, NOW).before_after if group.name == BASE)
+
+    assert base.after == (0.5 if counted else 1.0)
+
+
+def test_a_window_the_data_do_not_reach_is_interim_and_later_final(shop: Settings):
+    a_crowd(shop, 50, {1, 2, 3})
+    carry_out(manual("spring", DAY), shop, NOW)
+
+    interim = measure_run(shop, RUN, NOW, as_of=DAY + timedelta(days=59))
+    final = measure_run(shop, RUN, NOW)
+
+    assert not interim.window.complete
+    assert interim.primary is None
+    assert {group.after for group in interim.before_after} == {None}
+    assert final.window.complete
+    assert final.primary is not None
+
+
+def test_a_final_reading_is_frozen_whatever_facts_come_later(shop: Settings):
+    a_crowd(shop, 50, {1, 2, 3})
+    carry_out(manual("spring", DAY), shop, NOW)
+    final = measure_run(shop, RUN, NOW)
+    load(shop, "orders", f"customer_id,order_id,ordered_at,amount\n00010,new,{DAY + timedelta(days=3)},9\n")
+
+    again = measure_run(shop, RUN, NOW)
+
+    assert again == final
+    with database(shop.database_url) as engine, reading(engine) as session:
+        assert latest(session, 1) == final
+
+
+def test_a_holdout_member_who_was_written_to_is_found_in_the_dispatch_log(shop: Settings):
+    """Two of few: above 1 % of the hold-out, so the result is not to be trusted."""
+    a_crowd(shop, 60, {1, 2, 3})
+    carry_out(manual("spring", DAY), shop, NOW)
+    send_due(shop, lambda: NOW)
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        moved = session.execute(
+            select(col(Assignment.id))
+            .where(col(Assignment.arm) == "message")
+            .order_by(col(Assignment.id))
+            .limit(2)
+        ).scalars()
+        session.execute(update(Assignment).where(col(Assignment.id).in_(list(moved))).values(arm="holdout"))
+
+    outcome = measure_run(shop, RUN, NOW)
+
+    assert outcome.contaminated == 2
+    assert outcome.primary.verdict is Verdict.DO_NOT_TRUST
+    assert Rule.HOLDOUT_CONTAMINATED in outcome.primary.rules
+
+
+def test_a_run_not_released_cannot_be_measured(shop: Settings):
+    with pytest.raises(WrongUse, match=r"no run spring/x"):
+        measure_run(shop, "spring/x", NOW)
+
+
+def test_messages_are_counted_by_arm_and_state(shop: Settings):
+    a_crowd(shop, 30, {1})
+    carry_out(manual("spring", DAY), shop, NOW)
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        session.execute(update(Message).where(col(Message.id) == 1).values(state="bounced"))
+
+    outcome = measure_run(shop, RUN, NOW)
+
+    by_arm = {arm.name: arm.messages for arm in outcome.arms}
+    assert by_arm["holdout"] == {}
+    assert by_arm["message"] == {"bounced": 1, "queued": len(arms(shop)["message"]) - 1}
+
+
+def outcome_of(treated: tuple[int, int], held: tuple[int, int], **changes: object):
+    """An outcome from (churned, assigned) of one variant and the hold-out, by the rules alone."""
+    text = CAMPAIGN.replace("{window: 60d}", "{window: 60d, smallest_effect: 3pp}")
+    counts = {"treated": treated, "message": treated, "holdout": held, BASE: (1, 2), TOP: (1, 2)}
+    values: dict[str, object] = {
+        "run": "spring/x",
+        "campaign": read_campaign(text, "x"),
+        "placebo": True,
+        "as_of": DAY,
+        "window": outcome_window(DAY, 60, DAY + timedelta(days=60)),
+        "waterfall": {},
+        "arms": [
+            ArmResult(name="holdout", n=held[1], planned_share=held[1] / (held[1] + treated[1]), messages={}),
+            ArmResult(
+                name="message", n=treated[1], planned_share=treated[1] / (held[1] + treated[1]), messages={}
+            ),
+        ],
+        "counts": [GroupCount(name=k, n=n, inactive_before=n, inactive_after=x) for k, (x, n) in counts.items()],
+        "contaminated": 0,
+        "method": METHOD,
+    }
+    return measure(**values | changes)
+
+
+def test_saved_customers_of_the_reference_table():
+    """288/1600 v 92/400: saved 80 (10.81, 155.64), Newcombe, from the published reference values."""
+    outcome = outcome_of((288, 1600), (92, 400))
+
+    assert outcome.saved.customers == pytest.approx(80)
+    assert outcome.saved.low == pytest.approx(10.81, abs=0.005)
+    assert outcome.saved.high == pytest.approx(155.64, abs=0.005)
+    assert outcome.primary.verdict is Verdict.BETTER
+
+
+@pytest.mark.parametrize(
+    ("treated", "held", "verdict"),
+    [
+        ((300, 1000), (200, 1000), Verdict.WORSE),
+        ((500, 1000), (500, 1000), Verdict.CANT_TELL),
+        ((50_000, 100_000), (50_000, 100_000), Verdict.NO_EFFECT_WORTH_HAVING),
+        ((4, 100), (20, 100), Verdict.NOT_ENOUGH_DATA),
+    ],
+)
+def test_the_verdict_is_the_rules(treated: tuple[int, int], held: tuple[int, int], verdict: Verdict):
+    assert outcome_of(treated, held).primary.verdict is verdict
+
+
+def test_customers_lost_are_printed_as_a_negative_number():
+    assert outcome_of((300, 1000), (200, 1000)).saved.customers == pytest.approx(-100)
+
+
+def test_a_split_that_is_wrong_is_not_to_be_trusted():
+    arms_ = [
+        ArmResult(name="holdout", n=400, planned_share=0.5, messages={}),
+        ArmResult(name="message", n=1600, planned_share=0.5, messages={}),
+    ]
+
+    assert outcome_of((288, 1600), (92, 400), arms=arms_).primary.verdict is Verdict.DO_NOT_TRUST
+
+
+def test_an_outcome_survives_writing_and_reading():
+    outcome = outcome_of((288, 1600), (92, 400))
+
+    assert read_outcome(write_outcome(outcome)) == outcome
+    assert json.loads(write_outcome(outcome))["primary"]["verdict"] == "better"
+    assert replace(outcome, run="other") != outcome
