@@ -80,14 +80,18 @@ def test_a_name_is_text_whatever_it_holds(label):
     assert "&amp; c" in svg or "&" not in label
 
 
-def test_a_difference_is_drawn_where_it_belongs():
-    """Reach = 0.05 * 1.08 either side of 0, so 0 is the middle of the plot and -0.02 lies left of it."""
+def test_a_difference_and_its_interval_are_drawn_where_they_belong():
+    """Reach = 0.05 * 1.08 either side of 0; 0 is the middle of the plot, -0.02 (-0.05 to 0.01) lies left of it."""
     spec = a_forest()
-    plot = spec["width"]
-    point = float(re.search(r"mark-symbol.*?translate\(([-\d.]+),", draw(spec))[1])
+    middle, scale = spec["width"] / 2, spec["width"] / 2 / (0.05 * 1.08)
+    svg = draw(spec)
+    point = re.search(r"mark-symbol.*?translate\(([-\d.]+),", svg)[1]
+    start, length = re.search(r'translate\(([-\d.]+),[\d.]+\)" x2="([\d.]+)" y2="0"', svg).groups()
 
     assert spec["data"]["values"][0]["difference"] == -0.02
-    assert point == pytest.approx(plot / 2 - 0.02 / (0.05 * 1.08) * plot / 2, abs=1e-6)
+    assert float(point) == pytest.approx(middle - 0.02 * scale, abs=1e-6)
+    assert float(start) == pytest.approx(middle - 0.05 * scale, abs=1e-6)
+    assert float(length) == pytest.approx(0.06 * scale, abs=1e-6)
 
 
 def test_the_band_of_effects_not_worth_having_is_as_wide_as_it_says():

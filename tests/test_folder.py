@@ -99,7 +99,9 @@ def test_no_line_is_longer_than_mail_allows_and_all_end_alike(subject, to_name, 
 
     assert content.count(b"\n") == content.count(b"\r\n")
     assert max(map(len, content.split(b"\r\n"))) <= 998  # RFC 5322 2.1.1
-    assert content.partition(b"\r\n\r\n")[0].isascii()
+    head = content.partition(b"\r\n\r\n")[0]
+    assert head.isascii()
+    assert max(len(line) for line in head.split(b"\r\n") if b"=?" in line and b"<" not in line) <= 76  # RFC 2047 2
 
 
 def test_a_name_that_looks_like_an_encoded_word_is_not_decoded_by_readers():

@@ -142,7 +142,11 @@ def test_nobody_in_the_run_is_told_without_numbers():
 def test_all_held_out_is_told_too():
     outcome = replace(SAMPLES["better"], primary=None, variants=[], saved=None, arms=SAMPLES["better"].arms[:1])
 
-    assert page(outcome).text("headline").startswith("Nobody was to be written to")
+    shown = page(outcome)
+
+    assert shown.text("headline").startswith("Nobody was to be written to")
+    assert "fewer than 2 customers" in shown.text("health")
+    assert "The window is not complete" not in shown.text("health")
 
 
 def test_before_and_after_alone_claims_an_improvement_that_the_hold_out_made_too():

@@ -302,3 +302,9 @@ def test_a_template_with_an_unknown_name_is_a_defect_not_a_gap(tmp_path: Path):
 
     with pytest.raises(UndefinedError):
         render(SAMPLES["better"], "en", tmp_path)
+
+
+def test_a_template_that_prints_nothing_prints_a_dash(tmp_path: Path):
+    (tmp_path / "page.html").write_text("{{ outcome.srm }}")
+
+    assert render(SAMPLES["no_holdout"], "en", tmp_path) == "–"

@@ -1,6 +1,7 @@
 """SendGrid: the official client's own request, against a server that records it and misbehaves."""
 
 import json
+import logging
 import socket
 import threading
 import time
@@ -142,6 +143,17 @@ def test_each_fault_is_one_request_and_its_own_kind_of_answer(tmp_path, fault, k
 
     assert answer.kind is kind
     assert len(requests) == (0 if fault.act == "reset_early" else 1)
+
+
+def test_nothing_of_a_message_and_no_key_reaches_a_log(tmp_path, caplog):
+    caplog.set_level(logging.DEBUG)
+
+    with Sink(tmp_path, [Reply(), Reply(status=400)]) as sink:
+        provider = sendgrid(sink.url)
+        for _ in range(2):
+            provider.send(an_email())
+
+    assert not [secret for secret in ("ada@example.com", "Hello Ada", KEY) if secret in caplog.text]
 
 
 def test_an_answer_that_never_comes_is_uncertain_after_the_timeout(tmp_path):

@@ -1,6 +1,7 @@
 """Twilio: the official client's own request, against a server that records it and misbehaves."""
 
 import json
+import logging
 import socket
 import threading
 import time
@@ -153,6 +154,18 @@ def test_the_wait_a_busy_provider_asks_for_is_kept(tmp_path):
         answer = twilio(sink.url).send(an_sms())
 
     assert (answer.kind, answer.retry_after_seconds) == (AnswerKind.RETRY_LATER, 7)
+
+
+def test_nothing_of_a_message_and_no_key_reaches_a_log(tmp_path, caplog):
+    caplog.set_level(logging.DEBUG)
+
+    with Sink(tmp_path, [Reply(), Reply(status=400)]) as sink:
+        provider = twilio(sink.url)
+        for _ in range(2):
+            provider.send(an_sms())
+
+    assert not [secret for secret in ("15005550009", "come and listen", TOKEN) if secret in caplog.text]
+    assert "Twilio API Request" not in caplog.text  # ten lines a message
 
 
 def test_an_answer_that_never_comes_is_uncertain_after_the_timeout(tmp_path):

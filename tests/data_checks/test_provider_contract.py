@@ -1,0 +1,184 @@
+"""Our requests, judged by the providers' own unaltered API documents (validator: openapi-core).
+
+The requests are the bytes a server received from the official clients. The same validator refuses more than ten
+malformed requests for each provider, so that its "yes" means something.
+"""
+
+import json
+import os
+from copy import deepcopy
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from openapi_core import OpenAPI
+from openapi_core.testing import MockRequest
+
+from tests.messages import an_email, an_sms
+from tests.sink import Sink
+from winback.delivery.sendgrid import SendGrid
+from winback.delivery.twilio import Twilio
+
+pytestmark = pytest.mark.data
+
+SENDGRID, TWILIO = "sendgrid_mail_v3.json", "twilio_messages_2010.json"
+FORM, JSON = "application/x-www-form-urlencoded", "application/json"
+ACCOUNT, NUMBER, SERVICE = "AC" + "0" * 32, "+15005550006", "MG" + "0" * 32
+
+
+@cache
+def document(name):
+    folder = Path(os.environ["DATA"]).resolve().parent / "contract"
+    # json.loads, because the reader of openapi-core takes it for YAML and stumbles over JSON's surrogate pairs
+    return OpenAPI.from_dict(json.loads((folder / name).read_text("utf-8")))
+
+
+def faults(name, path, body, headers, method="post"):
+    """What the provider's document has against one request; empty when it is well-formed."""
+    api = document(name)
+    host = api.spec["servers"][0]["url"].rstrip("/")
+    content_type = headers.get("content-type", "")
+    request = MockRequest(host, method, path, headers=headers, data=body.encode(), content_type=content_type)
+    return [str(error) for error in api.unmarshal_request(request).errors]
+
+
+def judged(name, recorded):
+    return faults(name, recorded.path, recorded.body, recorded.headers, recorded.method.lower())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"to_name": None, "from_name": None, "reply_to": None},
+        {"category": "c-17"},
+        {"subject": "（AD）林晓雨，好久不见 👋", "to_name": "林晓雨", "html": "<p>您好</p>", "text": "您好"},
+        {"key": "k" * 120, "text": "x" * 50_000},
+    ],
+)
+def test_every_mail_we_hand_over_is_one_the_providers_document_allows(tmp_path, changes):
+    with Sink(tmp_path) as sink:
+        SendGrid(key="SG.test", url=sink.url).send(an_email(**changes))
+        [request] = sink.requests()
+
+    assert judged(SENDGRID, request) == []
+
+
+@pytest.mark.parametrize("sender", [NUMBER, SERVICE, "Harbour"])
+@pytest.mark.parametrize("callback", [None, "https://shop.example/hooks/twilio"])
+@pytest.mark.parametrize("text", ["Reply STOP to opt out", "【海港唱片】拒收请回复R 👋", "a & b = c + d % e"])
+def test_every_sms_we_hand_over_is_one_the_providers_document_allows(tmp_path, sender, callback, text):
+    with Sink(tmp_path) as sink:
+        twilio(sink.url, sender, callback).send(an_sms(text=text))
+        [request] = sink.requests()
+
+    assert judged(TWILIO, request) == []
+
+
+def twilio(url, sender=NUMBER, callback="https://shop.example/hooks/twilio"):
+    return Twilio(account_sid=ACCOUNT, auth_token="t", sender=sender, url=url, status_callback=callback)
+
+
+# --- the validator can say no ------------------------------------------------------------------------------------
+
+PERSON = ("personalizations", 0)
+MALFORMED_MAILS = {
+    "no sender": (("from",), None),
+    "sender as text": (("from",), "letters@shop.example"),
+    "sender that is no address": (("from", "email"), "not-an-email"),
+    "nobody to send to": (("personalizations",), None),
+    "a personalization without to": ((*PERSON, "to"), None),
+    "a recipient without an address": ((*PERSON, "to"), [{"name": "Ada"}]),
+    "recipients as text": ((*PERSON, "to"), "ada@example.com"),
+    "1,001 personalizations": (("personalizations",), [{"to": [{"email": "a@example.com"}]}] * 1_001),
+    "a number as subject": (("subject",), 7),
+    "an empty subject": (("subject",), ""),
+    "content without a value": (("content", 0, "value"), None),
+    "empty content": (("content", 0, "value"), ""),
+    "custom arguments outside the personalization": (("custom_args",), {"winback_key": "k"}),
+    "headers as a list": (("headers",), []),
+    "eleven categories": (("categories",), [str(n) for n in range(11)]),
+    "tracking as a word": (("tracking_settings", "open_tracking", "enable"), "no"),
+}
+
+
+def changed(body, place, value):
+    """A copy of ``body`` with another value at ``place``, or without it when the value is None."""
+    copy = deepcopy(body)
+    inner = copy
+    for step in place[:-1]:
+        inner = inner[step]
+    if value is None:
+        del inner[place[-1]]
+    else:
+        inner[place[-1]] = value
+    return copy
+
+
+@pytest.fixture
+def mail(tmp_path_factory):
+    """A request of ours that the document allows."""
+    with Sink(tmp_path_factory.mktemp("mail")) as sink:
+        SendGrid(key="SG.test", url=sink.url).send(an_email())
+        [request] = sink.requests()
+    return request
+
+
+@pytest.fixture
+def sms(tmp_path_factory):
+    """A request of ours that the document allows."""
+    with Sink(tmp_path_factory.mktemp("sms")) as sink:
+        twilio(sink.url).send(an_sms())
+        [request] = sink.requests()
+    return request
+
+
+@pytest.mark.parametrize(("place", "value"), MALFORMED_MAILS.values(), ids=MALFORMED_MAILS.keys())
+def test_a_malformed_mail_is_refused(mail, place, value):
+    wrong = json.dumps(changed(json.loads(mail.body), place, value))
+
+    assert judged(SENDGRID, mail) == []
+    assert faults(SENDGRID, mail.path, wrong, mail.headers)
+
+
+MALFORMED_FORMS = {
+    "nobody to send to": {"To": None},
+    "a service that is no sid": {"MessagingServiceSid": "MG12"},
+    "a content that is no sid": {"ContentSid": "x"},
+    "an application that is no sid": {"ApplicationSid": "AP1"},
+    "a price in words": {"MaxPrice": "cheap"},
+    "a fraction of a second": {"ValidityPeriod": "1.5"},
+    "an attempt in words": {"Attempt": "first"},
+    "feedback in words": {"ProvideFeedback": "perhaps"},
+    "a time in words": {"SendAt": "tomorrow"},
+    "an unknown schedule": {"ScheduleType": "someday"},
+    "an unknown retention": {"ContentRetention": "all"},
+    "an unknown risk check": {"RiskCheck": "maybe"},
+}
+
+
+@pytest.mark.parametrize("changes", MALFORMED_FORMS.values(), ids=MALFORMED_FORMS.keys())
+def test_a_malformed_sms_is_refused(sms, changes):
+    wrong = urlencode({name: value for name, value in (sms.form | changes).items() if value is not None})
+
+    assert judged(TWILIO, sms) == []
+    assert faults(TWILIO, sms.path, wrong, sms.headers)
+
+
+@pytest.mark.parametrize("authorization", [None, "Token abc"])
+def test_a_request_without_its_key_is_refused(mail, sms, authorization):
+    for name, request in ((SENDGRID, mail), (TWILIO, sms)):
+        headers = {key: value for key, value in request.headers.items() if key != "authorization"}
+        headers |= {"authorization": authorization} if authorization else {}
+        assert faults(name, request.path, request.body, headers)
+
+
+def test_a_request_to_another_place_or_of_another_kind_is_refused(mail, sms):
+    for name, request, path, kind in (
+        (SENDGRID, mail, "/v3/mail/sends", FORM),
+        (TWILIO, sms, "/2010-04-01/Accounts/AC1/Messages.json", JSON),
+    ):
+        assert faults(name, path, request.body, request.headers)
+        assert faults(name, request.path, request.body, request.headers, method="put")
+        assert faults(name, request.path, request.body, request.headers | {"content-type": kind})
