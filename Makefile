@@ -21,13 +21,13 @@ demo: .venv/installed  ## a whole campaign on real orders, delivered to a folder
 	@$(BIN)/winback demo .demo
 
 test: .venv/installed  ## every test, with a real PostgreSQL and a real Prefect server
-	$(BIN)/pytest -m "not data"
+	$(BIN)/pytest -n auto --dist loadfile -m "not data"
 
 check: .venv/installed  ## the fast loop: format, lint, types, layers, unit tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q -m "not data and not server and not database" -x
+	$(BIN)/pytest -q -n auto --dist loadfile -m "not data and not server and not database and not slow"
 
 check-data: .venv/installed  ## checks against the full data sets: make check-data DATA=DIR
 	@test -n "$(DATA)" || { echo "name the folder: make check-data DATA=DIR" >&2; exit 2; }

@@ -257,6 +257,7 @@ def test_only_the_pinned_files_are_read(shop: Settings):
     assert read_features(pinned, as_of=date(2026, 2, 28))["orders"].to_list() == [1]
 
 
+@pytest.mark.slow
 def test_an_import_killed_in_the_middle_leaves_the_old_facts_and_can_be_repeated(tmp_path: Path):
     """kill -9 at several moments: facts are the old ones or the new ones, never something between."""
     shop = a_workspace(tmp_path)

@@ -26,6 +26,8 @@ ROOT = Path(__file__).parent.parent
 SLOW = Reply(delay_seconds=0.02)  # long enough that a kill falls between the record and the answer
 DEADLINE_SECONDS = 60
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def shop(tmp_path: Path, database_url: str) -> Settings:

@@ -151,7 +151,7 @@ def _chart(rows: Sequence[Any], *, row_height: int, layers: list[Spec], bottom: 
 
 
 def _x(low: float, high: float) -> Spec:
-    return {"type": "quantitative", "scale": {"domain": [low, high], "nice": False, "zero": False}}
+    return {"type": "quantitative", "scale": {"domain": [low, high]}}
 
 
 def _y(rows: Sequence[object]) -> Spec:

@@ -105,11 +105,6 @@ def from_error(kind: ErrorKind) -> Answer:
     return Answer(kind=AnswerKind.RETRY_LATER if before_any_byte else AnswerKind.UNCERTAIN, reason=kind.value)
 
 
-def rejected(reason: str) -> Answer:
-    """Refused by ourselves before any provider saw it."""
-    return Answer(kind=AnswerKind.REJECTED, reason=reason)
-
-
 def retry_after_seconds(headers: Mapping[str, str]) -> int | None:
     """Retry-After (RFC 9110 10.2.3) in seconds, at most a day; None when absent or unreadable.
 

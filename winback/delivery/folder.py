@@ -11,9 +11,9 @@ from email.utils import format_datetime
 from pathlib import Path
 
 from winback.campaign import Channel
-from winback.delivery.answer import Answer, AnswerKind, rejected
+from winback.delivery.answer import Answer, AnswerKind
 from winback.delivery.mime import eml
-from winback.delivery.outgoing import Outgoing, refusal
+from winback.delivery.outgoing import Outgoing, refused
 
 
 class Folder:
@@ -31,8 +31,8 @@ class Folder:
         A disk that is full, read-only or gone stops the channel: nothing was sent. A failure after the rename
         leaves an ``uncertain`` message, because the file may or may not survive.
         """
-        if reason := refusal(message):
-            return rejected(reason)
+        if refusal := refused(message):
+            return refusal
         suffix, content = (".eml", eml(message)) if message.channel == "email" else (".txt", _sms(message))
         final = self._path / f"{message.key}{suffix}"
         try:

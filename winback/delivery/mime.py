@@ -5,13 +5,13 @@ result back with the standard library's parser.
 """
 
 import hashlib
-from base64 import encodebytes
-from email.header import Header
+from base64 import b64encode, encodebytes
 from email.utils import format_datetime, formataddr
 
 from winback.delivery.outgoing import Outgoing, unsubscribe_headers
 
 LONGEST_LINE = 998  # octets without CRLF, RFC 5322 2.1.1
+WORD_BYTES = 39  # of one encoded word: 64 characters; with "Reply-To: " a line stays within 76 (RFC 2047 2)
 LONGEST_PLAIN = 60  # characters of a header text; a longer one is written as encoded words, which fold
 
 
@@ -46,7 +46,15 @@ def _mailbox(address: str, name: str | None) -> str:
 
 def _words(text: str) -> str:
     """``text`` as it may stand in a header: as it is, or as encoded words (RFC 2047) on folded lines."""
-    return text if _is_plain(text) else Header(text, "utf-8", maxlinelen=70).encode(linesep="\r\n")
+    if _is_plain(text):
+        return text
+    words = [b""]
+    for letter in text:
+        data = letter.encode(errors="replace")
+        if len(words[-1]) + len(data) > WORD_BYTES:
+            words.append(b"")
+        words[-1] += data
+    return "\r\n ".join(f"=?utf-8?b?{b64encode(word).decode()}?=" for word in words)
 
 
 def _is_plain(text: str) -> bool:
@@ -57,7 +65,7 @@ def _part(kind: str, text: str) -> bytes:
     lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
     data = "\r\n".join([*lines, ""]).encode(errors="replace")
     encoding = "7bit" if data.isascii() else "8bit"
-    if "\0" in text or max(len(line.encode(errors="replace")) for line in lines) > LONGEST_LINE:
+    if b"\0" in data or max(map(len, data.split(b"\r\n"))) > LONGEST_LINE:
         encoding, data = "base64", encodebytes(data).replace(b"\n", b"\r\n")
     head = f"Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
     return head.encode() + data

@@ -1,26 +1,24 @@
 """One finished message on its way out, and why some may not leave."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from winback.campaign import Channel
+from winback.delivery.answer import Answer, AnswerKind
 from winback.message.cleaning import is_safe_line
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}")  # as winback.contact writes it
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")  # E.164
 _LINK = re.compile(r"https?://[\x21-\x3b\x3d\x3f-\x7e]{1,900}")  # ASCII without blanks, < and >
-_HEADER_FIELDS = (
-    "to",
-    "to_name",
-    "from_address",
-    "from_name",
-    "reply_to",
-    "subject",
-    "unsubscribe_url",
-    "category",
-)
+_CUSTOMERS = ("to", "to_name", "subject")
+_OURS = ("from_address", "from_name", "reply_to", "unsubscribe_url", "category")  # the same in every message
+_FORMS: Mapping[Channel, Mapping[str, re.Pattern[str]]] = {
+    "email": {"to": _EMAIL, "from_address": _EMAIL, "reply_to": _EMAIL, "unsubscribe_url": _LINK},
+    "sms": {"to": _PHONE},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,24 +52,33 @@ class Outgoing:
             raise ValueError("dated_at needs a time zone")
 
 
-def refusal(message: Outgoing) -> str | None:
-    """Why ``message`` may not be handed to any provider, or None.
+def refused(message: Outgoing) -> Answer | None:
+    """The answer for a message that may not be handed to any provider; None for one that may.
 
     Asked by each provider before its client sees the message: the providers' clients pass line breaks in headers
-    on, and some keep only the first of two addresses.
+    on, and some keep only the first of two addresses. What is wrong with the customer's own values rejects this
+    message; what is wrong with ours (sender, links) would reject everybody's, so it stops the channel.
     """
-    for field in _HEADER_FIELDS:
-        if not is_safe_line(getattr(message, field) or ""):
+    if reason := _fault(message, _OURS):
+        return Answer(kind=AnswerKind.CHANNEL_STOP, reason=reason)
+    reason = _fault(message, _CUSTOMERS) or _empty(message)
+    return Answer(kind=AnswerKind.REJECTED, reason=reason) if reason else None
+
+
+def _fault(message: Outgoing, fields: tuple[str, ...]) -> str | None:
+    forms = _FORMS[message.channel]
+    for field in fields:
+        value: str | None = getattr(message, field)
+        if not is_safe_line(value or ""):
             return f"unsafe_{field}"
-    if message.channel == "sms":
-        return "bad_to" if not _PHONE.fullmatch(message.to) else None if message.text else "empty_part"
-    for field in ("to", "from_address", "reply_to"):
-        address = getattr(message, field)
-        if address is not None and not _EMAIL.fullmatch(address):
+        if field in forms and value is not None and not forms[field].fullmatch(value):
             return f"bad_{field}"
-    if not _LINK.fullmatch(message.unsubscribe_url):
-        return "bad_unsubscribe_url"
-    return None if message.subject and message.html and message.text else "empty_part"
+    return None
+
+
+def _empty(message: Outgoing) -> str | None:
+    parts = (message.text,) if message.channel == "sms" else (message.subject, message.html, message.text)
+    return None if all(parts) else "empty_part"
 
 
 def unsubscribe_headers(message: Outgoing) -> dict[str, str]:

@@ -16,9 +16,9 @@ from python_http_client.exceptions import HTTPError
 from sendgrid import SendGridAPIClient
 
 from winback.campaign import Channel
-from winback.delivery.answer import Answer, ErrorKind, from_error, from_http, rejected
+from winback.delivery.answer import Answer, ErrorKind, from_error, from_http
 from winback.delivery.connection import TIMEOUT_SECONDS, NotConnected, base_url, connecting
-from winback.delivery.outgoing import Outgoing, refusal, unsubscribe_headers
+from winback.delivery.outgoing import Outgoing, refused, unsubscribe_headers
 
 KEY_ARGUMENT = (
     "winback_key"  # comes back in every event; custom_args are kept for long and are not for personal data
@@ -62,12 +62,12 @@ class SendGrid:
         client.timeout = timeout_seconds
         client._make_request = _Calls(client._make_request)  # its hook for another way of opening connections
         self._client = client
-        logging.getLogger("python_http_client.client").setLevel(logging.INFO)  # its DEBUG writes whole messages
+        logging.getLogger("python_http_client.client").setLevel(logging.WARNING)  # its DEBUG writes whole messages
 
     def send(self, message: Outgoing) -> Answer:
         """Hand one e-mail over; never raises for what a provider or a network does."""
-        if reason := refusal(message):
-            return rejected(reason)
+        if refusal := refused(message):
+            return refusal
         try:
             response = self._client.post(request_body=mail_body(message))
         except HTTPError as error:

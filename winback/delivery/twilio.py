@@ -20,9 +20,9 @@ from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
 from winback.campaign import Channel
-from winback.delivery.answer import Answer, AnswerKind, ErrorKind, from_error, from_http, rejected
+from winback.delivery.answer import Answer, AnswerKind, ErrorKind, from_error, from_http
 from winback.delivery.connection import TIMEOUT_SECONDS, NotConnected, base_url, connecting
-from winback.delivery.outgoing import Outgoing, refusal
+from winback.delivery.outgoing import Outgoing, refused
 
 KEY_PARAMETER = "key"  # of the StatusCallback address: comes back with every callback
 OPTED_OUT = "opted_out"  # 21610: this person has told the provider to stop; we suppress the number too
@@ -73,8 +73,8 @@ class Twilio:
 
     def send(self, message: Outgoing) -> Answer:
         """Hand one SMS over; never raises for what a provider or a network does."""
-        if reason := refusal(message):
-            return rejected(reason)
+        if refusal := refused(message):
+            return refusal
         fields = message_fields(message, self._sender, self._status_callback)
         try:
             response = self._client().request("POST", self._address, data=fields)
@@ -101,9 +101,9 @@ def _client(account: str, token: str, timeout_seconds: float) -> object:
 
 
 def _silent() -> logging.Logger:
-    """A logger for the client, whose DEBUG lines hold numbers and texts."""
+    """A logger for the client, which would write ten lines a message."""
     logger = logging.getLogger("winback.delivery.twilio.client")
-    logger.setLevel(logging.INFO)
+    logger.setLevel(logging.WARNING)
     return logger
 
 

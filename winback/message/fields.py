@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-type_names: Mapping[type, str] = {str: "text", int: "whole number", date: "date"}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
@@ -93,11 +91,6 @@ NAMES: Mapping[str, Mapping[str, Field]] = {
     "message": MESSAGE_FIELDS,
 }
 REQUIRED_IN_EMAIL = ("links.unsubscribe", "sender.postal_address")  # CAN-SPAM; safety L1
-
-
-def known_names() -> list[str]:
-    """Every name a template may print, such as ``customer.orders``."""
-    return [f"{group}.{field}" for group, fields in NAMES.items() for field in fields]
 
 
 def samples() -> dict[str, dict[str, str | int | date]]:

@@ -22,8 +22,11 @@ _OWN_LINK = re.compile(r"links\.\w+")
 def markup_problems(source: Source, environment: MessageEnvironment) -> list[TemplateError]:
     """Every unsafe place of one HTML template, with its line."""
     reader = _Reader(source, environment)
-    reader.feed(reader.plain)
-    reader.close()
+    try:
+        reader.feed(reader.plain)
+        reader.close()
+    except AssertionError:  # what the standard parser raises at "<![x"
+        reader.report("this is not readable as HTML")
     return reader.problems
 
 
@@ -52,16 +55,16 @@ class _Reader(HTMLParser):
                 continue
             yield "\n" * value.count("\n")
 
-    def _report(self, problem: str, allowed: str | None = None) -> None:
+    def report(self, problem: str, allowed: str | None = None) -> None:
         line = self.getpos()[0]
         self.problems.append(TemplateError(problem, file=self._file, line=line, allowed=allowed))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in {"script", "iframe", "object", "embed", "form"}:
-            self._report(f"<{tag}> is not allowed: mail programs remove it")
+            self.report(f"<{tag}> is not allowed: mail programs remove it")
         self._inside = tag if tag in {"script", "style"} else ""
         if "\ue000" in _QUOTED.sub("", self.get_starttag_text() or ""):
-            self._report("an expression in a tag must stand inside quotes", 'href="{{ links.unsubscribe }}"')
+            self.report("an expression in a tag must stand inside quotes", 'href="{{ links.unsubscribe }}"')
         for name, value in attrs:
             self._attribute(name, value or "")
 
@@ -70,15 +73,15 @@ class _Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._inside and _MARK.search(data):
-            self._report(f"an expression inside <{self._inside}> is not escaped safely")
+            self.report(f"an expression inside <{self._inside}> is not escaped safely")
 
     def _attribute(self, name: str, value: str) -> None:
         if name.startswith("on"):
-            self._report(f"{name} is not allowed: a message runs no script")
+            self.report(f"{name} is not allowed: a message runs no script")
         elif name == "style" and _MARK.search(value):
-            self._report("an expression inside a style is not escaped safely")
+            self.report("an expression inside a style is not escaped safely")
         elif name in LINKS and not self._is_safe_link(value.strip()):
-            self._report(
+            self.report(
                 f"{name} must lead to a known place", "https://, mailto:, tel:, or {{ links.unsubscribe }}"
             )
 

@@ -1,0 +1,243 @@
+"""Staff is told of each alarm once, by a real POST over loopback, and hears nothing of any customer."""
+
+import json
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Barrier, Thread
+
+import pytest
+from sqlalchemy import select
+from sqlmodel import col
+
+from db.alerts import Alarm
+from db.engine import database, open_engine, reading
+from db.settings import Settings
+from db.tables import Alert
+from flows.alerting import failure, tell_staff
+from tests.builders import an_outbox
+from tests.workspaces import a_workspace
+from winback.errors import WrongUse
+
+NOW = datetime(2026, 3, 2, 14, tzinfo=UTC)
+MISSED = Alarm(kind="missed", run="spring/2026-03-02T09:00", text="its slot came too late to run")
+FAILED = Alarm(kind="failed", run="summer/2026-03-02T09:00", text="OSError")
+
+
+class Webhook:
+    """Remembers every request; answers with ``statuses`` one after another, then 200."""
+
+    def __init__(self, *statuses: int, port: int = 0) -> None:
+        self.posts: list[dict[str, str]] = []
+        self.lines: list[str] = []
+        answers = list(statuses)
+        webhook = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                webhook.lines.append(f"{self.requestline}; {self.headers['Content-Type']}")
+                webhook.posts.append(json.loads(body))
+                status = answers.pop(0) if answers else 200
+                if status == 0:
+                    self.wfile.write(b"no HTTP at all\r\n\r\n")
+                    return
+                self.send_response(status)
+                self.send_header("Location", "/elsewhere")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def do_GET(self) -> None:
+                webhook.lines.append(self.requestline)
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.port = self.server.server_port
+
+    @contextmanager
+    def listening(self) -> Iterator["Webhook"]:
+        thread = Thread(target=self.server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield self
+        finally:
+            self.server.shutdown()
+            thread.join()
+            self.server.server_close()
+
+
+@pytest.fixture
+def shop(tmp_path: Path, database_url: str) -> Settings:
+    return a_workspace(tmp_path, database_url)
+
+
+def telling(shop: Settings, webhook: Webhook, host: str = "127.0.0.1") -> Settings:
+    return replace(shop, alert_webhook=f"http://{host}:{webhook.port}/hooks/T0K3N")
+
+
+def untold(shop: Settings) -> list[str]:
+    with database(shop.database_url) as engine, reading(engine) as session:
+        chosen = select(col(Alert.run)).where(col(Alert.delivered_at).is_(None)).order_by(col(Alert.id))
+        return list(session.execute(chosen).scalars())
+
+
+def test_an_alarm_is_one_post_of_plain_json_however_often_it_is_told(shop: Settings):
+    with Webhook().listening() as webhook:
+        told = [tell_staff(telling(shop, webhook), [MISSED], NOW) for _ in range(3)]
+
+    assert told == [1, 0, 0]
+    assert webhook.posts == [
+        {
+            "kind": "missed",
+            "run": "spring/2026-03-02T09:00",
+            "text": "winback: spring/2026-03-02T09:00: its slot came too late to run",
+        }
+    ]
+    assert webhook.lines == ["POST /hooks/T0K3N HTTP/1.1; application/json"]
+
+
+def test_four_that_tell_at_once_make_one_post_of_each_alarm(shop: Settings):
+    start = Barrier(4)
+
+    def tell(settings: Settings) -> int:
+        start.wait()
+        return tell_staff(settings, [MISSED, FAILED], NOW)
+
+    with Webhook().listening() as webhook, ThreadPoolExecutor(4) as pool:
+        told = [f.result() for f in [pool.submit(tell, telling(shop, webhook)) for _ in range(4)]]
+
+    assert sum(told) == 2
+    assert sorted(post["kind"] for post in webhook.posts) == ["failed", "missed"]
+
+
+def test_a_webhook_that_is_down_is_tried_again_later(shop: Settings):
+    closed = Webhook()
+    closed.server.server_close()
+    settings = telling(shop, closed)
+
+    assert tell_staff(settings, [MISSED, FAILED], NOW) == 0
+    assert untold(shop) == [MISSED.run, FAILED.run]
+    with Webhook(port=closed.port).listening() as webhook:
+        assert tell_staff(settings, [], NOW) == 2
+
+    assert [post["run"] for post in webhook.posts] == [MISSED.run, FAILED.run]
+    assert untold(shop) == []
+
+
+@pytest.mark.parametrize("status", [500, 404, 0], ids=["server error", "not found", "no HTTP"])
+def test_an_answer_that_is_no_success_is_tried_again_later(shop: Settings, status: int):
+    with Webhook(status).listening() as webhook:
+        first = tell_staff(telling(shop, webhook), [MISSED], NOW)
+        left = untold(shop)
+        second = tell_staff(telling(shop, webhook), [], NOW)
+
+    assert (first, left, second) == (0, [MISSED.run], 1)
+    assert len(webhook.posts) == 2
+
+
+def test_one_alarm_that_is_refused_does_not_keep_the_next_from_staff(shop: Settings):
+    with Webhook(400).listening() as webhook:
+        told = tell_staff(telling(shop, webhook), [MISSED, FAILED], NOW)
+
+    assert told == 1
+    assert untold(shop) == [MISSED.run]
+
+
+def test_a_redirect_is_not_followed_and_not_taken_for_delivered(shop: Settings):
+    with Webhook(302).listening() as webhook:
+        told = tell_staff(telling(shop, webhook), [MISSED], NOW)
+
+    assert told == 0
+    assert [line.split()[0] for line in webhook.lines] == ["POST"]
+
+
+def test_without_a_webhook_an_alarm_is_logged_once(shop: Settings, caplog: pytest.LogCaptureFixture):
+    told = [tell_staff(shop, [MISSED], NOW) for _ in range(2)]
+
+    assert told == [1, 0]
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
+        "winback: spring/2026-03-02T09:00: its slot came too late to run"
+    ]
+
+
+def test_staff_hears_how_many_messages_are_unknown_and_of_no_customer(
+    shop: Settings, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.DEBUG)
+    engine = open_engine(shop.database_url)
+    an_outbox(engine, messages=3, state="uncertain")
+    engine.dispose()
+
+    with Webhook().listening() as webhook:
+        told = tell_staff(telling(shop, webhook), [], NOW)
+
+    assert told == 1
+    run = "spring/manual-2026-03-01"
+    text = f"winback: {run}: 3 messages may or may not have been sent"
+    assert webhook.posts == [{"kind": "unknowns", "run": run, "text": text}]
+    for trace in ("c1@example.com", "+1212555", "Customer 1", "mail-1", "T0K3N"):
+        assert trace not in json.dumps(webhook.posts) + caplog.text
+
+
+def test_an_error_that_is_not_our_own_is_not_quoted():
+    strange = failure("spring/manual", ValueError("ann@example.com has no @"))
+    own = failure("spring/manual", WrongUse("no campaign 'spring'"))
+
+    assert (strange.text, own.text) == ("ValueError", "no campaign 'spring'")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_proxy_of_the_environment_gets_nothing_meant_for_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str
+):
+    with Webhook().listening() as webhook, Webhook().listening() as proxy:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        told = tell_staff(telling(a_workspace(tmp_path), webhook, host), [MISSED], NOW)
+
+    assert (told, len(webhook.posts), proxy.lines) == (1, 1, [])
+
+
+def test_a_webhook_elsewhere_is_reached_as_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with Webhook().listening() as proxy:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        settings = replace(a_workspace(tmp_path), alert_webhook="http://hooks.example/x")
+        told = tell_staff(settings, [MISSED], NOW)
+
+    assert told == 1
+    assert proxy.lines == ["POST http://hooks.example/x HTTP/1.1; application/json"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "file:///etc/hostname",
+        "ftp://127.0.0.1/T0K3N",
+        "127.0.0.1:8080/T0K3N",
+        "hooks.example.com/T0K3N",
+        "http:///T0K3N",
+        "http://[::1/T0K3N",
+        "http://127.0.0.1:99999/T0K3N",
+        "",
+    ],
+)
+def test_only_a_web_address_is_a_webhook_and_a_wrong_one_is_not_quoted(tmp_path: Path, address: str):
+    settings = replace(a_workspace(tmp_path), alert_webhook=address)
+
+    with pytest.raises(WrongUse, match="WINBACK_ALERT_WEBHOOK") as told:
+        tell_staff(settings, [MISSED], NOW)
+
+    assert "T0K3N" not in str(told.value)

@@ -1,0 +1,295 @@
+"""The server of a small shop: its two jobs with a clock of ours, then as a real process that is told to stop."""
+
+import logging
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from pathlib import Path
+from threading import Event
+from urllib.parse import urlsplit
+
+import pytest
+from sqlalchemy import select
+
+from app.commands.serve import drain, listen, look, make_scheduler
+from db.engine import database, reading
+from db.settings import Settings
+from db.tables import Alert, Assignment, Message, Occurrence
+from flows.due import look_for_due
+from tests.workspaces import CAMPAIGN, NOW, a_quiet_crowd, a_workspace
+from winback.errors import Unusable
+
+ROOT = Path(__file__).parent.parent
+NINE = "schedule: {cron: '0 9 * * *', timezone: America/New_York}\n"
+EVERY_MINUTE = "schedule: {cron: '* * * * *', timezone: UTC}\n"
+EVE = NOW - timedelta(hours=20)
+PATIENCE_SECONDS = 120  # for a busy machine; nothing waits longer than it must
+STOP_SECONDS = 10
+
+
+def a_clock(*instants: datetime) -> Callable[[], datetime]:
+    """Gives ``instants`` one after another and then the last of them again and again."""
+    left = list(instants)
+    return lambda: left.pop(0) if len(left) > 1 else left[0]
+
+
+def until(what: Callable[[], object], process: subprocess.Popen[str] | None = None) -> None:
+    """Wait for ``what``; fails when it does not come."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not what():
+        assert time.monotonic() < deadline, "it did not come"
+        assert process is None or process.poll() is None, "the server is gone"
+        time.sleep(0.05)
+
+
+def rows(shop: Settings, *columns: object) -> list[tuple[object, ...]]:
+    with database(shop.database_url) as engine, reading(engine) as session:
+        return [tuple(row) for row in session.execute(select(*columns))]
+
+
+def states(shop: Settings) -> list[object]:
+    return [state for (state,) in rows(shop, Message.state)]
+
+
+def sent(shop: Settings) -> list[Path]:
+    return sorted(shop.outbox_folder.glob("*.eml"))
+
+
+def a_due_shop(folder: Path, database_url: str, people: int = 20) -> Settings:
+    """A shop whose campaign was first seen the evening before NOW, when its slot is due."""
+    shop = a_workspace(folder, database_url, CAMPAIGN + NINE)
+    a_quiet_crowd(shop, people)
+    look_for_due(shop, EVE)
+    return shop
+
+
+@pytest.fixture
+def shop(tmp_path: Path, database_url: str) -> Settings:
+    return a_due_shop(tmp_path, database_url)
+
+
+def all_sent_once(shop: Settings) -> bool:
+    """Whether the run is released and everyone outside the hold-out was written to."""
+    wanted = [arm for (arm,) in rows(shop, Assignment.arm)].count("message")
+    return wanted > 0 and states(shop) == ["accepted"] * wanted and len(sent(shop)) == wanted
+
+
+def test_the_two_jobs_run_a_due_slot_and_send_it(shop: Settings):
+    scheduler = make_scheduler(shop, lambda: NOW, Event())
+
+    scheduler.start()
+    until(lambda: all_sent_once(shop))
+    scheduler.shutdown()
+
+    assert [job.func.__name__ for job in make_scheduler(shop, lambda: NOW, Event()).get_jobs()] == [
+        "look",
+        "drain",
+    ]
+    assert rows(shop, Occurrence.slot, Occurrence.stage) == [("2026-03-01T09:00", "released")]
+
+
+def test_two_schedulers_on_one_database_release_a_slot_once_and_send_each_message_once(shop: Settings):
+    schedulers = [make_scheduler(shop, lambda: NOW, Event()) for _ in range(2)]
+
+    for scheduler in schedulers:
+        scheduler.start()
+    until(lambda: all_sent_once(shop))
+    for scheduler in schedulers:
+        scheduler.shutdown()
+
+    assert len(rows(shop, Occurrence.id)) == 1
+    assert {attempt for (attempt,) in rows(shop, Message.attempt)} == {1}
+    assert rows(shop, Alert.text) == []
+
+
+def test_a_job_that_finds_the_database_unusable_says_so_and_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    shop = a_workspace(tmp_path, campaign=CAMPAIGN + NINE)
+    broken = replace(shop, database_url=f"sqlite:///{shop.workspace}")
+
+    look(broken, lambda: NOW, Event())
+    drain(broken, lambda: NOW, Event())
+
+    said = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert [text.split(":")[0] for text in said] == ["looking for due slots", "sending"]
+    assert all("the database cannot be used" in text for text in said)
+
+
+def test_a_job_that_meets_an_error_nobody_thought_of_goes_on_and_does_not_quote_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    shop = a_workspace(tmp_path, campaign=CAMPAIGN + NINE)
+
+    def no_clock() -> datetime:
+        raise ValueError("ann@example.com")
+
+    look(shop, no_clock, Event())
+
+    assert "looking for due slots: ValueError" in caplog.text
+    assert "ann@example.com" not in caplog.text
+
+
+def test_a_stop_in_the_middle_of_a_batch_gives_the_rest_back(shop: Settings):
+    look(shop, lambda: NOW, Event())
+    stopping, asked = Event(), 0
+
+    def clock() -> datetime:
+        nonlocal asked
+        asked += 1  # once for the claim, then once after each message
+        if asked == 4:
+            stopping.set()
+        return NOW
+
+    before = len(states(shop))
+    drain(shop, clock, stopping)
+
+    assert sorted(states(shop)) == ["accepted"] * 3 + ["queued"] * (before - 3)
+    assert len(sent(shop)) == 3
+    drain(shop, lambda: NOW, Event())
+    assert all_sent_once(shop)
+
+
+def test_a_stop_in_the_middle_of_a_run_is_no_failure_and_the_next_start_resumes_it(shop: Settings):
+    stopping = Event()
+    stopping.set()
+
+    look(shop, lambda: NOW, stopping)
+    after_stop = rows(shop, Occurrence.stage), rows(shop, Alert.text)
+    look(shop, lambda: NOW, Event())
+
+    assert after_stop == ([], [])
+    assert rows(shop, Occurrence.stage) == [("released",)]
+
+
+def test_a_channel_its_provider_closes_is_named_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, new_sqlite: Callable[[Path], str]
+):
+    shop = a_due_shop(tmp_path, new_sqlite(tmp_path))
+    look(shop, lambda: NOW, Event())
+    shop.outbox_folder.write_text("in the way of the folder", encoding="utf-8")
+
+    drain(shop, lambda: NOW, Event())
+
+    assert "email was closed by its provider (folder_" in caplog.text
+    assert set(states(shop)) == {"queued"}
+
+
+def test_a_port_somebody_has_is_named(capsys: pytest.CaptureFixture[str]):
+    with listen(0) as first, pytest.raises(Unusable, match="name another --port"):
+        listen(first.getsockname()[1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """A server process, where it listens, and its log so far."""
+
+    process: subprocess.Popen[str]
+    log: Path
+
+    @property
+    def port(self) -> int:
+        found = re.search(r"running on socket \('127.0.0.1', (\d+)\)", self.log.read_text(encoding="utf-8"))
+        assert found
+        return int(found[1])
+
+    def stop(self, how: signal.Signals) -> tuple[int, float]:
+        """(exit code, seconds it took)."""
+        began = time.monotonic()
+        self.process.send_signal(how)
+        return self.process.wait(STOP_SECONDS), time.monotonic() - began
+
+
+@contextmanager
+def serving(shop: Settings, log: Path) -> Iterator[Running]:
+    """`winback serve` on a free port, ended at the end whatever happens."""
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app.cli", "--workspace", str(shop.workspace), "serve", "--port", "0"],
+            cwd=ROOT,
+            env=os.environ | {"WINBACK_DATABASE_URL": shop.database_url},
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    try:
+        until(lambda: "running on socket" in log.read_text(encoding="utf-8"), process)
+        yield Running(process=process, log=log)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def a_shop_due_now(folder: Path, database_url: str, people: int) -> Settings:
+    """A shop with a slot at every minute, the first of which has just passed."""
+    shop = a_workspace(folder, database_url, CAMPAIGN + EVERY_MINUTE)
+    a_quiet_crowd(shop, people)
+    look_for_due(shop, datetime.now(UTC) - timedelta(minutes=1))
+    return shop
+
+
+@pytest.mark.server
+def test_serve_runs_a_slot_sends_it_answers_and_stops(tmp_path: Path, database_url: str):
+    shop = a_shop_due_now(tmp_path, database_url, 20)
+
+    with serving(shop, tmp_path / "log") as server:
+        until(lambda: all_sent_once(shop), server.process)
+        letter = message_from_bytes(sent(shop)[0].read_bytes())
+        link = urlsplit(letter["List-Unsubscribe"].strip("<>"))
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{link.path}", timeout=30) as page:
+            answer = page.status, page.read().decode()
+        code, _ = server.stop(signal.SIGTERM)
+
+    log = (tmp_path / "log").read_text(encoding="utf-8")
+    assert re.fullmatch(r"/u/\S{20,}", link.path)
+    assert answer[0] == 200
+    assert "<form" in answer[1]
+    assert code == 0
+    assert " released" in log
+    assert "Traceback" not in log
+    assert "example.com" not in log  # nobody's address
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_told_to_stop_in_the_middle_of_the_outbox_it_leaves_nothing_unknown(
+    tmp_path: Path, new_sqlite: Callable[[Path], str], how: signal.Signals
+):
+    shop = a_shop_due_now(tmp_path, new_sqlite(tmp_path), 3000)
+
+    with serving(shop, tmp_path / "log") as server:
+        until(lambda: len(sent(shop)) > 10, server.process)
+        code, _ = server.stop(how)
+
+    found = states(shop)
+    assert code == 0
+    assert set(found) == {"accepted", "queued"}
+    assert found.count("accepted") == len(sent(shop)) < len(found)
+
+
+@pytest.mark.server
+def test_two_servers_beside_each_other_release_a_slot_once_and_send_each_message_once(
+    tmp_path: Path, database_url: str
+):
+    shop = a_shop_due_now(tmp_path, database_url, 400)
+
+    with ExitStack() as stack:
+        servers = [stack.enter_context(serving(shop, tmp_path / f"log{n}")) for n in range(2)]
+        until(lambda: all_sent_once(shop), servers[0].process)
+        codes = [server.stop(signal.SIGTERM)[0] for server in servers]
+
+    assert codes == [0, 0]
+    slots = rows(shop, Occurrence.slot, Occurrence.stage)
+    assert len({slot for slot, _ in slots}) == len(slots) >= 1
+    assert len({person for (person,) in rows(shop, Message.person)}) == len(states(shop))
+    assert {attempt for (attempt,) in rows(shop, Message.attempt)} == {1}
+    assert rows(shop, Alert.text) == []
