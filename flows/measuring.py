@@ -15,7 +15,7 @@ from db.readings import save_reading
 from db.settings import Settings
 from db.tables import CampaignVersion, Occurrence
 from flows.campaign_run import read_ledger
-from winback.audience import arm_counts, top_count
+from winback.audience import arm_counts, drawn_counts, top_count
 from winback.campaign import HOLDOUT
 from winback.errors import WrongUse
 from winback.outcomes import (
@@ -57,10 +57,16 @@ def _read(session: Session, settings: Settings, occurrence: Occurrence, as_of: d
     )
     shares: dict[str, float] = json.loads(occurrence.shares or "{}")
     by_arm = counts_by_arm(session, occurrence.id or 0)
-    members = arm_counts(ledger)
+    members, drawn = arm_counts(ledger), drawn_counts(ledger)
     arms = [
-        ArmResult(name=arm, n=members.get(arm, 0), planned_share=share, messages=by_arm.get(arm, {}))
-        for arm, share in shares.items()
+        ArmResult(
+            name=arm,
+            n=members.get(arm, 0),
+            drawn=drawn.get(arm, 0),
+            planned_share=shares.get(arm, 0.0),
+            messages=by_arm.get(arm, {}),
+        )
+        for arm in dict.fromkeys([*shares, *members])
     ]
     return measure(
         run=run_name(occurrence),
@@ -70,7 +76,7 @@ def _read(session: Session, settings: Settings, occurrence: Occurrence, as_of: d
         window=window,
         waterfall=json.loads(occurrence.waterfall or "{}"),
         arms=arms,
-        counts=_count(settings, ledger, facts, window, list(shares)),
+        counts=_count(settings, ledger, facts, window, [arm.name for arm in arms]),
         contaminated=written_to_in(session, occurrence.id or 0, HOLDOUT),
         method=Method(
             audience_digest=occurrence.audience_digest or "",

@@ -57,7 +57,7 @@ def an_outcome(
         window=outcome_window(date(1997, 12, 31), 90, data_through),
         waterfall=dropped,
         arms=[
-            ArmResult(name=n, n=a[0], planned_share=a[1], messages=(messages or {}).get(n, {}))
+            ArmResult(name=n, n=a[0], drawn=a[0], planned_share=a[1], messages=(messages or {}).get(n, {}))
             for n, a in arms.items()
         ],
         counts=counts,

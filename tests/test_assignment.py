@@ -18,8 +18,15 @@ def ledger(persons: list[str], reasons: list[str | None] | None = None) -> pl.Da
             "person": persons,
             "reason": reasons or [None] * len(persons),
             "arm": [None] * len(persons),
+            "drawn_before": [False] * len(persons),
         },
-        schema={"customer_no": pl.Int64, "person": pl.String, "reason": pl.String, "arm": pl.String},
+        schema={
+            "customer_no": pl.Int64,
+            "person": pl.String,
+            "reason": pl.String,
+            "arm": pl.String,
+            "drawn_before": pl.Boolean,
+        },
     )
 
 
@@ -62,6 +69,12 @@ def test_a_person_keeps_the_arm_of_the_first_entry_whatever_the_shares_are_now()
 
     assert arms(people, earlier={"1": "gone-variant"}, shares={"holdout": 1.0})[0] == "gone-variant"
     assert arms(people, earlier={"1": "gone-variant"}, shares={"holdout": 1.0})[1] == "holdout"
+
+
+def test_an_arm_of_an_earlier_entry_is_marked_as_drawn_before():
+    frame = assign(ledger(["1", "2"]), salt="s", campaign_id="c", shares=SHARES, earlier={"1": "a"})
+
+    assert frame["drawn_before"].to_list() == [True, False]
 
 
 def test_the_shares_come_out_as_planned():

@@ -187,9 +187,19 @@ def outcome_of(treated: tuple[int, int], held: tuple[int, int], **changes: objec
         "window": outcome_window(DAY, 60, DAY + timedelta(days=60)),
         "waterfall": {},
         "arms": [
-            ArmResult(name="holdout", n=held[1], planned_share=held[1] / (held[1] + treated[1]), messages={}),
             ArmResult(
-                name="message", n=treated[1], planned_share=treated[1] / (held[1] + treated[1]), messages={}
+                name="holdout",
+                n=held[1],
+                drawn=held[1],
+                planned_share=held[1] / (held[1] + treated[1]),
+                messages={},
+            ),
+            ArmResult(
+                name="message",
+                n=treated[1],
+                drawn=treated[1],
+                planned_share=treated[1] / (held[1] + treated[1]),
+                messages={},
             ),
         ],
         "counts": [GroupCount(name=k, n=n, inactive_before=n, inactive_after=x) for k, (x, n) in counts.items()],
@@ -228,8 +238,8 @@ def test_customers_lost_are_printed_as_a_negative_number():
 
 def test_a_split_that_is_wrong_is_not_to_be_trusted():
     arms_ = [
-        ArmResult(name="holdout", n=400, planned_share=0.5, messages={}),
-        ArmResult(name="message", n=1600, planned_share=0.5, messages={}),
+        ArmResult(name="holdout", n=400, drawn=400, planned_share=0.5, messages={}),
+        ArmResult(name="message", n=1600, drawn=1600, planned_share=0.5, messages={}),
     ]
 
     assert outcome_of((288, 1600), (92, 400), arms=arms_).primary.verdict is Verdict.DO_NOT_TRUST
@@ -241,3 +251,26 @@ def test_an_outcome_survives_writing_and_reading():
     assert read_outcome(write_outcome(outcome)) == outcome
     assert json.loads(write_outcome(outcome))["primary"]["verdict"] == "better"
     assert replace(outcome, run="other") != outcome
+
+
+def test_without_a_holdout_nothing_is_claimed():
+    no_holdout = [
+        ArmResult(name="holdout", n=0, drawn=0, planned_share=0.0, messages={}),
+        ArmResult(name="message", n=100, drawn=100, planned_share=1.0, messages={}),
+    ]
+
+    outcome = outcome_of((50, 100), (0, 0), arms=no_holdout)
+
+    assert outcome.primary.difference is None
+    assert outcome.primary.verdict is Verdict.NOT_ENOUGH_DATA
+    assert outcome.saved is None
+
+
+def test_the_split_is_judged_on_those_drawn_in_this_run_only():
+    """Of 1,000 re-entrants all keep the hold-out of an earlier 100 %; the 200 drawn now are split as planned."""
+    kept = [
+        ArmResult(name="holdout", n=1100, drawn=100, planned_share=0.5, messages={}),
+        ArmResult(name="message", n=100, drawn=100, planned_share=0.5, messages={}),
+    ]
+
+    assert outcome_of((50, 100), (550, 1100), arms=kept).srm.p == 1

@@ -293,8 +293,9 @@ def test_the_method_box_holds_what_is_needed_to_repeat_the_run():
 
     for part in ("3f" * 32, "9d" * 32, "ab" * 32, "0c" * 32, "0.1.0", "mbg_nbd", "r = 0.5249; alpha = 6.183"):
         assert part in text
-    assert "winback run spring --as-of 1997-12-31 --replay" in text
+    assert "winback run spring --as-of 1997-12-31 winback measure" in text
     assert "winback measure spring/manual-1997-12-31" in text
+    assert "--replay" not in text
 
 
 def test_a_template_with_an_unknown_name_is_a_defect_not_a_gap(tmp_path: Path):

@@ -37,5 +37,9 @@ def assign(
     """The ledger with an arm for everyone who is in; ``earlier``: person -> arm of the first entry."""
     inside = ledger.filter(pl.col("reason").is_null()).select("customer_no", "person")
     arms = [earlier.get(person) or arm_at(point(salt, campaign_id, person), shares) for person in inside["person"]]
-    chosen = inside.select("customer_no", arm=pl.Series(arms, dtype=pl.String))
-    return ledger.drop("arm").join(chosen, on="customer_no", how="left").select(ledger.columns)
+    before = [person in earlier for person in inside["person"]]
+    chosen = inside.select(
+        "customer_no", arm=pl.Series(arms, dtype=pl.String), drawn_before=pl.Series(before, dtype=pl.Boolean)
+    )
+    joined = ledger.drop("arm", "drawn_before").join(chosen, on="customer_no", how="left")
+    return joined.with_columns(pl.col("drawn_before").fill_null(False)).select(ledger.columns)

@@ -48,7 +48,7 @@ CONTACTS = {
 # The ledger of a run: every scored customer with the arm or the reason.
 LEDGER = SCORED | {
     "person": pl.String, "channel": pl.String, "address_hash": pl.String,
-    "reason": pl.String, "arm": pl.String,
+    "reason": pl.String, "arm": pl.String, "drawn_before": pl.Boolean,  # the arm is that of an earlier entry
 }  # fmt: skip
 
 
@@ -116,6 +116,7 @@ def select(
     return candidates.with_columns(
         reason=pl.when(copy).then(pl.lit(Reason.SAME_CONTACT.value)).otherwise("reason"),
         arm=pl.lit(None, dtype=pl.String),
+        drawn_before=pl.lit(False),
     ).select(pl.col(name).cast(kind) for name, kind in LEDGER.items())
 
 
@@ -183,6 +184,12 @@ def arm_counts(ledger: pl.DataFrame) -> dict[str, int]:
     """Arm -> members, hold-out first, then by name."""
     counts = dict(ledger.filter(pl.col("arm").is_not_null()).group_by("arm").len().iter_rows())
     return {arm: counts[arm] for arm in sorted(counts, key=lambda arm: (arm != "holdout", arm))}
+
+
+def drawn_counts(ledger: pl.DataFrame) -> dict[str, int]:
+    """Arm -> members whose arm was drawn in this run; only they tell whether the split is as planned."""
+    drawn = pl.col("arm").is_not_null() & ~pl.col("drawn_before")
+    return dict(ledger.filter(drawn).group_by("arm").len().iter_rows())
 
 
 def risk_range(ledger: pl.DataFrame) -> tuple[float, float, float] | None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from winback.schedule import check_cron
 
 HOLDOUT = "holdout"
+RESERVED = {HOLDOUT, "treated", "base", "top"}  # the groups of a report
 Channel = Literal["email", "sms"]
 CHANNELS: tuple[Channel, ...] = ("email", "sms")
 SMALL_AUDIENCE = 5_000  # below it the default hold-out is a half, else a fifth (outcomes A0)
@@ -188,8 +189,8 @@ class Campaign(Section):
     @classmethod
     def _one_name_each(cls, value: tuple[Variant, ...]) -> tuple[Variant, ...]:
         names = [variant.name for variant in value]
-        if HOLDOUT in names or len(set(names)) < len(names):
-            raise ValueError("variants need names of their own, none called 'holdout'")
+        if RESERVED & set(names) or len(set(names)) < len(names):
+            raise ValueError(f"variants need names of their own, none called {', '.join(sorted(RESERVED))}")
         return value
 
     @property

@@ -55,6 +55,7 @@ class ArmResult:
 
     name: str
     n: int
+    drawn: int  # of them those whose arm was drawn in this run, not at an earlier entry
     planned_share: float
     messages: dict[str, int]
 
@@ -171,10 +172,11 @@ def _contrasts(
     contaminated: int,
 ) -> tuple[RateContrast | None, list[RateContrast], SampleRatio | None]:
     held = counts[HOLDOUT].n if HOLDOUT in counts else 0
+    present = [arm for arm in arms if arm.planned_share or arm.n]  # no hold-out asked for is no arm
     lift = compare(
         control=HOLDOUT,
-        arms=[Arm(name=arm.name, n=arm.n, planned_share=arm.planned_share) for arm in arms],
-        rates=[_churned(counts[arm.name]) for arm in arms] if window.complete else [],
+        arms=[_arm(arm) for arm in present],
+        rates=[_churned(counts[arm.name]) for arm in present] if window.complete else [],
         lower_is_better={CHURNED},
         smallest_effect={CHURNED: campaign.success.smallest_effect} if campaign.success.smallest_effect else {},
         matured=window.complete,
@@ -183,6 +185,11 @@ def _contrasts(
     )
     primary = lift.pooled_rates[0] if lift.pooled_rates else None
     return primary, list(lift.rates), lift.srm
+
+
+def _arm(arm: ArmResult) -> Arm:
+    """The arm as drawn; one no longer in the campaign file has no planned share, and then the split has no test."""
+    return Arm(name=arm.name, n=arm.drawn, planned_share=arm.planned_share or None)
 
 
 def _churned(count: GroupCount) -> RateSums:
