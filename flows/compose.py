@@ -13,6 +13,7 @@ from db.settings import Settings
 from winback.campaign import Campaign
 from winback.campaign_file import read_campaign
 from winback.delivery.outgoing import Outgoing
+from winback.message.cleaning import clean_line
 from winback.message.rendering import Email, RenderFailure, Sms, Values, render
 from winback.message.template import Message, load
 from winback.tokens import unsubscribe_url
@@ -55,7 +56,7 @@ class Composer:
             key=claimed.key,
             channel="email",
             to=claimed.address,
-            to_name=claimed.name,
+            to_name=clean_line(claimed.name or "") or None,
             from_address=sender.email,
             from_name=sender.name,
             reply_to=sender.reply_to,

@@ -140,6 +140,19 @@ def test_control_characters_a_template_writes_itself_are_removed():
     assert mail.text.startswith("ab ")
 
 
+@given(st.text(min_size=1, max_size=50))
+def test_any_name_at_all_is_printed_cleaned_or_counted_as_missing(name):
+    files = a_message(subject="({{ customer.name }})", html=f"{{{{ customer.name }}}}|{FOOT}")
+
+    mail = rendered(files, name=name)
+
+    if not clean_line(name):
+        assert mail.field == "customer.name"
+    else:
+        assert mail.subject == f"({clean_line(name)})"
+        assert mail.html.startswith(f"{escape(clean_line(name))}|")
+
+
 @given(st.text())
 def test_cleaning_leaves_nothing_unsafe_and_changes_nothing_twice(text):
     line, several = clean_line(text), clean_text(text)
@@ -165,6 +178,8 @@ PRINTING = [
     "{% set who = customer.name %}Dear {{ who }}",
     "{% for letter in customer.name %}{{ letter }}{% endfor %}",
     "{{ customer.name|length }}",
+    "{% if customer.name > 'A' %}x{% endif %}y",
+    "{% if 'A' in customer.name %}x{% endif %}y",
     "{{ customer.name[0] }}",
     "{% macro hi(who) %}{{ who }}{% endmacro %}{{ hi(customer.name) }}",
 ]
@@ -300,6 +315,20 @@ def test_a_customer_is_written_to_in_the_nearest_language_there_is(locale, suffi
     chosen = choose(locale, frozenset({"", *suffixes}))
 
     assert (chosen.suffix, chosen.tag) == (suffix, tag)
+
+
+@given(st.text() | st.text("-_abCN012", max_size=40))
+def test_any_text_at_all_has_a_language(locale):
+    assert choose(locale, frozenset({"", "zh-CN"})).suffix in {"", "zh-CN"}
+
+
+def test_a_locale_of_a_megabyte_is_not_remembered():
+    message = load(a_message(), "hello")
+    choose.cache_clear()
+
+    assert message.language("zh-CN" + "x" * 1_000_000).tag == "en"
+    assert message.language(None).tag == "en"
+    assert choose.cache_info().currsize == 1
 
 
 def test_a_file_is_looked_for_by_region_then_language():

@@ -188,7 +188,7 @@ def _contrasts(
 
 
 def _arm(arm: ArmResult) -> Arm:
-    """The arm as drawn; one no longer in the campaign file has no planned share, and then the split has no test."""
+    """The arm as drawn; without a planned share (it left the campaign file) the split has no test."""
     return Arm(name=arm.name, n=arm.drawn, planned_share=arm.planned_share or None)
 
 

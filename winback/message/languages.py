@@ -7,6 +7,7 @@ from babel import Locale, UnknownLocaleError
 from babel.core import get_global, parse_locale
 
 PLAIN = "en"  # the language of a file without a suffix
+LONGEST_TAG = 35  # characters of a language tag any software must take, RFC 5646 4.4.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from winback.message.environment import MessageEnvironment
 from winback.message.template import Source
 
 LINKS = frozenset({"action", "background", "cite", "formaction", "href", "poster", "src", "srcset"})
+MAX_TAGS = 3_000  # the standard parser takes quadratic time over tags that are never closed
 _MARK = re.compile("\ue000(\\d+)\ue001")  # stands for an expression; private-use characters mean nothing in HTML
 _QUOTED = re.compile(r'"[^"]*"|\'[^\']*\'')
 _SAFE_LINK = re.compile(r"https://[^/?#\ue000]+([/?#].*)?|mailto:.*|tel:.*|#.*", re.DOTALL | re.IGNORECASE)
@@ -21,6 +22,8 @@ _OWN_LINK = re.compile(r"links\.\w+")
 
 def markup_problems(source: Source, environment: MessageEnvironment) -> list[TemplateError]:
     """Every unsafe place of one HTML template, with its line."""
+    if source.text.count("<") > MAX_TAGS:
+        return [TemplateError(f"holds more than {MAX_TAGS} tags", file=source.path)]
     reader = _Reader(source, environment)
     try:
         reader.feed(reader.plain)

@@ -17,7 +17,7 @@ from winback.errors import TemplateError, nearest
 from winback.message.cleaning import clean_text
 from winback.message.environment import FILTERS, TESTS, MessageEnvironment
 from winback.message.formats import FORMATS
-from winback.message.languages import Language, candidates, choose
+from winback.message.languages import LONGEST_TAG, Language, candidates, choose
 
 SHARED = "_shared"
 _BY_META = "<introspection>"  # the file name jinja2.meta gives its errors
@@ -26,7 +26,7 @@ PARTS: Mapping[Channel, tuple[str, ...]] = {"email": (SUBJECT, HTML, TEXT), "sms
 PART_FILE = re.compile(
     r"(?P<stem>subject|body|sms)(\.(?P<suffix>[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*))?\.(?P<end>txt|html)"
 )
-MAX_SOURCE = 200_000  # characters of one template file; a mail above 100 kB is cut short by large mail services
+MAX_SOURCE = 120_000  # characters of one template file; a mail above 100 kB is cut short by large mail services
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Message:
 
     def language(self, locale: str | None) -> Language:
         """The language a customer of ``locale`` is written to."""
-        return choose(locale, self.suffixes)
+        return choose(locale if locale and len(locale) <= LONGEST_TAG else None, self.suffixes)
 
 
 def load(files: Mapping[str, str], message: str) -> Message:
