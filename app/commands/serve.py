@@ -31,7 +31,7 @@ from winback.delivery.registry import Provider
 from winback.errors import Exit, Unusable, WinbackError
 
 HOST = "127.0.0.1"
-LOOK_SECONDS, DRAIN_SECONDS = 20, 5
+LOOK_SECONDS, DRAIN_SECONDS = 20, 2
 FINISH_SECONDS = 5  # for requests still open when the server is told to stop
 log = logging.getLogger("winback")
 
@@ -82,6 +82,7 @@ def run_server(engine: Engine, settings: Settings, listener: socket.socket) -> N
         signal.signal(each, stop)
     scheduler = make_scheduler(settings, _now, stopping)
     scheduler.start()
+    log.info("listening on http://%s:%d", *listener.getsockname())
     try:
         server.run(sockets=[listener])
     finally:

@@ -1,0 +1,331 @@
+"""The deployments on a real Prefect server with a real worker: scheduled, carried out, seen, and of no customer.
+
+One server, one worker and one small workspace for all tests; each process runs in a group of its own, which is
+ended as a whole.
+"""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from db.engine import database, reading
+from db.settings import Settings
+from db.tables import Alert
+from tests.workspaces import AS_OF, a_workspace, load
+
+pytestmark = pytest.mark.server
+
+ROOT = Path(__file__).parent.parent
+PREFECT = str(Path(sys.executable).parent / "prefect")
+START_SECONDS, RUN_SECONDS, END_SECONDS = 180, 180, 30
+RUN = f"spring/manual-{AS_OF}"
+PEOPLE, ORDERED_LATELY = 40, 4
+CANARIES = (b"quillfeather", b"canary.example", b"+1646555")
+
+
+def until(what: Callable[[], Any], seconds: float) -> Any:
+    """What ``what`` gives, once it gives something; fails when it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < deadline, f"nothing came within {seconds} seconds"
+        time.sleep(0.2)
+    return found
+
+
+@contextmanager
+def running(words: list[str], environ: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process in a group of its own; the whole group is ended at the end, whatever happens."""
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            words, cwd=ROOT, env=environ, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        yield process
+    finally:
+        tell_group(process, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(END_SECONDS)
+        tell_group(process, signal.SIGKILL)
+        process.wait()
+
+
+def tell_group(process: subprocess.Popen[bytes], what: signal.Signals) -> None:
+    """Signal whatever is left of a process's own group."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, what)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """A Prefect server: its API, its folder, and the environment of its clients."""
+
+    api: httpx.Client
+    home: Path
+    logs: Path
+    environ: Mapping[str, str]
+
+    def prefect(self, *words: str) -> str:
+        """Run one command of Prefect's own command line from a clone."""
+        done = subprocess.run(
+            [PREFECT, *words], cwd=ROOT, env=self.environ, capture_output=True, text=True, timeout=RUN_SECONDS
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def post(self, path: str, **body: object) -> Any:
+        """The JSON answer to a POST."""
+        answer = self.api.post(path, json=body)
+        assert answer.is_success, answer.text
+        return answer.json() if answer.content else None
+
+    def deployment(self, name: str) -> dict[str, Any]:
+        """A deployment by its name."""
+        return self.api.get(f"/deployments/name/{name}/{name}").json()
+
+    def start(self, deployment: str, **parameters: object) -> str:
+        """Ask for a run of a deployment; returns its id."""
+        found = self.deployment(deployment)
+        made = self.post(f"/deployments/{found['id']}/create_flow_run", parameters=parameters)
+        return str(made["id"])
+
+    def ended(self, run_id: str) -> dict[str, Any]:
+        """A flow run, once it has ended."""
+
+        def look() -> dict[str, Any] | None:
+            run: dict[str, Any] = self.api.get(f"/flow_runs/{run_id}").json()
+            return run if run["state_type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"} else None
+
+        return until(look, RUN_SECONDS)
+
+    def artifacts(self, run_id: str) -> dict[str, Any]:
+        """Key -> artifact of a flow run."""
+        chosen = self.post("/artifacts/filter", artifacts={"flow_run_id": {"any_": [run_id]}})
+        return {artifact["key"]: artifact for artifact in chosen}
+
+
+def a_free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Prefect server with a database of its own, on loopback, that calls nobody."""
+    folder, port = tmp_path_factory.mktemp("prefect"), a_free_port()
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "WINBACK_"))}
+    environ = own | {
+        "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_HOME": str(folder / "home"),
+        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_WORKER_QUERY_SECONDS": "1",
+    }
+    words = [PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    with (
+        httpx.Client(base_url=environ["PREFECT_API_URL"], timeout=60, trust_env=False) as api,
+        running(words, environ, folder / "server.log") as process,
+    ):
+
+        def healthy() -> bool:
+            assert process.poll() is None, (folder / "server.log").read_text()
+            try:
+                return api.get("/health").json() is True
+            except httpx.TransportError:
+                return False
+
+        until(healthy, START_SECONDS)
+        yield Server(api=api, home=folder / "home", logs=folder, environ=environ)
+
+
+@pytest.fixture(scope="session")
+def deployed(server: Server) -> Server:
+    """The server with a work pool and everything in prefect.yaml."""
+    server.prefect("work-pool", "create", "winback", "--type", "process")
+    server.prefect("--no-prompt", "deploy", "--all")
+    return server
+
+
+@pytest.fixture(scope="session")
+def scheduled(deployed: Server) -> list[dict[str, Any]]:
+    """The runs of run-due the server made of its schedule; no deployment's schedule is active afterwards."""
+    chosen = {
+        "deployments": {"name": {"any_": ["run-due"]}},
+        "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
+    }
+    runs: list[dict[str, Any]] = until(lambda: deployed.post("/flow_runs/filter", **chosen), START_SECONDS)
+    for deployment in deployed.post("/deployments/filter"):
+        deployed.post(f"/deployments/{deployment['id']}/pause_deployment")
+    return runs
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Forty customers with telling names, four of whom ordered lately."""
+    shop = a_workspace(tmp_path_factory.mktemp("canaries"))
+    people = [
+        f"{n:05},quillfeather{n}@canary.example,Zephyrine Quillfeather{n},+1646555{n:04},yes"
+        for n in range(1, PEOPLE + 1)
+    ]
+    load(shop, "customers", "customer_id,email,name,phone,email_consent\n" + "\n".join(people) + "\n")
+    orders = [f"{n:05},o{n},{AS_OF - timedelta(days=100 + n)},20.00" for n in range(1, PEOPLE + 1)]
+    orders += [f"{n:05},late{n},{AS_OF - timedelta(days=5)},20.00" for n in range(1, ORDERED_LATELY + 1)]
+    load(shop, "orders", "customer_id,order_id,ordered_at,amount\n" + "\n".join(orders) + "\n")
+    return shop
+
+
+@pytest.fixture(scope="session")
+def worker(deployed: Server, scheduled: object, shop: Settings) -> Iterator[Server]:
+    """The server with a process worker for the workspace."""
+    words = [PREFECT, "worker", "start", "--pool", "winback", "--type", "process", "--limit", "2"]
+    environ = {**deployed.environ, "WINBACK_WORKSPACE": str(shop.workspace)}
+    with running(words, environ, deployed.logs / "worker.log"):
+        yield deployed
+
+
+@pytest.fixture(scope="session")
+def unknown(worker: Server) -> str:
+    """A run of a campaign that does not exist; it goes on beside the others."""
+    return worker.start("run-campaign", campaign_id="sprig")
+
+
+@pytest.fixture(scope="session")
+def campaign_run(worker: Server, unknown: str) -> str:
+    """The finished run of the campaign."""
+    run = worker.ended(worker.start("run-campaign", campaign_id="spring", as_of=AS_OF.isoformat()))
+    assert run["state_name"] == "Completed", run["state"]["message"]
+    return str(run["id"])
+
+
+@pytest.fixture(scope="session")
+def sent(worker: Server, campaign_run: str) -> str:
+    """The finished run that sent the campaign's messages."""
+    run = worker.ended(worker.start("send-outbox"))
+    assert run["state_name"] == "Completed", run["state"]["message"]
+    return str(run["id"])
+
+
+@pytest.fixture(scope="session")
+def measured(worker: Server, sent: str) -> str:
+    """The finished run that measured the campaign, in the middle of its window."""
+    run = worker.ended(worker.start("measure-outcomes"))
+    assert run["state_name"] == "Completed", run["state"]["message"]
+    return str(run["id"])
+
+
+def arms(server: Server, campaign_run: str) -> dict[str, int]:
+    """What the waterfall says, in its order: what -> number."""
+    table = json.loads(server.artifacts(campaign_run)["spring-waterfall"]["data"])
+    return {row["what"]: row["number"] for row in table}
+
+
+def test_a_deployed_schedule_gives_runs_that_are_waiting_for_their_time(scheduled: list[dict[str, Any]]):
+    starts = sorted(datetime.fromisoformat(run["expected_start_time"]) for run in scheduled)
+
+    assert {run["state_name"] for run in scheduled} == {"Scheduled"}
+    assert all(run["auto_scheduled"] for run in scheduled)
+    assert {b - a for a, b in pairwise(starts)} == {timedelta(minutes=5)}
+
+
+def test_every_deployment_is_loaded_from_the_clone_it_was_deployed_from(deployed: Server):
+    found = deployed.post("/deployments/filter")
+
+    assert len(found) == 7
+    for deployment in found:
+        [step] = deployment["pull_steps"]
+        assert step == {"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}
+
+
+def test_the_stages_of_a_run_are_tasks_in_their_order(worker: Server, campaign_run: str):
+    names = [
+        "pin_inputs",
+        "score_customers",
+        "select_audience",
+        "enrol_members",
+        "plan_messages",
+        "release_messages",
+    ]
+
+    def finished() -> list[dict[str, Any]]:
+        chosen = worker.post("/task_runs/filter", flow_runs={"id": {"any_": [campaign_run]}})
+        return chosen if [task["state_name"] for task in chosen] == ["Completed"] * len(names) else []
+
+    tasks = sorted(until(finished, RUN_SECONDS), key=lambda task: task["start_time"])
+
+    assert [re.sub(r"-\w+$", "", task["name"]) for task in tasks] == names
+
+
+def test_the_waterfall_of_a_run_counts_every_scored_customer(worker: Server, campaign_run: str):
+    """Forty were scored; the four who ordered five days ago are not at risk; the rest is in, in two arms."""
+    found = arms(worker, campaign_run)
+
+    assert list(found) == ["scored customers", "not_at_risk", "in: holdout", "in: message"]
+    assert found["scored customers"] == PEOPLE
+    assert found["not_at_risk"] == ORDERED_LATELY
+    assert found["in: holdout"] + found["in: message"] == PEOPLE - ORDERED_LATELY
+
+
+def test_the_progress_of_a_finished_run_is_a_hundred(worker: Server, campaign_run: str):
+    progress = worker.artifacts(campaign_run)["spring-progress"]
+
+    assert (progress["type"], progress["data"]) == ("progress", 100)
+
+
+def test_the_worker_that_sends_writes_one_file_for_each_message(
+    worker: Server, shop: Settings, campaign_run: str, sent: str
+):
+    written_to = arms(worker, campaign_run)["in: message"]
+
+    table = json.loads(worker.artifacts(sent)["outbox"]["data"])
+
+    assert table == [{"what": "accepted", "number": written_to}]
+    assert len(list(shop.outbox_folder.glob("*.eml"))) == written_to > 0
+
+
+def test_a_measured_run_links_to_its_reports(worker: Server, measured: str):
+    links = {key: artifact["data"] for key, artifact in worker.artifacts(measured).items()}
+
+    assert set(links) == {f"report-spring-manual-{AS_OF}-{language}" for language in ("en", "zh")}
+    for text in links.values():
+        found = re.fullmatch(rf"\[Report of {RUN}\]\((file://\S+)\)", text)
+        assert found
+        assert RUN in Path(unquote(urlsplit(found[1]).path)).read_text(encoding="utf-8")
+
+
+def test_a_run_of_an_unknown_campaign_fails_and_stays_to_be_seen(worker: Server, shop: Settings, unknown: str):
+    run = worker.ended(unknown)
+
+    assert run["state_name"] == "Failed"
+    assert "did you mean 'spring'?" in run["state"]["message"]
+    chosen = worker.post("/flow_runs/filter", flow_runs={"state": {"type": {"any_": ["FAILED"]}}})
+    assert [seen["id"] for seen in chosen] == [unknown]
+    with database(shop.database_url) as engine, reading(engine) as session:
+        [(kind, name)] = session.execute(select(Alert.kind, Alert.run)).tuples()
+    assert (kind, name.partition("/")[0]) == ("failed", "sprig")
+
+
+def test_the_server_and_every_log_know_no_customer(
+    worker: Server, shop: Settings, campaign_run: str, sent: str, measured: str
+):
+    kept = b"".join(path.read_bytes() for path in sorted(worker.logs.rglob("*")) if path.is_file()).lower()
+    [letter, *_] = shop.outbox_folder.glob("*.eml")
+
+    assert all(known in kept for known in (b"spring-waterfall", b"release_messages", campaign_run.encode()))
+    assert b"quillfeather" in letter.read_bytes().lower()
+    assert [canary for canary in CANARIES if canary in kept] == []
