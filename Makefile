@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DO_NOT_TRACK = 1
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 
-.PHONY: help demo test check check-data bench lock clean
+.PHONY: help install demo test check check-data bench lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +16,8 @@ help:  ## this list
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+install: .venv/installed  ## set up .venv with everything winback needs
 
 demo: .venv/installed  ## a whole campaign on real orders, delivered to a folder, with its report
 	@$(BIN)/winback demo .demo

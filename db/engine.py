@@ -62,7 +62,7 @@ def make_engine(url: str) -> Engine:
 
 def _sqlite(url: str, database: str | None) -> Engine:
     try:
-        Path(database or "").parent.mkdir(parents=True, exist_ok=True)
+        Path(database or "").parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # addresses are inside
     except OSError as error:
         raise Unusable(f"the database's folder cannot be made: {error}") from error
     arguments = {"timeout": LOCK_WAIT_SECONDS, "check_same_thread": False}

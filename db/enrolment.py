@@ -1,37 +1,47 @@
 """Who entered which campaign, when and in which arm."""
 
 from datetime import date, timedelta
+from typing import Any
 
 import polars as pl
-from sqlalchemy import func, select
+from sqlalchemy import Select, and_, func, select
 from sqlmodel import Session, col
 
 from db.engine import changed, insert_or_keep
-from db.tables import Assignment
+from db.tables import Assignment, Occurrence
 
 CHUNK = 5_000  # rows per transaction: well under the 250 ms a writer may hold SQLite
 
 
 def may_not_enter(
-    session: Session, campaign_id: str, occurrence_id: int, as_of: date, again: int | None
+    session: Session, campaign_id: str, occurrence_id: int, as_of: date, again: int | None, *, live_only: bool
 ) -> list[int]:
     """Numbers of the customers who entered ``campaign_id`` before and may not enter (again) at ``as_of``.
 
-    ``again``: days after entry from which a customer may re-enter; None = never.
+    ``again``: days after entry from which a customer may re-enter; None = never. ``live_only``: rehearsals through
+    the folder provider do not count.
     """
-    chosen = select(col(Assignment.customer_no)).distinct().where(
-        col(Assignment.campaign_id) == campaign_id, col(Assignment.occurrence_id) != occurrence_id
-    )  # fmt: skip
+    chosen = _entered(select(col(Assignment.customer_no)).distinct(), campaign_id, live_only)
+    chosen = chosen.where(col(Assignment.occurrence_id) != occurrence_id)
     if again is not None:
         chosen = chosen.where(col(Assignment.entered_on) > as_of - timedelta(days=again))
     return list(session.execute(chosen).scalars())
 
 
-def first_arms(session: Session, campaign_id: str) -> dict[str, str]:
-    """Person -> the arm of his first entry into the campaign, which he keeps."""
-    chosen = select(col(Assignment.person), col(Assignment.arm)).where(col(Assignment.campaign_id) == campaign_id)
-    newest_first = chosen.order_by(col(Assignment.id).desc())
-    return dict(session.execute(newest_first).tuples().all())  # the last of equal keys, the oldest entry, stays
+def entries(session: Session, campaign_id: str, *, live_only: bool) -> pl.DataFrame:
+    """customer_no, arm of every entry into the campaign, oldest first."""
+    chosen = _entered(select(col(Assignment.customer_no), col(Assignment.arm)), campaign_id, live_only)
+    rows = session.execute(chosen.order_by(col(Assignment.id))).tuples().all()
+    return pl.DataFrame(list(map(tuple, rows)), schema={"customer_no": pl.Int64, "arm": pl.String}, orient="row")
+
+
+def _entered(chosen: Select[Any], campaign_id: str, live_only: bool) -> Select[Any]:
+    chosen = chosen.where(col(Assignment.campaign_id) == campaign_id)
+    if not live_only:
+        return chosen
+    return chosen.join(Occurrence, col(Occurrence.id) == col(Assignment.occurrence_id)).where(
+        ~col(Occurrence.placebo)
+    )
 
 
 def members_of(

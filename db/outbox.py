@@ -179,11 +179,12 @@ def _skip_reason(now: datetime, unknown_email: bool) -> ColumnElement[str | None
     suppressed = exists().where(col(Suppression.channel).in_([EVERY_CHANNEL, col(Message.channel)]), same_person)
     email_consent = func.coalesce(col(Customer.email_consent), literal(unknown_email))
     consent = case((is_email, email_consent), else_=func.coalesce(col(Customer.sms_consent), literal(False)))
+    allowed = and_(consent, ~func.coalesce(col(Customer.no_personalisation), literal(False)))
     address = case((is_email, col(Customer.email_hash)), else_=col(Customer.sms_hash))
     return case(
         (col(Message.late_after) < now, "late"),
         (suppressed, "suppressed"),
-        (~consent, "no_consent"),
+        (~allowed, "no_consent"),
         (func.coalesce(address, "") != col(Message.address_hash), "address_changed"),
         else_=None,
     )

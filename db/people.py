@@ -20,9 +20,10 @@ def contacts(session: Session, *, unknown_email_consent: bool) -> pl.DataFrame:
     """
     people = _frame(
         session,
-        "SELECT no, customer_id, email_hash, email_consent, sms_hash, sms_consent FROM customer ORDER BY no",
+        "SELECT no, customer_id, email_hash, email_consent, sms_hash, sms_consent, no_personalisation "
+        "FROM customer ORDER BY no",
         {"customer_no": pl.Int64, "customer_id": pl.String, "email_hash": pl.String, "email_consent": pl.Boolean,
-         "sms_hash": pl.String, "sms_consent": pl.Boolean},
+         "sms_hash": pl.String, "sms_consent": pl.Boolean, "no_personalisation": pl.Boolean},
     )  # fmt: skip
     stopped = _frame(
         session,
@@ -31,6 +32,11 @@ def contacts(session: Session, *, unknown_email_consent: bool) -> pl.DataFrame:
     )
     if unknown_email_consent:
         people = people.with_columns(pl.col("email_consent").fill_null(True))
+    refused = pl.col("no_personalisation").fill_null(False)  # being chosen by a forecast is personalisation
+    people = people.with_columns(
+        pl.when(refused).then(False).otherwise(f"{channel}_consent").alias(f"{channel}_consent")
+        for channel in ("email", "sms")
+    )
     flags = [_suppressed(stopped, channel) for channel in ("email", "sms")]
     return people.with_columns(flags).select(pl.col(name).cast(kind) for name, kind in CONTACTS.items())
 

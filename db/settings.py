@@ -187,6 +187,9 @@ def _secret(environ: Mapping[str, str], name: str) -> str | None:
     if not (file := environ.get(f"{name}_FILE")):
         return None
     path = Path(file)
-    if path.stat().st_mode & 0o077:
-        raise WrongUse(f"{name}_FILE: {path} can be read by others: chmod 600 it")
-    return path.read_text(encoding="utf-8").strip()
+    try:
+        if path.stat().st_mode & 0o077:
+            raise WrongUse(f"{name}_FILE: {path} can be read by others: chmod 600 it")
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Unusable(f"{name}_FILE: {path} cannot be read ({type(error).__name__})") from error

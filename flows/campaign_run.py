@@ -16,7 +16,7 @@ from sqlmodel import Session
 
 from db.campaigns import read_files
 from db.engine import database, reading, transaction
-from db.enrolment import CHUNK, enrol, first_arms, id_chunks, may_not_enter, members_of
+from db.enrolment import CHUNK, enrol, entries, id_chunks, may_not_enter, members_of
 from db.facts.store import digests
 from db.frames import save_frame
 from db.occurrences import Opening, Stage, advance, all_runs, open_run, pinned_campaign, run_name
@@ -27,7 +27,17 @@ from db.tables import Occurrence
 from flows.scoring import score_all
 from winback import __version__
 from winback.assignment import assign
-from winback.audience import LEDGER, SCORED, arm_counts, digest, risk_range, rules_of, select, waterfall
+from winback.audience import (
+    LEDGER,
+    SCORED,
+    arm_counts,
+    arms_by_person,
+    digest,
+    risk_range,
+    rules_of,
+    select,
+    waterfall,
+)
 from winback.campaign import Campaign
 from winback.campaign_file import read_campaign
 from winback.errors import WrongUse
@@ -51,7 +61,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
-    """A run as it stands; ``risk`` = least, median and greatest predicted risk of those who are in."""
+    """A run as it stands; ``risk`` = least, median and greatest predicted risk of those who are in.
+
+    ``model``: what the risk comes from, with the reason where it is a fall-back.
+    """
 
     run: str
     digest: str | None
@@ -59,6 +72,7 @@ class RunSummary:
     reasons: dict[str, int]
     messages: dict[str, int]
     risk: tuple[float, float, float] | None
+    model: str | None
 
     def as_dict(self) -> dict[str, Any]:
         """What ``winback run --json`` prints."""
@@ -109,11 +123,19 @@ def pin_inputs(order: Order, settings: Settings, now: datetime) -> int:
             as_of=order.as_of,
             placebo=placebo,
             files=files,
-            facts=digests(session),
+            facts=_facts(session),
             late_after=order.late_after,
             code_version=__version__,
         )
         return int(open_run(session, opening, now).id or 0)
+
+
+def _facts(session: Session) -> list[str]:
+    """What a run is pinned to; without any order there is nobody to choose from, now or on a later try."""
+    found = digests(session)
+    if not found:
+        raise WrongUse("there are no orders yet: winback import orders FILE")
+    return found
 
 
 def score_customers(occurrence_id: int, settings: Settings) -> str | None:
@@ -127,16 +149,27 @@ def score_customers(occurrence_id: int, settings: Settings) -> str | None:
             features, scored = score_all(
                 session, settings, json.loads(occurrence.facts), occurrence.as_of, horizon
             )
-        said = {
-            "model": scored.model.value,
-            "weights": scored.weights,
-            "fallback_reason": scored.fallback_reason,
-            "horizon_days": horizon,
-            "digest": scored.digest,
-        }
+        said = said_of(scored, horizon)
         with transaction(engine) as session:
             advance(session, occurrence_id, come_from=Stage.OPENED, to=Stage.OPENED, score=json.dumps(said))
     return str(save_frame(settings.state / "scores", scored.digest, scored_frame(features, scored)))
+
+
+def said_of(scored: Scores, horizon_days: int) -> dict[str, Any]:
+    """What scoring says of itself, as the run and its report keep it."""
+    return {
+        "model": scored.model.value,
+        "weights": scored.weights,
+        "fallback_reason": scored.fallback_reason,
+        "horizon_days": horizon_days,
+        "digest": scored.digest,
+    }
+
+
+def _model_words(said: dict[str, Any]) -> str | None:
+    if not said:
+        return None
+    return f"{said['model']} ({said['fallback_reason']})" if said["fallback_reason"] else str(said["model"])
 
 
 def scored_frame(features: pl.DataFrame, scored: Scores) -> pl.DataFrame:
@@ -176,11 +209,12 @@ def choose_members(
 ) -> tuple[pl.DataFrame, dict[str, float]]:
     """The LEDGER with arms, and the planned shares; consent, suppression and earlier entries as they are now."""
     people = contacts(session, unknown_email_consent=settings.file.unknown_email_consent == "allow")
-    entered = may_not_enter(session, campaign.id, occurrence_id, as_of, campaign.again_after)
+    live_only = not is_placebo(settings)
+    entered = may_not_enter(session, campaign.id, occurrence_id, as_of, campaign.again_after, live_only=live_only)
     as_of_day = (as_of - date(1970, 1, 1)).days
     chosen = select(scored, people, entered, rules_of(campaign), as_of_day)
     shares = campaign.arm_shares(chosen["reason"].null_count())
-    earlier = first_arms(session, campaign.id)
+    earlier = arms_by_person(people, entries(session, campaign.id, live_only=live_only))
     ledger = assign(chosen, salt=settings.file.salt, campaign_id=campaign.id, shares=shares, earlier=earlier)
     return ledger, shares
 
@@ -266,6 +300,7 @@ def _summary(session: Session, settings: Settings, occurrence: Occurrence) -> Ru
         reasons=json.loads(occurrence.waterfall or "{}"),
         messages=counts(session, occurrence.id),
         risk=risk_range(ledger),
+        model=_model_words(json.loads(occurrence.score or "{}")),
     )
 
 
@@ -284,4 +319,5 @@ def dry_run(order: Order, settings: Settings, now: datetime) -> RunSummary:
         reasons=waterfall(ledger),
         messages={},
         risk=risk_range(ledger),
+        model=_model_words(said_of(scored, campaign.churn.within)),
     )

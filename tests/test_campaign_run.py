@@ -227,10 +227,64 @@ def test_nobody_qualifies_is_a_finished_run_without_messages(shop: Settings):
     assert summary.reasons == {"not_at_risk": 20}
 
 
-def test_a_workspace_without_orders_runs_and_finds_nobody(shop: Settings):
-    summary = run(shop)
+def test_without_any_orders_nothing_is_frozen_and_the_run_says_what_to_do(shop: Settings):
+    with pytest.raises(WrongUse, match="winback import orders"):
+        run(shop)
+    a_quiet_crowd(shop, 20)
 
-    assert (summary.arms, summary.reasons, summary.messages) == ({}, {}, {})
+    assert run(shop).arms
+
+
+def test_a_person_enters_once_whichever_of_his_customer_ids_is_looked_at(shop: Settings):
+    """The copy that was dropped as same_contact must not get in by itself a week later."""
+    rows = "customer_id,email,email_consent\n1,a@example.com,yes\n2,a@example.com,yes\n"
+    load(shop, "customers", rows)
+    load(shop, "orders", "customer_id,order_id,ordered_at,amount\n1,o1,2025-09-01,30\n2,o2,2025-09-02,10\n")
+    first = run(shop)
+
+    second = run(shop, AS_OF + timedelta(days=7))
+
+    assert sum(first.arms.values()) == 1
+    assert second.reasons == {"already_entered": 2}
+
+
+def test_a_person_keeps_his_arm_when_a_smaller_customer_id_joins_his_contact(shop: Settings):
+    write_campaign(shop, CAMPAIGN + "again_after: 10d\n")
+    a_quiet_crowd(shop, 30)
+    run(shop)
+    before = dict(rows(shop, Assignment.customer_no, Assignment.arm))
+    more = "".join(f"0{n:05},c{n}@example.com,yes\n" for n in range(1, 31))
+    load(shop, "customers", "customer_id,email,email_consent\n" + more)
+
+    run(shop, AS_OF + timedelta(days=20))
+
+    after = rows(shop, Assignment.customer_no, Assignment.arm)
+    assert len(after) > len(before)
+    assert {(no, arm) for no, arm in after if no in before} == set(before.items())
+
+
+def test_a_rehearsal_through_the_folder_does_not_use_up_the_real_entry(shop: Settings):
+    a_quiet_crowd(shop, 20)
+    rehearsal = run(shop)
+    said = shop.file.model_dump() | {"live": True, "providers": {"email": "sendgrid", "sms": "folder"}}
+    live = replace(shop, file=WorkspaceFile.model_validate(said))
+
+    real = carry_out(Order(campaign_id="spring", slot="2026-03-01T09:00", as_of=AS_OF), live, NOW)
+
+    assert real.arms == rehearsal.arms
+
+
+def test_who_refuses_personalisation_is_neither_chosen_nor_written_to(shop: Settings):
+    a_quiet_crowd(shop, 20)
+    load(shop, "customers", "customer_id,no_personalisation\n00001,yes\n")
+    summary = run(shop)
+    (target,) = [no for (no,) in rows(shop, Message.customer_no)][:1]
+    load(shop, "customers", f"customer_id,no_personalisation\n{target:05},yes\n")
+
+    send_due(shop, lambda: NOW, until_empty=True)
+
+    assert summary.reasons["no_consent"] == 1
+    assert dict(rows(shop, Message.customer_no, Message.reason))[target] == "no_consent"
 
 
 def test_a_dry_run_shows_the_same_audience_and_stores_nothing(shop: Settings):

@@ -297,6 +297,21 @@ def test_a_key_file_that_others_can_read_is_refused(shop: Settings, capsys, tmp_
     assert "SG.secret" not in out + err
 
 
+def test_a_key_file_that_is_not_there_is_exit_three(shop: Settings, capsys, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("WINBACK_SENDGRID_KEY_FILE", str(tmp_path / "nothing"))
+
+    code, _, err = ask(capsys, "status")
+
+    assert code == 3
+    assert "WINBACK_SENDGRID_KEY_FILE" in err
+
+
+def test_only_the_owner_can_look_into_the_state(shop: Settings, capsys):
+    ask(capsys, "status")
+
+    assert (shop.workspace / ".winback").stat().st_mode & 0o777 == 0o700
+
+
 def test_init_makes_a_workspace_that_checks_and_refuses_to_overwrite_one(tmp_path: Path, capsys):
     folder = tmp_path / "new"
     assert ask(capsys, "init", str(folder))[0] == 0

@@ -97,19 +97,31 @@ def persons(contacts: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def arms_by_person(contacts: pl.DataFrame, entries: pl.DataFrame) -> dict[str, str]:
+    """Person -> the arm of the first entry of any of his customer ids.
+
+    ``entries``: customer_no, arm, oldest entry first.
+    """
+    known = entries.join(persons(contacts), on="customer_no", how="inner", maintain_order="left")
+    return dict(known.unique("person", keep="first").select("person", "arm").iter_rows())
+
+
 def select(
     scored: pl.DataFrame, contacts: pl.DataFrame, entered: Iterable[int], rules: AudienceRules, as_of_day: int
 ) -> pl.DataFrame:
     """LEDGER without arms: every scored customer, with reason null for those who are in.
 
     ``scored``: SCORED at as_of. ``contacts``: CONTACTS of all customers, at now. ``entered``: numbers of the
-    customers who may not enter (again) now. ``as_of_day``: as_of in days since 1970-01-01.
+    customers who may not enter (again) now; nor may anybody who shares a contact with them. ``as_of_day``: as_of in
+    days since 1970-01-01.
     """
+    people = persons(contacts)
+    entered_persons = people.filter(pl.col("customer_no").is_in(list(entered)))["person"].unique()
     candidates = (
         scored.join(contacts.drop("customer_id"), on="customer_no", how="left", validate="1:1")
-        .join(persons(contacts), on="customer_no", how="left")
+        .join(people, on="customer_no", how="left")
         .with_columns(_channel(rules.channels), _address(rules.channels), _no_channel(rules.channels))
-        .with_columns(reason=_first_reason(rules, scored.height, list(entered), as_of_day))
+        .with_columns(reason=_first_reason(rules, scored.height, entered_persons, as_of_day))
     )
     best = pl.col("past_rank").filter(pl.col("reason").is_null()).min().over("person")
     copy = pl.col("reason").is_null() & (pl.col("past_rank") > best)
@@ -154,7 +166,7 @@ def _no_channel(channels: tuple[str, ...]) -> pl.Expr:
     )
 
 
-def _first_reason(rules: AudienceRules, scored: int, entered: list[int], as_of_day: int) -> pl.Expr:
+def _first_reason(rules: AudienceRules, scored: int, entered: pl.Series, as_of_day: int) -> pl.Expr:
     """The first reason of each row, in the order of ``Reason``; null for those who are in so far."""
     tests: list[tuple[pl.Expr, Reason]] = []
     if rules.top_share is not None:
@@ -165,7 +177,7 @@ def _first_reason(rules: AudienceRules, scored: int, entered: list[int], as_of_d
         tests.append((quiet_days < rules.inactive_days, Reason.NOT_AT_RISK))
     if rules.min_risk is not None:
         tests.append((pl.col("risk") < rules.min_risk, Reason.NOT_AT_RISK))
-    tests.append((pl.col("customer_no").is_in(entered), Reason.ALREADY_ENTERED))
+    tests.append((pl.col("person").is_in(entered.to_list()), Reason.ALREADY_ENTERED))
     return pl.coalesce(*(pl.when(test).then(pl.lit(reason.value)) for test, reason in tests), "no_channel")
 
 

@@ -94,6 +94,7 @@ def show_summary(summary: "RunSummary") -> None:
     if summary.risk:
         low, middle, high = summary.risk
         print(f"their predicted risk of no order: median {middle:.0%}, from {low:.0%} to {high:.0%}")
+        print(f"risk from: {summary.model}")
     for state, count in summary.messages.items():
         print(f"messages {state}: {count:,}")
 

@@ -5,8 +5,6 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
-from flows.explaining import explain_customer
-
 from app.terminal import print_json, print_table, progress_bar, say, working
 from db.customers import by_field
 from db.engine import database, reading, transaction
@@ -15,6 +13,7 @@ from db.facts.store import data_through, digests, path_of
 from db.people import customer_by_id
 from db.people import suppress as suppress_address
 from db.settings import Settings, here
+from flows.explaining import explain_customer
 from flows.importing import Arrival, ImportReport, import_file
 from flows.scoring import model_churn, score_all
 from winback.churn import Churn, ChurnCounts, ChurnDefinition
@@ -51,8 +50,9 @@ def _show_import(report: ImportReport, as_json: bool) -> None:
         return
     if not report.read:
         say(f"{report.file}: only a header, nothing to read")
+    rows = "row" if report.read == 1 else "rows"
     print(
-        f"{report.kind}: {report.read:,} rows read, {report.good:,} good ({report.new:,} new, "
+        f"{report.kind}: {report.read:,} {rows} read, {report.good:,} good ({report.new:,} new, "
         f"{report.changed:,} changed, {report.unchanged:,} unchanged), {report.bad:,} bad"
     )
     if report.rejects_file:

@@ -36,7 +36,8 @@ def measure(arguments: argparse.Namespace) -> int:
         print(f"difference {_points(c.difference)} points (95 %: {_points(c.low)} to {_points(c.high)})")
         print(f"{c.verdict}: {c.reason}")
     if not outcome.window.complete:
-        say(f"interim: the data reach {outcome.window.data_through}, the window ends on {outcome.window.last_on}")
+        reached = outcome.window.data_through or "no day yet"
+        say(f"interim: the data reach {reached}, the window ends on {outcome.window.last_on}")
         return Exit.NO
     return Exit.DONE
 

@@ -20,10 +20,13 @@ from winback.schedule import next_slot
 PRODUCT = Path(__file__).parents[2]
 TOML = """\
 # One workspace: its zone and currency, who writes, and through whom.
-timezone = "{timezone}"      # naive times are in it; days begin and end in it
+# Naive times are in this zone; days begin and end in it.
+timezone = "{timezone}"
 currency = "{currency}"
-salt = "{salt}"              # draws the arms; never change it while campaigns run
-live = false                 # true, and keys in the environment, before anything really leaves
+# Draws the arms; never change it while campaigns run.
+salt = "{salt}"
+# true, and keys in the environment, before anything really leaves.
+live = false
 
 [providers]
 email = "folder"             # folder | sendgrid
@@ -60,6 +63,7 @@ def make_workspace(
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("campaigns", "templates"):
         shutil.copytree(PRODUCT / name, folder / name, ignore=shutil.ignore_patterns("report"))
+    (folder / ".winback").mkdir(mode=0o700)  # addresses will be inside
     filled = TOML.format(salt=salt, timezone=timezone, currency=currency, sender=sender, address=address)
     (folder / FILE_NAME).write_text(filled, encoding="utf-8")
 
