@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Select, func, select
 from sqlmodel import Session, col
 
 from db.engine import changed, insert_or_keep

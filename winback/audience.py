@@ -112,8 +112,8 @@ def select(
     """LEDGER without arms: every scored customer, with reason null for those who are in.
 
     ``scored``: SCORED at as_of. ``contacts``: CONTACTS of all customers, at now. ``entered``: numbers of the
-    customers who may not enter (again) now; nor may anybody who shares a contact with them. ``as_of_day``: as_of in
-    days since 1970-01-01.
+    customers who may not enter (again) now; nor may anybody who shares a contact with them. ``as_of_day``: as_of
+    in days since 1970-01-01.
     """
     people = persons(contacts)
     entered_persons = people.filter(pl.col("customer_no").is_in(list(entered)))["person"].unique()
