@@ -93,7 +93,10 @@ def transaction(engine: Engine) -> Iterator[Session]:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
     """One consistent view for reading; never waits for a writer on SQLite."""
-    with _usable(engine), Session(engine) as session, session.begin():
+    view = (
+        engine if engine.dialect.name == "sqlite" else engine.execution_options(isolation_level="REPEATABLE READ")
+    )
+    with _usable(engine), Session(view) as session, session.begin():
         yield session
 
 

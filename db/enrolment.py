@@ -8,9 +8,10 @@ from sqlalchemy import Select, func, select
 from sqlmodel import Session, col
 
 from db.engine import changed, insert_or_keep
+from db.occurrences import Stage
 from db.tables import Assignment, Occurrence
 
-CHUNK = 5_000  # rows per transaction: well under the 250 ms a writer may hold SQLite
+CHUNK = 2_000  # rows per transaction: well under the 250 ms a writer may hold SQLite
 
 
 def may_not_enter(
@@ -36,12 +37,10 @@ def entries(session: Session, campaign_id: str, *, live_only: bool) -> pl.DataFr
 
 
 def _entered(chosen: Select[Any], campaign_id: str, live_only: bool) -> Select[Any]:
-    chosen = chosen.where(col(Assignment.campaign_id) == campaign_id)
-    if not live_only:
-        return chosen
-    return chosen.join(Occurrence, col(Occurrence.id) == col(Assignment.occurrence_id)).where(
-        ~col(Occurrence.placebo)
-    )
+    """Entries that count: not those of a run that was given up, and for a live run not those of rehearsals."""
+    chosen = chosen.join(Occurrence, col(Occurrence.id) == col(Assignment.occurrence_id))
+    chosen = chosen.where(col(Assignment.campaign_id) == campaign_id, col(Occurrence.stage) != Stage.MISSED)
+    return chosen.where(~col(Occurrence.placebo)) if live_only else chosen
 
 
 def members_of(

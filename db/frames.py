@@ -1,5 +1,6 @@
-"""Immutable Parquet files named by a digest: written once, durable before anybody is told of them."""
+"""Immutable Parquet files named by their content: written once, durable before anybody is told of them."""
 
+import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -7,18 +8,17 @@ from pathlib import Path
 import polars as pl
 
 
-def save_frame(folder: Path, digest: str, frame: pl.DataFrame) -> Path:
-    """Write ``frame`` as ``<digest>.parquet``; an existing file of that name is the same and is kept."""
+def save_frame(folder: Path, frame: pl.DataFrame) -> Path:
+    """Write ``frame`` as ``<sha256 of the file>.parquet``; two frames share a file only when all bytes agree."""
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{digest}.parquet"
-    if target.exists():
-        return target
     handle, name = tempfile.mkstemp(dir=folder, prefix=".arriving-")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(handle, "w+b") as file:
             frame.write_parquet(file, compression="zstd")
             file.flush()
             os.fsync(file.fileno())
+            file.seek(0)
+            target = folder / f"{hashlib.file_digest(file, 'sha256').hexdigest()}.parquet"
         os.replace(name, target)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import delete, exists, select, update
 from sqlmodel import Session, col
 
 from db.engine import changed, insert_or_keep
-from db.tables import CampaignVersion, Occurrence, Outcome
+from db.tables import Assignment, CampaignVersion, Message, Occurrence, Outcome
 from winback.campaign import Campaign
 from winback.campaign_file import read_campaign
 from winback.errors import WrongUse
@@ -26,6 +26,9 @@ class Stage(StrEnum):
     PLANNED = "planned"  # every message has a row
     RELEASED = "released"  # messages may leave
     MISSED = "missed"  # its slot was too long ago
+
+
+OPEN_STAGES = (Stage.OPENED, Stage.SELECTED, Stage.ASSIGNED, Stage.PLANNED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +97,39 @@ def open_run(session: Session, opening: Opening, now: datetime) -> Occurrence:
         "code_version": opening.code_version,
     }
     changed(session, insert_or_keep(session, Occurrence), [values])
+    if (other := unfinished_of(session, opening.campaign_id)) and other.slot != opening.slot:
+        raise WrongUse(f"{run_name(other)} is not finished yet: one run of a campaign after the other")
     return find(session, opening.campaign_id, opening.slot)
+
+
+def opened_id(session: Session, campaign_id: str, slot: str) -> int | None:
+    """The id of the occurrence, or None when nobody has opened it."""
+    chosen = select(col(Occurrence.id)).where(
+        col(Occurrence.campaign_id) == campaign_id, col(Occurrence.slot) == slot
+    )
+    found: int | None = session.execute(chosen).scalar_one_or_none()
+    return found
+
+
+def unfinished_of(session: Session, campaign_id: str) -> Occurrence | None:
+    """The campaign's run that is opened and not released yet; there is one at most."""
+    return next((run for run in unfinished(session) if run.campaign_id == campaign_id), None)
+
+
+def unfinished(session: Session) -> Sequence[Occurrence]:
+    """Every run that is opened and not released yet, oldest first."""
+    chosen = select(Occurrence).where(col(Occurrence.stage).in_(OPEN_STAGES)).order_by(col(Occurrence.id))
+    return session.execute(chosen).scalars().all()
+
+
+def give_up(session: Session, occurrence_id: int) -> bool:
+    """An unfinished run becomes missed, and nobody has entered by it; False when it was finished meanwhile."""
+    here = (col(Occurrence.id) == occurrence_id, col(Occurrence.stage).in_(OPEN_STAGES))
+    if not changed(session, update(Occurrence).where(*here).values(stage=Stage.MISSED.value)):
+        return False
+    changed(session, delete(Message).where(col(Message.occurrence_id) == occurrence_id))  # none was ever queued
+    changed(session, delete(Assignment).where(col(Assignment.occurrence_id) == occurrence_id))
+    return True
 
 
 def record_missed(session: Session, opening: Opening, now: datetime) -> bool:

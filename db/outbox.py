@@ -27,6 +27,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from db.engine import changed, insert_or_keep
@@ -47,6 +48,7 @@ class Claimed:
     owner: str
     attempt: int
     campaign_id: str
+    occurrence_id: int
     version_id: int
     template: str
     channel: Channel
@@ -115,9 +117,13 @@ def _planned(prefix: str, step: str, template: str) -> Select[Any]:
     ).join(Occurrence, col(Occurrence.id) == col(Assignment.occurrence_id))
 
 
-def queue(session: Session, occurrence_id: int, now: datetime) -> int:
-    """Let the planned messages of a released occurrence go; returns how many."""
-    planned = and_(col(Message.occurrence_id) == occurrence_id, col(Message.state) == State.PLANNED)
+def queue(session: Session, occurrence_id: int, ids: range, now: datetime) -> int:
+    """Let the planned messages of a released occurrence's assignments ``ids`` go; returns how many."""
+    planned = and_(
+        col(Message.occurrence_id) == occurrence_id,
+        col(Message.assignment_id).between(ids.start, ids.stop - 1),
+        col(Message.state) == State.PLANNED,
+    )
     return changed(session, update(Message).where(planned).values(state=State.QUEUED, state_at=now))
 
 
@@ -130,13 +136,17 @@ def claim(
     now: datetime,
     lease_until: datetime,
     unknown_email_consent: bool,
+    placebo: bool,
 ) -> tuple[list[Claimed], int]:
     """Claim up to ``window`` messages of ``channels`` for ``owner``: (messages to send, messages skipped).
+
+    Only of runs that were pinned as this sender sends: a rehearsal (``placebo``) never leaves for real, and a real
+    message never ends in the folder.
 
     Suppression, consent, address, lateness and the stop switch are read in the claim's own transaction; the caller
     commits before the first byte.
     """
-    rows = session.execute(_due(channels, window, now, unknown_email_consent)).mappings().all()
+    rows = session.execute(_due(channels, window, now, unknown_email_consent, placebo)).mappings().all()
     skipped = [row for row in rows if row["skip"]]
     chosen = [_claimed(row, owner) for row in rows if not row["skip"]]
     _update_all(session, _SKIP, [{"at": row["id"], "why": row["skip"], "time": now} for row in skipped])
@@ -145,7 +155,7 @@ def claim(
     return chosen, len(skipped)
 
 
-def _due(channels: Sequence[str], window: int, now: datetime, unknown_email: bool) -> Select[Any]:
+def _due(channels: Sequence[str], window: int, now: datetime, unknown_email: bool, placebo: bool) -> Select[Any]:
     """The oldest queued messages that may be looked at now, each with the reason to skip it, or null."""
     stopped = exists().where(col(Stop.scope).in_([EVERY_CAMPAIGN, col(Message.campaign_id)]))
     ready = or_(col(Message.not_before).is_(None), col(Message.not_before) <= now)
@@ -153,6 +163,7 @@ def _due(channels: Sequence[str], window: int, now: datetime, unknown_email: boo
         select(
             *(col(c) for c in (Message.id, Message.key, Message.attempt, Message.template, Message.channel)),
             col(Message.campaign_id),
+            col(Message.occurrence_id),
             *(col(c) for c in (Customer.email, Customer.phone, Customer.name, Customer.locale, Customer.country)),
             *(
                 col(c)
@@ -164,6 +175,7 @@ def _due(channels: Sequence[str], window: int, now: datetime, unknown_email: boo
         .join(Assignment, col(Assignment.id) == col(Message.assignment_id))
         .join(Occurrence, col(Occurrence.id) == col(Message.occurrence_id))
         .where(col(Message.state) == State.QUEUED, ready, ~stopped, col(Message.channel).in_(channels))
+        .where(col(Occurrence.placebo) == placebo)
         .order_by(col(Message.id))
         .limit(window)
         .with_for_update(of=Message, skip_locked=True)  # PostgreSQL; on SQLite the writer is alone anyway
@@ -172,27 +184,33 @@ def _due(channels: Sequence[str], window: int, now: datetime, unknown_email: boo
 
 def _skip_reason(now: datetime, unknown_email: bool) -> ColumnElement[str | None]:
     is_email = col(Message.channel) == "email"
+    other = aliased(Customer)  # whoever shares the address: one person
+    address = col(Message.address_hash)
+    by_mail, by_phone = col(other.email_hash) == address, col(other.sms_hash) == address
+    shares = or_(and_(is_email, by_mail), and_(~is_email, by_phone))
     same_person = or_(
         col(Suppression.address_hash) == col(Message.address_hash),
         col(Suppression.customer_no) == col(Message.customer_no),
+        col(Suppression.customer_no).in_(select(col(other.no)).where(shares).correlate(Message)),
     )
     suppressed = exists().where(col(Suppression.channel).in_([EVERY_CHANNEL, col(Message.channel)]), same_person)
+    said_no = case((is_email, col(other.email_consent)), else_=col(other.sms_consent)).is_(False)
+    refused = exists().where(shares, or_(said_no, col(other.no_personalisation).is_(True)))
     email_consent = func.coalesce(col(Customer.email_consent), literal(unknown_email))
     consent = case((is_email, email_consent), else_=func.coalesce(col(Customer.sms_consent), literal(False)))
-    allowed = and_(consent, ~func.coalesce(col(Customer.no_personalisation), literal(False)))
-    address = case((is_email, col(Customer.email_hash)), else_=col(Customer.sms_hash))
+    current = case((is_email, col(Customer.email_hash)), else_=col(Customer.sms_hash))
     return case(
         (col(Message.late_after) < now, "late"),
         (suppressed, "suppressed"),
-        (~allowed, "no_consent"),
-        (func.coalesce(address, "") != col(Message.address_hash), "address_changed"),
+        (or_(~consent, refused), "no_consent"),
+        (func.coalesce(current, "") != address, "address_changed"),
         else_=None,
     )
 
 
 def _claimed(row: RowMapping, owner: str) -> Claimed:
     address = row["email"] if row["channel"] == "email" else row["phone"]
-    names = ("id", "key", "campaign_id", "version_id", "template", "channel")
+    names = ("id", "key", "campaign_id", "occurrence_id", "version_id", "template", "channel")
     facts = ("name", "locale", "country", "orders", "last_order_on", "as_of")
     return Claimed(
         owner=owner, attempt=row["attempt"] + 1, address=address, **{name: row[name] for name in names + facts}
@@ -295,7 +313,7 @@ def written_to_in(session: Session, occurrence_id: int, arm: str) -> int:
     """Members of an arm of an occurrence to whom a message of the same campaign may have gone out."""
     went_out = and_(
         col(Message.campaign_id) == col(Assignment.campaign_id),
-        col(Message.state).not_in([State.PLANNED, State.QUEUED, State.SKIPPED]),
+        col(Message.state).not_in([State.PLANNED, State.QUEUED, State.SKIPPED, State.REJECTED]),
     )
     to_him = exists().where(went_out, col(Message.person) == col(Assignment.person))
     to_his_address = exists().where(went_out, col(Message.address_hash) == col(Assignment.address_hash))
@@ -305,23 +323,25 @@ def written_to_in(session: Session, occurrence_id: int, arm: str) -> int:
     return int(session.execute(chosen).scalar_one())
 
 
-def waiting(session: Session, channels: Sequence[str]) -> int:
-    """Messages still queued or being sent on ``channels``, stopped campaigns' left out."""
+def waiting(session: Session, channels: Sequence[str], *, placebo: bool) -> int:
+    """Messages still queued or being sent on ``channels``, rehearsed or real; stopped campaigns' left out."""
     stopped = exists().where(col(Stop.scope).in_([EVERY_CAMPAIGN, col(Message.campaign_id)]))
     open_ = col(Message.state).in_([State.QUEUED, State.SENDING])
-    chosen = select(func.count()).select_from(Message).where(open_, ~stopped, col(Message.channel).in_(channels))
+    same_kind = and_(col(Occurrence.id) == col(Message.occurrence_id), col(Occurrence.placebo) == placebo)
+    chosen = select(func.count()).select_from(Message).join(Occurrence, same_kind)
+    chosen = chosen.where(open_, ~stopped, col(Message.channel).in_(channels))
     return int(session.execute(chosen).scalar_one())
 
 
-def stop_if_failing(session: Session, campaign_id: str, now: datetime) -> bool:
-    """Stop a campaign of which more than 1 % of the messages, and at least 20, could not be rendered."""
-    mine = col(Message.campaign_id) == campaign_id
+def stop_if_failing(session: Session, message: Claimed, now: datetime) -> bool:
+    """Stop the campaign when more than 1 % of the run's messages, and at least 20, could not be rendered."""
+    mine = col(Message.occurrence_id) == message.occurrence_id
     failed = and_(mine, col(Message.reason) == RENDER_ERROR)
     total = session.execute(select(func.count()).select_from(Message).where(mine)).scalar_one()
     bad = session.execute(select(func.count()).select_from(Message).where(failed)).scalar_one()
     if bad < FEWEST_FAILURES or bad <= total / 100:
         return False
-    return bool(changed(session, insert_or_keep(session, Stop), [{"scope": campaign_id, "at": now}]))
+    return bool(changed(session, insert_or_keep(session, Stop), [{"scope": message.campaign_id, "at": now}]))
 
 
 def is_stopped(session: Session, campaign_id: str) -> bool:

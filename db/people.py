@@ -38,7 +38,34 @@ def contacts(session: Session, *, unknown_email_consent: bool) -> pl.DataFrame:
         for channel in ("email", "sms")
     )
     flags = [_suppressed(stopped, channel) for channel in ("email", "sms")]
-    return people.with_columns(flags).select(pl.col(name).cast(kind) for name, kind in CONTACTS.items())
+    shared = people.with_columns(flags).with_columns(_of_all_who_share(channel) for channel in ("email", "sms"))
+    consents = [_consent_of_all(channel) for channel in ("email", "sms")]
+    everyone = shared.with_columns(consents).with_columns(
+        _suppressed_for_all(channel) for channel in ("email", "sms")
+    )
+    return everyone.select(pl.col(name).cast(kind) for name, kind in CONTACTS.items())
+
+
+def _consent_of_all(channel: str) -> pl.Expr:
+    return (
+        pl.when(pl.col(f"{channel}_refused"))
+        .then(False)
+        .otherwise(f"{channel}_consent")
+        .alias(f"{channel}_consent")
+    )
+
+
+def _of_all_who_share(channel: str) -> pl.Expr:
+    """Whether anybody with this address said no: customers who share an address are one person."""
+    said_no = (~pl.col(f"{channel}_consent")).fill_null(False)
+    shared = said_no.any().over(f"{channel}_hash") & pl.col(f"{channel}_hash").is_not_null()
+    return (said_no | shared).alias(f"{channel}_refused")
+
+
+def _suppressed_for_all(channel: str) -> pl.Expr:
+    suppressed = pl.col(f"{channel}_suppressed")
+    shared = suppressed.any().over(f"{channel}_hash") & pl.col(f"{channel}_hash").is_not_null()
+    return (suppressed | shared).alias(f"{channel}_suppressed")
 
 
 def _suppressed(stopped: pl.DataFrame, channel: str) -> pl.Expr:

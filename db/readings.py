@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlmodel import Session, col
 
+from db.tables import Occurrence
 from db.tables import Outcome as Reading
 from winback.outcomes import Outcome, read_outcome, write_outcome
 
@@ -17,8 +18,9 @@ def latest(session: Session, occurrence_id: int) -> Outcome | None:
     return read_outcome(found[0].document) if found else None
 
 
-def save_reading(session: Session, occurrence_id: int, outcome: Outcome, now: datetime) -> Outcome:
-    """Store a reading; once a final one is there it stays as it is and is what comes back."""
+def save_reading(session: Session, occurrence_id: int, outcome: Outcome, now: datetime, *, final: bool) -> Outcome:
+    """Store a reading; once a ``final`` one is there it stays as it is and is what comes back."""
+    session.execute(select(col(Occurrence.id)).where(col(Occurrence.id) == occurrence_id).with_for_update())
     found = _readings(session, occurrence_id)
     if found and found[0].final:
         return read_outcome(found[0].document)
@@ -28,7 +30,7 @@ def save_reading(session: Session, occurrence_id: int, outcome: Outcome, now: da
         Reading(
             occurrence_id=occurrence_id,
             revision=(found[0].revision if found else 0) + 1,
-            final=outcome.window.complete,
+            final=final,
             digest=hashlib.sha256(text.encode()).hexdigest(),
             document=text,
             measured_at=now,

@@ -82,6 +82,11 @@ class Settings:
         return ZoneInfo(self.file.timezone)
 
     @property
+    def placebo(self) -> bool:
+        """Whether nobody really gets messages now: every channel goes to the folder."""
+        return {self.file.providers.email, self.file.providers.sms} == {"folder"}
+
+    @property
     def campaigns(self) -> Path:
         """The folder of the campaign files."""
         return self.workspace / "campaigns"

@@ -6,8 +6,10 @@ Times are UTC and aware on both databases; money is in integer minor units of th
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Index, LargeBinary, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import DateTime, Dialect, Index, LargeBinary, Text, TypeDecorator, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
+
+UNFINISHED = "stage IN ('opened', 'selected', 'assigned', 'planned')"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -111,7 +113,16 @@ class CampaignVersion(SQLModel, table=True):
 class Occurrence(SQLModel, table=True):
     """One run of a campaign: a slot, frozen inputs, and how far it has come."""
 
-    __table_args__ = (UniqueConstraint("campaign_id", "slot"),)
+    __table_args__ = (
+        UniqueConstraint("campaign_id", "slot"),
+        Index(  # one unfinished run per campaign: two at once would both enrol the same people
+            "ix_occurrence_unfinished",
+            "campaign_id",
+            unique=True,
+            sqlite_where=text(UNFINISHED),
+            postgresql_where=text(UNFINISHED),
+        ),
+    )
     id: int | None = Field(default=None, primary_key=True)
     campaign_id: str
     slot: str
@@ -161,7 +172,7 @@ class Message(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("occurrence_id", "person", "step"),
         UniqueConstraint("occurrence_id", "step", "address_hash"),
-        Index("ix_message_queue", "state", "not_before"),
+        Index("ix_message_queue", "state", "id"),
         Index("ix_message_person", "campaign_id", "person"),
         Index("ix_message_address", "address_hash"),
     )

@@ -19,7 +19,7 @@ from db.engine import database, reading, transaction
 from db.enrolment import CHUNK, enrol, entries, id_chunks, may_not_enter, members_of
 from db.facts.store import digests
 from db.frames import save_frame
-from db.occurrences import Opening, Stage, advance, all_runs, open_run, pinned_campaign, run_name
+from db.occurrences import Opening, Stage, advance, all_runs, open_run, opened_id, pinned_campaign, run_name
 from db.outbox import counts, plan, queue
 from db.people import contacts
 from db.settings import Settings
@@ -105,29 +105,39 @@ def carry_out(
     return summarise(occurrence_id, settings)
 
 
-def is_placebo(settings: Settings) -> bool:
-    """Whether nobody really gets the messages: every channel goes to the folder."""
-    return {settings.file.providers.email, settings.file.providers.sms} == {"folder"}
-
-
 def pin_inputs(order: Order, settings: Settings, now: datetime) -> int:
-    """Open the run: campaign, templates and facts as they are now; returns the occurrence's id."""
-    placebo = is_placebo(settings)
-    if not placebo and now - end_of_day(order.as_of, settings.zone) > OLDEST_LIVE:
+    """Open the run: campaign, templates and facts as they are now; or find it as it was pinned before.
+
+    Returns the occurrence's id.
+    """
+    with database(settings.database_url) as engine:
+        with reading(engine) as session:
+            if known := opened_id(session, order.campaign_id, order.slot):
+                return known
+        late_after = order.late_after if settings.placebo else _live_limit(order, settings, now)
+        files = read_files(settings, order.campaign_id)
+        with transaction(engine) as session:
+            opening = Opening(
+                campaign_id=order.campaign_id,
+                slot=order.slot,
+                as_of=order.as_of,
+                placebo=settings.placebo,
+                files=files,
+                facts=_facts(session),
+                late_after=late_after,
+                code_version=__version__,
+            )
+            return int(open_run(session, opening, now).id or 0)
+
+
+def _live_limit(order: Order, settings: Settings, now: datetime) -> datetime:
+    """After when nothing of a live run leaves any more; WrongUse for a day too old, or not over yet."""
+    end = end_of_day(order.as_of, settings.zone)
+    if now > end + OLDEST_LIVE:
         raise WrongUse(f"as of {order.as_of} is more than 3 days ago: only the folder provider may be used for it")
-    files = read_files(settings, order.campaign_id)
-    with database(settings.database_url) as engine, transaction(engine) as session:
-        opening = Opening(
-            campaign_id=order.campaign_id,
-            slot=order.slot,
-            as_of=order.as_of,
-            placebo=placebo,
-            files=files,
-            facts=_facts(session),
-            late_after=order.late_after,
-            code_version=__version__,
-        )
-        return int(open_run(session, opening, now).id or 0)
+    if now < end:
+        raise WrongUse(f"{order.as_of} is not over yet: a run really sent is as of a day that is")
+    return min(order.late_after or end + OLDEST_LIVE, end + OLDEST_LIVE)
 
 
 def _facts(session: Session) -> list[str]:
@@ -152,7 +162,7 @@ def score_customers(occurrence_id: int, settings: Settings) -> str | None:
         said = said_of(scored, horizon)
         with transaction(engine) as session:
             advance(session, occurrence_id, come_from=Stage.OPENED, to=Stage.OPENED, score=json.dumps(said))
-    return str(save_frame(settings.state / "scores", scored.digest, scored_frame(features, scored)))
+    return str(save_frame(settings.state / "scores", scored_frame(features, scored)))
 
 
 def said_of(scored: Scores, horizon_days: int) -> dict[str, Any]:
@@ -187,11 +197,12 @@ def select_audience(occurrence_id: int, settings: Settings, scores: str | None) 
             occurrence = session.get_one(Occurrence, occurrence_id)
             campaign, as_of = pinned_campaign(session, occurrence), occurrence.as_of
             frame = pl.read_parquet(scores)
-            ledger, shares = choose_members(session, settings, campaign, occurrence_id, as_of, frame)
+            live = not occurrence.placebo
+            ledger, shares = choose_members(session, settings, campaign, occurrence_id, as_of, frame, live=live)
         named = digest(ledger)
         frozen = {
             "audience_digest": named,
-            "audience_file": save_frame(settings.state / "audiences", named, ledger).name,
+            "audience_file": save_frame(settings.state / "audiences", ledger).name,
             "waterfall": json.dumps(waterfall(ledger)),
             "shares": json.dumps(shares),
         }
@@ -206,15 +217,19 @@ def choose_members(
     occurrence_id: int,
     as_of: date,
     scored: pl.DataFrame,
+    *,
+    live: bool,
 ) -> tuple[pl.DataFrame, dict[str, float]]:
-    """The LEDGER with arms, and the planned shares; consent, suppression and earlier entries as they are now."""
+    """The LEDGER with arms, and the planned shares; consent, suppression and earlier entries as they are now.
+
+    A ``live`` run counts live entries only, a rehearsal all.
+    """
     people = contacts(session, unknown_email_consent=settings.file.unknown_email_consent == "allow")
-    live_only = not is_placebo(settings)
-    entered = may_not_enter(session, campaign.id, occurrence_id, as_of, campaign.again_after, live_only=live_only)
+    entered = may_not_enter(session, campaign.id, occurrence_id, as_of, campaign.again_after, live_only=live)
     as_of_day = (as_of - date(1970, 1, 1)).days
     chosen = select(scored, people, entered, rules_of(campaign), as_of_day)
     shares = campaign.arm_shares(chosen["reason"].null_count())
-    earlier = arms_by_person(people, entries(session, campaign.id, live_only=live_only))
+    earlier = arms_by_person(people, entries(session, campaign.id, live_only=live))
     ledger = assign(chosen, salt=settings.file.salt, campaign_id=campaign.id, shares=shares, earlier=earlier)
     return ledger, shares
 
@@ -270,13 +285,16 @@ def key_prefix(settings: Settings, occurrence: Occurrence) -> str:
 
 def release_messages(occurrence_id: int, settings: Settings, now: datetime) -> None:
     """Set t0, the same instant for every arm, and let the messages go."""
-    with database(settings.database_url) as engine, transaction(engine) as session:
-        occurrence = session.get_one(Occurrence, occurrence_id)
-        t0 = end_of_day(occurrence.as_of, settings.zone) if occurrence.placebo else now
-        advance(session, occurrence_id, come_from=Stage.PLANNED, to=Stage.RELEASED, released_at=now, t0=t0)
-        session.refresh(occurrence)
-        if occurrence.stage == Stage.RELEASED:
-            queue(session, occurrence_id, now)
+    with database(settings.database_url) as engine:
+        with transaction(engine) as session:
+            occurrence = session.get_one(Occurrence, occurrence_id)
+            t0 = end_of_day(occurrence.as_of, settings.zone) if occurrence.placebo else now
+            advance(session, occurrence_id, come_from=Stage.PLANNED, to=Stage.RELEASED, released_at=now, t0=t0)
+            session.refresh(occurrence)
+            chunks = id_chunks(session, occurrence_id) if occurrence.stage == Stage.RELEASED else []
+        for ids in chunks:
+            with transaction(engine) as session:
+                queue(session, occurrence_id, ids, now)
 
 
 def summarise(occurrence_id: int, settings: Settings) -> RunSummary:
@@ -311,7 +329,7 @@ def dry_run(order: Order, settings: Settings, now: datetime) -> RunSummary:
     with database(settings.database_url) as engine, reading(engine) as session:
         features, scored = score_all(session, settings, digests(session), order.as_of, campaign.churn.within)
         frame = scored_frame(features, scored)
-        ledger, _ = choose_members(session, settings, campaign, 0, order.as_of, frame)
+        ledger, _ = choose_members(session, settings, campaign, 0, order.as_of, frame, live=not settings.placebo)
     return RunSummary(
         run=f"{order.campaign_id}/{order.slot}",
         digest=digest(ledger),

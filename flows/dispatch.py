@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
-from winback.delivery.registry import Provider
 
 from db.engine import reading, transaction
 from db.outbox import Claimed, Result, claim, expire_leases, is_stopped, record, stop_if_failing, waiting
 from winback.delivery.answer import Answer, AnswerKind
 from winback.delivery.outgoing import Outgoing
+from winback.delivery.registry import Provider
 from winback.events import State
 from winback.message.rendering import RenderFailure
 
@@ -24,6 +24,7 @@ WINDOW = 64  # messages of one claim: what a crash can leave uncertain
 LEASE = timedelta(minutes=2)
 RETRY_AFTER = timedelta(seconds=30)  # where a provider asks to wait without saying how long
 IDLE_SECONDS = 1.0
+MOST_ATTEMPTS = 20  # of which each was proved not sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,7 @@ class Post:
     providers: Mapping[str, Provider]
     compose: Callable[[Claimed, datetime], Outgoing | RenderFailure]
     unknown_email_consent: bool
+    placebo: bool
     owner: str
     clock: Callable[[], datetime]
     monotonic: Callable[[], float]
@@ -76,34 +78,42 @@ def send_batch(post: Post, channels: list[str], tally: Tally) -> bool:
             now=now,
             lease_until=now + post.lease,
             unknown_email_consent=post.unknown_email_consent,
+            placebo=post.placebo,
         )
     tally.states[State.SKIPPED.value] += skipped
     if not batch:
         return bool(skipped)
     results: list[Result] = []
+    begun: set[int] = set()
     try:
-        for result in _send(post, batch, tally, now, began):
+        for result in _send(post, batch, tally, now, began, begun):
             results.append(result)
-    finally:  # whatever ends the batch, what is known is recorded
+    finally:  # whatever ends the batch: what is known is recorded, and what was not begun goes back
+        results += [
+            Result(message=left, state=State.QUEUED) for left in batch[len(results) :] if left.id not in begun
+        ]
         _record(post, results, tally)
     return True
 
 
-def _send(post: Post, batch: list[Claimed], tally: Tally, now: datetime, began: float) -> Iterator[Result]:
+def _send(
+    post: Post, batch: list[Claimed], tally: Tally, now: datetime, began: float, begun: set[int]
+) -> Iterator[Result]:
     for message in batch:
         over = post.monotonic() - began >= post.lease.total_seconds()
         if over or message.channel in tally.closed or _stopped(post, message):  # not begun: it goes back
             yield Result(message=message, state=State.QUEUED)
             continue
-        yield _send_one(post, message, tally, now)
+        yield _send_one(post, message, tally, now, begun)
         post.progress(1)
 
 
-def _send_one(post: Post, message: Claimed, tally: Tally, now: datetime) -> Result:
+def _send_one(post: Post, message: Claimed, tally: Tally, now: datetime, begun: set[int]) -> Result:
     outgoing = post.compose(message, now)
     if isinstance(outgoing, RenderFailure):
         return Result(message=message, state=State.SKIPPED, reason=outgoing.reason)
     provider = post.providers[message.channel]
+    begun.add(message.id)  # from here on the provider may have it
     answer = provider.send(outgoing)
     if answer.kind is AnswerKind.CHANNEL_STOP:
         tally.closed[message.channel] = answer.reason or "refused"
@@ -113,6 +123,8 @@ def _send_one(post: Post, message: Claimed, tally: Tally, now: datetime) -> Resu
 def next_state(message: Claimed, answer: Answer, provider: str, body: str, now: datetime) -> Result:
     """A provider's answer as the message's next state (DESIGN: the message state machine)."""
     state = _NEXT[answer.kind]
+    if answer.kind is AnswerKind.RETRY_LATER and message.attempt >= MOST_ATTEMPTS:
+        state = State.REJECTED  # proved not sent, every time
     wait = timedelta(seconds=answer.retry_after_seconds) if answer.retry_after_seconds is not None else RETRY_AFTER
     return Result(
         message=message,
@@ -121,7 +133,7 @@ def next_state(message: Claimed, answer: Answer, provider: str, body: str, now: 
         provider=provider,
         provider_id=answer.provider_id,
         body_hash=body,
-        not_before=now + wait if answer.kind is AnswerKind.RETRY_LATER else None,
+        not_before=now + wait if state is State.QUEUED and answer.kind is AnswerKind.RETRY_LATER else None,
     )
 
 
@@ -142,11 +154,11 @@ def body_hash(outgoing: Outgoing) -> str:
 
 def _record(post: Post, results: list[Result], tally: Tally) -> None:
     now = post.clock()
-    failed = {r.message.campaign_id for r in results if r.state is State.SKIPPED}
+    failed = {r.message.occurrence_id: r.message for r in results if r.state is State.SKIPPED}
     with transaction(post.engine) as session:
         record(session, results, now)
-        for campaign_id in failed:
-            stop_if_failing(session, campaign_id, now)
+        for message in failed.values():
+            stop_if_failing(session, message, now)
     tally.states.update(result.state.value for result in results)
 
 
@@ -157,4 +169,4 @@ def _stopped(post: Post, message: Claimed) -> bool:
 
 def _anything_waiting(post: Post, channels: list[str]) -> bool:
     with reading(post.engine) as session:
-        return waiting(session, channels) > 0
+        return waiting(session, channels, placebo=post.placebo) > 0

@@ -15,11 +15,21 @@ from sqlmodel import Session, col
 from db.alerts import Alarm, note
 from db.campaigns import campaign_ids, campaign_path, read_files, read_text, template_files
 from db.engine import database, reading, transaction
-from db.occurrences import Opening, Stage, advance, find, record_missed, save_version, stages
+from db.occurrences import (
+    Opening,
+    Stage,
+    find,
+    give_up,
+    record_missed,
+    run_name,
+    save_version,
+    stages,
+    unfinished,
+)
 from db.settings import Settings
 from db.tables import CampaignVersion
 from flows.alerting import failure
-from flows.campaign_run import Order, carry_out, is_placebo
+from flows.campaign_run import Order, carry_out
 from winback import __version__
 from winback.campaign import Campaign, Schedule
 from winback.campaign_file import examine, read_campaign
@@ -41,12 +51,29 @@ class Looked:
 
 def look_for_due(settings: Settings, now: datetime, carry_out: CarryOut = carry_out) -> Looked:
     """Carry out every slot due and not done, note those too late; one bad campaign does not stop others."""
-    looks = [_look_at(settings, campaign_id, now, carry_out) for campaign_id in campaign_ids(settings)]
+    looks = [_finish_begun(settings, now, carry_out)]
+    looks += [_look_at(settings, campaign_id, now, carry_out) for campaign_id in campaign_ids(settings)]
     return Looked(
         ran=tuple(run for look in looks for run in look.ran),
         missed=tuple(run for look in looks for run in look.missed),
         alarms=tuple(alarm for look in looks for alarm in look.alarms),
     )
+
+
+def _finish_begun(settings: Settings, now: datetime, carry_out: CarryOut) -> Looked:
+    """Resume every run that somebody opened and did not finish, from what it pinned; give up what is too late."""
+    with database(settings.database_url) as engine, reading(engine) as session:
+        begun = [
+            _Due(
+                order=Order(
+                    campaign_id=run.campaign_id, slot=run.slot, as_of=run.as_of, late_after=run.late_after
+                ),
+                run=run_name(run),
+                late=run.late_after is not None and run.late_after < now,
+            )
+            for run in unfinished(session)
+        ]
+    return _run_slots(settings, begun, now, carry_out)
 
 
 def _look_at(settings: Settings, campaign_id: str, now: datetime, carry_out: CarryOut) -> Looked:
@@ -152,7 +179,7 @@ def _note_missed(settings: Settings, slot: _Due, now: datetime) -> list[Alarm]:
         campaign_id=slot.order.campaign_id,
         slot=slot.order.slot,
         as_of=slot.order.as_of,
-        placebo=is_placebo(settings),
+        placebo=settings.placebo,
         files={},
         facts=[],
         late_after=None,
@@ -167,9 +194,9 @@ def _note_missed(settings: Settings, slot: _Due, now: datetime) -> list[Alarm]:
 
 
 def _give_up(session: Session, slot: _Due) -> bool:
-    """A run that was opened in time but never got as far as an audience is missed as well."""
+    """A run that was opened in time but never released is missed as well."""
     opened = find(session, slot.order.campaign_id, slot.order.slot)
-    return advance(session, opened.id or 0, come_from=Stage.OPENED, to=Stage.MISSED)
+    return give_up(session, opened.id or 0)
 
 
 def _run_one(settings: Settings, slot: _Due, now: datetime, carry_out: CarryOut) -> Alarm | None:

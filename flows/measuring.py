@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from db.engine import database, reading, transaction
 from db.facts.outcomes import count_inactive
-from db.facts.store import data_through, digests, path_of
+from db.facts.store import data_through, digests, facts_cover, path_of
 from db.occurrences import Stage, find_run, pinned_campaign, run_name
 from db.outbox import counts_by_arm, written_to_in
 from db.readings import save_reading
@@ -45,8 +45,9 @@ def measure_run(settings: Settings, run: str, now: datetime, as_of: date | None 
                 raise WrongUse(f"{run} has not been released: it is {occurrence.stage}")
             occurrence_id = occurrence.id or 0
             outcome = _read(session, settings, occurrence, as_of)
+            final = outcome.window.complete and facts_cover(session, outcome.window.last_on)
         with transaction(engine) as session:
-            return save_reading(session, occurrence_id, outcome, now)
+            return save_reading(session, occurrence_id, outcome, now, final=final)
 
 
 def _read(session: Session, settings: Settings, occurrence: Occurrence, as_of: date | None) -> Outcome:
@@ -104,7 +105,7 @@ def _count(
 ) -> list[GroupCount]:
     """Counts of every group, in the order of the report; a group nobody is in has n = 0."""
     top = pl.col("past_rank") <= top_count(TOP_SHARE, ledger.height)
-    in_arm = pl.col("arm").is_not_null()
+    in_arm = pl.col("arm").is_not_null() & ~pl.col("drawn_before")  # other shares drew the arms of earlier entries
     parts = {TREATED: in_arm & (pl.col("arm") != HOLDOUT), BASE: pl.lit(True), TOP: top}
     groups = pl.concat(
         [

@@ -32,8 +32,7 @@ def score_and_save(settings: Settings, as_of: date, horizon_days: int) -> dict[s
     """Score, write the frame under its digest, and say what was done."""
     with database(settings.database_url) as engine, reading(engine) as session:
         _, scores = score_all(session, settings, digests(session), as_of, horizon_days)
-    name = f"{as_of}-{horizon_days}d-{scores.digest}"
-    save_frame(settings.state / "scores", name, scores.frame.drop("customer_no"))
+    file = save_frame(settings.state / "scores", scores.frame.drop("customer_no"))
     return {
         "as_of": as_of.isoformat(),
         "horizon_days": horizon_days,
@@ -41,4 +40,5 @@ def score_and_save(settings: Settings, as_of: date, horizon_days: int) -> dict[s
         "model": scores.model.value,
         "fallback_reason": scores.fallback_reason,
         "digest": scores.digest,
+        "file": file.name,
     }

@@ -35,6 +35,7 @@ def make_post(
         providers=open_providers(settings),
         compose=Composer(engine, settings),
         unknown_email_consent=settings.file.unknown_email_consent == "allow",
+        placebo=settings.placebo,
         owner=f"{socket.gethostname()}-{os.getpid()}-{time.monotonic_ns():x}",
         clock=clock,
         monotonic=time.monotonic,

@@ -67,8 +67,15 @@ def test_the_same_person_always_gets_the_same_arm_and_another_campaign_draws_ane
 def test_a_person_keeps_the_arm_of_the_first_entry_whatever_the_shares_are_now():
     people = ledger(["1", "2"])
 
-    assert arms(people, earlier={"1": "gone-variant"}, shares={"holdout": 1.0})[0] == "gone-variant"
-    assert arms(people, earlier={"1": "gone-variant"}, shares={"holdout": 1.0})[1] == "holdout"
+    assert arms(people, earlier={"1": "a"}, shares={"holdout": 0.9, "a": 0.1})[0] == "a"
+    assert arms(people, earlier={"1": "holdout"}, shares={"a": 1.0}) == ["holdout", "a"]
+
+
+def test_who_was_in_a_variant_that_is_no_more_gets_another_and_never_the_holdout():
+    people = ledger([f"{n:05}" for n in range(300)])
+    earlier = {f"{n:05}": "gone" for n in range(300)}
+
+    assert set(arms(people, earlier=earlier)) == {"a", "b"}
 
 
 def test_an_arm_of_an_earlier_entry_is_marked_as_drawn_before():

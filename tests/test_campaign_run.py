@@ -9,15 +9,17 @@ from threading import Thread
 
 import polars as pl
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlmodel import col
 
 from db.engine import database, reading, transaction
 from db.people import suppress
-from db.settings import Settings, WorkspaceFile
+from db.settings import Secrets, Settings, WorkspaceFile
 from db.tables import Assignment, Message, Occurrence
 from flows.campaign_run import Order, RunSummary, carry_out, dry_run, manual, read_ledger
+from flows.due import look_for_due
 from flows.sending import send_due
+from tests.sink import Sink, recorded
 from tests.workspaces import AS_OF, CAMPAIGN, NOW, a_quiet_crowd, a_workspace, load, write_campaign
 from winback.audience import digest
 from winback.contact import address_hash
@@ -266,10 +268,8 @@ def test_a_person_keeps_his_arm_when_a_smaller_customer_id_joins_his_contact(sho
 def test_a_rehearsal_through_the_folder_does_not_use_up_the_real_entry(shop: Settings):
     a_quiet_crowd(shop, 20)
     rehearsal = run(shop)
-    said = shop.file.model_dump() | {"live": True, "providers": {"email": "sendgrid", "sms": "folder"}}
-    live = replace(shop, file=WorkspaceFile.model_validate(said))
 
-    real = carry_out(Order(campaign_id="spring", slot="2026-03-01T09:00", as_of=AS_OF), live, NOW)
+    real = carry_out(Order(campaign_id="spring", slot="2026-03-01T09:00", as_of=AS_OF), live(shop), NOW)
 
     assert real.arms == rehearsal.arms
 
@@ -309,11 +309,8 @@ def test_an_unknown_campaign_names_the_nearest(shop: Settings):
 
 
 def test_an_old_day_is_never_really_sent(shop: Settings):
-    said = shop.file.model_dump() | {"live": True, "providers": {"email": "sendgrid", "sms": "folder"}}
-    live = replace(shop, file=WorkspaceFile.model_validate(said))
-
     with pytest.raises(WrongUse, match="more than 3 days ago"):
-        carry_out(manual("spring", AS_OF - timedelta(days=4)), live, NOW)
+        carry_out(manual("spring", AS_OF - timedelta(days=4)), live(shop), NOW)
 
 
 def test_the_start_is_one_instant_for_all_and_for_the_folder_it_is_the_end_of_the_day(shop: Settings):
@@ -374,3 +371,157 @@ def test_a_ledger_explains_a_customer(shop: Settings):
     assert {line["message"] for line in lines if line["arm"] == "holdout"} <= {None}
     assert json.dumps(left_out)
     assert summary.digest
+
+
+def live(shop: Settings) -> Settings:
+    said = shop.file.model_dump() | {"live": True, "providers": {"email": "sendgrid", "sms": "folder"}}
+    return replace(shop, file=WorkspaceFile.model_validate(said), secrets=Secrets(sendgrid_key="SG.test"))
+
+
+def test_a_rehearsal_never_leaves_for_real_and_a_real_message_never_ends_in_the_folder(
+    shop: Settings, tmp_path: Path
+):
+    a_quiet_crowd(shop, 20)
+    rehearsed = run(shop)
+    with Sink(tmp_path) as sink:
+        real = replace(live(shop), sendgrid_url=sink.url)
+        send_due(real, lambda: NOW, until_empty=True)
+        assert recorded(tmp_path) == []
+
+        meant = carry_out(Order(campaign_id="spring", slot="2026-03-01T09:00", as_of=AS_OF), real, NOW)
+        send_due(shop, lambda: NOW, until_empty=True)
+        assert len(sent(shop)) == rehearsed.arms["message"]
+
+        send_due(real, lambda: NOW, until_empty=True)
+    assert len(recorded(tmp_path)) == meant.arms["message"]
+
+
+def test_a_second_run_of_a_campaign_waits_until_the_first_is_released(shop: Settings):
+    """Two at once would both enrol the same people."""
+    a_quiet_crowd(shop, 20)
+
+    class Broken(Exception):
+        pass
+
+    def breaking(function: Callable[..., object]) -> Callable[..., object]:
+        def wrapped(*arguments: object) -> object:
+            if function.__name__ == "enrol_members":
+                raise Broken
+            return function(*arguments)
+
+        return wrapped
+
+    with pytest.raises(Broken):
+        carry_out(manual("spring", AS_OF), shop, NOW, breaking)
+    other = Order(campaign_id="spring", slot="2026-03-01T09:00", as_of=AS_OF)
+    with pytest.raises(WrongUse, match="is not finished yet"):
+        carry_out(other, shop, NOW)
+
+    first = run(shop)
+    second = carry_out(other, shop, NOW)
+
+    assert sum(first.arms.values()) == 18
+    assert second.reasons["already_entered"] == 18
+
+
+def test_an_unfinished_run_is_resumed_from_what_it_pinned_whatever_the_folder_says_now(shop: Settings):
+    a_quiet_crowd(shop, 20)
+
+    class Broken(Exception):
+        pass
+
+    def breaking(function: Callable[..., object]) -> Callable[..., object]:
+        def wrapped(*arguments: object) -> object:
+            if function.__name__ == "plan_messages":
+                raise Broken
+            return function(*arguments)
+
+        return wrapped
+
+    with pytest.raises(Broken):
+        carry_out(manual("spring", AS_OF), shop, NOW, breaking)
+    write_campaign(shop, "no campaign any more")
+
+    looked = look_for_due(shop, NOW)
+
+    assert looked.ran == (f"spring/manual-{AS_OF}",)
+    assert run(shop).messages == {"queued": run(shop).arms["message"]}
+
+
+def test_a_run_given_up_leaves_nobody_locked_out(shop: Settings):
+    a_quiet_crowd(shop, 20)
+    run(shop)
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        session.execute(update(Occurrence).values(stage="planned", late_after=NOW - timedelta(hours=1)))
+        session.execute(update(Message).values(state="planned"))
+
+    looked = look_for_due(shop, NOW)
+    again = run(shop, AS_OF + timedelta(days=1))
+
+    assert [alarm.kind for alarm in looked.alarms] == ["missed"]
+    assert sum(again.arms.values()) == 18
+
+
+def test_the_files_of_two_audiences_are_never_mistaken_for_each_other(shop: Settings):
+    """Two campaigns without a hold-out over the same people differ by channel only, not by digest."""
+    rows_ = [f"{n},c{n}@example.com,+4477009001{n:02},yes,yes" for n in range(10, 20)]
+    load(shop, "customers", "customer_id,email,phone,email_consent,sms_consent\n" + "\n".join(rows_) + "\n")
+    orders = [f"{n},o{n},2025-09-01,9.00" for n in range(10, 20)]
+    load(shop, "orders", "customer_id,order_id,ordered_at,amount\n" + "\n".join(orders) + "\n")
+    base = CAMPAIGN.replace("holdout: 50%", "holdout: 0%")
+    for name, channel in (("mails", "email"), ("texts", "sms")):
+        text = base.replace("id: spring", f"id: {name}")
+        write_campaign(
+            shop, text.replace("{send: winback-advice}", f"{{send: winback-advice, channels: [{channel}]}}"), name
+        )
+        carry_out(manual(name, AS_OF), shop, NOW)
+
+    assert set(rows(shop, Message.campaign_id, Message.channel)) == {("mails", "email"), ("texts", "sms")}
+
+
+@pytest.mark.parametrize("row", ["2,no,", "2,yes,yes"])
+def test_a_no_of_one_customer_id_holds_for_all_who_share_the_address(shop: Settings, row: str):
+    text = "customer_id,email,email_consent\n1,a@example.com,yes\n2,a@example.com,yes\n3,b@example.com,yes\n"
+    load(shop, "customers", text)
+    load(shop, "orders", "customer_id,order_id,ordered_at,amount\n1,o1,2025-09-01,30\n3,o3,2025-09-01,10\n")
+    write_campaign(shop, CAMPAIGN.replace("holdout: 50%", "holdout: 0%"))
+    run(shop)
+    load(shop, "customers", f"customer_id,email_consent,no_personalisation\n{row}\n")
+
+    send_due(shop, lambda: NOW, until_empty=True)
+    write_campaign(shop, CAMPAIGN.replace("id: spring", "id: later"), "later")
+    later = carry_out(manual("later", AS_OF), shop, NOW)
+
+    assert len(sent(shop)) == 1
+    if "no" in row:
+        assert later.reasons["no_consent"] == 1
+
+
+def test_a_customer_suppressed_by_his_number_is_suppressed_for_all_who_share_the_address(shop: Settings):
+    text = "customer_id,email,email_consent\n1,a@example.com,yes\n2,a@example.com,yes\n"
+    load(shop, "customers", text)
+    load(shop, "orders", "customer_id,order_id,ordered_at,amount\n1,o1,2025-09-01,30\n")
+    write_campaign(shop, CAMPAIGN.replace("holdout: 50%", "holdout: 0%"))
+    run(shop)
+    load(shop, "suppressions", "customer_id,channel\n2,email\n")
+
+    send_due(shop, lambda: NOW, until_empty=True)
+
+    assert sent(shop) == []
+    assert rows(shop, Message.reason) == [("suppressed",)]
+
+
+def test_a_day_that_is_not_over_is_never_really_sent(shop: Settings):
+    with pytest.raises(WrongUse, match="not over yet"):
+        carry_out(manual("spring", AS_OF + timedelta(days=1)), live(shop), NOW)
+
+
+def test_nothing_of_a_live_run_leaves_days_later(shop: Settings, tmp_path: Path):
+    a_quiet_crowd(shop, 20)
+    with Sink(tmp_path) as sink:
+        real = replace(live(shop), sendgrid_url=sink.url)
+        carry_out(manual("spring", AS_OF), real, NOW)
+        send_due(real, lambda: NOW + timedelta(days=4), until_empty=True)
+
+    assert recorded(tmp_path) == []
+    assert {reason for (reason,) in rows(shop, Message.reason)} == {"late"}

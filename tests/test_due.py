@@ -210,43 +210,41 @@ def test_a_failing_run_raises_an_alarm_and_is_tried_again_at_the_next_look(
     assert "ann@example.com" not in caplog.text
 
 
-def test_a_run_that_broke_off_is_resumed_with_what_it_had_chosen(shop: Settings):
+def breaking_at(stage: str) -> Callable[[Order, Settings, datetime], object]:
+    """Carries a run out up to the stage called ``stage``, which fails."""
+
+    def breaking(function: Callable[..., object]) -> Callable[..., object]:
+        if function.__name__ == stage:
+            raise OSError("the disk is full")
+        return function
+
+    return lambda order, settings, now: carry_out(order, settings, now, breaking)
+
+
+@pytest.mark.parametrize("campaign", [CAMPAIGN + NINE, CAMPAIGN], ids=["as it was", "without its schedule"])
+def test_a_run_that_broke_off_is_resumed_with_what_it_had_chosen(shop: Settings, campaign: str):
     look_for_due(shop, EVE)
-
-    def until_enrolled(order: Order, settings: Settings, now: datetime) -> None:
-        def breaking(function: Callable[..., object]) -> Callable[..., object]:
-            if function.__name__ == "plan_messages":
-                raise OSError("the disk is full")
-            return function
-
-        carry_out(order, settings, now, breaking)
-
-    look_for_due(shop, NOW, until_enrolled)
+    look_for_due(shop, NOW, breaking_at("plan_messages"))
     [(digest,)] = rows(shop, Occurrence.audience_digest)
-    looked = look_for_due(shop, NOW + timedelta(hours=5))
+    write_campaign(shop, campaign)
+
+    looked = look_for_due(shop, NOW + timedelta(hours=1))
 
     assert looked.ran == (SLOT,)
     assert rows(shop, Occurrence.stage, Occurrence.audience_digest) == [("released", digest)]
 
 
-def test_a_run_that_never_chose_its_audience_in_time_is_missed(shop: Settings):
+@pytest.mark.parametrize("stage", ["score_customers", "plan_messages"])
+def test_a_run_not_released_in_time_is_missed_and_the_next_one_has_its_people(shop: Settings, stage: str):
     look_for_due(shop, EVE)
+    look_for_due(shop, NOW, breaking_at(stage))
+    late, next_day = NOW + timedelta(hours=5), NOW + timedelta(days=1)
 
-    def until_opened(order: Order, settings: Settings, now: datetime) -> None:
-        def breaking(function: Callable[..., object]) -> Callable[..., object]:
-            if function.__name__ == "score_customers":
-                raise OSError("the disk is full")
-            return function
+    looks = [look_for_due(shop, at) for at in (late, late, next_day)]
 
-        carry_out(order, settings, now, breaking)
-
-    look_for_due(shop, NOW, until_opened)
-    late = NOW + timedelta(hours=5)
-    looks = [look_for_due(shop, late), look_for_due(shop, late)]
-
-    assert [looked.missed for looked in looks] == [(SLOT,), ()]
-    assert stages(shop) == {"2026-03-01T09:00": "missed"}
-    assert rows(shop, Assignment.id) == []
+    assert [looked.missed for looked in looks] == [(SLOT,), (), ()]
+    assert stages(shop) == {"2026-03-01T09:00": "missed", "2026-03-02T09:00": "released"}
+    assert len(rows(shop, Assignment.id)) == 18
 
 
 @pytest.mark.parametrize(

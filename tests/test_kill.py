@@ -6,7 +6,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,13 @@ from sqlmodel import col
 
 from db.engine import database, reading, transaction
 from db.outbox import expire_leases
-from db.settings import Settings
+from db.settings import Settings, WorkspaceFile
 from db.tables import Message
-from flows.campaign_run import Order, carry_out
+from flows.campaign_run import carry_out, manual
 from flows.dispatch import WINDOW
 from tests.sink import Reply, Sink, recorded
-from tests.workspaces import AS_OF, CAMPAIGN, NOW, a_quiet_crowd, a_workspace
+from tests.workspaces import CAMPAIGN, a_quiet_crowd, a_workspace
+from winback.schedule import last_whole_day
 
 ROOT = Path(__file__).parent.parent
 SLOW = Reply(delay_seconds=0.02)  # long enough that a kill falls between the record and the answer
@@ -33,7 +35,10 @@ pytestmark = pytest.mark.slow
 def shop(tmp_path: Path, database_url: str) -> Settings:
     shop = a_workspace(tmp_path, database_url, CAMPAIGN.replace("holdout: 50%", "holdout: 0%"))
     a_quiet_crowd(shop, 330)
-    carry_out(Order(campaign_id="spring", slot="manual", as_of=AS_OF), shop, NOW)
+    said = shop.file.model_dump() | {"live": True, "providers": {"email": "sendgrid", "sms": "folder"}}
+    live = replace(shop, file=WorkspaceFile.model_validate(said))
+    now = datetime.now(UTC)  # the senders' clock is the real one, and nothing old is really sent
+    carry_out(manual("spring", last_whole_day(now, shop.zone)), live, now)
     return shop
 
 
@@ -60,7 +65,7 @@ def states(shop: Settings) -> dict[str, str]:
 def expire(shop: Settings) -> None:
     """Let the leases of the dead run out, without waiting for them."""
     with database(shop.database_url) as engine, transaction(engine) as session:
-        expire_leases(session, datetime.now(NOW.tzinfo) + timedelta(hours=1))
+        expire_leases(session, datetime.now(UTC) + timedelta(hours=1))
 
 
 def kill_after(process: subprocess.Popen[bytes], folder: Path, requests: int) -> None:

@@ -30,7 +30,7 @@ def shop(tmp_path: Path, database_url: str) -> Settings:
     load(shop, "customers", "customer_id,email,phone,name,email_consent,sms_consent\n" + "\n".join(rows) + "\n")
     orders = [f"{n},o{n},{AS_OF - timedelta(days=100)},9.00" for n in range(1, MAILS + TEXTS + 1)]
     load(shop, "orders", "customer_id,order_id,ordered_at,amount\n" + "\n".join(orders) + "\n")
-    carry_out(manual("spring", AS_OF), shop, NOW)
+    carry_out(manual("spring", AS_OF), live(shop, "https://127.0.0.1:1"), NOW)
     return shop
 
 
@@ -41,15 +41,15 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     return made
 
 
-def live(shop: Settings, sink: Sink) -> Settings:
+def live(shop: Settings, url: str) -> Settings:
     said = shop.file.model_dump() | {"live": True, "providers": {"email": "sendgrid", "sms": "twilio"}}
     secrets = Secrets(sendgrid_key="SG.test", twilio_sid="AC" + "0" * 32, twilio_token="token")
     return replace(
         shop,
         file=WorkspaceFile.model_validate(said),
         secrets=secrets,
-        sendgrid_url=sink.url,
-        twilio_url=sink.url,
+        sendgrid_url=url,
+        twilio_url=url,
         public_url="https://shop.example",
     )
 
@@ -66,8 +66,8 @@ def of(requests: list[Request], path: str) -> list[Request]:
 
 def test_every_customer_is_written_to_once_by_the_right_provider(shop: Settings, folder: Path):
     with Sink(folder) as sink:
-        send_due(live(shop, sink), lambda: NOW, until_empty=True)
-        send_due(live(shop, sink), lambda: NOW, until_empty=True)
+        send_due(live(shop, sink.url), lambda: NOW, until_empty=True)
+        send_due(live(shop, sink.url), lambda: NOW, until_empty=True)
 
     requests = recorded(folder)
     assert len(of(requests, "/v3/mail/send")) == MAILS
@@ -93,7 +93,7 @@ def test_a_bad_answer_is_recorded_as_what_it_proves_and_never_repeated(
 ):
     with Sink(folder, [reply]) as sink:
         for _ in range(2):
-            send_due(live(shop, sink), lambda: NOW, until_empty=True)
+            send_due(live(shop, sink.url), lambda: NOW, until_empty=True)
 
     assert {key for key, _ in states(shop, "email")} == {state}
     assert {key for key, _ in states(shop, "sms")} == {state}
@@ -102,7 +102,7 @@ def test_a_bad_answer_is_recorded_as_what_it_proves_and_never_repeated(
 
 def test_asked_to_wait_it_waits_and_sends_once(shop: Settings, folder: Path):
     with Sink(folder, [Reply(status=429, headers={"Retry-After": "60"})] * (MAILS + TEXTS) + [Reply()]) as sink:
-        settings = live(shop, sink)
+        settings = live(shop, sink.url)
         send_due(settings, lambda: NOW)
         assert set(states(shop, "email")) == {("queued", "http_429")}
         send_due(settings, lambda: NOW + timedelta(seconds=59))
@@ -115,7 +115,7 @@ def test_asked_to_wait_it_waits_and_sends_once(shop: Settings, folder: Path):
 
 def test_a_refused_key_closes_the_channel_and_burns_nothing(shop: Settings, folder: Path):
     with Sink(folder, [Reply(status=401)]) as sink:
-        tally = send_due(live(shop, sink), lambda: NOW, until_empty=True)
+        tally = send_due(live(shop, sink.url), lambda: NOW, until_empty=True)
 
     assert set(tally.closed) == {"email", "sms"}
     assert len(recorded(folder)) == 2
@@ -124,7 +124,7 @@ def test_a_refused_key_closes_the_channel_and_burns_nothing(shop: Settings, fold
 
 def test_a_provider_that_is_not_there_proves_that_nothing_was_sent(shop: Settings, folder: Path):
     with Sink(folder) as sink:
-        settings = live(shop, sink)
+        settings = live(shop, sink.url)
     send_due(settings, lambda: NOW)
 
     assert {state for state, _ in states(shop, "email") + states(shop, "sms")} == {"queued"}
@@ -133,7 +133,7 @@ def test_a_provider_that_is_not_there_proves_that_nothing_was_sent(shop: Setting
 
 def test_providers_are_told_nothing_but_the_opaque_key(shop: Settings, folder: Path):
     with Sink(folder) as sink:
-        send_due(live(shop, sink), lambda: NOW, until_empty=True)
+        send_due(live(shop, sink.url), lambda: NOW, until_empty=True)
 
     for request in of(recorded(folder), "/v3/mail/send"):
         metadata = request.body.partition('"custom_args"')[2].partition("}")[0]

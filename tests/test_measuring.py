@@ -126,6 +126,7 @@ def test_a_window_the_data_do_not_reach_is_interim_and_later_final(shop: Setting
 def test_a_final_reading_is_frozen_whatever_facts_come_later(shop: Settings):
     a_crowd(shop, 50, {1, 2, 3})
     carry_out(manual("spring", DAY), shop, NOW)
+    assert measure_run(shop, RUN, NOW, as_of=DAY + timedelta(days=60)).window.complete
     final = measure_run(shop, RUN, NOW)
     load(shop, "orders", f"customer_id,order_id,ordered_at,amount\n00010,new,{DAY + timedelta(days=3)},9\n")
 

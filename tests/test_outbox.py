@@ -17,7 +17,9 @@ from winback.events import State
 LEASE = timedelta(minutes=2)
 
 
-def take(engine: Engine, *, owner: str = "a", window: int = 64, at=NOON, unknown: bool = False) -> list[Claimed]:
+def take(
+    engine: Engine, *, owner: str = "a", window: int = 64, at=NOON, unknown: bool = False, placebo: bool = True
+) -> list[Claimed]:
     with transaction(engine) as session:
         return claim(
             session,
@@ -27,6 +29,7 @@ def take(engine: Engine, *, owner: str = "a", window: int = 64, at=NOON, unknown
             now=at,
             lease_until=at + LEASE,
             unknown_email_consent=unknown,
+            placebo=placebo,
         )[0]
 
 
@@ -177,7 +180,7 @@ def test_the_stop_switch_is_read_at_every_claim(engine: Engine, scope: str):
     assert take(engine) == []
     assert states(engine) == {"queued": 1}
     with reading(engine) as session:
-        assert waiting(session, ["email", "sms"]) == 0
+        assert waiting(session, ["email", "sms"], placebo=True) == 0
 
 
 def test_a_message_waits_for_its_not_before(engine: Engine):
@@ -289,6 +292,6 @@ def test_planned_messages_leave_only_after_they_are_queued(engine: Engine):
     assert take(engine) == []
 
     with transaction(engine) as session:
-        assert queue(session, occurrence_id, NOON) == 2
+        assert queue(session, occurrence_id, range(1, 100), NOON) == 2
 
     assert len(take(engine)) == 2

@@ -259,7 +259,7 @@ def test_told_to_stop_in_the_middle_of_the_outbox_it_leaves_nothing_unknown(
 def test_two_servers_beside_each_other_release_a_slot_once_and_send_each_message_once(
     tmp_path: Path, database_url: str
 ):
-    shop = a_shop_due_now(tmp_path, database_url, 400)
+    shop = a_shop_due_now(tmp_path, database_url, 800)
 
     with ExitStack() as stack:
         servers = [stack.enter_context(serving(shop, tmp_path / f"log{n}")) for n in range(2)]
@@ -272,4 +272,6 @@ def test_two_servers_beside_each_other_release_a_slot_once_and_send_each_message
     assert len({slot for slot, _ in slots}) == len(slots) >= 1
     assert len({person for (person,) in rows(shop, Message.person)}) == len(states(shop))
     assert {attempt for (attempt,) in rows(shop, Message.attempt)} == {1}
+    logs = "".join(server.log.read_text(encoding="utf-8") for server in servers)
+    assert sum(int(number) for number in re.findall(r"'accepted': (\d+)", logs)) == len(states(shop))
     assert rows(shop, Alert.text) == []

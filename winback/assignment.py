@@ -9,6 +9,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from winback.campaign import HOLDOUT
+
 
 def point(salt: str, campaign_id: str, person: str) -> float:
     """The person's point in [0, 1): the first 8 bytes of sha256(salt NUL campaign NUL person) / 2^64."""
@@ -26,6 +28,16 @@ def arm_at(at: float, shares: Mapping[str, float]) -> str:
     return [arm for arm, share in shares.items() if share > 0][-1]  # rounding: the sum fell short of 1
 
 
+def _arm(at: float, before: str | None, shares: Mapping[str, float]) -> str:
+    """The arm of the first entry; who was in a variant that is no more gets one of those that are."""
+    if before is None:
+        return arm_at(at, shares)
+    if before in shares or before == HOLDOUT:
+        return before
+    variants = {arm: share for arm, share in shares.items() if arm != HOLDOUT}
+    return arm_at(at, {arm: share / sum(variants.values()) for arm, share in variants.items()})
+
+
 def assign(
     ledger: pl.DataFrame,
     *,
@@ -36,7 +48,7 @@ def assign(
 ) -> pl.DataFrame:
     """The ledger with an arm for everyone who is in; ``earlier``: person -> arm of the first entry."""
     inside = ledger.filter(pl.col("reason").is_null()).select("customer_no", "person")
-    arms = [earlier.get(person) or arm_at(point(salt, campaign_id, person), shares) for person in inside["person"]]
+    arms = [_arm(point(salt, campaign_id, person), earlier.get(person), shares) for person in inside["person"]]
     before = [person in earlier for person in inside["person"]]
     chosen = inside.select(
         "customer_no", arm=pl.Series(arms, dtype=pl.String), drawn_before=pl.Series(before, dtype=pl.Boolean)

@@ -130,7 +130,7 @@ def _waiting(settings: Settings) -> int:
     from db.outbox import waiting
 
     with database(settings.database_url) as engine, reading(engine) as session:
-        return waiting(session, ["email", "sms"])
+        return waiting(session, ["email", "sms"], placebo=settings.placebo)
 
 
 def stop(arguments: argparse.Namespace) -> int:

@@ -32,6 +32,8 @@ def demo(arguments: argparse.Namespace) -> int:
     """Empty and fill the folder, run the campaign through its flows, and show where everything is."""
     folder: Path = arguments.folder.resolve()
     settings = _new_workspace(folder)
+    for name in [name for name in os.environ if name.startswith("WINBACK_")]:
+        del os.environ[name]  # the flows read the environment: the demo must not meet a real workspace
     os.environ.update(_quiet_prefect(folder))  # before Prefect is imported: it reads them then
     outcome = _run(settings)
     _show(settings, outcome)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 import polars as pl
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlmodel import Session, col
 
 from db.facts.queries import arrow, sql
@@ -159,6 +159,15 @@ def declare_through(session: Session, kind: str, through: date) -> None:
     """Note that the facts of a kind are complete through a day; an earlier day than known changes nothing."""
     known = session.get(DataThrough, kind)
     session.merge(DataThrough(kind=kind, declared_on=max(through, known.declared_on) if known else through))
+
+
+def facts_cover(session: Session, day: date, kind: str = ORDERS) -> bool:
+    """Whether ``day`` is surely whole: declared complete, or followed by facts of a later day."""
+    declared = session.get(DataThrough, kind)
+    if declared and declared.declared_on >= day:
+        return True
+    later = exists().where(col(FactFile.kind) == kind, col(FactFile.last_on) > day)
+    return bool(session.execute(select(later)).scalar_one())
 
 
 def data_through(session: Session, kind: str = ORDERS) -> date | None:

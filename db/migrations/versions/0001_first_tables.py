@@ -157,6 +157,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("campaign_id", "slot"),
     )
+    with op.batch_alter_table("occurrence", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_occurrence_unfinished",
+            ["campaign_id"],
+            unique=True,
+            sqlite_where=sa.text("stage IN ('opened', 'selected', 'assigned', 'planned')"),
+            postgresql_where=sa.text("stage IN ('opened', 'selected', 'assigned', 'planned')"),
+        )
+
     op.create_table(
         "suppression",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -266,7 +275,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_message_address", ["address_hash"], unique=False)
         batch_op.create_index("ix_message_person", ["campaign_id", "person"], unique=False)
         batch_op.create_index(batch_op.f("ix_message_provider_id"), ["provider_id"], unique=False)
-        batch_op.create_index("ix_message_queue", ["state", "not_before"], unique=False)
+        batch_op.create_index("ix_message_queue", ["state", "id"], unique=False)
 
 
 def downgrade() -> None:
@@ -284,6 +293,13 @@ def downgrade() -> None:
 
     op.drop_table("assignment")
     op.drop_table("suppression")
+    with op.batch_alter_table("occurrence", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_occurrence_unfinished",
+            sqlite_where=sa.text("stage IN ('opened', 'selected', 'assigned', 'planned')"),
+            postgresql_where=sa.text("stage IN ('opened', 'selected', 'assigned', 'planned')"),
+        )
+
     op.drop_table("occurrence")
     op.drop_table("webhook_body")
     op.drop_table("stop")
