@@ -22,6 +22,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except WinbackError as error:
         print(f"winback: {error}", file=sys.stderr)
         return int(error.exit_code)
+    except PermissionError as error:
+        print(f"winback: no permission: {error.filename or error}", file=sys.stderr)
+        return int(Exit.UNUSABLE)
     except BrokenPipeError:
         sys.stderr.close()
         return int(Exit.DONE)
@@ -50,9 +53,23 @@ class _Parser(argparse.ArgumentParser):
 def a_day(text: str) -> date:
     """A day written as 2026-01-31."""
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"'{text}' is not a day like 2026-01-31") from None
+    if not 1970 <= day.year < 2200:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a day of the years 1970 to 2199")
+    return day
+
+
+def share(text: str) -> float:
+    """A number from 0 to 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 0 to 1")
+    return number
 
 
 def days(text: str) -> int:
@@ -128,7 +145,7 @@ def _data_commands(command: Command) -> None:
     churn.add_argument("--as-of", type=a_day, required=True, metavar="DAY")
     churn.add_argument("--window", type=days, required=True, metavar="DAYS")
     churn.add_argument("--definition", choices=["no_order", "contract", "model"], default="no_order")
-    churn.add_argument("--threshold", type=float, default=0.5, metavar="P", help="model: lost from this risk on")
+    churn.add_argument("--threshold", type=share, default=0.5, metavar="P", help="model: lost from this risk on")
     churn.add_argument("--by", metavar="FIELD", help="split by a customer field, such as country")
     _json(churn)
     score = command("score", "facts:score", "risk and value of every customer")

@@ -1,5 +1,6 @@
 """Campaign files and templates: read from the workspace once, then only from what a run pinned."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from db.settings import Settings
@@ -39,25 +40,31 @@ def check_file(settings: Settings, path: Path) -> tuple[Campaign | None, list[Fi
     found: list[FileProblem] = []
     if campaign.id != path.stem:
         found.append(CampaignError(f"must be the file's name, '{path.stem}'", file=shown, line=1, field="id"))
-    files = template_files(settings)
     for message in dict.fromkeys(campaign.templates().values()):
-        found += _check_message(files, message, campaign, shown)
+        try:
+            files = template_files(settings, [message])
+        except FileProblem as problem:
+            found.append(problem)
+            continue
+        found += _check_message(settings, files, message, campaign, shown)
     return campaign, found
 
 
-def _check_message(files: dict[str, str], message: str, campaign: Campaign, shown: str) -> list[FileProblem]:
-    known = sorted({name.split("/")[0] for name in files} - {SHARED})
+def _check_message(
+    settings: Settings, files: dict[str, str], message: str, campaign: Campaign, shown: str
+) -> list[FileProblem]:
+    known = sorted({path.parent.name for path in settings.templates.glob("*/*.txt")} - {SHARED, "report"})
     if message not in known:
         problem = f"{TEMPLATES}{message} does not exist"
         return [CampaignError(problem, file=shown, allowed=", ".join(known), nearest=nearest(message, known))]
     return list(check(files, message, campaign.step.channels))
 
 
-def template_files(settings: Settings) -> dict[str, str]:
-    """Path below templates/ -> text of every message template."""
-    paths = sorted(path for path in settings.templates.rglob("*") if path.is_file() and path.suffix in PARTS)
-    names = {path.relative_to(settings.templates).as_posix(): path for path in paths}
-    return {name: read_text(path) for name, path in names.items() if not name.startswith("report/")}
+def template_files(settings: Settings, messages: Iterable[str]) -> dict[str, str]:
+    """Path below templates/ -> text of these messages' files and of what all share."""
+    folders = [settings.templates / name for name in (*messages, SHARED)]
+    paths = sorted(path for folder in folders for path in folder.rglob("*") if path.suffix in PARTS)
+    return {path.relative_to(settings.templates).as_posix(): read_text(path) for path in paths}
 
 
 def read_files(settings: Settings, campaign_id: str) -> dict[str, str]:
@@ -66,10 +73,8 @@ def read_files(settings: Settings, campaign_id: str) -> dict[str, str]:
     campaign, problems = check_file(settings, path)
     if problems or campaign is None:
         raise problems[0]
-    wanted = tuple(f"{name}/" for name in (*campaign.templates().values(), SHARED))
-    templates = {
-        TEMPLATES + name: text for name, text in template_files(settings).items() if name.startswith(wanted)
-    }
+    found = template_files(settings, campaign.templates().values())
+    templates = {TEMPLATES + name: text for name, text in found.items()}
     return templates | {f"campaigns/{campaign_id}.yaml": read_text(path)}
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlmodel import Session, SQLModel
 
 from winback.errors import Unusable
@@ -105,7 +105,9 @@ def _usable(engine: Engine) -> Iterator[None]:
     """What the database itself cannot do (locked, full, gone) as Unusable; everything else as it is."""
     try:
         yield
-    except OperationalError as error:
+    except DatabaseError as error:
+        if type(error) not in (DatabaseError, OperationalError):  # the others are our own mistakes
+            raise
         raise Unusable(f"the database cannot be used: {error.orig}. {_advice(engine)}") from error
 
 

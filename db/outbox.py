@@ -294,6 +294,13 @@ def counts(session: Session, occurrence_id: int | None = None) -> dict[str, int]
     return dict(session.execute(chosen).tuples().all())
 
 
+def unknown(session: Session, now: datetime) -> int:
+    """Messages of which nobody knows whether they arrived: uncertain ones, and those of senders that have died."""
+    dead = and_(col(Message.state) == State.SENDING, col(Message.lease_until) < now)
+    chosen = select(func.count()).select_from(Message).where(or_(col(Message.state) == State.UNCERTAIN, dead))
+    return int(session.execute(chosen).scalar_one())
+
+
 def counts_by_arm(session: Session, occurrence_id: int) -> dict[str, dict[str, int]]:
     """Arm -> state -> messages of one occurrence."""
     chosen = (

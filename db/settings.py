@@ -4,8 +4,9 @@ Secrets come from the environment or from a file only its owner can read (``NAME
 """
 
 import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -32,7 +33,7 @@ class Sender(BaseModel):
     """Who writes: shown in every message and, for e-mail, in its headers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    name: str = Field(default="Example shop", min_length=1, max_length=120)
+    name: str = Field(default="Example shop", pattern=r"^[^\r\n]{1,120}$")
     email: str = Field(default="hello@example.com", pattern=r"^[^@\s]+@[^@\s]+$")
     reply_to: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$")
     postal_address: str = Field(default="1 Example Street, Example Town", min_length=1, max_length=300)
@@ -46,7 +47,7 @@ class WorkspaceFile(BaseModel):
     timezone: Annotated[str, AfterValidator(check_zone)] = "UTC"
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
     salt: str = Field(min_length=8, max_length=200)
-    live: bool = False
+    live: bool = Field(default=False, strict=True)  # the one switch where "yes" and 1 are not good enough
     unknown_email_consent: Literal["exclude", "allow"] = "exclude"
     providers: Providers = Providers()
     sender: Sender = Sender()
@@ -141,6 +142,22 @@ def check_live(settings: Settings) -> None:
     missing = [name for name, value in _needed_keys(settings).items() if not value]
     if missing:
         raise WrongUse(f"live sending needs {', '.join(missing)} in the environment (or {missing[0]}_FILE)")
+    if wanted:
+        _check_identity(settings, wanted)
+
+
+def _check_identity(settings: Settings, wanted: Collection[str]) -> None:
+    """Nothing really leaves with a link nobody can open or in the name of the example."""
+    real = {"sendgrid": settings.sendgrid_url == SENDGRID_URL, "twilio": settings.twilio_url == TWILIO_URL}
+    if not any(real[name] for name in wanted):
+        return
+    if re.match(r"https?://(127\.|localhost|\[::1\])", settings.public_url):
+        raise WrongUse("live sending needs WINBACK_PUBLIC_URL: the unsubscribe link must open for the customer")
+    if (
+        re.search(r"[@.]example\.(com|org|net)$", settings.file.sender.email)
+        or "Example" in settings.file.sender.name
+    ):
+        raise WrongUse(f"{FILE_NAME}: live sending needs your own name, e-mail and address under [sender]")
 
 
 def _needed_keys(settings: Settings) -> dict[str, str | None]:

@@ -95,7 +95,10 @@ def _read_checked(settings: Settings, campaign_id: str, content: str) -> dict[st
 
 
 def _content(settings: Settings, campaign_id: str) -> str:
-    texts = template_files(settings) | {_file(campaign_id): read_text(campaign_path(settings, campaign_id))}
+    path = campaign_path(settings, campaign_id)
+    text = read_text(path)
+    campaign = read_campaign(text, str(path))
+    texts = template_files(settings, campaign.templates().values()) | {_file(campaign_id): text}
     return hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest()
 
 

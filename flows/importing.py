@@ -30,6 +30,7 @@ from db.intake import Table, no_progress, open_table, write_rejects
 from db.people import suppress
 from db.settings import Settings
 from winback.contact import address_hash
+from winback.errors import WrongUse
 from winback.fields import REJECTS, Kind
 from winback.records import last_of_each, parse
 
@@ -83,6 +84,9 @@ def import_file(
     arrival: Arrival, settings: Settings, now: datetime, progress: Progress = no_progress
 ) -> ImportReport:
     """Import one file; ImportProblem when it cannot be read at all, Unusable when the stores cannot be used."""
+    today = now.astimezone(settings.zone).date()
+    if arrival.complete_through and arrival.complete_through > today:
+        raise WrongUse(f"facts cannot be complete through {arrival.complete_through}: today is {today}")
     table = open_table(arrival.file, arrival.kind, arrival.mapping, progress)
     with (
         database(settings.database_url) as engine,

@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,11 +78,23 @@ def run(arguments: argparse.Namespace) -> int:
         check_live(settings)
         with working("running"):
             summary = carry_out(order, settings, now)
+    _warn_of_old_data(settings, as_of)
     if arguments.json:
         print_json(summary.as_dict())
     else:
         show_summary(summary)
     return Exit.DONE
+
+
+def _warn_of_old_data(settings: Settings, as_of: date) -> None:
+    from db.engine import database, reading
+    from db.facts.store import data_through
+
+    with database(settings.database_url) as engine, reading(engine) as session:
+        through = data_through(session)
+    if through and through < as_of:
+        days = (as_of - through).days
+        say(f"the data reach {through}, {days} days before {as_of}: whoever ordered since looks inactive")
 
 
 def show_summary(summary: "RunSummary") -> None:

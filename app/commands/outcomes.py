@@ -47,7 +47,7 @@ def _percent(share: float | None) -> str:
 
 
 def _points(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:+.1f}"
+    return "-" if share is None else f"{round(100 * share, 1) + 0.0:+.1f}"
 
 
 def report(arguments: argparse.Namespace) -> int:
@@ -94,5 +94,5 @@ def lift_(arguments: argparse.Namespace) -> int:
     else:
         print(table(found))
     differences = [c.difference for c in found.rates] + [c.difference for c in found.money]
-    nothing = bool(differences) and all(difference is None for difference in differences)
-    return Exit.NO if nothing else Exit.DONE
+    asked = bool(arguments.rate or arguments.money)
+    return Exit.NO if asked and all(difference is None for difference in differences) else Exit.DONE

@@ -11,7 +11,7 @@ from app.terminal import print_json, print_table, say
 from db.campaigns import campaign_ids, campaign_path, check_file
 from db.engine import database, reading
 from db.facts.store import data_through
-from db.outbox import counts, stopped_scopes
+from db.outbox import stopped_scopes, unknown
 from db.settings import FILE_NAME, Settings, here
 from flows.campaign_run import summaries
 from winback.errors import Exit, WrongUse
@@ -65,7 +65,11 @@ def make_workspace(
         shutil.copytree(PRODUCT / name, folder / name, ignore=shutil.ignore_patterns("report"))
     (folder / ".winback").mkdir(mode=0o700)  # addresses will be inside
     filled = TOML.format(salt=salt, timezone=timezone, currency=currency, sender=sender, address=address)
+    for file in (folder / "campaigns").glob("*.yaml"):  # an example must not start by itself
+        text = file.read_text(encoding="utf-8")
+        file.write_text(text.replace("\nschedule:", "\n# schedule:"), encoding="utf-8")
     (folder / FILE_NAME).write_text(filled, encoding="utf-8")
+    (folder / FILE_NAME).chmod(0o600)  # the salt signs the unsubscribe links
 
 
 def status(arguments: argparse.Namespace) -> int:
@@ -106,7 +110,7 @@ def read_status(settings: Settings, now: datetime) -> dict[str, Any]:
             "sms": settings.file.providers.sms,
             "live": settings.file.live,
             "database": "PostgreSQL" if engine.dialect.name == "postgresql" else "SQLite",
-            "unknown": counts(session).get("uncertain", 0),
+            "unknown": unknown(session, now),
             "stopped": ", ".join(stopped_scopes(session)) or None,
             "runs": runs,
             "next_slots": {name: next_start(settings, name, now) for name in campaign_ids(settings)},

@@ -156,9 +156,8 @@ def digests(session: Session, kind: str = ORDERS) -> list[str]:
 
 
 def declare_through(session: Session, kind: str, through: date) -> None:
-    """Note that the facts of a kind are complete through a day; an earlier day than known changes nothing."""
-    known = session.get(DataThrough, kind)
-    session.merge(DataThrough(kind=kind, declared_on=max(through, known.declared_on) if known else through))
+    """Note that the facts of a kind are complete through a day; the newest declaration counts."""
+    session.merge(DataThrough(kind=kind, declared_on=through))
 
 
 def facts_cover(session: Session, day: date, kind: str = ORDERS) -> bool:
