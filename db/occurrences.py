@@ -75,12 +75,6 @@ def pinned_campaign(session: Session, occurrence: Occurrence) -> Campaign:
     return read_campaign(version_files(session, occurrence.version_id or 0)[name], name)
 
 
-def first_seen(session: Session, campaign_id: str) -> datetime | None:
-    """When winback first saw the campaign; slots before it were never due."""
-    chosen = select(col(CampaignVersion.seen_at)).where(col(CampaignVersion.campaign_id) == campaign_id)
-    return session.execute(chosen.order_by(col(CampaignVersion.seen_at)).limit(1)).scalar()
-
-
 def open_run(session: Session, opening: Opening, now: datetime) -> Occurrence:
     """The one occurrence of (campaign, slot): pinned now, or as somebody pinned it before."""
     version_id = save_version(session, opening.campaign_id, opening.files, now)
@@ -120,6 +114,12 @@ def unfinished(session: Session) -> Sequence[Occurrence]:
     """Every run that is opened and not released yet, oldest first."""
     chosen = select(Occurrence).where(col(Occurrence.stage).in_(OPEN_STAGES)).order_by(col(Occurrence.id))
     return session.execute(chosen).scalars().all()
+
+
+def is_at(session: Session, occurrence_id: int, stage: Stage) -> bool:
+    """Whether a run is at ``stage``; until the transaction ends nobody can move it."""
+    chosen = select(col(Occurrence.stage)).where(col(Occurrence.id) == occurrence_id).with_for_update()
+    return bool(session.execute(chosen).scalar_one() == stage)
 
 
 def give_up(session: Session, occurrence_id: int) -> bool:

@@ -19,7 +19,7 @@ from db.engine import database, reading, transaction
 from db.enrolment import CHUNK, enrol, entries, id_chunks, may_not_enter, members_of
 from db.facts.store import digests
 from db.frames import save_frame
-from db.occurrences import Opening, Stage, advance, all_runs, open_run, opened_id, pinned_campaign, run_name
+from db.occurrences import Opening, Stage, advance, all_runs, is_at, open_run, opened_id, pinned_campaign, run_name
 from db.outbox import counts, plan, queue
 from db.people import contacts
 from db.settings import Settings
@@ -250,7 +250,8 @@ def enrol_members(occurrence_id: int, settings: Settings) -> None:
             members = members_of(ledger, occurrence.campaign_id, occurrence_id, occurrence.as_of)
         for start in range(0, len(members), CHUNK):
             with transaction(engine) as session:
-                enrol(session, members[start : start + CHUNK])
+                if is_at(session, occurrence_id, Stage.SELECTED):  # it may have been given up meanwhile
+                    enrol(session, members[start : start + CHUNK])
         with transaction(engine) as session:
             advance(session, occurrence_id, come_from=Stage.SELECTED, to=Stage.ASSIGNED)
 
@@ -266,14 +267,15 @@ def plan_messages(occurrence_id: int, settings: Settings) -> None:
             chunks = id_chunks(session, occurrence_id)
         for ids in chunks:
             with transaction(engine) as session:
-                plan(
-                    session,
-                    occurrence_id,
-                    ids,
-                    prefix=prefix,
-                    step=campaign.step.send,
-                    templates=campaign.templates(),
-                )
+                if is_at(session, occurrence_id, Stage.ASSIGNED):
+                    plan(
+                        session,
+                        occurrence_id,
+                        ids,
+                        prefix=prefix,
+                        step=campaign.step.send,
+                        templates=campaign.templates(),
+                    )
         with transaction(engine) as session:
             advance(session, occurrence_id, come_from=Stage.ASSIGNED, to=Stage.PLANNED)
 

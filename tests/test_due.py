@@ -108,6 +108,7 @@ def test_two_lookers_at_once_write_to_everyone_once(shop: Settings):
     assert {(state, attempt) for _, state, attempt in messages} == {("accepted", 1)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("midnight", "slots"),
     [
