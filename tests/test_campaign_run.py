@@ -25,6 +25,8 @@ from winback.audience import digest
 from winback.contact import address_hash
 from winback.errors import CampaignError, WrongUse
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def shop(tmp_path: Path, database_url: str) -> Settings:

@@ -18,6 +18,8 @@ from flows.sending import send_due
 from tests.workspaces import AS_OF, CAMPAIGN, NOW, a_quiet_crowd, a_workspace, load, write_campaign
 from winback.errors import WrongUse
 
+pytestmark = pytest.mark.slow
+
 NINE = "schedule: {cron: '0 9 * * *', timezone: America/New_York}\n"
 EVE = NOW - timedelta(hours=20)  # 13:00 in New York the day before NOW, which is 09:00
 SLOT = "spring/2026-03-01T09:00"

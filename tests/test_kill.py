@@ -1,7 +1,6 @@
 """kill -9 of real senders at a real sink that records before it answers: nobody twice, nobody silently lost."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -74,7 +73,7 @@ def kill_after(process: subprocess.Popen[bytes], folder: Path, requests: int) ->
     while len(recorded(folder)) < requests and process.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.002)  # polling, not a measure
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()  # SIGKILL
     process.wait()
 
 

@@ -18,6 +18,8 @@ from flows.sending import send_due
 from tests.sink import Reply, Request, Sink, recorded
 from tests.workspaces import AS_OF, CAMPAIGN, NOW, a_workspace, load
 
+pytestmark = pytest.mark.slow
+
 MAILS, TEXTS = 4, 3
 
 

@@ -33,6 +33,8 @@ from winback.outcomes import (
 )
 from winback.verdict import Rule, Verdict
 
+pytestmark = pytest.mark.slow
+
 DAY = date(2025, 10, 31)
 RUN = f"spring/manual-{DAY}"
 METHOD = Method(audience_digest="a", facts=[], campaign_digest="c", code_version="1", score={})

@@ -28,6 +28,8 @@ from flows.due import look_for_due
 from tests.workspaces import CAMPAIGN, NOW, a_quiet_crowd, a_workspace
 from winback.errors import Unusable
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 NINE = "schedule: {cron: '0 9 * * *', timezone: America/New_York}\n"
 EVERY_MINUTE = "schedule: {cron: '* * * * *', timezone: UTC}\n"
