@@ -56,8 +56,18 @@ def _check_message(
     known = sorted({path.parent.name for path in settings.templates.glob("*/*.txt")} - {SHARED, "report"})
     if message not in known:
         problem = f"{TEMPLATES}{message} does not exist"
-        return [CampaignError(problem, file=shown, allowed=", ".join(known), nearest=nearest(message, known))]
+        line, field = _where(message, campaign, Path(shown))
+        allowed, near = ", ".join(known), nearest(message, known)
+        return [CampaignError(problem, file=shown, line=line, field=field, allowed=allowed, nearest=near)]
     return list(check(files, message, campaign.step.channels))
+
+
+def _where(message: str, campaign: Campaign, path: Path) -> tuple[int, str]:
+    """Line and field of the campaign file that name a message."""
+    named = [place for place, variant in enumerate(campaign.variants, start=1) if variant.template == message]
+    lines = read_text(path).splitlines()
+    line = next((number for number, text in enumerate(lines, start=1) if message in text.partition("#")[0]), 1)
+    return line, f"variants[{named[0]}].template" if named else "journey[1].send"
 
 
 def template_files(settings: Settings, messages: Iterable[str]) -> dict[str, str]:
