@@ -14,7 +14,7 @@ from winback.contact import address_hash
 from winback.errors import WrongUse, nearest
 from winback.fields import ATTRIBUTE
 
-CHUNK = 2_000  # rows per transaction: well under the 250 ms a writer may hold SQLite
+CHUNK = 500  # rows per transaction: well under the 250 ms a writer may hold SQLite (2,000 changed ones: 0.76 s)
 _IMPORTED = [
     "email", "phone", "name", "locale", "country", "timezone", "salesperson_name",
     "salesperson_email", "email_consent", "sms_consent", "consent_source", "consent_at", "no_personalisation",
