@@ -24,7 +24,6 @@ WINDOW = 64  # messages of one claim: what a crash can leave uncertain
 LEASE = timedelta(minutes=2)
 RETRY_AFTER = timedelta(seconds=30)  # where a provider asks to wait without saying how long
 IDLE_SECONDS = 1.0
-MOST_ATTEMPTS = 20  # of which each was proved not sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,8 +122,6 @@ def _send_one(post: Post, message: Claimed, tally: Tally, now: datetime, begun: 
 def next_state(message: Claimed, answer: Answer, provider: str, body: str, now: datetime) -> Result:
     """A provider's answer as the message's next state (DESIGN: the message state machine)."""
     state = _NEXT[answer.kind]
-    if answer.kind is AnswerKind.RETRY_LATER and message.attempt >= MOST_ATTEMPTS:
-        state = State.REJECTED  # proved not sent, every time
     wait = timedelta(seconds=answer.retry_after_seconds) if answer.retry_after_seconds is not None else RETRY_AFTER
     return Result(
         message=message,
@@ -133,7 +130,7 @@ def next_state(message: Claimed, answer: Answer, provider: str, body: str, now: 
         provider=provider,
         provider_id=answer.provider_id,
         body_hash=body,
-        not_before=now + wait if state is State.QUEUED and answer.kind is AnswerKind.RETRY_LATER else None,
+        not_before=now + wait if answer.kind is AnswerKind.RETRY_LATER else None,
     )
 
 

@@ -163,6 +163,18 @@ def test_a_provider_that_asks_to_wait_is_asked_again_only_after_it(engine: Engin
     assert states(engine) == {"accepted": 1}
 
 
+def test_an_outage_of_an_hour_loses_nobody(engine: Engine):
+    an_outbox(engine, messages=3)
+    clock = Clock()
+
+    def down_for_an_hour(message: Outgoing) -> Answer:
+        return Answer(kind=AnswerKind.RETRY_LATER) if clock.monotonic() < 3_600 else ACCEPTED
+
+    drain(a_post(engine, Recorder(down_for_an_hour), clock), until_empty=True)
+
+    assert states(engine) == {"accepted": 3}
+
+
 def test_a_closed_channel_is_left_alone_and_nothing_is_burnt(engine: Engine):
     an_outbox(engine, messages=5)
     provider = Recorder(lambda message: Answer(kind=AnswerKind.CHANNEL_STOP, reason="http_401"))
