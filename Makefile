@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DO_NOT_TRACK = 1
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 
-.PHONY: help install demo test check check-data bench lock clean
+.PHONY: help install demo test soak check check-data bench lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,7 +23,10 @@ demo: .venv/installed  ## a whole campaign on real orders, delivered to a folder
 	@$(BIN)/winback demo .demo
 
 test: .venv/installed  ## every test, with a real PostgreSQL and a real Prefect server
-	$(BIN)/pytest -n auto --dist loadfile -m "not data"
+	$(BIN)/pytest -n auto --dist loadfile -m "not data and not soak"
+
+soak: .venv/installed  ## minutes of kills: 20,000 messages and 100 of them, on both databases
+	$(BIN)/pytest -m soak
 
 check: .venv/installed  ## the fast loop: format, lint, types, layers, unit tests
 	$(BIN)/ruff format --check .

@@ -126,8 +126,13 @@ def _workspace_commands(command: Command) -> None:
     demo.add_argument("folder", nargs="?", type=Path, default=Path(".demo"), help="default: .demo")
     init = command("init", "workspace:init", "make a workspace with an example campaign")
     init.add_argument("folder", type=Path)
-    status = command("status", "workspace:status", "what is configured, what is waiting, what is unknown")
+    status = command("status", "status:status", "what is configured, what is waiting, what is unknown")
+    status.add_argument("--watch", action="store_true", help="again every two seconds, until interrupted")
     _json(status)
+    backup = command("backup", "backups:backup", "a checked copy of the SQLite database, in one file")
+    backup.add_argument("file", type=Path, help="a new file")
+    restore = command("restore", "backups:restore", "put a backup back, and hold everything until it is released")
+    restore.add_argument("file", nargs="?", type=Path, help="default: hold what was put back by other means")
     serve = command("serve", "serve:serve", "callbacks, due slots and the outbox, in one process")
     serve.add_argument("--port", type=a_port, default=8025, help="default: 8025; 0: any free one")
 
@@ -175,9 +180,28 @@ def _campaign_commands(command: Command) -> None:
     send = command("send", "campaigns:send", "send what is due")
     send.add_argument("--until-empty", action="store_true", help="wait until nothing is left")
     _json(send)
-    for name, help_ in (("stop", "let nothing more leave"), ("resume", "let it leave again")):
-        switch = command(name, f"campaigns:{name}", help_)
-        switch.add_argument("campaign", nargs="?", help="default: everything")
+    trial = command("test-send", "trial:test_send", "a campaign's message to an address of your own")
+    trial.add_argument("campaign")
+    trial.add_argument(
+        "--to", required=True, metavar="ADDRESS", help="an e-mail address or a phone number (+44...)"
+    )
+    trial.add_argument("--variant", action="append", default=[], metavar="NAME", help="default: the first")
+    trial.add_argument("--locale", action="append", default=[], help="such as zh-CN; default: en")
+    reconcile = command("reconcile", "reconcile:reconcile_", "what nobody knows: ask the provider, or say it")
+    reconcile.add_argument("run_name", metavar="RUN", nargs="?", help="default: all of them")
+    which = reconcile.add_mutually_exclusive_group()
+    which.add_argument("--key", help="one message, by its key")
+    which.add_argument("--file", type=Path, metavar="FILE.csv", help="messages by the column 'key'")
+    said = reconcile.add_mutually_exclusive_group()
+    for word, help_ in (("sent", "they were sent"), ("not-sent", "they were not"), ("abandon", "give them up")):
+        said.add_argument(f"--{word}", dest="said", action="store_const", const=word.replace("-", "_"), help=help_)
+    reconcile.add_argument("--evidence", metavar="TEXT", help="how you know; kept with the message")
+    _json(reconcile)
+    stop = command("stop", "stops:stop", "let nothing more leave")
+    resume = command("resume", "stops:resume", "let it leave again")
+    for switch in (stop, resume):
+        switch.add_argument("what", nargs="?", metavar="WHAT", help="a campaign or a RUN; default: everything")
+    resume.add_argument("--restored", action="store_true", help="release a state put back from a backup")
 
 
 def _outcome_commands(command: Command) -> None:

@@ -1,21 +1,27 @@
-"""What staff must hear of, told once each: a run failed, was missed, or left messages nobody can know about."""
+"""What staff must hear of, told once each: a run failed or was missed, nobody knows of some messages, and the like."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlmodel import Session, col
 
 from db.engine import changed, insert_or_keep
 from db.occurrences import run_name
-from db.tables import Alert, Message, Occurrence
+from db.tables import Alert, Gate, Message, Occurrence
 from winback.events import State
+
+TELLING = timedelta(minutes=10)  # whoever took an alert and has not told it by then has died
+SHUT_IN_A_ROW = 2  # a provider that was shut and whose probe failed: once alone may be a busy minute
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alarm:
-    """One thing to tell: ``kind`` failed | missed | invalid | unknowns; no personal data in ``text``."""
+    """One thing to tell; no personal data in ``text``.
+
+    ``kind``: failed | missed | invalid | unknowns | stale | closed | restored. ``run``: what it is about.
+    """
 
     kind: str
     run: str
@@ -29,24 +35,37 @@ def note(session: Session, alarms: Iterable[Alarm], now: datetime) -> None:
         changed(session, insert_or_keep(session, Alert), [row])
 
 
-def untold(session: Session) -> Sequence[Alert]:
-    """Alerts nobody was told of yet, oldest first."""
-    chosen = select(Alert).where(col(Alert.delivered_at).is_(None)).order_by(col(Alert.id))
+def untold(session: Session, now: datetime) -> Sequence[Alert]:
+    """Alerts nobody was told of yet and nobody is telling, oldest first."""
+    free = or_(col(Alert.taken_until).is_(None), col(Alert.taken_until) < now)
+    chosen = select(Alert).where(col(Alert.delivered_at).is_(None), free).order_by(col(Alert.id))
     return session.execute(chosen).scalars().all()
 
 
 def take(session: Session, alert_id: int, now: datetime) -> bool:
-    """Take it on oneself to tell staff; False when somebody else has."""
-    mine = (col(Alert.id) == alert_id, col(Alert.delivered_at).is_(None))
-    return bool(changed(session, update(Alert).where(*mine).values(delivered_at=now)))
+    """Take it on oneself to tell staff until TELLING is over; False when somebody else has."""
+    free = or_(col(Alert.taken_until).is_(None), col(Alert.taken_until) < now)
+    mine = (col(Alert.id) == alert_id, col(Alert.delivered_at).is_(None), free)
+    return bool(changed(session, update(Alert).where(*mine).values(taken_until=now + TELLING)))
+
+
+def told(session: Session, alert_id: int, now: datetime) -> None:
+    """Staff knows."""
+    values = {"delivered_at": now, "taken_until": None}
+    changed(session, update(Alert).where(col(Alert.id) == alert_id).values(**values))
 
 
 def give_back(session: Session, alert_id: int) -> None:
     """It could not be told; somebody may try again."""
-    changed(session, update(Alert).where(col(Alert.id) == alert_id).values(delivered_at=None))
+    changed(session, update(Alert).where(col(Alert.id) == alert_id).values(taken_until=None))
 
 
-def unknowns(session: Session) -> list[Alarm]:
+def standing(session: Session, day: str) -> list[Alarm]:
+    """What the state itself says staff must hear of; ``day`` is today in the workspace's zone."""
+    return [*_unknowns(session), *_closed(session, day)]
+
+
+def _unknowns(session: Session) -> list[Alarm]:
     """One alarm for each run with messages of which nobody knows whether they arrived."""
     chosen = (
         select(Occurrence, func.count())
@@ -57,4 +76,13 @@ def unknowns(session: Session) -> list[Alarm]:
     return [
         Alarm(kind="unknowns", run=run_name(occurrence), text=f"{count} messages may or may not have been sent")
         for occurrence, count in session.execute(chosen)
+    ]
+
+
+def _closed(session: Session, day: str) -> list[Alarm]:
+    """One alarm a day for each provider that stays shut: nothing is handed to it but a probe now and then."""
+    shut = (col(Gate.shut_until).is_not(None), col(Gate.waits) >= SHUT_IN_A_ROW)
+    return [
+        Alarm(kind="closed", run=f"{gate.provider}/{day}", text=f"nothing leaves through it: {gate.reason}")
+        for gate in session.execute(select(Gate).where(*shut).order_by(col(Gate.provider))).scalars()
     ]

@@ -1,11 +1,11 @@
 """Campaign files and templates: read from the workspace once, then only from what a run pinned."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from db.settings import Settings
+from db.settings import FILE_NAME, Settings
 from winback.campaign import Campaign
-from winback.campaign_file import examine
+from winback.campaign_file import examine, line_of
 from winback.errors import CampaignError, FileProblem, TemplateError, WrongUse, nearest
 from winback.message.inspection import check
 
@@ -40,6 +40,7 @@ def check_file(settings: Settings, path: Path) -> tuple[Campaign | None, list[Fi
     found: list[FileProblem] = []
     if campaign.id != path.stem:
         found.append(CampaignError(f"must be the file's name, '{path.stem}'", file=shown, line=1, field="id"))
+    found += _check_settings(settings, campaign, shown)
     for message in dict.fromkeys(campaign.templates().values()):
         try:
             files = template_files(settings, [message])
@@ -48,6 +49,26 @@ def check_file(settings: Settings, path: Path) -> tuple[Campaign | None, list[Fi
             continue
         found += _check_message(settings, files, message, campaign, shown)
     return campaign, found
+
+
+def _check_settings(settings: Settings, campaign: Campaign, shown: str) -> Iterator[CampaignError]:
+    """What the campaign asks of winback.toml and does not find there."""
+
+    def problem(words: str, *path: str, allowed: str | None = None, near: str | None = None) -> CampaignError:
+        line = line_of(read_text(Path(shown)), *path)
+        return CampaignError(words, file=shown, line=line, field=".".join(path), allowed=allowed, nearest=near)
+
+    topics, budget = list(settings.file.topics), campaign.limits.budget
+    if campaign.topic and campaign.topic not in topics:
+        allowed, near = ", ".join(topics) or None, nearest(campaign.topic, topics)
+        yield problem(f"is none of the [topics] of {FILE_NAME}", "topic", allowed=allowed, near=near)
+    if budget and budget.currency != settings.file.currency:
+        words, currency = f"must be the workspace's: {FILE_NAME}", settings.file.currency
+        yield problem(words, "limits", "budget", "currency", allowed=currency)
+    unpriced = [channel for channel in campaign.step.channels if not settings.price_micros(channel)]
+    if budget and unpriced:
+        words = f"needs the price of {' and '.join(unpriced)}: [prices] of {FILE_NAME}"
+        yield problem(words, "limits", "budget")
 
 
 def _check_message(
@@ -64,10 +85,10 @@ def _check_message(
 
 def _where(message: str, campaign: Campaign, path: Path) -> tuple[int, str]:
     """Line and field of the campaign file that name a message."""
-    named = [place for place, variant in enumerate(campaign.variants, start=1) if variant.template == message]
-    lines = read_text(path).splitlines()
-    line = next((number for number, text in enumerate(lines, start=1) if message in text.partition("#")[0]), 1)
-    return line, f"variants[{named[0]}].template" if named else "journey[1].send"
+    named = [place for place, variant in enumerate(campaign.variants) if variant.template == message]
+    if named:
+        return line_of(read_text(path), "variants", named[0], "template"), f"variants[{named[0] + 1}].template"
+    return line_of(read_text(path), "journey", 0, "send"), "journey[1].send"
 
 
 def template_files(settings: Settings, messages: Iterable[str]) -> dict[str, str]:

@@ -1,52 +1,60 @@
 """Connections and transactions: SQLite (WAL, FULL, BEGIN IMMEDIATE for writers) or PostgreSQL, used one way."""
 
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, Executable, create_engine, event, make_url, text
+from sqlalchemy import URL, Engine, Executable, create_engine, event, make_url, text
 from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, SQLModel
 
 from winback.errors import Unusable
 
-SCHEMA = "0001"  # the newest revision of db/migrations
+SCHEMA = "0002"  # the newest revision of db/migrations
 LOCK_WAIT_SECONDS = 30
+CONNECT_SECONDS = 3  # of a server that does not answer, where waiting is limited
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str, *, wait_seconds: float | None = None) -> Engine:
     """An engine for ``url`` whose database has this code's schema; older ones are migrated.
 
+    ``wait_seconds``: how long a lock, a statement or a free connection is waited for before it is Unusable; None =
+    LOCK_WAIT_SECONDS for a lock on SQLite and no limit on PostgreSQL. Making the schema may always take its time.
     Raises Unusable when it cannot be reached, is locked, or was made by newer code.
     """
     engine = make_engine(url)
     try:
-        with _usable(engine):
+        with usable(engine):
             prepare(engine)
     except Unusable:
         engine.dispose()
         raise
-    return engine
+    if wait_seconds is None:
+        return engine
+    engine.dispose()
+    return make_engine(url, wait_seconds=wait_seconds)
 
 
 @contextmanager
-def database(url: str) -> Iterator[Engine]:
+def database(url: str, *, wait_seconds: float | None = None) -> Iterator[Engine]:
     """``open_engine`` for one piece of work: its connections are closed at the end."""
-    engine = open_engine(url)
+    engine = open_engine(url, wait_seconds=wait_seconds)
     try:
         yield engine
     finally:
         engine.dispose()
 
 
-def make_engine(url: str) -> Engine:
-    """An engine for ``url``, nothing opened yet."""
+def make_engine(url: str, *, wait_seconds: float | None = None) -> Engine:
+    """An engine for ``url``, nothing opened yet; ``wait_seconds`` as for ``open_engine``."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -54,19 +62,35 @@ def make_engine(url: str) -> Engine:
             "WINBACK_DATABASE_URL is not a database address (sqlite:///... or postgresql://...)"
         ) from error
     if parsed.get_backend_name() == "sqlite":
-        return _sqlite(url, parsed.database)
+        return _sqlite(url, parsed.database, wait_seconds)
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True)
+        return _postgresql(parsed, wait_seconds)
     raise Unusable(f"{parsed.get_backend_name()} is not supported: use sqlite:///... or postgresql://...")
 
 
-def _sqlite(url: str, database: str | None) -> Engine:
+def _postgresql(url: URL, wait_seconds: float | None) -> Engine:
+    limits: dict[str, Any] = {}
+    if wait_seconds is not None:
+        milliseconds = max(int(wait_seconds * 1000), 1)
+        waits = f"-c lock_timeout={milliseconds} -c statement_timeout={milliseconds}"
+        limits = {
+            "pool_timeout": wait_seconds,
+            "connect_args": {"options": waits, "connect_timeout": CONNECT_SECONDS},
+        }
+    return create_engine(
+        url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True, **limits
+    )
+
+
+def _sqlite(url: str, database: str | None, wait_seconds: float | None) -> Engine:
     try:
         Path(database or "").parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # addresses are inside
     except OSError as error:
         raise Unusable(f"the database's folder cannot be made: {error}") from error
-    arguments = {"timeout": LOCK_WAIT_SECONDS, "check_same_thread": False}
-    engine = create_engine(url, connect_args=arguments, hide_parameters=True)  # an error must not show an address
+    wait = LOCK_WAIT_SECONDS if wait_seconds is None else wait_seconds
+    arguments = {"timeout": wait, "check_same_thread": False}
+    # an error must not show an address
+    engine = create_engine(url, connect_args=arguments, hide_parameters=True, pool_timeout=wait)
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -80,13 +104,14 @@ def _configure_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401
 
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    driver: Any = connection.connection.driver_connection
+    driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Session]:
     """One write transaction: committed at the end, rolled back on any error."""
-    with _usable(engine), Session(engine.execution_options(writes=True)) as session, session.begin():
+    with usable(engine), Session(engine.execution_options(writes=True)) as session, session.begin():
         yield session
 
 
@@ -96,12 +121,12 @@ def reading(engine: Engine) -> Iterator[Session]:
     view = (
         engine if engine.dialect.name == "sqlite" else engine.execution_options(isolation_level="REPEATABLE READ")
     )
-    with _usable(engine), Session(view) as session, session.begin():
+    with usable(engine), Session(view) as session, session.begin():
         yield session
 
 
 @contextmanager
-def _usable(engine: Engine) -> Iterator[None]:
+def usable(engine: Engine) -> Iterator[None]:
     """What the database itself cannot do (locked, full, gone) as Unusable; everything else as it is."""
     try:
         yield
@@ -109,6 +134,12 @@ def _usable(engine: Engine) -> Iterator[None]:
         if type(error) not in (DatabaseError, OperationalError):  # the others are our own mistakes
             raise
         raise Unusable(f"the database cannot be used: {error.orig}. {_advice(engine)}") from error
+    except sqlite3.DatabaseError as error:  # of a statement that was given to the driver itself (db.sql)
+        if type(error) not in (sqlite3.DatabaseError, sqlite3.OperationalError):
+            raise
+        raise Unusable(f"the database cannot be used: {error}. {_advice(engine)}") from error
+    except PoolTimeout as error:
+        raise Unusable("the database cannot be used: all connections are busy. Try again in a moment.") from error
 
 
 def insert_or_keep(session: Session, table: type[SQLModel]) -> SqliteInsert | PostgresInsert:

@@ -10,6 +10,7 @@ from sqlmodel import Session, col
 from db.engine import changed, insert_or_keep
 from db.occurrences import Stage
 from db.tables import Assignment, Occurrence
+from winback.assignment import person_code
 
 CHUNK = 2_000  # rows per transaction: well under the 250 ms a writer may hold SQLite
 
@@ -44,13 +45,16 @@ def _entered(chosen: Select[Any], campaign_id: str, live_only: bool) -> Select[A
 
 
 def members_of(
-    ledger: pl.DataFrame, campaign_id: str, occurrence_id: int, entered_on: date
+    ledger: pl.DataFrame, campaign_id: str, occurrence_id: int, entered_on: date, *, salt: str
 ) -> list[dict[str, object]]:
-    """The ledger's members as rows of Assignment, by customer number."""
+    """The ledger's members as rows of Assignment, by customer number; ``salt`` is the workspace's."""
     names = ["person", "customer_no", "arm", "channel", "address_hash", "risk", "orders", "last_order_on"]
     inside = ledger.filter(pl.col("arm").is_not_null()).sort("customer_no").select(names)
     same = {"occurrence_id": occurrence_id, "campaign_id": campaign_id, "entered_on": entered_on}
-    return [row | same for row in inside.iter_rows(named=True)]
+    return [
+        row | same | {"code": person_code(salt, campaign_id, row["person"])}
+        for row in inside.iter_rows(named=True)
+    ]
 
 
 def enrol(session: Session, members: list[dict[str, object]]) -> None:

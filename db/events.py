@@ -1,228 +1,210 @@
-"""What became of messages: callbacks, their events, and what an event changes.
+"""What became of messages: events kept once, and what a new one changes.
 
-An event, the state it lifts its message to and the suppression it causes are one transaction, so that a provider
-is told "received" only when the next claim will know. An event we already have changes nothing.
+An event, the state it lifts its message to, the address it closes and the run it stops are one transaction, so that
+a provider is told "received" only when the next claim will know. An event we already have changes nothing.
+Everything is done in sets: a provider tells hundreds of events at once.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
+from typing import Any
 
-from sqlalchemy import RowMapping, bindparam, or_, select, update
-from sqlmodel import Session, col
+from sqlmodel import Session
 
-from db.engine import insert_or_keep
-from db.people import EVERY_CHANNEL
-from db.tables import Customer, Message, Quarantine, Suppression, WebhookBody
-from db.tables import Event as StoredEvent
-from winback.callbacks import Refused
-from winback.contact import mask_email, mask_phone
-from winback.events import Event, EventKind, State, state_after, suppression_reason
+from db.people import Closing, close, close_after_soft_bounces, reopen
+from db.sql import Sql, sqlite_driver, utc_text
+from db.tallies import add, tallies
+from winback.clicks import SOON, Flag
+from winback.events import RANKED, Event, EventKind, Lift, State, is_soft_bounce, lifts, suppression_reason
 
-OURSELVES = "winback"  # the provider of events from our own pages
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Callback:
-    """One verified callback as it came."""
-
-    provider: str
-    digest: str
-    body: bytes
-    received_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipient:
-    """Who an unsubscribe link is about; ``address`` is masked, None when the customer has another one now."""
-
-    channel: str
-    address: str | None
-    locale: str | None
-    unsubscribed: bool
-
-
-def begin(session: Session, callback: Callback) -> bool:
-    """Keep the raw callback; False when it was received before and is done with."""
-    values = {
-        "provider": callback.provider,
-        "digest": callback.digest,
-        "body": callback.body,
-        "received_at": callback.received_at,
-    }
-    session.connection().execute(insert_or_keep(session, WebhookBody), values)
-    done = select(col(WebhookBody.processed_at)).where(col(WebhookBody.digest) == callback.digest)
-    return session.execute(done).scalar_one() is None
-
-
-def finish(session: Session, digest: str, now: datetime) -> None:
-    """Mark a callback as done and forget its bytes.
-
-    They hold addresses and IP numbers that nobody needs once the events are stored, and that an erasure would
-    have to search for. The digest stays: it recognises the same callback when it comes again.
-    """
-    done = update(WebhookBody).where(col(WebhookBody.digest) == digest).values(processed_at=now, body=b"")
-    session.connection().execute(done)
-
-
-def unfinished(session: Session) -> list[Callback]:
-    """Callbacks whose processing was cut off, oldest first."""
-    rows = session.execute(
-        select(WebhookBody).where(col(WebhookBody.processed_at).is_(None)).order_by(col(WebhookBody.id))
-    ).scalars()
-    return [
-        Callback(provider=row.provider, digest=row.digest, body=row.body, received_at=row.received_at)
-        for row in rows
-    ]
-
-
-def quarantine(session: Session, digest: str, refused: Iterable[Refused], now: datetime) -> None:
-    """Note the elements of a callback that could not be understood; their content is not kept."""
-    rows = [{"digest": digest, "position": one.position, "reason": one.reason, "at": now} for one in refused]
-    if rows:
-        session.connection().execute(insert_or_keep(session, Quarantine), rows)
+_BY_ID = itemgetter(0, 1)  # (provider, id)
+_ADDRESSED = frozenset(
+    {EventKind.BOUNCED, EventKind.COMPLAINED, EventKind.UNSUBSCRIBED, EventKind.RESUBSCRIBED}
+)  # what may open or close an address
 
 
 def store(session: Session, events: Iterable[Event], received_at: datetime) -> int:
-    """Keep the events we do not have yet and let them change messages and suppressions; returns how many.
+    """Keep the events we do not have yet and let them change what they change; returns how many.
 
     An event whose message is not known is kept and changes nothing.
     """
-    new = _keep_new(session, events, received_at)
-    by_key: dict[str, list[Event]] = {}
-    for event in new:
-        if event.message_key is not None:
-            by_key.setdefault(event.message_key, []).append(event)
-    messages = _messages(session, list(by_key))
-    _lift(session, messages, by_key, received_at)
-    _suppress(session, new, {row["key"]: row for row in messages})
+    # one order for everybody: two batches with the same events then wait for each other instead of deadlocking
+    told = sorted(events, key=_BY_ID)
+    new = _keep_new(session, _with_their_messages(session, told), received_at) if told else []
+    if new:
+        _apply(session, new, received_at)
     return len(new)
 
 
-def _keep_new(session: Session, events: Iterable[Event], received_at: datetime) -> list[Event]:
-    # one order for everybody: two batches with the same events then wait for each other instead of deadlocking
-    wanted = {(event.provider, event.id): event for event in sorted(events, key=lambda e: (e.provider, e.id))}
-    if not wanted:
-        return []
-    rows = [
-        {
-            "provider": event.provider,
-            "provider_event_id": event.id,
-            "message_key": event.message_key,
-            "kind": event.kind.value,
-            "reason": event.reason,
-            "at": event.at,
-            "received_at": received_at,
-        }
-        for event in wanted.values()
-    ]
-    kept = insert_or_keep(session, StoredEvent).returning(
-        col(StoredEvent.provider), col(StoredEvent.provider_event_id)
-    )
-    return [wanted[provider, event_id] for provider, event_id in session.connection().execute(kept, rows)]
+def _apply(session: Session, new: Sequence[Event], received_at: datetime) -> None:
+    told = lifts(new)
+    lifted = _lift(session, told, received_at) if told else {}
+    addressed = [event for event in new if event.kind in _ADDRESSED]
+    if addressed:
+        _mark_unsubscribed(session, addressed)
+        open_or_close(session, addressed, received_at)
+    if len(lifted.get(_ARRIVED, ())) < len(told.get(_ARRIVED, ())):
+        _flag_early_clicks(session, new)
+    add(session, tallies(lifted), received_at)
 
 
-def _messages(session: Session, keys: Sequence[str]) -> list[RowMapping]:
-    """The messages with these keys, locked in the order of their numbers."""
-    columns = (Message.id, Message.key, Message.state, Message.reason, Message.state_at, Message.channel)
-    chosen = (
-        select(*(col(c) for c in columns), col(Message.address_hash), col(Message.unsubscribed_at))
-        .where(col(Message.key).in_(keys))
-        .order_by(col(Message.id))
-        .with_for_update()
-    )
-    return list(session.execute(chosen).mappings())
+# keeping
+
+_COLUMNS = "provider, provider_event_id, message_key, kind, at, reason, link, flag, received_at"
+_INSERT = f"INSERT INTO event ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_NEWEST_IDS = "SELECT provider, provider_event_id FROM event WHERE id > last_insert_rowid() - ?"
+_INSERT_ARRAYS = f"""
+INSERT INTO event ({_COLUMNS}) SELECT *, %s::timestamptz
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::int[], %s::text[])
+ON CONFLICT DO NOTHING RETURNING provider, provider_event_id"""
 
 
-_LIFT = (
-    update(Message)
-    .where(col(Message.id) == bindparam("at"))
-    .values(
-        state=bindparam("to"),
-        reason=bindparam("why"),
-        state_at=bindparam("since"),
-        unsubscribed_at=bindparam("left_at"),
-    )
-)
-
-
-def _lift(
-    session: Session, messages: Sequence[RowMapping], told: dict[str, list[Event]], received_at: datetime
-) -> None:
-    """Write each message's state after all its events; the sender's owner, attempt and lease are left alone."""
-    changes = [_lifted(message, told[message["key"]], received_at) for message in messages]
-    if changes:
-        session.connection().execute(_LIFT, changes)
-
-
-def _lifted(message: RowMapping, events: Sequence[Event], received_at: datetime) -> dict[str, object]:
-    state, reason = State(message["state"]), message["reason"]
-    for event in events:
-        lifted = state_after(state, event.kind)
-        if lifted is not state:
-            state, reason = lifted, event.reason
-    left = [event.at for event in events if event.kind is EventKind.UNSUBSCRIBED]
-    left += [message["unsubscribed_at"]] if message["unsubscribed_at"] else []
-    return {
-        "at": message["id"],
-        "to": state.value,
-        "why": reason,
-        "since": message["state_at"] if state == message["state"] else received_at,
-        "left_at": min(left, default=None),
-    }
-
-
-def _suppress(session: Session, events: Iterable[Event], messages: dict[str, RowMapping]) -> None:
-    """One row for each address and channel the events close; in one order, so that two batches cannot deadlock."""
-    closed: dict[tuple[str, str], dict[str, object]] = {}
-    for event in sorted(events, key=lambda e: e.at):
-        message = messages.get(event.message_key or "")
-        address = message["address_hash"] if message else event.address_hash
-        channel = message["channel"] if message else event.channel
-        if (reason := suppression_reason(event)) and address and channel:
-            row = {"address_hash": address, "channel": channel, "reason": reason}
-            closed.setdefault((address, channel), row | {"source": event.provider, "at": event.at})
-    if closed:
-        rows = [row for _, row in sorted(closed.items())]
-        session.connection().execute(insert_or_keep(session, Suppression), rows)
-
-
-def recipient(session: Session, key: str) -> Recipient | None:
-    """Who the message with this key went to, or None when there is no such message."""
-    columns = (Message.channel, Message.address_hash, Customer.locale, Customer.email, Customer.email_hash)
-    row = session.execute(
-        select(*(col(c) for c in columns), col(Customer.phone), col(Customer.sms_hash))
-        .outerjoin(Customer, col(Customer.no) == col(Message.customer_no))
-        .where(col(Message.key) == key)
-    ).first()
-    if row is None:
-        return None
-    channel, address_hash, locale, email, email_hash, phone, sms_hash = row
-    if channel == "email":
-        address = mask_email(email) if email and email_hash == address_hash else None
+def _keep_new(session: Session, events: Sequence[Event], received_at: datetime) -> Sequence[Event]:
+    """Insert all in one statement; those that were not there."""
+    driver = sqlite_driver(session)
+    if driver is not None:
+        kept = _keep_in_sqlite(driver, events, received_at)
     else:
-        address = mask_phone(phone) if phone and sms_hash == address_hash else None
-    unsubscribed = _is_suppressed(session, address_hash, channel)
-    return Recipient(channel=channel, address=address, locale=locale, unsubscribed=unsubscribed)
+        kept = _keep_in_arrays(session, events, received_at)
+    if kept is None:
+        return events
+    first = {_BY_ID(event): event for event in reversed(events)}
+    return [event for place, event in first.items() if place in kept]
 
 
-def _is_suppressed(session: Session, address_hash: str, channel: str) -> bool:
-    here = or_(col(Suppression.channel) == channel, col(Suppression.channel) == EVERY_CHANNEL)
-    chosen = select(col(Suppression.id)).where(col(Suppression.address_hash) == address_hash, here)
-    return session.execute(chosen.limit(1)).first() is not None
+def _keep_in_sqlite(driver: Any, events: Sequence[Event], received_at: datetime) -> set[Any] | None:  # noqa: ANN401
+    """What was new; None = everything. SQLite numbers what one transaction inserts without a gap."""
+    received = utc_text(received_at)
+    rows = [
+        (provider, id_, key, kind.value, utc_text(at), reason, link, flag, received)
+        for provider, id_, key, kind, at, reason, link, flag, _, _, _ in events
+    ]
+    inserted = driver.executemany(_INSERT, rows).rowcount
+    if inserted == len(rows):
+        return None
+    return set(driver.execute(_NEWEST_IDS, (inserted,))) if inserted else set()
 
 
-def unsubscribe(session: Session, key: str, now: datetime) -> bool:
-    """Nobody writes to the address of this message on its channel any more; False when there is no such message.
+def _keep_in_arrays(session: Session, events: Sequence[Event], received_at: datetime) -> set[Any] | None:
+    """The same on PostgreSQL."""
+    columns = [list(column) for column in zip(*events, strict=True)][:8]
+    columns[3] = [kind.value for kind in columns[3]]
+    rows = session.connection().exec_driver_sql(_INSERT_ARRAYS, (received_at, *columns)).all()
+    return None if len(rows) == len(events) else {(row[0], row[1]) for row in rows}
 
-    Also for a link used before: the suppression may have been lifted since, the opt-out counts again.
-    """
-    messages = _messages(session, [key])
-    event = Event(
-        provider=OURSELVES, id=f"unsubscribe:{key}", message_key=key, kind=EventKind.UNSUBSCRIBED, at=now
+
+# lifting
+
+_ARRIVED = Lift(State.DELIVERED, None, False)
+_LOCK = Sql("SELECT 1 FROM message WHERE key IN {keys} ORDER BY id FOR UPDATE")
+_LIFT = {
+    state: Sql(
+        f"UPDATE message SET state = '{state}', reason = :reason, state_at = :at WHERE key IN {{keys}} AND state "
+        f"NOT IN ({', '.join(repr(higher.value) for higher in RANKED[rank:])}) RETURNING occurrence_id"
     )
-    if not messages:
-        return False
-    store(session, [event], now)
-    _suppress(session, [event], {key: messages[0]})
-    return True
+    for rank, state in enumerate(RANKED)
+}
+_NAME_REASON = Sql("""
+UPDATE message SET reason = :reason WHERE key IN {keys} AND state = 'bounced' AND COALESCE(reason, '') < :reason
+""")
+
+
+def _lift(session: Session, told: Mapping[Lift, Sequence[str]], received_at: datetime) -> dict[Lift, list[int]]:
+    """Lift messages, lowest state first: the occurrences of those that each lift changed.
+
+    The sender's owner, attempt and lease are left alone. PostgreSQL: all rows are locked before, in one order.
+    """
+    if sqlite_driver(session) is None:
+        _LOCK.rows(session, {"keys": [key for keys in told.values() for key in keys]})
+    lifted: dict[Lift, list[int]] = {}
+    for lift, keys in told.items():
+        values = {"keys": keys, "reason": lift.reason}
+        rows = _LIFT[lift.state].rows(session, {**values, "at": received_at})
+        lifted[lift] = [row[0] for row in rows]
+        if lift.state is State.BOUNCED and lift.reason and len(rows) < len(keys):
+            _NAME_REASON.run(session, [values])
+    return lifted
+
+
+# clicks and replies
+
+_EARLY = Sql("""
+UPDATE event SET flag = :flag WHERE message_key = :key AND kind = 'clicked' AND flag IS NULL AND at < :until
+""")
+_NEWEST = Sql("""
+SELECT m.key FROM message m JOIN occurrence o ON o.id = m.occurrence_id
+WHERE m.address_hash = :address AND m.channel = :channel AND NOT o.placebo
+  AND m.state IN ('accepted', 'deferred', 'delivered', 'complained', 'uncertain')
+ORDER BY m.sent_at DESC, m.id DESC LIMIT 1
+""")
+
+
+def _flag_early_clicks(session: Session, new: Iterable[Event]) -> None:
+    """Flag clicks that came too soon after a delivery that we are told of only now.
+
+    A click lifts its message to ``delivered``, so only a delivery that lifts nothing can find one.
+    """
+    values = [
+        {"flag": Flag.TOO_SOON.value, "key": event.message_key, "until": event.at + SOON}
+        for event in new
+        if event.kind is EventKind.DELIVERED and event.message_key
+    ]
+    if values:
+        _EARLY.run(session, values)
+
+
+def _with_their_messages(session: Session, events: Sequence[Event]) -> Sequence[Event]:
+    """A reply counts for the newest message that went out to its number."""
+    if not any(map(_is_loose_reply, events)):
+        return events
+    return [_with_its_message(session, event) if _is_loose_reply(event) else event for event in events]
+
+
+def _is_loose_reply(event: Event) -> bool:
+    return event.kind is EventKind.REPLIED and event.message_key is None
+
+
+def _with_its_message(session: Session, event: Event) -> Event:
+    rows = _NEWEST.rows(session, {"address": event.address_hash, "channel": event.channel})
+    return event._replace(message_key=rows[0][0] if rows else None)
+
+
+# addresses
+
+_WHO = Sql("SELECT key, address_hash, channel FROM message WHERE key IN {keys}")
+_LEFT = Sql("""
+UPDATE message SET unsubscribed_at = :at WHERE key = :key AND (unsubscribed_at IS NULL OR unsubscribed_at > :at)
+""")
+
+
+def _mark_unsubscribed(session: Session, events: Sequence[Event]) -> None:
+    left = [
+        {"key": event.message_key, "at": event.at}
+        for event in events
+        if event.kind is EventKind.UNSUBSCRIBED and event.message_key
+    ]
+    if left:
+        _LEFT.run(session, left)
+
+
+def open_or_close(session: Session, events: Sequence[Event], received_at: datetime) -> None:
+    """Close and reopen the addresses the events speak of, whether they are new or not."""
+    keys = {event.message_key for event in events if event.message_key}
+    rows = _WHO.rows(session, {"keys": sorted(keys)}) if keys else ()
+    of_message = {key: (address, channel) for key, address, channel in rows}
+    places = [
+        (event, *of_message.get(event.message_key or "", (event.address_hash, event.channel))) for event in events
+    ]
+    known = [(event, address, channel) for event, address, channel in places if address and channel]
+    closings = [
+        Closing(address, channel, reason, event.provider, event.at)
+        for event, address, channel in known
+        if (reason := suppression_reason(event))
+    ]
+    close(session, closings)
+    for event, address, channel in known:
+        if is_soft_bounce(event):
+            close_after_soft_bounces(session, address, channel, event.provider, received_at)
+        if event.kind is EventKind.RESUBSCRIBED:
+            reopen(session, address, channel)

@@ -78,7 +78,11 @@ def pinned_campaign(session: Session, occurrence: Occurrence) -> Campaign:
 def open_run(session: Session, opening: Opening, now: datetime) -> Occurrence:
     """The one occurrence of (campaign, slot): pinned now, or as somebody pinned it before."""
     version_id = save_version(session, opening.campaign_id, opening.files, now)
+    name = f"campaigns/{opening.campaign_id}.yaml"
+    campaign = read_campaign(opening.files[name], name)
     values = {
+        "priority": campaign.limits.priority,
+        "topic": campaign.topic,
         "campaign_id": opening.campaign_id,
         "slot": opening.slot,
         "stage": Stage.OPENED.value,

@@ -8,14 +8,17 @@ import re
 import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from winback.campaign import check_zone
+from winback.campaign import Channel, Identifier, LocalName, check_zone
 from winback.errors import FileProblem, Unusable, WrongUse, nearest
+from winback.limits import micros
 
 FILE_NAME = "winback.toml"
 SENDGRID_URL, TWILIO_URL = "https://api.sendgrid.com", "https://api.twilio.com"
@@ -25,7 +28,7 @@ class Providers(BaseModel):
     """Which provider sends each channel; the folder unless said otherwise."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    email: Literal["folder", "sendgrid"] = "folder"
+    email: Literal["folder", "sendgrid", "smtp"] = "folder"
     sms: Literal["folder", "twilio"] = "folder"
 
 
@@ -40,6 +43,26 @@ class Sender(BaseModel):
     phone: str = Field(default="+15005550006", min_length=3, max_length=40)
 
 
+Price = Annotated[Decimal, Field(ge=0, lt=1_000, decimal_places=6)]
+PerSecond = Annotated[float, Field(gt=0, le=100_000)]
+
+
+class Prices(BaseModel):
+    """What sending costs, in major units of the workspace's currency; 0 = not known."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    email: Price = Decimal(0)
+    sms_segment: Price = Decimal(0)
+
+
+class Pace(BaseModel):
+    """How much is sent a second; None = as fast as the provider takes it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    email_per_second: PerSecond | None = None
+    sms_segments_per_second: PerSecond | None = None
+
+
 class WorkspaceFile(BaseModel):
     """Everything winback.toml may say."""
 
@@ -51,16 +74,24 @@ class WorkspaceFile(BaseModel):
     unknown_email_consent: Literal["exclude", "allow"] = "exclude"
     providers: Providers = Providers()
     sender: Sender = Sender()
+    prices: Prices = Prices()
+    pace: Pace = Pace()
+    topics: dict[Identifier, LocalName] = Field(default_factory=dict)
+
+
+AlertKind = Literal["plain", "slack", "wecom", "dingtalk"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secrets:
-    """Keys of the providers; never printed."""
+    """Keys of the providers and of the staff's chat room; never printed."""
 
     sendgrid_key: str | None = field(default=None, repr=False)
     sendgrid_webhook_key: str | None = field(default=None, repr=False)
     twilio_sid: str | None = field(default=None, repr=False)
     twilio_token: str | None = field(default=None, repr=False)
+    smtp_url: str | None = field(default=None, repr=False)
+    alert_secret: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +107,7 @@ class Settings:
     twilio_url: str = TWILIO_URL
     public_url: str = "http://127.0.0.1:8025"
     alert_webhook: str | None = field(default=None, repr=False)
+    alert_kind: AlertKind = "plain"
 
     @property
     def zone(self) -> ZoneInfo:
@@ -86,6 +118,11 @@ class Settings:
     def placebo(self) -> bool:
         """Whether nobody really gets messages now: every channel goes to the folder."""
         return {self.file.providers.email, self.file.providers.sms} == {"folder"}
+
+    def price_micros(self, channel: Channel) -> int:
+        """What one e-mail or one segment of a text message costs, in millionths of a major unit; 0 = not known."""
+        prices = self.file.prices
+        return micros(prices.email if channel == "email" else prices.sms_segment)
 
     @property
     def campaigns(self) -> Path:
@@ -126,7 +163,18 @@ def read_settings(environ: Mapping[str, str], start: Path, workspace: Path | Non
         twilio_url=environ.get("WINBACK_TWILIO_URL") or TWILIO_URL,
         public_url=(environ.get("WINBACK_PUBLIC_URL") or "http://127.0.0.1:8025").rstrip("/"),
         alert_webhook=_secret(environ, "WINBACK_ALERT_WEBHOOK"),
+        alert_kind=_alert_kind(environ.get("WINBACK_ALERT_KIND") or "plain"),
     )
+
+
+def _alert_kind(word: str) -> AlertKind:
+    known: tuple[AlertKind, ...] = get_args(AlertKind)
+    for kind in known:
+        if kind == word:
+            return kind
+    near = nearest(word, list(known))
+    hint = f"; did you mean '{near}'?" if near else ""
+    raise WrongUse(f"WINBACK_ALERT_KIND: no kind '{word}' (allowed: {', '.join(known)}{hint})")
 
 
 def here(workspace: Path | None = None) -> Settings:
@@ -142,13 +190,33 @@ def check_live(settings: Settings) -> None:
     missing = [name for name, value in _needed_keys(settings).items() if not value]
     if missing:
         raise WrongUse(f"live sending needs {', '.join(missing)} in the environment (or {missing[0]}_FILE)")
+    if "smtp" in wanted:
+        _check_smtp_url(settings.secrets.smtp_url or "")
     if wanted:
         _check_identity(settings, wanted)
 
 
+def _check_smtp_url(url: str) -> None:
+    """WrongUse unless it names a mail server. It may hold a password: it is not quoted."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"smtp", "smtps"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise WrongUse("WINBACK_SMTP_URL must be an address like smtp://user:password@mail.example.com:587")
+
+
 def _check_identity(settings: Settings, wanted: Collection[str]) -> None:
-    """Nothing really leaves with a link nobody can open or in the name of the example."""
-    real = {"sendgrid": settings.sendgrid_url == SENDGRID_URL, "twilio": settings.twilio_url == TWILIO_URL}
+    """Nothing really leaves with a link nobody can open or in the name of the example.
+
+    A mail server on this machine passes mail on as well, so SMTP is always real.
+    """
+    real = {
+        "sendgrid": settings.sendgrid_url == SENDGRID_URL,
+        "twilio": settings.twilio_url == TWILIO_URL,
+        "smtp": True,
+    }
     if not any(real[name] for name in wanted):
         return
     if re.match(r"https?://(127\.|localhost|\[::1\])", settings.public_url):
@@ -167,6 +235,8 @@ def _needed_keys(settings: Settings) -> dict[str, str | None]:
     if settings.file.providers.sms == "twilio":
         needed["WINBACK_TWILIO_SID"] = settings.secrets.twilio_sid
         needed["WINBACK_TWILIO_TOKEN"] = settings.secrets.twilio_token
+    if settings.file.providers.email == "smtp":
+        needed["WINBACK_SMTP_URL"] = settings.secrets.smtp_url
     return needed
 
 
@@ -188,10 +258,18 @@ def _problem(error: ValidationError, path: Path) -> FileProblem:
     name = ".".join(str(part) for part in detail["loc"])
     if detail["type"] != "extra_forbidden":
         return FileProblem(detail["msg"], file=str(path), field=name)
-    sections: dict[str, type[BaseModel]] = {"providers": Providers, "sender": Sender}
-    known = list(sections.get(str(detail["loc"][0]), WorkspaceFile).model_fields)
+    known = list(_SECTIONS.get(str(detail["loc"][0]), WorkspaceFile).model_fields)
     near = nearest(str(detail["loc"][-1]), known)
     return FileProblem("is not a setting", file=str(path), field=name, allowed=", ".join(known), nearest=near)
+
+
+_SECTIONS: Mapping[str, type[BaseModel]] = {
+    "providers": Providers,
+    "sender": Sender,
+    "prices": Prices,
+    "pace": Pace,
+    "topics": LocalName,
+}
 
 
 def _read_secrets(environ: Mapping[str, str]) -> Secrets:
@@ -200,6 +278,8 @@ def _read_secrets(environ: Mapping[str, str]) -> Secrets:
         sendgrid_webhook_key=_secret(environ, "WINBACK_SENDGRID_WEBHOOK_KEY"),
         twilio_sid=_secret(environ, "WINBACK_TWILIO_SID"),
         twilio_token=_secret(environ, "WINBACK_TWILIO_TOKEN"),
+        smtp_url=_secret(environ, "WINBACK_SMTP_URL"),
+        alert_secret=_secret(environ, "WINBACK_ALERT_SECRET"),
     )
 
 

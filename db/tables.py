@@ -6,10 +6,27 @@ Times are UTC and aware on both databases; money is in integer minor units of th
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Index, LargeBinary, Text, TypeDecorator, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Dialect,
+    Index,
+    LargeBinary,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
 from sqlmodel import Field, SQLModel
 
 UNFINISHED = "stage IN ('opened', 'selected', 'assigned', 'planned')"
+READY = "state = 'queued' AND not_before IS NULL"  # what the next claim looks at, and nothing else
+SENDING, UNCERTAIN, WAITING = "state = 'sending'", "state = 'uncertain'", "not_before IS NOT NULL"
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """The condition of a partial index, for both databases."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -119,8 +136,7 @@ class Occurrence(SQLModel, table=True):
             "ix_occurrence_unfinished",
             "campaign_id",
             unique=True,
-            sqlite_where=text(UNFINISHED),
-            postgresql_where=text(UNFINISHED),
+            **_where(UNFINISHED),
         ),
     )
     id: int | None = Field(default=None, primary_key=True)
@@ -140,6 +156,8 @@ class Occurrence(SQLModel, table=True):
     shares: str | None = Field(default=None, sa_type=Text)  # JSON: arm -> planned share
     released_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     t0: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    priority: int = 50  # of its campaign: the higher is claimed first
+    topic: str | None = None  # what the campaign is about, as the preference page names it
     code_version: str
 
 
@@ -164,6 +182,7 @@ class Assignment(SQLModel, table=True):
     orders: int
     last_order_on: date
     entered_on: date
+    code: str = ""  # winback.assignment.person_code: the person's part of message keys
 
 
 class Message(SQLModel, table=True):
@@ -172,8 +191,11 @@ class Message(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("occurrence_id", "person", "step"),
         UniqueConstraint("occurrence_id", "step", "address_hash"),
-        Index("ix_message_queue", "state", "id"),
-        Index("ix_message_person", "campaign_id", "person"),
+        Index("ix_message_ready", "occurrence_id", "channel", "id", **_where(READY)),
+        Index("ix_message_waiting", "not_before", **_where(WAITING)),
+        Index("ix_message_lease", "lease_until", **_where(SENDING)),
+        Index("ix_message_uncertain", "id", **_where(UNCERTAIN)),
+        Index("ix_message_person", "person", "campaign_id"),
         Index("ix_message_address", "address_hash"),
     )
     id: int | None = Field(default=None, primary_key=True)
@@ -194,8 +216,10 @@ class Message(SQLModel, table=True):
     lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     not_before: datetime | None = Field(default=None, sa_type=UtcDateTime)
     late_after: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # of the last claim: what caps count
+    cost_micros: int = Field(default=0, sa_type=BigInteger)  # millionths of a major unit
     provider: str | None = None
-    provider_id: str | None = Field(default=None, index=True)
+    provider_id: str | None = None
     body_hash: str | None = None
     unsubscribed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     state_at: datetime = Field(sa_type=UtcDateTime)
@@ -234,6 +258,8 @@ class Event(SQLModel, table=True):
     message_key: str | None = Field(default=None, index=True)
     kind: str  # winback.events.EventKind
     reason: str | None = None
+    link: int | None = None  # which of the message's links was clicked
+    flag: str | None = None  # why a click is taken for a machine's
     at: datetime = Field(sa_type=UtcDateTime)
     received_at: datetime = Field(sa_type=UtcDateTime)
 
@@ -260,11 +286,65 @@ class Alert(SQLModel, table=True):
     run: str
     text: str
     at: datetime = Field(sa_type=UtcDateTime)
+    taken_until: datetime | None = Field(default=None, sa_type=UtcDateTime)  # somebody is telling it now
     delivered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class Stop(SQLModel, table=True):
-    """The stop switch: a row read at every claim; scope is a campaign id or '*' for all."""
+    """The stop switch: a row read at every claim; scope is a run, a campaign id or '*' for all."""
 
     scope: str = Field(primary_key=True)
+    reason: str | None = None
     at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Gate(SQLModel, table=True):
+    """What is known of a provider's health and pace, shared by all senders; winback.breaker decides."""
+
+    provider: str = Field(primary_key=True)
+    failures: int = 0  # in a row
+    recent: int = 0  # the last 20 outcomes, one bit each, 1 = failed
+    seen: int = 0  # how many of them there are
+    waits: int = 0  # how often it was shut in a row
+    shut_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    paced_until: datetime | None = Field(default=None, sa_type=UtcDateTime)  # when the next may go at its pace
+    reason: str | None = None
+
+
+class DayTally(SQLModel, table=True):
+    """What a campaign sent on one local day, and what it cost: kept beside the claims, never counted anew."""
+
+    __tablename__ = "day_tally"
+    campaign_id: str = Field(primary_key=True)
+    day: date = Field(primary_key=True)
+    placebo: bool = Field(primary_key=True)
+    sent: int = 0
+    cost_micros: int = Field(default=0, sa_type=BigInteger)  # of a message in ``sending``: the most it may cost
+
+
+class RunTally(SQLModel, table=True):
+    """What providers told of a run's messages: counted when it is told, since counting anew takes too long."""
+
+    __tablename__ = "run_tally"
+    occurrence_id: int = Field(primary_key=True, foreign_key="occurrence.id")
+    delivered: int = 0  # arrived, whatever came of them later
+    bounced: int = 0  # for good
+    complained: int = 0
+
+
+class Preference(SQLModel, table=True):
+    """What the person behind an address asked for beyond a plain no; topics and channels are suppressions."""
+
+    address_hash: str = Field(primary_key=True)
+    less_often: bool = False
+    no_personalisation: bool = False
+    at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Restore(SQLModel, table=True):
+    """The state came from a backup: what it says of later than ``backup_at`` is not known."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    backup_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    found_at: datetime = Field(sa_type=UtcDateTime)
+    released_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -1,23 +1,19 @@
-"""Tell staff, once: a POST of plain JSON to the webhook the workspace names. No names, no addresses."""
+"""Tell staff, once: through the chat robot or the webhook the workspace names. No names, no addresses."""
 
-import json
 import logging
-import urllib.error
-import urllib.request
 from collections.abc import Iterable
 from datetime import datetime
 from http.client import HTTPException
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from sqlalchemy import Engine
 
-from db.alerts import Alarm, give_back, note, take, unknowns, untold
+from db.alerts import Alarm, give_back, note, standing, take, told, untold
 from db.engine import database, reading, transaction
 from db.settings import Settings
-from winback.errors import WinbackError, WrongUse
+from db.tables import Alert
+from winback.delivery.robot import Notice, Robot, check_url, tell, without_addresses
+from winback.errors import WinbackError
 
-TIMEOUT_SECONDS = 10
 log = logging.getLogger("winback")
 
 
@@ -28,12 +24,13 @@ def tell_staff(settings: Settings, alarms: Iterable[Alarm], now: datetime) -> in
     for a webhook that is no web address.
     """
     check_webhook(settings)
+    day = now.astimezone(settings.zone).date().isoformat()
     with database(settings.database_url) as engine:
         with transaction(engine) as session:
-            note(session, [*alarms, *unknowns(session)], now)
+            note(session, [*alarms, *standing(session, day)], now)
         with reading(engine) as session:
-            waiting = [(alert.id or 0, alert.kind, alert.run, alert.text) for alert in untold(session)]
-        return _tell_all(engine, settings.alert_webhook, waiting, now)
+            waiting = [(alert.id or 0, _notice(alert)) for alert in untold(session, now)]
+        return _tell_all(engine, _robot(settings), waiting, now)
 
 
 def failure(run: str, error: Exception) -> Alarm:
@@ -43,72 +40,48 @@ def failure(run: str, error: Exception) -> Alarm:
 
 
 def check_webhook(settings: Settings) -> None:
-    """WrongUse unless the webhook is absent or an http or https address. It may be a secret: it is not quoted."""
+    """WrongUse unless the webhook is absent or an http or https address."""
+    if settings.alert_webhook is not None:
+        check_url(settings.alert_webhook)
+
+
+def _robot(settings: Settings) -> Robot | None:
     if settings.alert_webhook is None:
-        return
-    try:
-        parts = urlsplit(settings.alert_webhook)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise WrongUse("WINBACK_ALERT_WEBHOOK must be an address like https://hooks.example.com/...")
+        return None
+    return Robot(kind=settings.alert_kind, url=settings.alert_webhook, secret=settings.secrets.alert_secret)
 
 
-def _tell_all(
-    engine: Engine, webhook: str | None, waiting: Iterable[tuple[int, str, str, str]], now: datetime
-) -> int:
-    told = 0
-    for alert_id, kind, run, text in waiting:
+def _notice(alert: Alert) -> Notice:
+    said = f"winback: {alert.run}: {alert.text}"
+    return Notice(kind=alert.kind, run=alert.run, text=without_addresses(said))
+
+
+def _tell_all(engine: Engine, robot: Robot | None, waiting: Iterable[tuple[int, Notice]], now: datetime) -> int:
+    count = 0
+    for alert_id, notice in waiting:
         with transaction(engine) as session:
             if not take(session, alert_id, now):
                 continue
         taken = False
         try:
-            taken = _deliver(webhook, {"kind": kind, "run": run, "text": f"winback: {run}: {text}"})
+            taken = _deliver(robot, notice, now)
         except (OSError, HTTPException) as error:  # nobody answers there: the others would only wait as long
             log.error("the alert webhook cannot be reached: %s", type(error).__name__)
             break
         finally:
-            told += taken
-            if not taken:
-                with transaction(engine) as session:
+            count += taken
+            with transaction(engine) as session:
+                if taken:
+                    told(session, alert_id, now)
+                else:
                     give_back(session, alert_id)
-    return told
+    return count
 
 
-def _deliver(webhook: str | None, alert: dict[str, str]) -> bool:
+def _deliver(robot: Robot | None, notice: Notice, now: datetime) -> bool:
     """Whether it was taken; OSError or HTTPException when nobody answered."""
-    log.warning("%s", alert["text"])
-    if webhook is None:
-        return True
-    body = json.dumps(alert, ensure_ascii=False).encode()
-    request = urllib.request.Request(webhook, body, {"Content-Type": "application/json"})
-    try:
-        with _opener(webhook).open(request, timeout=TIMEOUT_SECONDS):
-            return True
-    except urllib.error.HTTPError as error:
-        error.close()
-        log.error("the alert webhook did not take it: HTTP %d", error.code)
-        return False
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirected POST would become a GET without the alarm, and its 200 would count as delivered."""
-
-    def redirect_request(self, *_: object, **__: object) -> None:
-        return None
-
-
-def _opener(webhook: str) -> urllib.request.OpenerDirector:
-    """Through the environment's proxy as every provider, but straight to this machine: a proxy is another one."""
-    if _is_here(urlsplit(webhook).hostname or ""):
-        return urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
-    return urllib.request.build_opener(_NoRedirect)
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    log.warning("%s", notice.text)
+    refusal = tell(robot, notice, now) if robot else None
+    if refusal:
+        log.error("the alert webhook did not take it: %s", refusal)
+    return refusal is None

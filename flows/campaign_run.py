@@ -6,6 +6,7 @@ at once do it once.
 
 import hashlib
 import json
+from base64 import b32encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -247,7 +248,9 @@ def enrol_members(occurrence_id: int, settings: Settings) -> None:
             if occurrence.stage != Stage.SELECTED:
                 return
             ledger = read_ledger(settings, occurrence)
-            members = members_of(ledger, occurrence.campaign_id, occurrence_id, occurrence.as_of)
+            members = members_of(
+                ledger, occurrence.campaign_id, occurrence_id, occurrence.as_of, salt=settings.file.salt
+            )
         for start in range(0, len(members), CHUNK):
             with transaction(engine) as session:
                 if is_at(session, occurrence_id, Stage.SELECTED):  # it may have been given up meanwhile
@@ -263,7 +266,8 @@ def plan_messages(occurrence_id: int, settings: Settings) -> None:
             occurrence = session.get_one(Occurrence, occurrence_id)
             if occurrence.stage != Stage.ASSIGNED:
                 return
-            campaign, prefix = pinned_campaign(session, occurrence), key_prefix(settings, occurrence)
+            campaign = pinned_campaign(session, occurrence)
+            prefix = key_prefix(settings, occurrence, campaign.step.send)
             chunks = id_chunks(session, occurrence_id)
         for ids in chunks:
             with transaction(engine) as session:
@@ -280,9 +284,10 @@ def plan_messages(occurrence_id: int, settings: Settings) -> None:
             advance(session, occurrence_id, come_from=Stage.ASSIGNED, to=Stage.PLANNED)
 
 
-def key_prefix(settings: Settings, occurrence: Occurrence) -> str:
-    """The opaque start of a run's message keys: says nothing about campaign or customer."""
-    return hashlib.sha256(f"{settings.file.salt}\0{run_name(occurrence)}".encode()).hexdigest()[:16]
+def key_prefix(settings: Settings, occurrence: Occurrence, step: str) -> str:
+    """The opaque start of a step's message keys: 12 letters and digits, nothing about campaign or customer."""
+    seed = "\0".join((settings.file.salt, run_name(occurrence), step)).encode()
+    return b32encode(hashlib.sha256(seed).digest()).decode().lower()[:12]
 
 
 def release_messages(occurrence_id: int, settings: Settings, now: datetime) -> None:

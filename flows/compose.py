@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from db.campaigns import pinned_templates
 from db.engine import reading
 from db.occurrences import version_files
-from db.outbox import Claimed
+from db.claims import Claimed
 from db.settings import Settings
 from winback.campaign import Campaign
 from winback.campaign_file import read_campaign
@@ -26,6 +26,10 @@ class Composer:
         self._engine, self._settings = engine, settings
         self._version = lru_cache(maxsize=32)(self._read_version)
         self._template = lru_cache(maxsize=128)(self._compile)
+
+    def campaign(self, version_id: int, campaign_id: str) -> Campaign:
+        """The campaign as the run pinned it."""
+        return self._version(version_id, campaign_id)[0]
 
     def __call__(self, claimed: Claimed, dated_at: datetime) -> Outgoing | RenderFailure:
         """The finished message, or why there is none; ``dated_at`` is the time of the claim."""

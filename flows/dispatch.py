@@ -1,7 +1,8 @@
 """The claim-send-record loop. It needs no Prefect: it is given outbox, providers, clock and sleep.
 
-The claim is durable before the first byte; what came of it is recorded once per batch. A sender that outlives its
-lease gives back what it has not begun; whatever nobody can know becomes ``uncertain``, never ``queued``.
+The claim is durable before the first byte; what came of one batch is recorded in the transaction that claims the
+next. A sender that outlives its lease gives back what it has not begun; whatever nobody can know becomes
+``uncertain``, never ``queued``.
 """
 
 import hashlib
@@ -11,34 +12,58 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
+from sqlalchemy.engine import Connection
 
+from db.claims import Batch, Claimed, Result, Run, Wish, claim, due_runs, expire_leases, record, wake
+from db.direct import writer, writing
 from db.engine import reading, transaction
-from db.outbox import Claimed, Result, claim, expire_leases, is_stopped, record, stop_if_failing, waiting
+from db.gates import after_answers, ask_leave, spend_pace
+from db.outbox import stop_if_failing, waiting
+from db.stops import is_stopped
+from winback.breaker import GOOD, IN_A_ROW
+from winback.campaign import Channel
+from winback.claiming import Rules
 from winback.delivery.answer import Answer, AnswerKind
 from winback.delivery.outgoing import Outgoing
 from winback.delivery.registry import Provider
 from winback.events import State
 from winback.message.rendering import RenderFailure
 
-WINDOW = 64  # messages of one claim: what a crash can leave uncertain
+WINDOW = 64  # messages of one claim: the requests in flight, and what a crash can leave uncertain
 LEASE = timedelta(minutes=2)
 RETRY_AFTER = timedelta(seconds=30)  # where a provider asks to wait without saying how long
 IDLE_SECONDS = 1.0
+STOP_SECONDS = 0.05  # how old the answer to "has anybody pressed stop?" may be before a first byte
+HOUSEKEEPING_SECONDS = 1.0
+CLOCK_JUMP = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
-    """Everything a sender works with. ``providers``: channel -> provider; ``monotonic`` in seconds."""
+    """Everything a sender works with. ``providers``: channel -> provider; ``monotonic`` in seconds.
+
+    ``rules``: (campaign id, version, channel) -> what its limits ask. ``pace``: channel -> units a second, where
+    the provider is not to be used as fast as it takes (SMS: segments). ``price``: (channel, units) -> micros.
+    ``remember``: told the last message of each claim, for the day the database is restored from a backup.
+    ``insist``: the first try goes out although the provider was shut: a person has asked. ``interrupted``: whether
+    the process wants to end: what is not begun goes back.
+    """
 
     engine: Engine
-    providers: Mapping[str, Provider]
+    providers: Mapping[Channel, Provider]
     compose: Callable[[Claimed, datetime], Outgoing | RenderFailure]
+    rules: Callable[[str, int, Channel], Rules]
     unknown_email_consent: bool
     placebo: bool
     owner: str
     clock: Callable[[], datetime]
     monotonic: Callable[[], float]
     sleep: Callable[[float], None]
+    pace: Mapping[Channel, float] = field(default_factory=dict)
+    price: Callable[[Channel, int], int] = lambda channel, units: 0
+    remember: Callable[[Claimed], None] = lambda claimed: None
+    insist: bool = False
+    interrupted: Callable[[], bool] = lambda: False
     window: int = WINDOW
     lease: timedelta = LEASE
     progress: Callable[[int], None] = lambda done: None
@@ -55,83 +80,211 @@ class Tally:
 def drain(post: Post, *, until_empty: bool = False) -> Tally:
     """Send what is due; with ``until_empty`` until nothing on the open channels is waiting or being sent."""
     tally = Tally()
-    while channels := [name for name in post.providers if name not in tally.closed]:
-        if send_batch(post, channels, tally):
-            continue
-        if not until_empty or not _anything_waiting(post, channels):
-            break
-        post.sleep(IDLE_SECONDS)
+    with writer(post.engine) as connection:
+        lines = [Line(post, connection, channel, provider, tally) for channel, provider in post.providers.items()]
+        _drain(post, lines, tally, until_empty)
     return tally
 
 
-def send_batch(post: Post, channels: list[str], tally: Tally) -> bool:
-    """Claim, send and record one batch; False when there was nothing to claim."""
-    now, began = post.clock(), post.monotonic()
-    with transaction(post.engine) as session:
-        tally.states[State.UNCERTAIN.value] += expire_leases(session, now)
-        batch, skipped = claim(
-            session,
-            owner=post.owner,
-            channels=channels,
-            window=post.window,
-            now=now,
-            lease_until=now + post.lease,
-            unknown_email_consent=post.unknown_email_consent,
-            placebo=post.placebo,
-        )
-    tally.states[State.SKIPPED.value] += skipped
-    if not batch:
-        return bool(skipped)
-    results: list[Result] = []
-    begun: set[int] = set()
+def _drain(post: Post, lines: list["Line"], tally: Tally, until_empty: bool) -> None:
     try:
-        for result in _send(post, batch, tally, now, began, begun):
-            results.append(result)
-    finally:  # whatever ends the batch: what is known is recorded, and what was not begun goes back
-        results += [
-            Result(message=left, state=State.QUEUED) for left in batch[len(results) :] if left.id not in begun
-        ]
-        _record(post, results, tally)
-    return True
+        while open_ := [line for line in lines if line.channel not in tally.closed]:
+            if post.interrupted():
+                break
+            active = [line for line in open_ if line.turn(alone=len(open_) == 1)]
+            if active:
+                lines = active + [line for line in lines if line not in active]
+                continue
+            if not until_empty or not _anything_waiting(post, [line.channel for line in open_]):
+                break
+            post.sleep(IDLE_SECONDS)
+    finally:  # whatever ends the sender: what is known is recorded
+        for line in lines:
+            line.settle()
 
 
-def _send(
-    post: Post, batch: list[Claimed], tally: Tally, now: datetime, began: float, begun: set[int]
-) -> Iterator[Result]:
-    for message in batch:
-        over = post.monotonic() - began >= post.lease.total_seconds()
-        if over or message.channel in tally.closed or _stopped(post, message):  # not begun: it goes back
-            yield Result(message=message, state=State.QUEUED)
-            continue
-        yield _send_one(post, message, tally, now, begun)
-        post.progress(1)
+class Line:
+    """One channel's claims, one after the other; between turns it may hold a batch that is not recorded yet."""
+
+    def __init__(
+        self, post: Post, connection: Connection, channel: Channel, provider: Provider, tally: Tally
+    ) -> None:
+        self.channel = channel
+        self._post, self._connection, self._provider, self._tally = post, connection, provider, tally
+        self._batch: Batch | None = None
+        self._results, self._answers = list[Result](), list[Answer]()
+        self._runs: list[Run] = []
+        self._begun: dict[str, Claimed] = {}
+        self._units = self._failures = 0
+        self._insist, self._probe = post.insist, False
+        self._tidied = self._looked = -float("inf")
+        self._is_stopped = False
+        self._began_at, self._began = post.clock(), post.monotonic()
+
+    def turn(self, *, alone: bool) -> bool:
+        """Record the last batch, claim the next and send it; False when there was nothing to claim."""
+        post = self._post
+        began, now = post.monotonic(), post.clock()
+        if self._clock_jumped(began, now):
+            return False
+        with writing(self._connection):
+            failed = self._record(now)
+            self._tidy(now, began)
+            batch = self._claim(now)
+        self._forget()
+        self._stop_if_failing(failed, now)
+        self._batch = batch
+        if batch is None:
+            return False
+        self._tally.states[State.SKIPPED.value] += batch.skipped
+        if batch.messages:
+            post.remember(batch.messages[-1])
+            self._send(batch, now, began)
+            if not alone:
+                self.settle()
+        return True
+
+    def settle(self) -> None:
+        """Record what is known of the last batch."""
+        if not self._results:
+            return
+        now = self._post.clock()
+        with writing(self._connection):
+            failed = self._record(now)
+        self._forget()
+        self._stop_if_failing(failed, now)
+
+    def _claim(self, now: datetime) -> Batch | None:
+        """The next batch as the gate allows; None when there is nothing to claim."""
+        post, name = self._post, self._provider.name
+        pace = post.pace.get(self.channel)
+        leave = ask_leave(self._connection, name, window=post.window, now=now, pace=pace, insist=self._insist)
+        self._insist, self._probe = False, leave.probe
+        batch = self._claim_first(leave.messages, now) if leave.messages else None
+        messages = batch.messages if batch else []
+        if leave.probe and not messages:
+            after_answers(self._connection, name, [], now, probe=True)
+        if pace is not None:
+            spend_pace(self._connection, name, len(messages), now, pace)
+        return batch
+
+    def _claim_first(self, window: int, now: datetime) -> Batch | None:
+        """From the first run that has something; None when none has."""
+        post, channel = self._post, self.channel
+        wish = Wish(
+            owner=post.owner,
+            channel=channel,
+            placebo=post.placebo,
+            window=window,
+            now=now,
+            lease=post.lease,
+            unknown_email_consent=post.unknown_email_consent,
+        )
+        while True:
+            for run in self._runs:
+                batch = claim(self._connection, wish, run, post.rules(run.campaign_id, run.version_id, channel))
+                if batch.moved:
+                    return batch
+            known, self._runs = self._runs, due_runs(self._connection, channel, placebo=post.placebo)
+            if self._runs == known or not self._runs:
+                return None
+
+    def _tidy(self, now: datetime, at: float) -> None:
+        """Once a second: settle what dead senders left, wake what has waited, and see which run goes first."""
+        if at - self._tidied >= HOUSEKEEPING_SECONDS:
+            self._tally.states[State.UNCERTAIN.value] += expire_leases(self._connection, now)
+            wake(self._connection, now)
+            self._runs = due_runs(self._connection, self.channel, placebo=self._post.placebo)
+            self._tidied = at
+
+    def _send(self, batch: Batch, now: datetime, began: float) -> None:
+        """Hand the batch over; every message gets a result, but one begun whose answer never came."""
+        waiting = {message.key: message for message in batch.messages}
+        try:
+            for outgoing, answer in self._provider.send_all(self._outgoing(batch, waiting, now, began)):
+                self._answered(self._begun.pop(outgoing.key), outgoing, answer)
+        finally:  # not begun: it goes back
+            self._results += [Result(message, State.QUEUED) for message in waiting.values()]
+
+    def _outgoing(
+        self, batch: Batch, waiting: dict[str, Claimed], now: datetime, began: float
+    ) -> Iterator[Outgoing]:
+        """The batch's messages, rendered one by one, each just before its first byte leaves."""
+        for message in batch.messages:
+            if self._must_stop(batch, began):
+                return
+            outgoing = self._post.compose(message, now)
+            del waiting[message.key]
+            if isinstance(outgoing, RenderFailure):
+                self._results.append(Result(message, State.SKIPPED, outgoing.reason))
+                self._post.progress(1)
+                continue
+            self._begun[message.key] = message  # from here on the provider may have it
+            yield outgoing
+
+    def _must_stop(self, batch: Batch, began: float) -> bool:
+        """Whether no more first byte may leave: lease over, stop pressed, channel closed, provider failing."""
+        at = self._post.monotonic()
+        over = at - began >= self._post.lease.total_seconds() or self._post.interrupted()
+        if over or self.channel in self._tally.closed:
+            return True
+        if at - self._looked >= STOP_SECONDS:
+            with reading(self._post.engine) as session:
+                self._is_stopped = is_stopped(session, batch.run.name)
+            self._looked = at
+        return self._is_stopped or self._failures >= IN_A_ROW
+
+    def _answered(self, message: Claimed, outgoing: Outgoing, answer: Answer) -> None:
+        if answer.kind is AnswerKind.CHANNEL_STOP:
+            self._tally.closed[self.channel] = answer.reason or "refused"
+        self._failures = 0 if answer.kind in GOOD else self._failures + 1
+        self._answers.append(answer)
+        self._units += outgoing.units
+        result = next_state(message, answer, self._provider.name, body_hash(outgoing), self._post.clock())
+        cost = self._post.price(self.channel, outgoing.units) if result.state in COSTING else 0
+        self._results.append(result._replace(cost_micros=cost) if cost else result)
+        self._post.progress(1)
+
+    def _record(self, now: datetime) -> bool:
+        """Store the last batch's results; whether some of them could not be rendered."""
+        if not self._results or self._batch is None:
+            return False
+        record(self._connection, self._batch, self._results, now)
+        after_answers(self._connection, self._provider.name, self._answers, now, probe=self._probe)
+        if pace := self._post.pace.get(self.channel):
+            spend_pace(self._connection, self._provider.name, self._units - len(self._answers), now, pace)
+        return any(result.state is State.SKIPPED for result in self._results)
+
+    def _forget(self) -> None:
+        """What was recorded is counted, and held no longer."""
+        self._tally.states.update(result.state.value for result in self._results)
+        self._results, self._answers, self._units, self._failures = [], [], 0, 0
+
+    def _stop_if_failing(self, failed: bool, now: datetime) -> None:
+        if failed and self._batch is not None:
+            with transaction(self._post.engine) as session:
+                stop_if_failing(session, self._batch.run.occurrence_id, self._batch.run.name, now)
+
+    def _clock_jumped(self, at: float, now: datetime) -> bool:
+        """Whether the wall clock went another way than time: then lateness and quiet hours mean nothing."""
+        passed = timedelta(seconds=at - self._began)
+        if abs(now - self._began_at - passed) < CLOCK_JUMP:
+            return False
+        self.settle()
+        self._tally.closed[self.channel] = "clock_jumped"
+        return True
 
 
-def _send_one(post: Post, message: Claimed, tally: Tally, now: datetime, begun: set[int]) -> Result:
-    outgoing = post.compose(message, now)
-    if isinstance(outgoing, RenderFailure):
-        return Result(message=message, state=State.SKIPPED, reason=outgoing.reason)
-    provider = post.providers[message.channel]
-    begun.add(message.id)  # from here on the provider may have it
-    answer = provider.send(outgoing)
-    if answer.kind is AnswerKind.CHANNEL_STOP:
-        tally.closed[message.channel] = answer.reason or "refused"
-    return next_state(message, answer, provider.name, body_hash(outgoing), post.clock())
+COSTING = frozenset({State.ACCEPTED, State.UNCERTAIN})
 
 
 def next_state(message: Claimed, answer: Answer, provider: str, body: str, now: datetime) -> Result:
     """A provider's answer as the message's next state (DESIGN: the message state machine)."""
-    state = _NEXT[answer.kind]
-    wait = timedelta(seconds=answer.retry_after_seconds) if answer.retry_after_seconds is not None else RETRY_AFTER
-    return Result(
-        message=message,
-        state=state,
-        reason=answer.reason,
-        provider=provider,
-        provider_id=answer.provider_id,
-        body_hash=body,
-        not_before=now + wait if answer.kind is AnswerKind.RETRY_LATER else None,
-    )
+    later = None
+    if answer.kind is AnswerKind.RETRY_LATER:
+        wait = answer.retry_after_seconds
+        later = now + (RETRY_AFTER if wait is None else timedelta(seconds=wait))
+    return Result(message, _NEXT[answer.kind], answer.reason, provider, answer.provider_id, body, later)
 
 
 _NEXT = {
@@ -149,21 +302,6 @@ def body_hash(outgoing: Outgoing) -> str:
     return hashlib.sha256(parts.encode()).hexdigest()
 
 
-def _record(post: Post, results: list[Result], tally: Tally) -> None:
-    now = post.clock()
-    failed = {r.message.occurrence_id: r.message for r in results if r.state is State.SKIPPED}
-    with transaction(post.engine) as session:
-        record(session, results, now)
-        for message in failed.values():
-            stop_if_failing(session, message, now)
-    tally.states.update(result.state.value for result in results)
-
-
-def _stopped(post: Post, message: Claimed) -> bool:
-    with reading(post.engine) as session:
-        return is_stopped(session, message.campaign_id)
-
-
-def _anything_waiting(post: Post, channels: list[str]) -> bool:
+def _anything_waiting(post: Post, channels: list[Channel]) -> bool:
     with reading(post.engine) as session:
         return waiting(session, channels, placebo=post.placebo) > 0

@@ -7,7 +7,6 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 
 from sqlalchemy import select
 from sqlmodel import Session, col
@@ -15,6 +14,7 @@ from sqlmodel import Session, col
 from db.alerts import Alarm, note
 from db.campaigns import campaign_ids, campaign_path, read_files, read_text, template_files
 from db.engine import database, reading, transaction
+from db.facts.store import data_through
 from db.occurrences import (
     Opening,
     Stage,
@@ -26,6 +26,7 @@ from db.occurrences import (
     stages,
     unfinished,
 )
+from db.restored import check_not_restored, released_at
 from db.settings import Settings
 from db.tables import CampaignVersion
 from flows.alerting import failure
@@ -36,6 +37,8 @@ from winback.campaign_file import examine, read_campaign
 from winback.errors import FileProblem, WrongUse
 from winback.schedule import due_slots, last_whole_day
 
+STALE = timedelta(days=7)  # orders may end so long before a run's day: a small shop has days without one
+TOO_LATE = "its slot came too late to run"
 CarryOut = Callable[[Order, Settings, datetime], object]
 log = logging.getLogger("winback")
 
@@ -50,7 +53,13 @@ class Looked:
 
 
 def look_for_due(settings: Settings, now: datetime, carry_out: CarryOut = carry_out) -> Looked:
-    """Carry out every slot due and not done, note those too late; one bad campaign does not stop others."""
+    """Carry out every slot due and not done, note those too late; one bad campaign does not stop others.
+
+    Nothing while a state put back from a backup is held: what is due may have run before.
+    """
+    with database(settings.database_url) as engine:
+        if check_not_restored(settings, engine, now):
+            return Looked()
     looks = [_finish_begun(settings, now, carry_out)]
     looks += [_look_at(settings, campaign_id, now, carry_out) for campaign_id in campaign_ids(settings)]
     return Looked(
@@ -69,7 +78,7 @@ def _finish_begun(settings: Settings, now: datetime, carry_out: CarryOut) -> Loo
                     campaign_id=run.campaign_id, slot=run.slot, as_of=run.as_of, late_after=run.late_after
                 ),
                 run=run_name(run),
-                late=run.late_after is not None and run.late_after < now,
+                late=TOO_LATE if run.late_after is not None and run.late_after < now else None,
             )
             for run in unfinished(session)
         ]
@@ -78,7 +87,7 @@ def _finish_begun(settings: Settings, now: datetime, carry_out: CarryOut) -> Loo
 
 def _look_at(settings: Settings, campaign_id: str, now: datetime, carry_out: CarryOut) -> Looked:
     try:
-        files = _read_checked(settings, campaign_id, _content(settings, campaign_id))
+        files = _read_checked(settings, campaign_id)
     except (FileProblem, WrongUse) as error:
         today = now.astimezone(settings.zone).date()  # told once each: so once a day, while it lasts
         return Looked(alarms=(Alarm(kind="invalid", run=f"{campaign_id}/{today}", text=str(error)),))
@@ -88,33 +97,44 @@ def _look_at(settings: Settings, campaign_id: str, now: datetime, carry_out: Car
     return _run_slots(settings, _open_slots(settings, campaign, campaign.schedule, files, now), now, carry_out)
 
 
-@lru_cache(maxsize=128)
-def _read_checked(settings: Settings, campaign_id: str, content: str) -> dict[str, str]:
-    """``read_files``, whose check of the templates takes 0.1 s, once per ``content`` and not at every look."""
-    return read_files(settings, campaign_id)
+_checked: dict[str, dict[str, str]] = {}
+MOST_CHECKED = 128
+
+
+def _read_checked(settings: Settings, campaign_id: str) -> dict[str, str]:
+    """``read_files``, whose check of the templates takes 0.1 s, once per content and not at every look."""
+    content = _content(settings, campaign_id)
+    if content not in _checked:
+        if len(_checked) >= MOST_CHECKED:
+            _checked.clear()
+        _checked[content] = read_files(settings, campaign_id)
+    return _checked[content]
 
 
 def _content(settings: Settings, campaign_id: str) -> str:
+    """The digest of everything the check reads: the campaign, its templates and winback.toml."""
     path = campaign_path(settings, campaign_id)
     text = read_text(path)
     campaign = read_campaign(text, str(path))
     texts = template_files(settings, campaign.templates().values()) | {_file(campaign_id): text}
-    return hashlib.sha256(json.dumps(texts, sort_keys=True).encode()).hexdigest()
+    read = [str(path), settings.file.model_dump_json(), texts]
+    return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Due:
-    """A due slot nobody has finished; ``late`` = its limit passed before anybody chose its audience."""
+    """A due slot nobody has finished; ``late``: why it is not run any more, before anybody chose its audience."""
 
     order: Order
     run: str
-    late: bool
+    late: str | None
 
 
 def _run_slots(settings: Settings, slots: list[_Due], now: datetime, carry_out: CarryOut) -> Looked:
     ran: list[str] = []
     missed: list[Alarm] = []
     failed: list[Alarm] = []
+    stale: list[Alarm] = []
     for slot in slots:
         if slot.late:
             missed += _note_missed(settings, slot, now)
@@ -122,7 +142,19 @@ def _run_slots(settings: Settings, slots: list[_Due], now: datetime, carry_out: 
             failed.append(wrong)
         else:
             ran.append(slot.run)
-    return Looked(ran=tuple(ran), missed=tuple(alarm.run for alarm in missed), alarms=(*missed, *failed))
+            stale += _stale(settings, slot)
+    return Looked(ran=tuple(ran), missed=tuple(alarm.run for alarm in missed), alarms=(*missed, *failed, *stale))
+
+
+def _stale(settings: Settings, slot: _Due) -> list[Alarm]:
+    """The alarm of a run whose orders end too early: who ordered since was taken for a customer who is away."""
+    with database(settings.database_url) as engine, reading(engine) as session:
+        through = data_through(session)
+    behind = slot.order.as_of - through if through else timedelta()
+    if behind <= STALE:
+        return []
+    text = f"the orders reach {through} only, {behind.days} days before {slot.order.as_of}: who ordered since?"
+    return [Alarm(kind="stale", run=slot.run, text=text)]
 
 
 def _open_slots(
@@ -132,9 +164,10 @@ def _open_slots(
         with transaction(engine) as session:
             save_version(session, campaign.id, files, now)
         with reading(engine) as session:
-            since, known = _since(session, campaign), stages(session, campaign.id)
+            since, known, restored = _since(session, campaign), stages(session, campaign.id), released_at(session)
     slots = due_slots(schedule.cron, schedule.zone, after=since, now=now)
     done = {Stage.RELEASED, Stage.MISSED}
+    chosen = {name for name, stage in known.items() if stage != Stage.OPENED}  # their audience is
     limit = timedelta(hours=schedule.late_limit)
     return [
         _Due(
@@ -145,11 +178,17 @@ def _open_slots(
                 late_after=slot.at + limit,
             ),
             run=f"{campaign.id}/{slot.name}",
-            late=known.get(slot.name) in {None, Stage.OPENED} and now - slot.at > limit,
+            late=_why_late(slot.at, now, limit, restored) if slot.name not in chosen else None,
         )
         for slot in slots
         if known.get(slot.name) not in done
     ]
+
+
+def _why_late(at: datetime, now: datetime, limit: timedelta, restored: datetime | None) -> str | None:
+    if restored is not None and at <= restored:
+        return "its slot came between a backup and its release: it may have run before"
+    return TOO_LATE if now - at > limit else None
 
 
 def _since(session: Session, campaign: Campaign) -> datetime:
@@ -188,7 +227,7 @@ def _note_missed(settings: Settings, slot: _Due, now: datetime) -> list[Alarm]:
         late_after=None,
         code_version=__version__,
     )
-    alarm = Alarm(kind="missed", run=slot.run, text="its slot came too late to run")
+    alarm = Alarm(kind="missed", run=slot.run, text=slot.late or TOO_LATE)
     with database(settings.database_url) as engine, transaction(engine) as session:
         if not (record_missed(session, opening, now) or _give_up(session, slot)):
             return []

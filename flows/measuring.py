@@ -7,11 +7,12 @@ import polars as pl
 from sqlmodel import Session
 
 from db.engine import database, reading, transaction
-from db.facts.outcomes import count_inactive
+from db.facts.outcomes import MEMBERS, count_outcomes
 from db.facts.store import data_through, digests, facts_cover, path_of
-from db.occurrences import Stage, find_run, pinned_campaign, run_name
-from db.outbox import counts_by_arm, written_to_in
+from db.occurrences import Stage, find_run, pinned_campaign, run_name, unmeasured
+from db.outbox import written_to_in
 from db.readings import save_reading
+from db.responses import contacted, count_messages, read_answers
 from db.settings import Settings
 from db.tables import CampaignVersion, Occurrence
 from flows.campaign_run import read_ledger
@@ -31,6 +32,7 @@ from winback.outcomes import (
     measure,
     outcome_window,
 )
+from winback.responses import OrderCount, answer_counts, by_arm, responses
 
 
 def measure_run(settings: Settings, run: str, now: datetime, as_of: date | None = None) -> Outcome:
@@ -57,7 +59,9 @@ def _read(session: Session, settings: Settings, occurrence: Occurrence, as_of: d
         _t0_on(settings, occurrence), campaign.success.window, _through(data_through(session), as_of)
     )
     shares: dict[str, float] = json.loads(occurrence.shares or "{}")
-    by_arm = counts_by_arm(session, occurrence.id or 0)
+    answers = read_answers(session, occurrence.id or 0)
+    messages = count_messages(answers)
+    states = {arm: {count.state: count.messages for count in counts} for arm, counts in by_arm(messages).items()}
     members, drawn = arm_counts(ledger), drawn_counts(ledger)
     arms = [
         ArmResult(
@@ -65,10 +69,14 @@ def _read(session: Session, settings: Settings, occurrence: Occurrence, as_of: d
             n=members.get(arm, 0),
             drawn=drawn.get(arm, 0),
             planned_share=shares.get(arm, 0.0),
-            messages=by_arm.get(arm, {}),
+            messages=states.get(arm, {}),
         )
         for arm in dict.fromkeys([*shares, *members])
     ]
+    when = contacted(answers, settings.zone)
+    if occurrence.placebo:  # all its times are those of the past that it plays in
+        when = when.with_columns(sent_on=pl.lit(window.t0_on))
+    counts, orders = _count(settings, ledger, facts, window, [arm.name for arm in arms], when)
     return measure(
         run=run_name(occurrence),
         campaign=campaign,
@@ -77,8 +85,14 @@ def _read(session: Session, settings: Settings, occurrence: Occurrence, as_of: d
         window=window,
         waterfall=json.loads(occurrence.waterfall or "{}"),
         arms=arms,
-        counts=_count(settings, ledger, facts, window, [arm.name for arm in arms]),
+        counts=counts,
         contaminated=written_to_in(session, occurrence.id or 0, HOLDOUT),
+        responses=responses(
+            {arm.name: arm.n for arm in arms},
+            messages,
+            orders if window.seen_through else None,
+            currency=settings.file.currency,
+        ),
         method=Method(
             audience_digest=occurrence.audience_digest or "",
             facts=facts,
@@ -87,6 +101,21 @@ def _read(session: Session, settings: Settings, occurrence: Occurrence, as_of: d
             score=json.loads(occurrence.score or "{}"),
         ),
     )
+
+
+def answers_so_far(settings: Settings) -> list[dict[str, str | int]]:
+    """What came of the messages of every run that has no final reading, one row per run and arm.
+
+    No orders: whoever looks at these while a campaign runs stops it when chance looks good.
+    """
+    with database(settings.database_url) as engine, reading(engine) as session:
+        return [
+            {"run": run, "group": arm, **answer_counts(counts)}
+            for run in unmeasured(session)
+            for arm, counts in by_arm(
+                count_messages(read_answers(session, find_run(session, run).id or 0))
+            ).items()
+        ]
 
 
 def _t0_on(settings: Settings, occurrence: Occurrence) -> date:
@@ -101,28 +130,40 @@ def _through(known: date | None, as_of: date | None) -> date | None:
 
 
 def _count(
-    settings: Settings, ledger: pl.DataFrame, facts: list[str], window: Window, arms: list[str]
-) -> list[GroupCount]:
-    """Counts of every group, in the order of the report; a group nobody is in has n = 0."""
+    settings: Settings,
+    ledger: pl.DataFrame,
+    facts: list[str],
+    window: Window,
+    arms: list[str],
+    when: pl.DataFrame,
+) -> tuple[list[GroupCount], list[OrderCount]]:
+    """Counts of every group in the order of the report, nobody being n = 0, and of the orders of the arms."""
+    inside = ledger.filter(pl.col("arm").is_not_null()).select("customer_no", "arm")
+    found, orders = count_outcomes(
+        [path_of(settings.facts, digest) for digest in facts],
+        t0_on=window.t0_on,
+        window_days=window.days,
+        through=window.seen_through or window.t0_on,
+        groups=_groups(ledger),
+        members=inside.join(when, on="customer_no", how="left").select(MEMBERS.names()),
+        complete=window.complete,
+    )
+    known = {count.name: count for count in found}
+    names = [TREATED, *(arm for arm in arms if arm != HOLDOUT), HOLDOUT, BASE, TOP]
+    return [known.get(name) or _nobody(name, window) for name in names], orders
+
+
+def _groups(ledger: pl.DataFrame) -> pl.DataFrame:
+    """Whose before and after is counted: the arms, those of them to be written to, everybody, the top 20 %."""
     top = pl.col("past_rank") <= top_count(TOP_SHARE, ledger.height)
     in_arm = pl.col("arm").is_not_null() & ~pl.col("drawn_before")  # other shares drew the arms of earlier entries
     parts = {TREATED: in_arm & (pl.col("arm") != HOLDOUT), BASE: pl.lit(True), TOP: top}
-    groups = pl.concat(
+    return pl.concat(
         [
             ledger.filter(in_arm).select("customer_no", value="arm"),
             *(ledger.filter(test).select("customer_no", value=pl.lit(name)) for name, test in parts.items()),
         ]
     )
-    found = count_inactive(
-        [path_of(settings.facts, digest) for digest in facts],
-        t0_on=window.t0_on,
-        window_days=window.days,
-        groups=groups,
-        complete=window.complete,
-    )
-    known = {count.name: count for count in found}
-    names = [TREATED, *(arm for arm in arms if arm != HOLDOUT), HOLDOUT, BASE, TOP]
-    return [known.get(name) or _nobody(name, window) for name in names]
 
 
 def _nobody(name: str, window: Window) -> GroupCount:

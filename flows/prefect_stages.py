@@ -1,7 +1,7 @@
 """What the flows share of Prefect: a stage as a task, and artifacts. Neither holds personal data."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,12 @@ def entry(workspace: str | None) -> tuple[Settings, datetime]:
 
 def counts_artifact(name: str, title: str, counts: Mapping[str, int]) -> None:
     """A two-column table on the flow run's page."""
-    rows = [{"what": what, "number": number} for what, number in counts.items()]
-    create_table_artifact(key=artifact_key(name), table=rows, description=title)
+    table_artifact(name, title, [{"what": what, "number": number} for what, number in counts.items()])
+
+
+def table_artifact(name: str, title: str, rows: Sequence[Mapping[str, str | int]]) -> None:
+    """A table on the flow run's page."""
+    create_table_artifact(key=artifact_key(name), table=[dict(row) for row in rows], description=title)
 
 
 def link_artifact(name: str, link: str, text: str) -> None:

@@ -5,15 +5,21 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Engine
 
 from db.engine import database
+from db.restored import check_not_restored, remember
 from db.settings import Settings, check_live
 from flows.compose import Composer
 from flows.dispatch import Post, Tally, drain
+from winback.campaign import Campaign, Channel
+from winback.claiming import Rules
 from winback.delivery.registry import Provider, open_provider
+from winback.message.sms import MAX_SEGMENTS
+from winback.quiet_hours import hours_for
 
 
 @contextmanager
@@ -23,17 +29,30 @@ def sender(
     """A sender with a name of its own; WrongUse when live sending is asked for but not allowed."""
     check_live(settings)
     with database(settings.database_url) as engine:
-        yield make_post(engine, settings, clock, progress)
+        check_not_restored(settings, engine, clock())
+        post = make_post(engine, settings, clock, progress)
+        try:
+            yield post
+        finally:
+            for provider in post.providers.values():
+                provider.close()
 
 
 def make_post(
     engine: Engine, settings: Settings, clock: Callable[[], datetime], progress: Callable[[int], None]
 ) -> Post:
     """A sender on an open engine."""
+    compose = Composer(engine, settings)
     return Post(
         engine=engine,
         providers=open_providers(settings),
-        compose=Composer(engine, settings),
+        compose=compose,
+        rules=lambda campaign_id, version, channel: rules_of(
+            settings, compose.campaign(version, campaign_id), channel
+        ),
+        pace=pace_of(settings),
+        price=lambda channel, units: settings.price_micros(channel) * units,
+        remember=lambda claimed: remember(settings, claimed.key, claimed.attempt),
         unknown_email_consent=settings.file.unknown_email_consent == "allow",
         placebo=settings.placebo,
         owner=f"{socket.gethostname()}-{os.getpid()}-{time.monotonic_ns():x}",
@@ -44,7 +63,28 @@ def make_post(
     )
 
 
-def open_providers(settings: Settings) -> dict[str, Provider]:
+def rules_of(settings: Settings, campaign: Campaign, channel: Channel) -> Rules:
+    """What a campaign's limits ask of every claim on a channel."""
+    limits = campaign.limits
+    units = 1 if channel == "email" else MAX_SEGMENTS
+    return Rules(
+        zone=settings.zone,
+        per_person=limits.per_person,
+        quiet=hours_for(channel, limits.quiet_hours, real=not settings.placebo),
+        per_day=limits.per_day,
+        budget_micros=limits.budget.micros if limits.budget else None,
+        price_micros=settings.price_micros(channel) * units if limits.budget else 0,
+    )
+
+
+def pace_of(settings: Settings) -> dict[Channel, float]:
+    """Channel -> units a second, of those that are not to be used as fast as the provider takes them."""
+    pace = settings.file.pace
+    given: dict[Channel, float | None] = {"email": pace.email_per_second, "sms": pace.sms_segments_per_second}
+    return {channel: rate for channel, rate in given.items() if rate is not None}
+
+
+def open_providers(settings: Settings) -> dict[Channel, Provider]:
     """Channel -> provider, as winback.toml says."""
     return {
         "email": _open(settings.file.providers.email, settings),
@@ -57,6 +97,7 @@ def _open(name: str, settings: Settings) -> Provider:
     arguments: dict[str, dict[str, object]] = {
         "folder": {"path": settings.outbox_folder},
         "sendgrid": {"key": secrets.sendgrid_key, "url": settings.sendgrid_url},
+        "smtp": {"url": secrets.smtp_url},
         "twilio": {
             "account_sid": secrets.twilio_sid,
             "auth_token": secrets.twilio_token,
@@ -73,8 +114,9 @@ def send_due(
     clock: Callable[[], datetime],
     *,
     until_empty: bool = False,
+    insist: bool = False,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Tally:
-    """Send what is due now, or until nothing is left."""
+    """Send what is due now, or until nothing is left; ``insist``: a person asks, so a shut provider is tried."""
     with sender(settings, clock, progress) as post:
-        return drain(post, until_empty=until_empty)
+        return drain(replace(post, insist=insist), until_empty=until_empty)

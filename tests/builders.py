@@ -115,6 +115,7 @@ def an_assignment(occurrence: Occurrence, n: int, **fields: object) -> Assignmen
         "orders": 3,
         "last_order_on": date(2025, 12, 1),
         "entered_on": occurrence.as_of,
+        "code": f"{n}",
     }
     return Assignment(**(default | fields))
 

@@ -6,19 +6,21 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Barrier, Thread
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 from sqlmodel import col
 
-from db.alerts import Alarm
-from db.engine import database, open_engine, reading
+from db.alerts import TELLING, Alarm, note, take
+from db.alerts import untold as free_alerts
+from db.engine import database, open_engine, reading, transaction
 from db.settings import Settings
-from db.tables import Alert
+from db.tables import Alert, Gate
 from flows.alerting import failure, tell_staff
 from tests.builders import an_outbox
 from tests.workspaces import a_workspace
@@ -30,12 +32,12 @@ FAILED = Alarm(kind="failed", run="summer/2026-03-02T09:00", text="OSError")
 
 
 class Webhook:
-    """Remembers every request; answers with ``statuses`` one after another, then 200."""
+    """Remembers every request; answers with ``answers``, statuses or bodies of a 200, then with plain 200s."""
 
-    def __init__(self, *statuses: int, port: int = 0) -> None:
-        self.posts: list[dict[str, str]] = []
+    def __init__(self, *answers: int | str, port: int = 0) -> None:
+        self.posts: list[dict[str, Any]] = []
         self.lines: list[str] = []
-        answers = list(statuses)
+        left = list(answers)
         webhook = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -43,14 +45,16 @@ class Webhook:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 webhook.lines.append(f"{self.requestline}; {self.headers['Content-Type']}")
                 webhook.posts.append(json.loads(body))
-                status = answers.pop(0) if answers else 200
-                if status == 0:
+                answer = left.pop(0) if left else 200
+                if answer == 0:
                     self.wfile.write(b"no HTTP at all\r\n\r\n")
                     return
-                self.send_response(status)
+                text = answer.encode() if isinstance(answer, str) else b""
+                self.send_response(answer if isinstance(answer, int) else 200)
                 self.send_header("Location", "/elsewhere")
-                self.send_header("Content-Length", "0")
+                self.send_header("Content-Length", str(len(text)))
                 self.end_headers()
+                self.wfile.write(text)
 
             def do_GET(self) -> None:
                 webhook.lines.append(self.requestline)
@@ -187,6 +191,36 @@ def test_staff_hears_how_many_messages_are_unknown_and_of_no_customer(
     assert webhook.posts == [{"kind": "unknowns", "run": run, "text": text}]
     for trace in ("c1@example.com", "+1212555", "Customer 1", "mail-1", "T0K3N"):
         assert trace not in json.dumps(webhook.posts) + caplog.text
+
+
+def test_an_alert_whose_teller_died_is_told_by_somebody_else_once_his_time_is_over(shop: Settings):
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        note(session, [MISSED], NOW)
+        [alert] = free_alerts(session, NOW)
+        assert take(session, alert.id or 0, NOW)  # and here it dies
+
+    with Webhook().listening() as webhook:
+        settings = telling(shop, webhook)
+        told = [tell_staff(settings, [], NOW + TELLING + timedelta(seconds=more)) for more in (-1, 1, 2)]
+
+    assert told == [0, 1, 0]
+    assert len(webhook.posts) == 1
+
+
+@pytest.mark.parametrize(("waits", "kinds"), [(1, []), (2, ["closed"])])
+def test_a_provider_shut_twice_in_a_row_is_told_once_a_day(shop: Settings, waits: int, kinds: list[str]):
+    gate = Gate(provider="sendgrid", waits=waits, shut_until=NOW - timedelta(seconds=5), reason="http_401")
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        session.add(gate)
+
+    with Webhook().listening() as webhook:
+        for hours in (0, 1, 24):
+            tell_staff(telling(shop, webhook), [], NOW + timedelta(hours=hours))
+
+    assert [post["kind"] for post in webhook.posts] == kinds * 2
+    assert [post["text"] for post in webhook.posts[:1]] == [
+        "winback: sendgrid/2026-03-02: nothing leaves through it: http_401"
+    ] * len(kinds)
 
 
 def test_an_error_that_is_not_our_own_is_not_quoted():

@@ -1,13 +1,22 @@
 """The campaign file: what is read, what is refused, and in which words."""
 
+from dataclasses import replace
+from datetime import time
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from db.campaigns import check_file
+from db.settings import Settings, WorkspaceFile
 from tests.builders import CAMPAIGN
-from winback.campaign import Campaign
-from winback.campaign_file import examine, read_campaign
+from tests.workspaces import CAMPAIGN as SHOWN
+from tests.workspaces import a_workspace, write_campaign
+from winback.campaign import Campaign, Limits
+from winback.campaign_file import examine, line_of, read_campaign
 from winback.errors import CampaignError
+from winback.limits import PerPerson
+from winback.quiet_hours import QuietHours
 
 ROOT = Path(__file__).parent.parent
 
@@ -66,7 +75,7 @@ def test_an_unknown_field_names_its_line_what_is_allowed_and_the_nearest():
 @pytest.mark.parametrize(
     ("line", "field"),
     [
-        ("limits: {per_day: 5}", "limits"),
+        ("limit: {people: 5}", "limit"),
         ("offers: {}", "offers"),
         ("approval: {above: 5}", "approval"),
         ("objective: keep them", "objective"),
@@ -137,6 +146,143 @@ def test_a_wrong_optional_field_is_refused_in_words(line: str, field: str, words
 
     assert (problem.field, problem.line) == (field, 8)
     assert words in str(problem)
+
+
+def test_limits_are_read_as_they_are_written():
+    text = """limits:
+  per_person: 2 in 30d
+  quiet_hours: 21:00-09:00
+  per_day: 2000
+  budget: {amount: 499.99, currency: GBP}
+  priority: 70
+on_uncertain: resend_after_reconcile
+topic: autumn-news
+"""
+
+    campaign = read_campaign(CAMPAIGN + text, "spring.yaml")
+
+    assert campaign.limits.per_person == PerPerson(messages=2, days=30)
+    assert campaign.limits.quiet_hours == QuietHours(start=time(21), end=time(9))
+    assert campaign.limits.per_day == 2_000
+    assert campaign.limits.budget.amount == Decimal("499.99")
+    assert campaign.limits.budget.micros == 499_990_000
+    assert campaign.limits.priority == 70
+    assert (campaign.on_uncertain, campaign.topic) == ("resend_after_reconcile", "autumn-news")
+
+
+def test_without_limits_there_are_none_and_what_is_unknown_is_left_to_people():
+    campaign = read_campaign(CAMPAIGN, "spring.yaml")
+
+    assert campaign.limits == Limits(per_person=None, quiet_hours=None, per_day=None, budget=None, priority=50)
+    assert (campaign.on_uncertain, campaign.topic) == ("hold", None)
+
+
+@pytest.mark.parametrize(
+    ("said", "field", "words"),
+    [
+        ("per_person: 2", "per_person", "such as 2 in 30d"),
+        ("per_person: 0 in 30d", "per_person", "such as 2 in 30d"),
+        ("per_person: 2 in 0d", "per_person", "such as 2 in 30d"),
+        ("per_person: twice a month", "per_person", "such as 2 in 30d"),
+        ("quiet_hours: 9pm-9am", "quiet_hours", "such as 21:00-09:00"),
+        ("quiet_hours: 09:00-09:00", "quiet_hours", "two different times"),
+        ("quiet_hours: 21", "quiet_hours", "such as 21:00-09:00"),
+        ("per_day: 0", "per_day", "at least 1"),
+        ("per_day: 1.5", "per_day", "whole number"),
+        ("per_day: yes", "per_day", "whole number"),
+        ("priority: 101", "priority", "at most 100"),
+        ("priority: -1", "priority", "at least 0"),
+        ("budget: 500", "budget", "amount, currency"),
+        ("budget: {amount: 500}", "budget.currency", "is missing"),
+        ("budget: {amount: 0, currency: GBP}", "budget.amount", "more than 0"),
+        ("budget: {amount: .inf, currency: GBP}", "budget.amount", "must be a number"),
+        ("budget: {amount: yes, currency: GBP}", "budget.amount", "must be a number"),
+        ("budget: {amount: .nan, currency: GBP}", "budget.amount", "must be a number"),
+        ("budget: {amount: '500', currency: GBP}", "budget.amount", "must be a number"),
+        ("budget: {amount: 0.0000001, currency: GBP}", "budget.amount", "six decimals"),
+        ("budget: {amount: 500, currency: pounds}", "budget.currency", "pattern"),
+        ("budget: {amout: 500, amount: 500, currency: GBP}", "budget.amout", "did you mean 'amount'"),
+        ("frequncy: 1", "frequncy", "per_person, quiet_hours, per_day, budget, priority"),
+        ("quiet_hour: 21:00-09:00", "quiet_hour", "did you mean 'quiet_hours'"),
+    ],
+)
+def test_a_wrong_limit_is_refused_at_its_line_in_words(said: str, field: str, words: str):
+    problem = the_problem(CAMPAIGN + f"limits:\n  {said}\n")
+
+    assert (problem.field, problem.line) == (f"limits.{field}", 9)
+    assert words in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("line", "field", "words"),
+    [
+        ("on_uncertain: resend", "on_uncertain", "hold or resend_after_reconcile"),
+        ("on_uncertain: resend_after_reconcil", "on_uncertain", "did you mean 'resend_after_reconcile'"),
+        ("topic: Autumn News", "topic", "pattern"),
+    ],
+)
+def test_a_wrong_choice_is_refused_in_words(line: str, field: str, words: str):
+    problem = the_problem(CAMPAIGN + line + "\n")
+
+    assert (problem.field, problem.line) == (field, 8)
+    assert words in str(problem)
+
+
+def shop_with(folder: Path, **said: object) -> Settings:
+    """A workspace in dollars whose winback.toml says more."""
+    shop = a_workspace(folder)
+    return replace(shop, file=WorkspaceFile.model_validate(shop.file.model_dump() | said))
+
+
+def faults(shop: Settings, lines: str) -> list[tuple[int | None, str | None, str]]:
+    write_campaign(shop, SHOWN + lines)
+    return [(found.line, found.field, str(found)) for found in check_file(shop, shop.campaigns / "spring.yaml")[1]]
+
+
+def test_a_topic_must_be_one_of_the_workspace(tmp_path: Path):
+    shop = shop_with(tmp_path, topics={"autumn-news": {"en": "News"}, "offers": {"en": "Offers"}})
+    [(line, field, words)] = faults(shop, "again_after: 9d\ntopic: autum-news\n")
+
+    assert (line, field) == (10, "topic")
+    assert "allowed: autumn-news, offers; did you mean 'autumn-news'?" in words
+    assert faults(shop, "topic: offers\n") == []
+
+
+def test_a_budget_needs_the_workspaces_currency_and_a_price_for_every_channel(tmp_path: Path):
+    shop = shop_with(tmp_path, prices={"email": "0.0006"})
+    currency, price = faults(shop, "limits:\n  budget:\n    amount: 5\n    currency: EUR\n")
+
+    assert currency[:2] == (12, "limits.budget.currency")
+    assert "allowed: USD" in currency[2]
+    assert price[:2] == (10, "limits.budget")
+    assert "price of sms: [prices]" in price[2]
+    priced = shop_with(tmp_path / "other", prices={"email": "0.0006", "sms_segment": "0.0079"})
+    assert faults(priced, "limits: {budget: {amount: 5, currency: USD}}\n") == []
+
+
+def test_a_budget_asks_no_price_of_a_channel_that_the_campaign_does_not_use(tmp_path: Path):
+    shop = shop_with(tmp_path, prices={"email": "0.0006"})
+    write_campaign(shop, SHOWN.replace("winback-advice}", "winback-advice, channels: [email]}")
+                   + "limits: {budget: {amount: 5, currency: USD}}\n")  # fmt: skip
+
+    assert check_file(shop, shop.campaigns / "spring.yaml")[1] == []
+
+
+def test_a_missing_template_is_found_at_the_line_that_names_it(tmp_path: Path):
+    """Not at the first line in which its name happens to stand."""
+    shop = shop_with(tmp_path)
+    lines = "variants:\n  - {name: spring, template: winback-advice}\n  - {name: b,\n     template: spring}\n"
+    [(line, field, _)] = faults(shop, lines)
+
+    assert (line, field) == (12, "variants[2].template")
+
+
+def test_the_line_of_an_absent_field_is_that_of_what_is_around_it():
+    text = CAMPAIGN + "limits:\n  per_day: 5\n"
+
+    assert line_of(text, "limits", "per_day") == 9
+    assert line_of(text, "limits", "budget", "amount") == 8
+    assert line_of(text, "topic") == 1
 
 
 def test_every_missing_field_is_named():

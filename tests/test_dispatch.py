@@ -1,17 +1,20 @@
 """The claim-send-record loop with a provider that records, on both databases."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Engine, select
 from sqlmodel import col
 
+from db.claims import Claimed
 from db.engine import reading, transaction
-from db.outbox import Claimed, counts
+from db.outbox import counts
 from db.tables import Message, Stop
 from flows.dispatch import Post, drain
 from tests.builders import NOON, an_outbox
+from winback.claiming import Rules
 from winback.delivery.answer import Answer, AnswerKind
 from winback.delivery.outgoing import Outgoing
 from winback.message.rendering import RenderFailure
@@ -29,9 +32,13 @@ class Recorder:
         self.sent: list[str] = []
         self._answer = answer
 
-    def send(self, message: Outgoing) -> Answer:
-        self.sent.append(message.key)
-        return self._answer(message)
+    def send_all(self, messages: Iterable[Outgoing]) -> Iterator[tuple[Outgoing, Answer]]:
+        for message in messages:
+            self.sent.append(message.key)
+            yield message, self._answer(message)
+
+    def close(self) -> None:
+        pass
 
 
 class Clock:
@@ -63,6 +70,7 @@ def a_post(engine: Engine, provider: Recorder, clock: Clock, **changes: object) 
         "engine": engine,
         "providers": {"email": provider, "sms": provider},
         "compose": compose,
+        "rules": lambda campaign_id, version_id, channel: Rules(zone=ZoneInfo("UTC")),
         "unknown_email_consent": False,
         "placebo": True,
         "owner": "me",
@@ -192,10 +200,11 @@ def test_the_stop_switch_ends_a_batch_under_way(engine: Engine):
     def stop_after_first(message: Outgoing) -> Answer:
         with transaction(engine) as session:
             session.add(Stop(scope="spring", at=NOON))
+        clock.pass_(0.1)
         return ACCEPTED
 
-    provider = Recorder(stop_after_first)
-    drain(a_post(engine, provider, Clock()), until_empty=True)
+    provider, clock = Recorder(stop_after_first), Clock()
+    drain(a_post(engine, provider, clock), until_empty=True)
 
     assert len(provider.sent) == 1
     assert states(engine) == {"accepted": 1, "queued": 4}

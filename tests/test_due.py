@@ -136,13 +136,28 @@ def test_eight_lookers_over_a_clock_change_run_each_slot_once(
     for minutes in range(10, 230, 10):
         now = midnight + timedelta(minutes=minutes)
         looks = at_once(8, lambda now=now: look_for_due(shop, now))
-        assert [(looked.missed, looked.alarms) for looked in looks] == [((), ())] * 8
+        wrong = [alarm for looked in looks for alarm in looked.alarms if alarm.kind != "stale"]
+        assert ([looked.missed for looked in looks], wrong) == ([()] * 8, [])
 
     found = rows(shop, Occurrence.slot, Occurrence.stage, col(Occurrence.released_at))
     day = midnight.date()
     assert sorted((slot, stage, at.isoformat()) for slot, stage, at in found) == [
         (f"{day}T{wall}", "released", f"{day}T{utc}:00+00:00") for wall, utc in slots.items()
     ]
+
+
+@pytest.mark.parametrize(("days", "kinds"), [(2, []), (3, ["stale"])])
+def test_a_run_whose_orders_end_more_than_a_week_before_its_day_is_told_to_staff(
+    shop: Settings, days: int, kinds: list[str]
+):
+    """The orders end on 23 February; the slots of 3 and 4 March are as of 2 and 3 March: 7 and 8 days later."""
+    look_for_due(shop, EVE + timedelta(days=days))
+
+    looked = look_for_due(shop, NOW + timedelta(days=days))
+
+    assert looked.ran == (f"spring/2026-03-0{1 + days}T09:00",)
+    assert [alarm.kind for alarm in looked.alarms] == kinds
+    assert all("reach 2026-02-23 only, 8 days before 2026-03-03" in alarm.text for alarm in looked.alarms)
 
 
 @pytest.mark.parametrize(("minutes", "stage"), [(240, "released"), (241, "missed")])

@@ -3,76 +3,42 @@
 from datetime import timedelta
 from itertools import permutations
 from threading import Barrier, Thread
+from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Engine, func, select, update
-from sqlmodel import SQLModel, col
+from sqlalchemy import Engine, select, update
+from sqlmodel import col
 
+from db.callbacks import NOTES, Callback, begin, finish, quarantine, unfinished
+from db.claims import Batch, Result, Wish, claim, due_runs, expire_leases, record
 from db.engine import reading, transaction
-from db.events import Callback, begin, finish, quarantine, recipient, store, unfinished, unsubscribe
-from db.outbox import Claimed, Result, claim, expire_leases, record
-from db.tables import Customer, Message, Quarantine, Suppression, WebhookBody
+from db.events import store
 from db.tables import Event as StoredEvent
+from db.tables import Message, Quarantine, Suppression, WebhookBody
 from tests.builders import NOON, an_outbox
+from tests.telling import LATER, a_large_outbox, an_event, count, set_state, suppressions, tell, the_message
 from winback.callbacks import WHOLE, Refused
-from winback.contact import mask_email
-from winback.events import OPTED_OUT, Event, EventKind, State
+from winback.claiming import Rules
+from winback.events import OPTED_OUT, Event, State
 
-LATER = NOON + timedelta(hours=1)
 CALLBACK = Callback(provider="sendgrid", digest="d1", body=b"[secret]", received_at=NOON)
+LEASE = timedelta(minutes=2)
 
 
-def an_event(kind: str = "delivered", *, key: str | None = "k-1", **fields: object) -> Event:
-    default: dict[str, object] = {
-        "provider": "sendgrid",
-        "id": f"{key}-{kind}",
-        "message_key": key,
-        "kind": EventKind(kind),
-        "at": NOON,
-    }
-    return Event(**(default | fields))
-
-
-def tell(engine: Engine, *events: Event) -> int:
+def take(engine: Engine) -> Batch:
+    wish = Wish(
+        owner="a",
+        channel="email",
+        placebo=True,
+        window=64,
+        now=NOON,
+        lease=LEASE,
+        unknown_email_consent=False,
+    )
     with transaction(engine) as session:
-        return store(session, events, LATER)
-
-
-def the_message(engine: Engine, key: str = "k-1") -> Message:
-    with reading(engine) as session:
-        message = session.execute(select(Message).where(col(Message.key) == key)).scalar_one()
-        session.expunge(message)
-        return message
-
-
-def set_state(engine: Engine, state: str, reason: str | None = None) -> None:
-    with transaction(engine) as session:
-        session.execute(update(Message).values(state=state, reason=reason))
-
-
-def count(engine: Engine, table: type[SQLModel]) -> int:
-    with reading(engine) as session:
-        return session.execute(select(func.count()).select_from(table)).scalar_one()
-
-
-def suppressions(engine: Engine) -> list[tuple[str, str, str, str]]:
-    with reading(engine) as session:
-        rows = session.execute(select(Suppression).order_by(col(Suppression.address_hash))).scalars()
-        return [(row.address_hash, row.channel, row.reason, row.source) for row in rows]
-
-
-def take(engine: Engine) -> list[Claimed]:
-    with transaction(engine) as session:
-        return claim(
-            session,
-            owner="a",
-            channels=["email", "sms"],
-            window=64,
-            now=NOON,
-            lease_until=NOON + timedelta(minutes=2),
-            unknown_email_consent=False,
-            placebo=True,
-        )[0]
+        connection = session.connection()
+        [run] = due_runs(connection, "email", placebo=True)
+        return claim(connection, wish, run, Rules(zone=ZoneInfo("UTC")))
 
 
 # state
@@ -112,30 +78,59 @@ def test_one_id_of_two_providers_is_two_events(engine: Engine):
     assert tell(engine, an_event(id="1"), an_event(id="1", provider="twilio")) == 2
 
 
-def test_events_in_any_order_and_any_batches_end_the_same(engine: Engine):
-    """Accepted, opened and delivered come around the bounce; the bounce has the highest rank of them."""
-    orders = list(permutations(["accepted", "opened", "bounced", "delivered"]))
-    an_outbox(engine, messages=len(orders), state="sending")
+SOFT, HARD = {"reason": "blocked 4.3.0", "permanent": False}, {"reason": "bounce 5.1.1"}
+STOPPED = {"reason": OPTED_OUT}
+SIXES = {
+    "the usual": ["accepted", "deferred", "delivered", "opened", "clicked", "unknown"],
+    "a late bounce": ["accepted", "deferred", "delivered", "opened", ("bounced", HARD), "clicked"],
+    "two bounces": ["accepted", ("bounced", SOFT), ("bounced", HARD), "delivered", "opened", "deferred"],
+    "all that closes": [("bounced", SOFT), ("bounced", HARD), "complained", "unsubscribed", "delivered", "opened"],
+    "held back": ["accepted", ("bounced", STOPPED), ("bounced", SOFT), "unsubscribed", "replied", "unknown"],
+    "two opt-outs": [
+        "unsubscribed",
+        ("unsubscribed", {"at": LATER}),
+        "delivered",
+        "clicked",
+        "deferred",
+        "opened",
+    ],
+}
 
-    for n, order in enumerate(orders, start=1):
-        events = [an_event(kind, key=f"k-{n}", reason="why" if kind == "bounced" else None) for kind in order]
-        if n % 2:
-            tell(engine, *events)
-        else:
-            for event in events:
-                tell(engine, event)
 
-    ends = {(the_message(engine, f"k-{n}").state, the_message(engine, f"k-{n}").reason) for n in range(1, 25)}
-    assert ends == {("bounced", "why")}
+@pytest.mark.parametrize("six", SIXES.values(), ids=SIXES)
+def test_six_events_in_any_of_the_720_orders_end_the_same(engine: Engine, six: list):
+    """One message and address for each order; every third gets its events in one batch, the others in six."""
+    a_large_outbox(engine, 720, state="sending")
+    described = [each if isinstance(each, tuple) else (each, {}) for each in six]
+    orders = [
+        [an_event(kind, key=f"k-{n}", id=f"{n}-{kind}-{fields}", **fields) for kind, fields in order]
+        for n, order in enumerate(permutations(described), start=1)
+    ]
+
+    tell(engine, *(event for events in orders[::3] for event in events))
+    for step in range(6):
+        tell(engine, *(events[step] for n, events in enumerate(orders) if n % 3))
+
+    assert len(ends(engine)) == 1
+
+
+def ends(engine: Engine) -> set[tuple]:
+    """What became of the messages and of their addresses, each once."""
+    columns = (Message.address_hash, Message.state, Message.reason, Message.unsubscribed_at)
+    with reading(engine) as session:
+        messages = session.execute(select(*map(col, columns))).all()
+    closed = {address: (channel, reason) for address, channel, reason, _ in suppressions(engine)}
+    return {(*rest, closed.get(address)) for address, *rest in messages}
 
 
 def test_an_event_before_our_own_answer_is_not_undone_by_it(engine: Engine):
     an_outbox(engine, messages=1)
-    [claimed] = take(engine)
+    batch = take(engine)
+    result = Result(message=batch.messages[0], state=State.ACCEPTED, provider_id="p-1")
 
     tell(engine, an_event("delivered"))
     with transaction(engine) as session:
-        record(session, [Result(message=claimed, state=State.ACCEPTED, provider_id="p-1")], LATER)
+        record(session.connection(), batch, [result], LATER)
 
     assert (the_message(engine).state, the_message(engine).provider_id) == ("delivered", "p-1")
 
@@ -146,7 +141,7 @@ def test_an_answered_event_keeps_a_dead_owners_message_from_becoming_uncertain(e
 
     tell(engine, an_event("accepted"))
     with transaction(engine) as session:
-        assert expire_leases(session, LATER) == 0
+        assert expire_leases(session.connection(), LATER) == 0
 
     assert the_message(engine).state == "accepted"
 
@@ -232,9 +227,9 @@ def test_the_next_claim_skips_who_opted_out(engine: Engine):
         session.execute(update(Message).where(col(Message.key) == "k-2").values(address_hash="mail-2"))
     tell(engine, an_event("unsubscribed", key=None, address_hash="mail-1", channel="email"))
 
-    claimed = take(engine)
+    batch = take(engine)
 
-    assert [message.key for message in claimed] == ["k-2"]
+    assert [message.key for message in batch.messages] == ["k-2"]
     assert (the_message(engine).state, the_message(engine).reason) == ("skipped", "suppressed")
 
 
@@ -277,79 +272,6 @@ def test_a_failure_leaves_neither_event_nor_state_nor_suppression(engine: Engine
     assert the_message(engine).state == "accepted"
 
 
-# the unsubscribe page
-
-
-def opt_out(engine: Engine, key: str, now=NOON) -> bool:
-    with transaction(engine) as session:
-        return unsubscribe(session, key, now)
-
-
-def test_an_unsubscription_by_link_suppresses_and_is_idempotent(engine: Engine):
-    an_outbox(engine, messages=1, state="accepted")
-
-    assert [opt_out(engine, "k-1"), opt_out(engine, "k-1", LATER)] == [True, True]
-
-    assert suppressions(engine) == [("mail-1", "email", "unsubscribed", "winback")]
-    assert count(engine, StoredEvent) == 1
-    assert the_message(engine).unsubscribed_at == NOON
-
-
-def test_a_link_works_again_after_its_suppression_was_lifted(engine: Engine):
-    an_outbox(engine, messages=1, state="accepted")
-    opt_out(engine, "k-1")
-    with transaction(engine) as session:
-        session.execute(Suppression.__table__.delete())
-
-    opt_out(engine, "k-1", LATER)
-
-    assert len(suppressions(engine)) == 1
-
-
-def test_a_link_of_no_message_changes_nothing(engine: Engine):
-    assert not opt_out(engine, "k-1")
-
-    assert [count(engine, table) for table in (StoredEvent, Suppression)] == [0, 0]
-
-
-def who(engine: Engine, key: str = "k-1"):
-    with reading(engine) as session:
-        return recipient(session, key)
-
-
-def test_a_recipient_is_shown_masked_with_his_language(engine: Engine):
-    an_outbox(engine, messages=1, state="accepted")
-
-    assert (who(engine).channel, who(engine).address, who(engine).locale) == (
-        "email",
-        mask_email("c1@example.com"),
-        "en",
-    )
-    assert not who(engine).unsubscribed
-
-
-def test_a_recipient_whose_address_has_changed_is_shown_without_one(engine: Engine):
-    an_outbox(engine, messages=1, state="accepted")
-    with transaction(engine) as session:
-        session.execute(update(Customer).values(email="new@example.com", email_hash="new"))
-
-    assert who(engine).address is None
-
-
-def test_a_recipient_knows_whether_he_is_unsubscribed_on_this_channel(engine: Engine):
-    an_outbox(engine, messages=2, state="accepted")
-    opt_out(engine, "k-1")
-    with transaction(engine) as session:
-        session.add(Suppression(address_hash="mail-2", channel="sms", reason="bounced", source="twilio", at=NOON))
-
-    assert who(engine).unsubscribed
-    assert not who(engine, "k-2").unsubscribed
-
-
-def test_a_recipient_of_no_message_is_nobody(engine: Engine):
-    assert who(engine) is None
-
-
 # the raw callback
 
 
@@ -360,17 +282,17 @@ def test_a_callback_is_kept_raw_until_it_is_done_and_then_forgotten(engine: Engi
         assert unfinished(session) == [CALLBACK]
 
     with transaction(engine) as session:
-        finish(session, CALLBACK.digest, LATER)
+        finish(session, CALLBACK)
 
     with reading(engine) as session:
         kept = session.execute(select(WebhookBody)).scalar_one()
-        assert (kept.body, kept.processed_at, unfinished(session)) == (b"", LATER, [])
+        assert (kept.body, kept.processed_at, unfinished(session)) == (b"", NOON, [])
 
 
 def test_a_callback_that_was_cut_off_is_begun_again_and_a_finished_one_is_not(engine: Engine):
     with transaction(engine) as session:
         assert [begin(session, CALLBACK), begin(session, CALLBACK)] == [True, True]
-        finish(session, CALLBACK.digest, NOON)
+        finish(session, CALLBACK)
 
     with transaction(engine) as session:
         assert not begin(session, CALLBACK)
@@ -378,16 +300,28 @@ def test_a_callback_that_was_cut_off_is_begun_again_and_a_finished_one_is_not(en
     assert count(engine, WebhookBody) == 1
 
 
+def noted(engine: Engine) -> list[tuple[str, int, str]]:
+    with reading(engine) as session:
+        rows = session.execute(select(Quarantine).order_by(col(Quarantine.position))).scalars().all()
+        return [(row.digest, row.position, row.reason) for row in rows]
+
+
 def test_bad_elements_are_noted_once_by_their_position(engine: Engine):
     refused = [Refused(position=3, reason="no_event_id"), Refused(position=WHOLE, reason="stale")]
 
     for _ in range(2):
         with transaction(engine) as session:
-            quarantine(session, "d1", refused, NOON)
+            quarantine(session, CALLBACK, refused)
 
-    with reading(engine) as session:
-        rows = session.execute(select(Quarantine).order_by(col(Quarantine.position))).scalars().all()
-        assert [(row.digest, row.position, row.reason) for row in rows] == [
-            ("d1", WHOLE, "stale"),
-            ("d1", 3, "no_event_id"),
-        ]
+    assert noted(engine) == [("d1", WHOLE, "stale"), ("d1", 3, "no_event_id")]
+
+
+def test_of_very_many_bad_elements_the_first_are_noted_and_their_number(engine: Engine):
+    refused = [Refused(position=n, reason="not_an_object") for n in range(NOTES + 5)]
+
+    with transaction(engine) as session:
+        quarantine(session, CALLBACK, refused)
+
+    rows = noted(engine)
+    assert rows[0] == ("d1", WHOLE, "1005 elements refused")
+    assert [position for _, position, _ in rows[1:]] == list(range(NOTES))

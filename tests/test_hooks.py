@@ -18,10 +18,12 @@ from sqlalchemy import Engine, select, text
 from sqlalchemy.exc import OperationalError
 from starlette.applications import Starlette
 
-import app.hooks
-from app.hooks import MAX_BODY_BYTES
+import app.desk
+import app.keeper
+from app.desk import FORM_BYTES, MAX_BODY_BYTES
+from db.callbacks import Callback, begin
 from db.engine import make_engine, open_engine, reading, transaction
-from db.events import Callback, begin, store
+from db.events import store
 from db.settings import Secrets
 from db.tables import Event, Suppression
 from tests.builders import NOON, an_outbox
@@ -78,7 +80,7 @@ def test_a_signed_batch_is_kept_and_lifts_its_messages(engine: Engine, client: T
 
     assert answer == 200
     assert states(engine) == ["delivered", "bounced"]
-    assert counts(engine) == {"event": 2, "webhook_body": 1, "suppression": 1}
+    assert counts(engine) == {"event": 2, "suppression": 1}
 
 
 def test_the_same_batch_a_thousand_times_is_kept_once(engine: Engine, client: TestClient):
@@ -88,14 +90,14 @@ def test_the_same_batch_a_thousand_times_is_kept_once(engine: Engine, client: Te
     answers = {post_sendgrid(client, body) for _ in range(1000)}
 
     assert answers == {200}
-    assert counts(engine) == {"event": 2, "webhook_body": 1}
+    assert counts(engine) == {"event": 2}
 
 
 def test_the_same_events_in_another_batch_are_kept_once(engine: Engine, client: TestClient):
     post_sendgrid(client, batch(sendgrid_event(n=1), sendgrid_event(n=2)))
     post_sendgrid(client, batch(sendgrid_event(n=2), sendgrid_event(n=3)))
 
-    assert counts(engine) == {"event": 3, "webhook_body": 2}
+    assert counts(engine) == {"event": 3}
 
 
 def test_one_bad_element_of_a_thousand_is_set_aside_and_the_rest_is_kept(engine: Engine, client: TestClient):
@@ -104,7 +106,7 @@ def test_one_bad_element_of_a_thousand_is_set_aside_and_the_rest_is_kept(engine:
 
     assert post_sendgrid(client, batch(*events)) == 200
 
-    assert counts(engine) == {"event": 999, "webhook_body": 1, "quarantine": 1}
+    assert counts(engine) == {"event": 999, "quarantine": 1}
     assert quarantined(engine) == [(437, "no_event_id")]
 
 
@@ -146,7 +148,7 @@ def test_a_batch_that_was_untimely_once_is_kept_when_it_comes_signed_anew(engine
 
     assert post_sendgrid(client, body) == 200
 
-    assert counts(engine) == {"event": 1, "webhook_body": 1, "quarantine": 1}
+    assert counts(engine) == {"event": 1, "quarantine": 1}
 
 
 UNREADABLE = [b"", b"{}", b"[" * 200_000, b"\xff", b"\0", b'[{"event":"a"', b"9" * 5000, b"NaN", b'"text"']
@@ -202,13 +204,13 @@ def test_a_body_of_ten_mebibytes_is_read(engine: Engine, client: TestClient):
 
     assert post_sendgrid(client, body) == 200
 
-    assert counts(engine) == {"event": 1, "webhook_body": 1}
+    assert counts(engine) == {"event": 1}
 
 
 def test_a_batch_larger_than_one_transaction_is_kept_whole(
     engine: Engine, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(app.hooks, "CHUNK", 3)
+    monkeypatch.setattr(app.keeper, "CHUNK", 3)
     events = [sendgrid_event(n=n) for n in range(10)]
 
     assert post_sendgrid(client, batch(*events, {})) == 200
@@ -223,7 +225,7 @@ def test_a_batch_cut_off_in_the_middle_is_finished_at_the_next_start(
     body = batch(*(sendgrid_event(n=n, key=f"k-{n}") for n in range(1, 5)))
     with transaction(engine) as session:
         begin(session, Callback(provider="sendgrid", digest="cut", body=body, received_at=NOON))
-    monkeypatch.setattr(app.hooks, "CHUNK", 3)
+    monkeypatch.setattr(app.keeper, "CHUNK", 3)
 
     with TestClient(an_app(engine)):
         pass
@@ -246,7 +248,7 @@ def test_without_a_key_nothing_is_kept_and_the_log_says_what_is_missing(
 def test_an_event_of_an_erased_customer_is_kept_and_changes_nothing(engine: Engine, client: TestClient):
     assert post_sendgrid(client, batch(sendgrid_event("spamreport", key="k-erased"))) == 200
 
-    assert counts(engine) == {"event": 1, "webhook_body": 1}
+    assert counts(engine) == {"event": 1}
 
 
 def test_a_callback_is_only_posted(client: TestClient):
@@ -262,7 +264,7 @@ def test_a_signed_status_is_kept_and_lifts_its_message(engine: Engine, client: T
     assert post_twilio(client, twilio_form(MessageStatus="undelivered", ErrorCode="30005")) == 200
 
     assert states(engine) == ["bounced"]
-    assert counts(engine) == {"event": 1, "webhook_body": 1, "suppression": 1}
+    assert counts(engine) == {"event": 1, "suppression": 1}
 
 
 def test_a_status_in_any_order_and_twice_ends_the_same(engine: Engine, client: TestClient):
@@ -396,7 +398,7 @@ def fail_at(monkeypatch: pytest.MonkeyPatch, call: int) -> None:
             raise OperationalError("INSERT", {"email": CANARY_MAIL}, Exception("disk full"))
         return store(*arguments)
 
-    monkeypatch.setattr(app.hooks, "store", failing)
+    monkeypatch.setattr(app.keeper, "store", failing)
 
 
 def test_a_callback_that_could_not_be_committed_is_kept_when_it_comes_again(
@@ -409,7 +411,7 @@ def test_a_callback_that_could_not_be_committed_is_kept_when_it_comes_again(
     assert counts(engine) == {}
     assert post_sendgrid(client, body) == 200
 
-    assert counts(engine) == {"event": 1, "webhook_body": 1}
+    assert counts(engine) == {"event": 1}
     assert "Unusable" in caplog.text
     assert CANARY_MAIL not in caplog.text
 
@@ -419,7 +421,7 @@ def test_a_batch_that_failed_in_the_middle_is_done_whole_when_it_comes_again(
 ):
     an_outbox(engine, messages=9, state="accepted")
     body = batch(*(sendgrid_event(n=n, key=f"k-{n}") for n in range(1, 10)))
-    monkeypatch.setattr(app.hooks, "CHUNK", 3)
+    monkeypatch.setattr(app.keeper, "CHUNK", 3)
     fail_at(monkeypatch, 2)
 
     assert post_sendgrid(client, body) == 503
@@ -494,7 +496,7 @@ def head(path: str, body: bytes = b"", **headers: str) -> bytes:
 
 
 def test_a_real_server_keeps_callbacks_and_unsubscribes(engine: Engine, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(app.hooks, "BODY_SECONDS", 0.5)
+    monkeypatch.setattr(app.desk, "BODY_SECONDS", 0.5)
     an_outbox(engine, messages=2, state="sending")
     body = batch(sendgrid_event(n=1), sendgrid_event(n=2, key="k-2"))
 
@@ -521,4 +523,4 @@ def test_a_real_server_keeps_callbacks_and_unsubscribes(engine: Engine, monkeypa
     assert large.split()[1] == b"413"
     assert both.split()[1] in (b"400", b"403")
     assert states(engine) == ["delivered", "delivered"]
-    assert counts(engine) == {"event": 4, "webhook_body": 2, "suppression": 1}
+    assert counts(engine) == {"event": 4, "suppression": 1}

@@ -207,6 +207,7 @@ def outcome_of(treated: tuple[int, int], held: tuple[int, int], **changes: objec
         ],
         "counts": [GroupCount(name=k, n=n, inactive_before=n, inactive_after=x) for k, (x, n) in counts.items()],
         "contaminated": 0,
+        "responses": [],
         "method": METHOD,
     }
     return measure(**values | changes)

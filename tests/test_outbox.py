@@ -2,35 +2,66 @@
 
 from datetime import timedelta
 from threading import Barrier, Thread
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Engine, select, update
 from sqlmodel import col
 
+from db.claims import Batch, Claimed, Result, Wish, claim, due_runs, expire_leases, record, wake
 from db.engine import reading, transaction
-from db.outbox import Claimed, Result, claim, counts, expire_leases, plan, queue, record, waiting
+from db.outbox import counts, plan, queue, waiting
 from db.people import suppress
 from db.tables import Customer, Message, Occurrence, Stop
 from tests.builders import NOON, a_customer, an_assignment, an_outbox
+from winback.campaign import Channel
+from winback.claiming import Rules
 from winback.events import State
 
 LEASE = timedelta(minutes=2)
 
 
-def take(
-    engine: Engine, *, owner: str = "a", window: int = 64, at=NOON, unknown: bool = False, placebo: bool = True
-) -> list[Claimed]:
+NO_RULES = Rules(zone=ZoneInfo("UTC"))
+
+
+def take_batch(
+    engine: Engine,
+    *,
+    owner: str = "a",
+    window: int = 64,
+    at=NOON,
+    unknown: bool = False,
+    placebo: bool = True,
+    channel: Channel = "email",
+    rules: Rules = NO_RULES,
+) -> Batch | None:
+    """What a sender's turn claims: from the first run that has something."""
+    wish = Wish(
+        owner=owner,
+        channel=channel,
+        placebo=placebo,
+        window=window,
+        now=at,
+        lease=LEASE,
+        unknown_email_consent=unknown,
+    )
     with transaction(engine) as session:
-        return claim(
-            session,
-            owner=owner,
-            channels=["email", "sms"],
-            window=window,
-            now=at,
-            lease_until=at + LEASE,
-            unknown_email_consent=unknown,
-            placebo=placebo,
-        )[0]
+        wake(session.connection(), at)
+        for run in due_runs(session.connection(), channel, placebo=placebo):
+            if (batch := claim(session.connection(), wish, run, rules)).moved:
+                return batch
+    return None
+
+
+def take(engine: Engine, **how: Any) -> list[Claimed]:
+    batch = take_batch(engine, **how)
+    return batch.messages if batch else []
+
+
+def store(engine: Engine, batch: Batch, *results: Result) -> None:
+    with transaction(engine) as session:
+        record(session.connection(), batch, results, NOON)
 
 
 def states(engine: Engine) -> dict[str, int]:
@@ -151,7 +182,8 @@ def test_unknown_consent_to_sms_is_never_a_yes(engine: Engine):
     an_outbox(engine, messages=1, channel="sms")
     set_customer(engine, 1, sms_consent=None)
 
-    assert take(engine, unknown=True) == []
+    assert take(engine, unknown=True, channel="sms") == []
+    assert the_message(engine).reason == "no_consent"
 
 
 def test_an_address_that_changed_since_selection_is_not_written_to(engine: Engine):
@@ -171,7 +203,7 @@ def test_a_message_past_its_late_limit_is_skipped(engine: Engine):
     assert the_message(engine).reason == "late"
 
 
-@pytest.mark.parametrize("scope", ["*", "spring"])
+@pytest.mark.parametrize("scope", ["*", "spring", "spring/manual-2026-03-01"])
 def test_the_stop_switch_is_read_at_every_claim(engine: Engine, scope: str):
     an_outbox(engine, messages=1)
     with transaction(engine) as session:
@@ -185,10 +217,9 @@ def test_the_stop_switch_is_read_at_every_claim(engine: Engine, scope: str):
 
 def test_a_message_waits_for_its_not_before(engine: Engine):
     an_outbox(engine, messages=1)
-    [message] = take(engine)
+    batch = take_batch(engine)
     later = NOON + timedelta(minutes=1)
-    with transaction(engine) as session:
-        record(session, [Result(message=message, state=State.QUEUED, reason="429", not_before=later)], NOON)
+    store(engine, batch, Result(batch.messages[0], State.QUEUED, "429", not_before=later))
 
     assert take(engine, at=later - timedelta(seconds=1)) == []
     assert [again.attempt for again in take(engine, at=later)] == [2]
@@ -199,7 +230,7 @@ def test_a_dead_owners_messages_become_uncertain_and_are_not_claimed_again(engin
     take(engine)
 
     with transaction(engine) as session:
-        expire_leases(session, NOON + LEASE + timedelta(seconds=1))
+        expire_leases(session.connection(), NOON + LEASE + timedelta(seconds=1))
 
     assert states(engine) == {"uncertain": 2}
     assert take(engine, at=NOON + LEASE * 2) == []
@@ -210,49 +241,48 @@ def test_a_living_lease_is_left_alone(engine: Engine):
     take(engine)
 
     with transaction(engine) as session:
-        assert expire_leases(session, NOON + LEASE) == 0
+        assert expire_leases(session.connection(), NOON + LEASE) == 0
 
 
 def test_only_the_owner_of_the_attempt_may_record(engine: Engine):
     an_outbox(engine, messages=1)
-    [first] = take(engine, owner="a")
-    with transaction(engine) as session:
-        record(session, [Result(message=first, state=State.QUEUED)], NOON)
+    first = take_batch(engine, owner="a")
+    store(engine, first, Result(first.messages[0], State.QUEUED))
     take(engine, owner="b")
 
-    with transaction(engine) as session:
-        record(session, [Result(message=first, state=State.ACCEPTED, provider_id="late")], NOON)
+    store(engine, first, Result(first.messages[0], State.ACCEPTED, provider_id="late"))
 
     assert (the_message(engine).state, the_message(engine).provider_id) == ("sending", None)
 
 
 def test_the_answer_of_a_slow_owner_settles_his_own_uncertain_message(engine: Engine):
     an_outbox(engine, messages=1)
-    [message] = take(engine)
+    batch = take_batch(engine)
     with transaction(engine) as session:
-        expire_leases(session, NOON + LEASE * 2)
-        record(session, [Result(message=message, state=State.ACCEPTED, provider_id="p")], NOON)
+        expire_leases(session.connection(), NOON + LEASE * 2)
+
+    store(engine, batch, Result(batch.messages[0], State.ACCEPTED, provider_id="p"))
 
     assert (the_message(engine).state, the_message(engine).provider_id) == ("accepted", "p")
 
 
 def test_a_batch_of_results_is_recorded_whole(engine: Engine):
     an_outbox(engine, messages=3)
-    batch = take(engine)
+    batch = take_batch(engine)
     outcomes = [State.ACCEPTED, State.UNCERTAIN, State.REJECTED]
 
-    with transaction(engine) as session:
-        record(session, [Result(message=m, state=s) for m, s in zip(batch, outcomes, strict=True)], NOON)
+    store(engine, batch, *(Result(m, s) for m, s in zip(batch.messages, outcomes, strict=True)))
 
     assert states(engine) == {"accepted": 1, "rejected": 1, "uncertain": 1}
 
 
 def test_an_event_that_came_before_our_answer_is_not_overwritten(engine: Engine):
     an_outbox(engine, messages=1)
-    [message] = take(engine)
+    batch = take_batch(engine)
     with transaction(engine) as session:
         session.execute(update(Message).values(state="delivered"))
-        record(session, [Result(message=message, state=State.ACCEPTED, provider_id="p")], NOON)
+
+    store(engine, batch, Result(batch.messages[0], State.ACCEPTED, provider_id="p"))
 
     assert (the_message(engine).state, the_message(engine).provider_id) == ("delivered", "p")
 

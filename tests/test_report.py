@@ -118,6 +118,72 @@ def test_the_steps_of_the_audience_carry_the_names_of_the_reasons():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("name", "language"), EVERY)
+def test_the_tables_of_responses_hold_the_values_numbers(name, language):
+    outcome, tables = SAMPLES[name], page(name, language).tables.get("responses", [])
+    ordered = [each for each in outcome.responses if each.orders]
+    answered = [each for each in outcome.responses if each.messages]
+
+    assert sum(len(table) for table in tables) == len(ordered) + len(answered)
+    for row, each in zip(tables[0] if ordered else [], ordered, strict=True):
+        found = each.orders
+        assert number(row[1][0]) == each.members
+        for cell, share in zip(row[2:4], (found.ordered, found.repeated), strict=True):
+            assert_counted(cell, share)
+        assert number(row[4][0]) == found.orders
+        assert number(row[5][0].removeprefix("US").replace("$", "")) == found.net_revenue
+        assert [number(cell[0]) for cell in row[6:]] == [31.5, found.after_message, found.after_click]
+    for row, each in zip(tables[-1] if answered else [], answered, strict=True):
+        found = each.messages
+        shares = (found.sent, found.delivered, found.clicked, None)
+        shares += (found.replied, found.unsubscribed, found.complained, found.bounced)
+        assert [number(row[1][0]), number(row[5][0])] == [each.members, found.clicks]
+        for cell, share in zip(row[2:], shares, strict=True):
+            assert share is None or assert_counted(cell, share) is None
+
+
+def assert_counted(cell, share):
+    """A cell with a count, its share of the group and the interval below."""
+    assert number(cell[0]) == share.x
+    if share.n:
+        assert_with_interval(cell[1:], share.rate, share.low, share.high)
+    else:
+        assert cell[1:] == ("–",)
+
+
+@pytest.mark.parametrize("language", words.LANGUAGES)
+@pytest.mark.parametrize(
+    ("name", "said", "unsaid"),
+    [
+        ("cant_tell", ["attribution", "attribution_effect"], ["attribution_placebo", "orders_not_seen"]),
+        ("placebo", ["attribution_placebo", "attribution_effect"], []),
+        ("interim", ["attribution"], ["attribution_effect"]),
+        ("no_holdout", ["attribution_unknown"], ["attribution_effect"]),
+    ],
+)
+def test_orders_after_a_message_are_said_not_to_be_the_effect(name, said, unsaid, language):
+    shown, say = page(name, language).text("responses"), Speaker(language)
+
+    assert all(say(key) in shown for key in said)
+    assert not any(say(key) in shown for key in unsaid)
+
+
+def test_the_holdouts_own_orders_stand_beside_those_after_a_message():
+    """Of 1,140 held out 820 stayed away."""
+    held = "320 of the 1,140 customers of the hold-out (28.1%) ordered too, without any message."
+
+    assert held in page("cant_tell").text("responses")
+
+
+def test_a_run_with_people_of_earlier_runs_says_who_is_counted_where():
+    arms = [replace(arm, drawn=arm.drawn - 40) for arm in SAMPLES["better"].arms]
+
+    shown = page(replace(SAMPLES["better"], arms=arms)).text("responses")
+
+    assert "the comparison counts the 1,920 whose group was drawn in it" in shown
+    assert "drawn in it" not in page("better").text("responses")
+
+
 @pytest.mark.parametrize("language", words.LANGUAGES)
 def test_the_table_of_messages_counts_every_state_of_every_group(language):
     table = page("cant_tell", language).tables["messages"][0]

@@ -6,7 +6,7 @@ from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
 
-from app.hooks import make_app
+from app.web import make_app
 from db.engine import database
 from db.settings import Settings
 from flows.campaign_run import carry_out, manual

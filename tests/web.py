@@ -1,13 +1,15 @@
 """The web application under test, and what it left in the database."""
 
 import warnings
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Engine, func, select
 from sqlmodel import SQLModel, col
 from starlette.applications import Starlette
 
-from app.hooks import make_app
+from app.web import make_app
 from db.engine import reading
 from db.settings import Secrets, Sender, Settings, WorkspaceFile
 from db.tables import Event, Message, Quarantine, Suppression, WebhookBody
@@ -25,17 +27,33 @@ PUBLIC = "https://shop.example"
 SECRETS = Secrets(sendgrid_webhook_key=sendgrid_public_key(), twilio_sid=ACCOUNT, twilio_token=TOKEN)
 
 
-def an_app(engine: Engine, *, secrets: Secrets = SECRETS, now=NOON) -> Starlette:
+class Clock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def an_app(
+    engine: Engine,
+    *,
+    secrets: Secrets = SECRETS,
+    now: datetime | Clock = NOON,
+    topics: Mapping[str, object] | None = None,
+) -> Starlette:
     sender = Sender(name="Tea & <Co>", email="hello@shop.example", postal_address="1 Leaf Lane, London")
     settings = Settings(
         workspace=Path("/nowhere"),
-        file=WorkspaceFile(salt=SALT, sender=sender),
+        file=WorkspaceFile(salt=SALT, sender=sender, topics=topics or {}),
         secrets=secrets,
         database_url="",
         facts=Path("/nowhere"),
         public_url=PUBLIC,
     )
-    return make_app(engine, settings, lambda: now)
+    return make_app(engine, settings, now if isinstance(now, Clock) else Clock(now))
 
 
 def link(key: str) -> str:

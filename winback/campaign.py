@@ -4,11 +4,22 @@ A field that is not implemented is refused by name, never ignored. Reading the t
 """
 
 import re
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
+from winback.limits import PerPerson, micros
+from winback.quiet_hours import QuietHours, read_quiet_hours
 from winback.schedule import check_cron
 
 HOLDOUT = "holdout"
@@ -18,7 +29,7 @@ CHANNELS: tuple[Channel, ...] = ("email", "sms")
 SMALL_AUDIENCE = 5_000  # below it the default hold-out is a half, else a fifth (outcomes A0)
 
 NOT_YET = {
-    "objective", "offers", "offer", "limits", "limit", "where", "exclude_kinds", "local_time", "ends", "wait",
+    "objective", "offers", "offer", "limit", "where", "exclude_kinds", "local_time", "ends", "wait",
     "call", "unless", "when", "due", "approval", "compliance", "guardrails", "measure", "threshold",
 }  # fmt: skip  # words of later versions: refused by name with that sentence
 
@@ -49,6 +60,30 @@ def _points(value: object) -> object:
     raise ValueError("write percentage points as a number and pp, such as 3pp")
 
 
+def _per_person(value: object) -> object:
+    found = re.fullmatch(r"([1-9][0-9]?) in ([1-9][0-9]{0,2})d", value.strip()) if isinstance(value, str) else None
+    if found:
+        return PerPerson(messages=int(found[1]), days=int(found[2]))
+    raise ValueError("write messages in days, such as 2 in 30d: 1 to 99 in 1d to 999d")
+
+
+def _quiet(value: object) -> object:
+    return read_quiet_hours(value if isinstance(value, str) else "")
+
+
+def _amount(value: object) -> object:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        amount = Decimal(str(value))
+        if amount.is_finite():
+            return amount
+    raise ValueError("must be a number such as 500 or 499.99")
+
+
+def _exact(value: Decimal) -> Decimal:
+    micros(value)
+    return value
+
+
 def _names(value: object) -> object:
     return {"en": value} if isinstance(value, str) else value
 
@@ -58,6 +93,7 @@ Hours = Annotated[int, BeforeValidator(_hours), Field(ge=1, le=168)]
 Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)]
 PositiveShare = Annotated[float, BeforeValidator(_share), Field(gt=0, le=1)]
 Points = Annotated[float, BeforeValidator(_points), Field(gt=0, le=1)]
+Amount = Annotated[Decimal, BeforeValidator(_amount), Field(gt=0, le=1_000_000_000), AfterValidator(_exact)]
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=60)]
 
 
@@ -158,6 +194,28 @@ class Schedule(Section):
         return ZoneInfo(self.timezone)
 
 
+class Budget(Section):
+    """What sending may cost: an amount in major units of the workspace's currency."""
+
+    amount: Amount
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+
+    @property
+    def micros(self) -> int:
+        """The amount in millionths of a major unit."""
+        return micros(self.amount)
+
+
+class Limits(Section):
+    """How much is enough: checked whenever messages are claimed."""
+
+    per_person: Annotated[PerPerson, BeforeValidator(_per_person)] | None = None
+    quiet_hours: Annotated[QuietHours, BeforeValidator(_quiet)] | None = None
+    per_day: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
+    budget: Budget | None = None
+    priority: int = Field(default=50, ge=0, le=100)
+
+
 class Success(Section):
     """How the result is judged: the outcome window and the smallest effect worth having."""
 
@@ -178,6 +236,9 @@ class Campaign(Section):
     journey: tuple[Step, ...] = Field(min_length=1, max_length=1)
     schedule: Schedule | None = None
     again_after: Days | None = None
+    limits: Limits = Limits()
+    on_uncertain: Literal["hold", "resend_after_reconcile"] = "hold"
+    topic: Identifier | None = None
     success: Success
 
     @field_validator("variants", "journey", mode="before")

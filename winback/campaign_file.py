@@ -50,6 +50,13 @@ def examine(text: str, file: str) -> tuple[Campaign | None, list[CampaignError]]
         return None, sorted(found, key=lambda problem: problem.line or 0)
 
 
+def line_of(text: str, *path: str | int) -> int:
+    """The line of a field in a text that ``examine`` has accepted; where it is absent, of what is around it."""
+    lines: dict[Path, int] = {(): 1}
+    _plain_data(text, "", lines)
+    return _line(path, lines)
+
+
 def _plain_data(text: str, file: str, lines: dict[Path, int]) -> object:
     if len(text.encode()) > MAX_BYTES:
         raise CampaignError(f"is larger than {MAX_BYTES // 1024} KiB; a campaign is one page", file=file)

@@ -162,6 +162,35 @@ def rule_sentence(rule: Rule, outcome: Outcome, say: Speaker) -> str:
     )  # fmt: skip
 
 
+def attribution_sentences(outcome: Outcome, say: Speaker) -> list[str]:
+    """How far the orders are known, and why those after a message are not the effect."""
+    through = outcome.window.seen_through
+    if through is None:
+        return [say("orders_not_seen")]
+    known = (
+        [] if outcome.window.complete
+        else [say("orders_so_far", through=words.day(through, say.language), day=_days_seen(outcome),
+                  days=outcome.window.days)]
+    )  # fmt: skip
+    return [*known, say("attribution"), *_came_anyway(outcome, say)]
+
+
+def _came_anyway(outcome: Outcome, say: Speaker) -> Iterator[str]:
+    if outcome.placebo:
+        yield say("attribution_placebo")
+    held = next((each.orders for each in outcome.responses if each.arm == HOLDOUT and each.members), None)
+    if held is None:
+        yield say("attribution_unknown")
+        return
+    found = held.ordered
+    yield say("attribution_held", x=words.whole(found.x), n=words.whole(found.n), rate=words.percent(found.rate))
+    if outcome.primary and outcome.primary.difference is not None:
+        yield say("attribution_effect")
+    drawn = sum(arm.drawn for arm in outcome.arms)
+    if drawn < included(outcome):
+        yield say("re_entered", drawn=words.whole(drawn))
+
+
 def before_after_sentences(outcome: Outcome, say: Speaker) -> list[str]:
     """What before/after alone would claim, and the hold-out's own before and after."""
     known = {shares.name: shares for shares in outcome.before_after}

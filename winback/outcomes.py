@@ -6,7 +6,7 @@ shown, labelled, and is not the effect.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from winback.campaign import HOLDOUT, Campaign
 from winback.contrast import RateContrast, RateSums
 from winback.intervals import Proportion, wilson
 from winback.lift import Arm, compare
+from winback.responses import Responses
 from winback.significance import SampleRatio
 
 CHURNED = "churned"
@@ -80,6 +81,13 @@ class Window:
     data_through: date | None
     complete: bool
 
+    @property
+    def seen_through(self) -> date | None:
+        """The last day of the window that the data reach; None when they reach none of it."""
+        if self.data_through is None or self.data_through < self.first_on:
+            return None
+        return min(self.data_through, self.last_on)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
@@ -112,6 +120,7 @@ class Outcome:
     variants: list[RateContrast]
     saved: Saved | None
     before_after: list[BeforeAfter]
+    responses: list[Responses] = field(default_factory=list)  # none in readings frozen before they were counted
     method: Method
 
 
@@ -135,6 +144,7 @@ def measure(
     arms: Sequence[ArmResult],
     counts: Sequence[GroupCount],
     contaminated: int,
+    responses: Sequence[Responses],
     method: Method,
 ) -> Outcome:
     """The outcome from counts alone; ``counts`` holds every arm, TREATED, BASE and TOP.
@@ -160,6 +170,7 @@ def measure(
         variants=variants,
         saved=saved_customers(primary) if primary else None,
         before_after=[before_after(count) for count in counts],
+        responses=list(responses),
         method=method,
     )
 

@@ -31,6 +31,7 @@ from winback.charts import (
 from winback.contrast import RateContrast
 from winback.events import State
 from winback.headline import (
+    attribution_sentences,
     before_after_sentences,
     comparable,
     contaminated_share,
@@ -43,6 +44,7 @@ from winback.headline import (
 )
 from winback.outcomes import BASE, TOP, TREATED, ArmResult, BeforeAfter, Outcome
 from winback.report_words import Speaker
+from winback.responses import Responses
 from winback.verdict import CONTAMINATION_LIMIT, SRM_LEVEL
 from winback.words import Language
 
@@ -67,6 +69,15 @@ class Group:
     label: str
     role: str
     shares: BeforeAfter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseRow:
+    """What one arm did, with its name and the role that colours it."""
+
+    label: str
+    role: str
+    found: Responses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +127,7 @@ def _environment(templates: Path, say: Speaker) -> Environment:
     }
     environment.filters.update(writers)
     environment.filters["day"] = partial(words.day, language=say.language)
+    environment.filters["money"] = partial(words.money, language=say.language)
     environment.globals.update(
         say=say,
         between=partial(words.between, language=say.language),
@@ -139,6 +151,8 @@ def _views(outcome: Outcome, say: Speaker) -> dict[str, Any]:
         "before_after": before_after_sentences(outcome, say),
         "groups": before_after_groups(outcome, say),
         "effects": effect_rows(outcome, say),
+        "responses": response_rows(outcome, say),
+        "attribution": attribution_sentences(outcome, say),
         "audience": audience_rows(outcome, say),
         "arms": [(arm_name(arm.name, say), arm, observed_share(arm, outcome)) for arm in outcome.arms],
         "states": message_states(outcome),
@@ -234,6 +248,14 @@ def before_after_groups(outcome: Outcome, say: Speaker) -> list[Group]:
         Group(label=labels.get(name, name), role=_ROLES.get(name, "treated"), shares=known[name])
         for name in order
         if name in known
+    ]
+
+
+def response_rows(outcome: Outcome, say: Speaker) -> list[ResponseRow]:
+    """Every arm in the order of the outcome; none in a reading that did not count them."""
+    return [
+        ResponseRow(label=arm_name(each.arm, say), role=_ROLES.get(each.arm, "treated"), found=each)
+        for each in outcome.responses
     ]
 
 

@@ -159,6 +159,74 @@ TEXTS: dict[str, Words] = {
         "With several variants each is judged at its Holm level, so an interval may exclude 0 without a verdict.",
         "有多个版本时，各版本按 Holm 校正后的水平判断，因此区间不含 0 也可能没有结论。",
     ),
+    # Responses
+    "responses": Words("Responses: what people did", "客户响应"),
+    "not_counted": Words(
+        "This reading is older than these counts; being final, it stays as it was read.",
+        "本次最终读数早于此项统计，读数保持原样。",
+    ),
+    "orders_not_seen": Words(
+        "The data reach no day of the window yet, so no orders can be counted.",
+        "数据尚未覆盖观察期的任何一天，暂时无法统计订单。",
+    ),
+    "orders_so_far": Words(
+        "The window is not over: these are the orders so far, through {through}, day {day} of {days}. "
+        "No effect is read from them.",
+        "观察期未满：以下为截至 {through}（第 {day} 天，共 {days} 天）的订单，不能由此判断效果。",
+    ),
+    "attribution": Words(
+        "An order after a message need not have come of it: many would have come anyway.",
+        "消息之后的订单不一定因消息而来：其中许多本来就会发生。",
+    ),
+    "attribution_held": Words(
+        "{x} of the {n} customers of the hold-out ({rate}) ordered too, without any message.",
+        "没有收到消息的对照组，{n} 名客户中也有 {x} 名（{rate}）下了单。",
+    ),
+    "attribution_effect": Words(
+        "The campaign's effect is the comparison with the hold-out above, not a number in these tables.",
+        "活动的效果只看上面与对照组的比较，不看这两张表中的数字。",
+    ),
+    "attribution_unknown": Words("Nobody was held out to show how many.", "没有对照组，无法知道有多少。"),
+    "attribution_placebo": Words(
+        "In this placebo nobody received one: all of them came anyway.",
+        "在这次安慰剂测试中没有人收到消息，这些订单全都与消息无关。",
+    ),
+    "re_entered": Words(
+        "These tables count everybody in the run; the comparison counts the {drawn} whose group was drawn in it.",
+        "这两张表计入本批次的每位客户；与对照组的比较只计入在本批次分组的 {drawn} 名。",
+    ),
+    "orders_table": Words("Orders in the window", "观察期内的订单"),
+    "ordered": Words("Ordered", "下单客户"),
+    "repeated": Words("Came again", "再次下单"),
+    "orders": Words("Orders", "订单数"),
+    "net_revenue": Words("Net revenue", "净收入"),
+    "days_to_order": Words("Days to first order", "首单间隔（天）"),
+    "after_message": Words("After the message", "消息之后"),
+    "after_click": Words("After a click", "点击之后"),
+    "answers_table": Words("Answers to the messages", "对消息的回应"),
+    "sent": Words("Sent", "已发出"),
+    "delivered": Words("Delivered", "已送达"),
+    "clicked": Words("Clicked", "点击"),
+    "clicks": Words("Clicks, with machines'", "点击次数（含机器）"),
+    "replied": Words("Replied", "回复"),
+    "unsubscribed": Words("Unsubscribed", "退订"),
+    "complained": Words("Complained", "投诉"),
+    "bounced": Words("Bounced", "退信"),
+    "no_answers": Words("No message has gone out.", "没有任何消息发出。"),
+    "responses_note": Words(
+        "Small print: the share of all customers of the group, written to or not, and its 95% interval. "
+        "Came again = ordered on two days or more. Days to first order: the median, from {t0}. Revenue: net of "
+        "the refunds of these days. After = on a later day; orders count by their day.",
+        "小字为占该组全部客户（无论是否发送）的比例及其 95% 置信区间。再次下单 = 在两天或以上下过单。"
+        "首单间隔为自 {t0} 起的中位数。净收入已扣除这些天的退款。“之后”指更晚的日期：订单按日计。",
+    ),
+    "answers_note": Words(
+        "Clicked = at least one click not taken for a machine's; mail scanners click too. Opens are no answer: "
+        "mail programs open by themselves. As known when this was read: a final reading stays as it is, whatever "
+        "is told later.",
+        "点击 = 至少有一次不被判为机器的点击；邮件扫描程序也会点击。打开不算回应：邮件程序会自动打开。"
+        "以读数时所知为准：最终读数不再变化，无论之后还有什么回执。",
+    ),
     # Audience
     "audience": Words("Who was in, and why others were not", "谁在名单里，其他人为什么不在"),
     "audience_lead": Words(

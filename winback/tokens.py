@@ -1,44 +1,90 @@
-"""Signed tokens for unsubscribe links: which message it was, provably written by this workspace, and nothing else.
+"""Signed links: which message it was, provably written by this workspace, and nothing else.
 
-    token = base64url(message key) "." base64url(first 128 bits of HMAC-SHA256(purpose key, message key))
+    unsubscribe  token = key "." mac(key)
+    click        token = key "." number "." mac(key "." number)
+    mac(text)    = base64url(first 128 bits of HMAC-SHA256(purpose key, text))
 
-The purpose key is HMAC-SHA256(workspace salt, purpose), so a token made for something else does not fit here. A
-token does not expire: an opt-out link must work for months after the message was sent.
+The purpose key is HMAC-SHA256(workspace salt, purpose), so a token made for one thing does not fit another. ``key`` is
+the opaque key of a message and ``number`` that of a link in it (winback.message.tracking); a token holds no
+address. It does not expire: an opt-out link must work for months after the message was sent.
 """
 
-import hashlib
 import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Sequence
+from hashlib import sha256
 
-PURPOSE = b"winback unsubscribe 1"
+UNSUBSCRIBE, CLICK = b"winback unsubscribe 1", b"winback click 1"
 MAC_BYTES = 16  # RFC 2104 section 5: at least half the hash; short, because the link stands in text messages too
-TOKEN_CHARACTERS = 400
+TOKEN_CHARACTERS = 200
+
+
+class Signer:
+    """Signs links and reads them back; made once, because the keys of the purposes are worked out here.
+
+    The first of ``salts`` signs, and what any of them signed is read: a new salt goes in front, and the old one
+    stays as long as links made with it are about.
+    """
+
+    def __init__(self, salts: Sequence[str]) -> None:
+        self._unsubscribe = [_mac_with(salt, UNSUBSCRIBE) for salt in salts]
+        self._click = [_mac_with(salt, CLICK) for salt in salts]
+
+    def unsubscribe_token(self, key: str) -> str:
+        """The token of the unsubscribe page of the message ``key`` (letters, digits, ``.``, ``_`` and ``-``)."""
+        return f"{key}.{self._unsubscribe[0](key)}"
+
+    def click_token(self, key: str, number: int) -> str:
+        """The token of link ``number`` in the message ``key``."""
+        text = f"{key}.{number}"
+        return f"{text}.{self._click[0](text)}"
+
+    def read_unsubscribe(self, token: str) -> str | None:
+        """The message key in ``token``; None unless this workspace wrote exactly that token for this purpose."""
+        return _signed_text(token, self._unsubscribe)
+
+    def read_click(self, token: str) -> tuple[str, int] | None:
+        """(message key, link number) in ``token``; None unless this workspace wrote exactly that token."""
+        text = _signed_text(token, self._click)
+        if text is None:
+            return None
+        key, _, number = text.rpartition(".")
+        return key, int(number)
+
+
+def _signed_text(token: str, macs: Sequence[Callable[[str], str]]) -> str | None:
+    if len(token) > TOKEN_CHARACTERS or not token.isascii():
+        return None
+    text, _, mac = token.rpartition(".")
+    # texts are compared, not bytes: base64 has several spellings of one value, and only ours counts
+    fits = [hmac.compare_digest(expected(text), mac) for expected in macs]
+    return text if text and any(fits) else None
+
+
+def _mac_with(salt: str, purpose: bytes) -> Callable[[str], str]:
+    """HMAC-SHA256 whose two key blocks are hashed once (RFC 2104 section 4): a third of the time per link."""
+    block = hmac.digest(salt.encode(), purpose, "sha256").ljust(64, b"\0")
+    inner, outer = (sha256(bytes(byte ^ pad for byte in block)) for pad in (0x36, 0x5C))
+
+    def mac(text: str) -> str:
+        inside, outside = inner.copy(), outer.copy()
+        inside.update(text.encode())
+        outside.update(inside.digest())
+        return urlsafe_b64encode(outside.digest()[:MAC_BYTES])[:-2].decode()
+
+    return mac
 
 
 def make_token(salt: str, key: str) -> str:
-    """The unsubscribe token of the message with the opaque ``key``."""
-    purpose_key = hmac.digest(salt.encode(), PURPOSE, "sha256")
-    mac = hmac.digest(purpose_key, key.encode(), hashlib.sha256)[:MAC_BYTES]
-    return f"{_text(key.encode())}.{_text(mac)}"
+    """Signer.unsubscribe_token for one salt."""
+    return Signer([salt]).unsubscribe_token(key)
 
 
 def read_token(salt: str, token: str) -> str | None:
-    """The message key in ``token``, or None when this workspace did not write exactly that token."""
-    payload, dot, _ = token.partition(".")
-    if not dot or len(token) > TOKEN_CHARACTERS or not token.isascii():
-        return None
-    try:
-        key = urlsafe_b64decode(payload + "=" * (-len(payload) % 4)).decode()
-    except ValueError:  # not base64, or not UTF-8 inside
-        return None
-    # the whole token is compared: base64 has several spellings of one value, and only ours counts
-    return key if hmac.compare_digest(make_token(salt, key), token) else None
+    """Signer.read_unsubscribe for one salt."""
+    return Signer([salt]).read_unsubscribe(token)
 
 
 def unsubscribe_url(public_url: str, salt: str, key: str) -> str:
     """The address of the unsubscribe page of the message with the opaque ``key``."""
     return f"{public_url.rstrip('/')}/u/{make_token(salt, key)}"
-
-
-def _text(value: bytes) -> str:
-    return urlsafe_b64encode(value).rstrip(b"=").decode()

@@ -6,6 +6,7 @@ never as 0.
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from math import isfinite
 from typing import Literal
 
@@ -13,6 +14,7 @@ from babel.dates import format_date
 
 from winback.audience import Reason
 from winback.events import State
+from winback.money import exponent, format_money
 from winback.verdict import Rule, Verdict
 
 Language = Literal["en", "zh"]
@@ -195,6 +197,14 @@ def p_claim(p: float | None) -> str:
 def figure(value: float | None) -> str:
     """Any other number, to four digits."""
     return UNDEFINED if value is None or not defined(value) else _signed(f"{value:.4g}")
+
+
+def money(amount: float | None, currency: str, language: Language) -> str:
+    """An amount in major units of ``currency``, by the customs of the language: ``$1,234.50``."""
+    if amount is None or not defined(amount):
+        return UNDEFINED
+    minor = int(Decimal(str(amount)).scaleb(exponent(currency)))
+    return format_money(minor, currency, LANG_TAGS[language]).replace("-", MINUS)
 
 
 def between(low: str, high: str, language: Language) -> str:

@@ -1,4 +1,4 @@
-"""Campaigns: check, campaigns, run, send, stop, resume."""
+"""Campaigns: check, campaigns, run, send."""
 
 import argparse
 import os
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from app.terminal import print_json, print_table, progress_bar, say, waterfall_rows, working
 from db.campaigns import campaign_ids, campaign_path, check_file
 from db.settings import Settings, check_live, here
-from winback.errors import Exit, WrongUse
+from winback.errors import Exit
 
 if TYPE_CHECKING:
     from flows.campaign_run import RunSummary  # 0.7 s to import: `check` must stay fast
@@ -29,7 +29,7 @@ def check(arguments: argparse.Namespace) -> int:
 
 def campaigns(arguments: argparse.Namespace) -> int:
     """Every campaign with its next slot and its last run's verdict."""
-    from app.commands.workspace import next_start
+    from app.commands.status import next_start
     from db.engine import database, reading
     from db.occurrences import all_runs, run_name
     from db.readings import latest
@@ -124,10 +124,16 @@ def send(arguments: argparse.Namespace) -> int:
             done += sent
             bar(done, max(total, done))
 
-        tally = send_due(settings, lambda: datetime.now(UTC), until_empty=arguments.until_empty, progress=progress)
+        tally = send_due(
+            settings,
+            lambda: datetime.now(UTC),
+            until_empty=arguments.until_empty,
+            insist=True,
+            progress=progress,
+        )
     states = {state: count for state, count in sorted(tally.states.items()) if count}
     if arguments.json:
-        from app.commands.workspace import read_status
+        from app.commands.status import read_status
 
         print_json(read_status(settings, datetime.now(UTC)) | {"now": states, "closed": tally.closed})
     else:
@@ -143,27 +149,3 @@ def _waiting(settings: Settings) -> int:
 
     with database(settings.database_url) as engine, reading(engine) as session:
         return waiting(session, ["email", "sms"], placebo=settings.placebo)
-
-
-def stop(arguments: argparse.Namespace) -> int:
-    """Switch sending off, for one campaign or all."""
-    return _switch(arguments, on=True)
-
-
-def resume(arguments: argparse.Namespace) -> int:
-    """Switch sending on again."""
-    return _switch(arguments, on=False)
-
-
-def _switch(arguments: argparse.Namespace, *, on: bool) -> int:
-    from db.engine import database, transaction
-    from db.outbox import EVERY_CAMPAIGN, switch_stop
-
-    settings = here(arguments.workspace)
-    if arguments.campaign and arguments.campaign not in campaign_ids(settings):
-        raise WrongUse(f"no campaign '{arguments.campaign}'")
-    scope = arguments.campaign or EVERY_CAMPAIGN
-    with database(settings.database_url) as engine, transaction(engine) as session:
-        switch_stop(session, scope, on=on, now=datetime.now(UTC))
-    print(f"{'stopped' if on else 'resumed'}: {arguments.campaign or 'everything'}")
-    return Exit.DONE

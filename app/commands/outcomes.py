@@ -3,10 +3,15 @@
 import argparse
 import os
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from app.terminal import print_json, print_table, say, working
 from db.settings import here
+from winback.campaign import HOLDOUT
 from winback.errors import Exit, WrongUse
+
+if TYPE_CHECKING:
+    from winback.responses import Responses  # with polars 0.2 s to import
 
 
 def measure(arguments: argparse.Namespace) -> int:
@@ -35,11 +40,27 @@ def measure(arguments: argparse.Namespace) -> int:
         )
         print(f"difference {_points(c.difference)} points (95 %: {_points(c.low)} to {_points(c.high)})")
         print(f"{c.verdict}: {c.reason}")
+    if not arguments.json:
+        print_table(_RESPONSES, [_response_line(each) for each in outcome.responses])
     if not outcome.window.complete:
         reached = outcome.window.data_through or "no day yet"
         say(f"interim: the data reach {reached}, the window ends on {outcome.window.last_on}")
         return Exit.NO
     return Exit.DONE
+
+
+_RESPONSES = ["group", "customers", "clicked", "replied", "unsubscribed", "ordered", "orders", "after message"]
+
+
+def _response_line(found: "Responses") -> tuple[str | int | None, ...]:
+    """What one arm did; what is not known is left blank."""
+    answers, orders = found.messages, found.orders
+    return (
+        "hold-out" if found.arm == HOLDOUT else found.arm,
+        found.members,
+        *((answers.clicked.x, answers.replied.x, answers.unsubscribed.x) if answers else (None, None, None)),
+        *((orders.ordered.x, orders.orders, orders.after_message) if orders else (None, None, None)),
+    )
 
 
 def _percent(share: float | None) -> str:

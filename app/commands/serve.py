@@ -16,7 +16,7 @@ import uvicorn
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine
 
-from app.hooks import make_app
+from app.web import make_app
 from db.engine import database
 from db.settings import Settings, check_live, here
 from flows.alerting import check_webhook, tell_staff
@@ -25,9 +25,6 @@ from flows.dispatch import Tally
 from flows.dispatch import drain as send_all
 from flows.due import look_for_due
 from flows.sending import sender
-from winback.delivery.answer import Answer, AnswerKind
-from winback.delivery.outgoing import Outgoing
-from winback.delivery.registry import Provider
 from winback.errors import Exit, Unusable, WinbackError
 
 HOST = "127.0.0.1"
@@ -134,28 +131,13 @@ def drain(settings: Settings, clock: Callable[[], datetime], stopping: Event) ->
         tally = _send(settings, clock, stopping)
         if states := {state: count for state, count in tally.states.items() if count}:
             log.info("sent: %s", states)
-        if not stopping.is_set():
-            for channel, reason in tally.closed.items():
-                log.error("%s was closed by its provider (%s): the rest stays queued", channel, reason)
+        for channel, reason in tally.closed.items():
+            log.error("%s was closed by its provider (%s): the rest stays queued", channel, reason)
 
 
 def _send(settings: Settings, clock: Callable[[], datetime], stopping: Event) -> Tally:
     with sender(settings, clock) as post:
-        until = {channel: _Until(provider, stopping) for channel, provider in post.providers.items()}
-        return send_all(replace(post, providers=until))
-
-
-class _Until:
-    """A provider until the server stops; then its channel is closed and what is claimed goes back to the queue."""
-
-    def __init__(self, provider: Provider, stopping: Event) -> None:
-        self.name, self.channels = provider.name, provider.channels
-        self._provider, self._stopping = provider, stopping
-
-    def send(self, message: Outgoing) -> Answer:
-        if self._stopping.is_set():
-            return Answer(kind=AnswerKind.CHANNEL_STOP)
-        return self._provider.send(message)
+        return send_all(replace(post, interrupted=stopping.is_set))
 
 
 @contextmanager

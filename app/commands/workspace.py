@@ -1,21 +1,13 @@
-"""Workspaces: init and status."""
+"""Workspaces: init."""
 
 import argparse
 import secrets
 import shutil
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from app.terminal import print_json, print_table, say
-from db.campaigns import campaign_ids, campaign_path, check_file
-from db.engine import database, reading
-from db.facts.store import data_through
-from db.outbox import stopped_scopes, unknown
-from db.settings import FILE_NAME, Settings, here
-from flows.campaign_run import summaries
+from app.terminal import say
+from db.settings import FILE_NAME
 from winback.errors import Exit, WrongUse
-from winback.schedule import next_slot
 
 PRODUCT = Path(__file__).parents[2]
 TOML = """\
@@ -70,59 +62,3 @@ def make_workspace(
         file.write_text(text.replace("\nschedule:", "\n# schedule:"), encoding="utf-8")
     (folder / FILE_NAME).write_text(filled, encoding="utf-8")
     (folder / FILE_NAME).chmod(0o600)  # the salt signs the unsubscribe links
-
-
-def status(arguments: argparse.Namespace) -> int:
-    """What is configured, what waits and what is unknown."""
-    found = read_status(here(arguments.workspace), datetime.now(UTC))
-    if arguments.json:
-        print_json(found)
-        return Exit.DONE
-    settings_shown = [key for key in found if key not in _TABLES]
-    print_table(["setting", "value"], [(key, found[key]) for key in settings_shown])
-    print()
-    print_table(["run", "in", "messages"], [_run_line(run) for run in found["runs"]])
-    print()
-    print_table(["campaign", "next slot"], list(found["next_slots"].items()))
-    return Exit.DONE
-
-
-_TABLES = {"run", "digest", "arms", "reasons", "messages", "runs", "next_slots"}
-
-
-def _run_line(run: dict[str, Any]) -> tuple[str, int, str]:
-    messages = ", ".join(f"{count:,} {state}" for state, count in run["messages"].items())
-    return run["run"], sum(run["arms"].values()), messages or "-"
-
-
-def read_status(settings: Settings, now: datetime) -> dict[str, Any]:
-    """The newest run as ``run --json`` shows it, and the workspace around it, as one plain value."""
-    runs = [summary.as_dict() for summary in summaries(settings)]
-    newest = runs[0] if runs else {"run": None, "digest": None, "arms": {}, "reasons": {}, "messages": {}}
-    with database(settings.database_url) as engine, reading(engine) as session:
-        through = data_through(session)
-        return newest | {
-            "workspace": str(settings.workspace),
-            "timezone": settings.file.timezone,
-            "currency": settings.file.currency,
-            "data_through": through.isoformat() if through else None,
-            "email": settings.file.providers.email,
-            "sms": settings.file.providers.sms,
-            "live": settings.file.live,
-            "database": "PostgreSQL" if engine.dialect.name == "postgresql" else "SQLite",
-            "unknown": unknown(session, now),
-            "stopped": ", ".join(stopped_scopes(session)) or None,
-            "runs": runs,
-            "next_slots": {name: next_start(settings, name, now) for name in campaign_ids(settings)},
-        }
-
-
-def next_start(settings: Settings, campaign_id: str, now: datetime) -> str:
-    """When a campaign runs next, in words."""
-    campaign, problems = check_file(settings, campaign_path(settings, campaign_id))
-    if campaign is None or problems:
-        return "the file has faults: winback check"
-    if campaign.schedule is None:
-        return "by hand"
-    slot = next_slot(campaign.schedule.cron, campaign.schedule.zone, now)
-    return f"{slot.name} {campaign.schedule.timezone}" if slot else "never"

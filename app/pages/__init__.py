@@ -1,5 +1,7 @@
 """The small pages a customer sees: no script, no picture, no address to load anything from."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -7,7 +9,9 @@ from types import MappingProxyType
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from app.pages.words import WORDS, Words
+from app.pages.words import WORDS, Saying, Words
+from db.preferences import Recipient, Standing
+from winback.campaign import LocalName
 
 HEADERS = MappingProxyType(
     {
@@ -19,51 +23,116 @@ HEADERS = MappingProxyType(
         "Cache-Control": "no-store",
     }
 )
+# the form's fields: SHOWN names every box that was shown, since a box that is not ticked is not sent
+SHOWN, EVERYTHING = "shown", "everything"
+CHANNEL, TOPIC = "channel.", "topic."  # before the name of one
+LESS_OFTEN, NO_PERSONALISATION = "less_often", "no_personalisation"
 
 
-class Page(StrEnum):
-    """What an unsubscribe page can say."""
+class Notice(StrEnum):
+    """What a page can say."""
 
     ASK = "ask"
     DONE = "done"
+    ENDED = "ended"
+    SAVED = "saved"
     BROKEN = "broken"
+    NO_LINK = "no_link"
     BUSY = "busy"
 
 
-def render(
-    page: Page, *, language: str, sender: str, reply_to: str, postal: str, channel: str, address: str
-) -> str:
-    """One page as HTML; ``channel`` is email or sms, ``address`` is masked or empty."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What a page with the form shows; ``place``: the page's own address, relative to where it is shown."""
+
+    place: str
+    who: Recipient
+    topics: Mapping[str, LocalName]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """One box to tick; a closed one cannot be."""
+
+    name: str
+    label: str
+    ticked: bool
+    hint: str = ""
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Boxes under one title."""
+
+    title: str
+    boxes: tuple[Box, ...]
+
+
+def render(notice: Notice, *, view: View | None, language: str, sender: str, reply_to: str, postal: str) -> str:
+    """One page as HTML."""
     words = WORDS[language]
-    facts = {"sender": sender, "reply_to": reply_to, "to": words.to.format(address=address) if address else ""}
-    title, lines = _said(words, page, channel)
+    channel = view.who.channel if view else "email"
+    address = view.who.addresses[0].masked if view else None
+    to = words.to.format(address=address) if address else ""
+    facts = {"sender": sender, "reply_to": reply_to, "to": to}
+    saying = _saying(words, notice, channel)
     return (
         _environment()
-        .get_template("unsubscribe.html")
+        .get_template("page.html")
         .render(
             lang=words.tag,
-            page=page.value,
-            title=title.format(**facts),
-            lines=[line.format(**facts) for line in lines],
+            notice=notice.value,
+            title=saying.title,
+            first=saying.first.format(**facts),
+            second=saying.second.format(**facts),
             button=words.button,
+            words=words.form,
+            place=view.place if view else "",
+            groups=_groups(words, view, language, facts) if view else (),
             sender=sender,
             postal=postal,
         )
     )
 
 
-def _said(words: Words, page: Page, channel: str) -> tuple[str, tuple[str, ...]]:
-    """(title, paragraphs) of a page."""
-    by_sms = channel == "sms"
-    match page:
-        case Page.ASK:
-            return (words.ask_sms, words.ask_sms_lines) if by_sms else (words.ask_email, words.ask_email_lines)
-        case Page.DONE:
-            return words.done, words.done_sms_lines if by_sms else words.done_email_lines
-        case Page.BROKEN:
-            return words.broken, words.broken_lines
-        case Page.BUSY:
-            return words.busy, words.busy_lines
+def _saying(words: Words, notice: Notice, channel: str) -> Saying:
+    by_channel = notice in (Notice.ASK, Notice.DONE)
+    saying: Saying = getattr(words, f"{notice.value}_{channel}" if by_channel else notice.value)
+    return saying
+
+
+def _groups(words: Words, view: View, language: str, facts: Mapping[str, str]) -> list[Group]:
+    form, who = words.form, view.who
+    channels = [
+        Box(
+            name=f"{CHANNEL}{address.channel}",
+            label=form.email if address.channel == "email" else form.sms,
+            ticked=address.standing is Standing.OPEN,
+            closed=address.standing is Standing.CLOSED,
+            hint=form.closed.format(**facts) if address.standing is Standing.CLOSED else address.masked or "",
+        )
+        for address in who.addresses
+    ]
+    topics = [
+        Box(
+            name=f"{TOPIC}{name}",
+            label=(label.zh or label.en) if language == "zh" else label.en,
+            ticked=name not in who.stopped_topics,
+        )
+        for name, label in view.topics.items()
+    ]
+    more = [
+        Box(name=LESS_OFTEN, label=form.less_often, hint=form.less_often_hint, ticked=who.less_often),
+        Box(
+            name=NO_PERSONALISATION,
+            label=form.no_personalisation,
+            hint=form.no_personalisation_hint,
+            ticked=who.no_personalisation,
+        ),
+    ]
+    groups = ((form.channels, channels), (form.topics, topics), (form.more, more))
+    return [Group(title=title, boxes=tuple(boxes)) for title, boxes in groups if boxes]
 
 
 def choose_language(locale: str | None, accept_language: str) -> str:

@@ -1,4 +1,4 @@
-"""Who stayed away: counts per group before and after a campaign's start, in one query."""
+"""Who stayed away and what the others ordered: counts per group around a campaign's start, in one query."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -8,19 +8,49 @@ import polars as pl
 
 from db.facts.queries import GROUPS, ask
 from winback.outcomes import GroupCount
+from winback.responses import OrderCount
 
+# Members of a run: the arm, and the local days on which the message went out and was first clicked, or null.
+MEMBERS = pl.Schema({"customer_no": pl.Int64(), "arm": pl.String(), "sent_on": pl.Date(), "clicked_on": pl.Date()})
 _COUNTS = pl.Schema(
-    {"value": pl.String(), "n": pl.Int64(), "inactive_before": pl.Int64(), "inactive_after": pl.Int64()}
+    {
+        "value": pl.String(),
+        "n": pl.Int64(),
+        "inactive_before": pl.Int64(),
+        "inactive_after": pl.Int64(),
+        "ordered": pl.Int64(),
+        "repeated": pl.Int64(),
+        "orders": pl.Int64(),
+        "net_minor": pl.Int64(),
+        "days_to_order": pl.Float64(),
+        "after_message": pl.Int64(),
+        "after_click": pl.Int64(),
+    }
 )
 
 
-def count_inactive(
-    files: Sequence[Path], *, t0_on: date, window_days: int, groups: pl.DataFrame, complete: bool
-) -> list[GroupCount]:
-    """One GroupCount per value of ``groups`` (GROUPS, here a customer may be in several groups)."""
-    bound = {"t0_on": t0_on, "window_days": window_days}
-    counts = ask("inactive", files, _COUNTS, bound, groups=groups.select(GROUPS.names()))
-    return [
+def count_outcomes(
+    files: Sequence[Path],
+    *,
+    t0_on: date,
+    window_days: int,
+    through: date,
+    groups: pl.DataFrame,
+    members: pl.DataFrame,
+    complete: bool,
+) -> tuple[list[GroupCount], list[OrderCount]]:
+    """One GroupCount per value of ``groups`` (GROUPS, a customer may be in several), one OrderCount per arm.
+
+    ``members``: MEMBERS, each customer once. ``through``: the last day of the window that counts, ``t0_on`` for
+    none of it. An arm without a row of facts in these days has no OrderCount.
+    """
+    bound = {"t0_on": t0_on, "window_days": window_days, "through": through}
+    tables = {"groups": groups.select(GROUPS.names()), "members": members.select(MEMBERS.names())}
+    counts = ask("responses", files, _COUNTS, bound, **tables)
+    present = [
         GroupCount(name=name, n=n, inactive_before=before, inactive_after=after if complete else None)
-        for name, n, before, after in counts.iter_rows()
+        for name, n, before, after in counts.select("value", "n", "inactive_before", "inactive_after").iter_rows()
     ]
+    orders = counts.filter(pl.col("orders").is_not_null()).rename({"value": "arm"})
+    names = [name for name in orders.columns if name in OrderCount.__dataclass_fields__]
+    return present, [OrderCount(**row) for row in orders.select(names).iter_rows(named=True)]

@@ -4,12 +4,11 @@ A signature is ECDSA (SHA-256) over the timestamp header followed by the raw bod
 Field names and drop reasons: https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
 """
 
-import json
 import re
 from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -18,7 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from winback.callbacks import Reading, Refused, unreadable, word
-from winback.events import OPTED_OUT, Event, EventKind
+from winback.callbacks.elements import Broken, read_elements
+from winback.clicks import flag_of_agent
+from winback.events import OPTED_OUT, OUR_FAULT, Event, EventKind
 
 PROVIDER = "sendgrid"
 SIGNATURE_HEADER = "X-Twilio-Email-Event-Webhook-Signature"
@@ -27,29 +28,24 @@ KEY_ARGUMENT = "winback_key"  # the custom argument that carries our message key
 FRESH_FOR = timedelta(hours=72)  # duplicates come for more than a day (sendgrid/docs issue 2933)
 AHEAD = timedelta(minutes=5)
 
-_KINDS: Mapping[str, EventKind] = {
+# The word says it all, and the words with more to be said.
+_PLAIN: dict[str, EventKind] = {
     "processed": EventKind.ACCEPTED,
     "deferred": EventKind.DEFERRED,
     "delivered": EventKind.DELIVERED,
-    "bounce": EventKind.BOUNCED,
-    "dropped": EventKind.BOUNCED,
     "spamreport": EventKind.COMPLAINED,
     "unsubscribe": EventKind.UNSUBSCRIBED,
     "group_unsubscribe": EventKind.UNSUBSCRIBED,
     "open": EventKind.OPENED,
+}
+_KINDS: dict[str, EventKind] = {
+    "bounce": EventKind.BOUNCED,
+    "dropped": EventKind.BOUNCED,
     "click": EventKind.CLICKED,
 }
 # Dropped for our fault, not for the address: it may be written to again.
 _OUR_FAULT = ("invalid smtpapi header", "spam content", "recipient list over package quota")
 _PASSING = frozenset({"blocked", "expired"})  # types of a bounce that may go away
-_DIGITS = 18  # a longer whole number is none of ours and costs quadratic time to read
-
-
-@dataclass(frozen=True, slots=True)
-class _Broken:
-    """A piece of JSON that Python would read but no event may contain; spreads to the object around it."""
-
-    reason: str
 
 
 def load_key(text: str) -> ec.EllipticCurvePublicKey | None:
@@ -85,85 +81,63 @@ def untimely(timestamp: str, now: datetime) -> str | None:
 
 def parse(body: bytes) -> Reading:
     """The events of a verified body; elements that make no sense are refused one by one."""
-    try:
-        elements = json.loads(
-            body.decode("utf-8"),
-            object_pairs_hook=_object,
-            parse_constant=lambda _: _Broken("not_a_number"),
-            parse_float=_float,
-            parse_int=_integer,
-        )
-    except RecursionError:
-        return unreadable("nested_too_deep")
-    except ValueError:  # not UTF-8, or not JSON
-        return unreadable("not_json")
-    if not isinstance(elements, list):
-        return unreadable("not_a_list")
+    elements = read_elements(body)
+    if isinstance(elements, str):
+        return unreadable(elements)
     read = [_event(element) for element in elements]
-    return Reading(
-        events=tuple(event for event in read if isinstance(event, Event)),
-        refused=tuple(Refused(position=at, reason=why) for at, why in enumerate(read) if isinstance(why, str)),
-    )
+    events = tuple([event for event in read if type(event) is Event])
+    if len(events) == len(read):
+        return Reading(events=events)
+    refused = [Refused(position=at, reason=why) for at, why in enumerate(read) if isinstance(why, str)]
+    return Reading(events=events, refused=tuple(refused))
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Broken:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        return _Broken("duplicate_key")
-    return next((value for value in found.values() if isinstance(value, _Broken)), found)
-
-
-def _float(digits: str) -> float | _Broken:
-    value = float(digits)
-    return value if abs(value) != float("inf") else _Broken("number_too_large")
-
-
-def _integer(digits: str) -> int | _Broken:
-    return int(digits) if len(digits) <= _DIGITS else _Broken("number_too_large")
-
-
-def _event(element: object) -> Event | str:
+def _event(element: Any) -> Event | str:  # noqa: ANN401 - whatever JSON can hold
     """The event in one element, or why it is refused."""
-    if isinstance(element, _Broken):
-        return element.reason
-    if not isinstance(element, dict):
-        return "not_an_object"
+    if type(element) is not dict:
+        return element.reason if isinstance(element, Broken) else "not_an_object"
     event_id, name = word(element.get("sg_event_id")), word(element.get("event"))
-    key, at = word(element.get(KEY_ARGUMENT)), _instant(element.get("timestamp"))
-    if event_id is None or name is None or at is None:
+    key, at = element.get(KEY_ARGUMENT), element.get("timestamp")
+    if event_id is None or name is None or type(at) is not int or not 10**9 <= at < 10**10:  # ten digits
         return "no_event_id" if event_id is None else "no_event_name" if name is None else "no_timestamp"
-    if key is None and element.get(KEY_ARGUMENT) is not None:
+    if key is not None and word(key) is None:
         return "bad_message_key"
-    kind = _KINDS.get(name, EventKind.UNKNOWN)
-    reason, permanent = _why(kind, name, element)
-    return Event(
-        provider=PROVIDER, id=event_id, message_key=key, kind=kind, at=at, reason=reason, permanent=permanent
-    )
+    kind = _PLAIN.get(name)
+    if kind is not None:
+        return Event(PROVIDER, event_id, key, kind, _instant(at))
+    event = Event(PROVIDER, event_id, key, _KINDS.get(name, EventKind.UNKNOWN), _instant(at))
+    return _described(event, name, element)
 
 
-def _instant(value: object) -> datetime | None:
-    if not isinstance(value, int) or not 10**9 <= value < 10**10:  # ten digits, like the header
-        return None
-    return datetime.fromtimestamp(value, UTC)
+@lru_cache(maxsize=1_000)  # a second holds many events
+def _instant(timestamp: int) -> datetime:
+    return datetime.fromtimestamp(timestamp, UTC)
 
 
-def _why(kind: EventKind, name: str, element: Mapping[str, object]) -> tuple[str | None, bool]:
-    """(reason, permanent) of an event. The provider's own sentence is not kept: it may quote the address."""
-    if kind is EventKind.UNKNOWN:
-        return (name if re.fullmatch(r"[a-z_]{1,40}", name) else None), False
+def _described(event: Event, name: str, element: Mapping[str, object]) -> Event:
+    """The event with all that its kind says beyond the fact. The provider's own sentence may quote the address."""
+    if name == "click":
+        return event._replace(flag=flag_of_agent(str(element.get("useragent", ""))))
+    if event.kind is EventKind.UNKNOWN:
+        return event._replace(reason=name if re.fullmatch(r"[a-z_]{1,40}", name) else None)
     if name == "dropped":
-        return _why_dropped(str(element.get("reason", "")).casefold())
-    if name != "bounce":
-        return None, False
-    type_, status = str(element.get("type", "")), str(element.get("status", ""))
+        reason, permanent = _why_dropped(str(element.get("reason", "")).casefold())
+    else:
+        reason, permanent = _why_bounced(str(element.get("type", "")), str(element.get("status", "")))
+    return event._replace(reason=reason, permanent=permanent)
+
+
+def _why_bounced(type_: str, status: str) -> tuple[str, bool]:
+    """(reason, permanent)."""
     words = [type_ if type_ in {"bounce", *_PASSING} else "bounce"]
     words += [status] if re.fullmatch(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}", status) else []
     return " ".join(words), type_ not in _PASSING
 
 
 def _why_dropped(reason: str) -> tuple[str, bool]:
+    """(reason, permanent)."""
     if reason.startswith(_OUR_FAULT):
-        return "dropped", False
+        return f"{OUR_FAULT} dropped", False
     if reason in {"unsubscribed address", "spam reporting address"}:
         return OPTED_OUT, True
     return "dropped", True

@@ -1,4 +1,4 @@
-"""Twilio's message callbacks: status changes of our messages, and the STOP that a person sends back.
+"""Twilio's message callbacks: status changes of our messages, and what a person sends back.
 
 A signature is HMAC-SHA1 over our public address and the sorted form fields. It has no time and no separators:
 ``a=bc`` and ``ab=c`` are signed alike, and so are an address ending in ``1`` with a field ``2x`` and one ending
@@ -8,22 +8,19 @@ address, and every field used must look exactly as Twilio writes it.
 
 import re
 import unicodedata
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
-from urllib.parse import parse_qsl
 
 from winback.callbacks import Reading, unreadable, word
+from winback.callbacks.forms import Form, read_form
 from winback.contact import address_hash, normalise_phone
-from winback.events import OPTED_OUT, Event, EventKind
+from winback.events import OPTED_OUT, OUR_FAULT, Event, EventKind
 
 PROVIDER = "twilio"
 CHANNEL = "sms"
 SIGNATURE_HEADER = "X-Twilio-Signature"
 KEY_PARAMETER = "key"  # of the StatusCallback address: carries our message key
 ACCOUNT_FIELD = "AccountSid"  # sorts before every other field Twilio sends
-FIELDS = 200
 
 _KINDS: Mapping[str, EventKind] = {
     "queued": EventKind.ACCEPTED,
@@ -34,8 +31,8 @@ _KINDS: Mapping[str, EventKind] = {
     "undelivered": EventKind.BOUNCED,
     "failed": EventKind.BOUNCED,
 }
-# https://www.twilio.com/docs/api/errors: codes that speak of the number itself. Not here, because they may pass
-# or are about us: 30003 switched off or out of reach, 30004 blocked, 30007 filtered, 30008 unknown.
+# https://www.twilio.com/docs/api/errors: codes that speak of the number itself, for good and for now. All others
+# (30007 filtered, 30034 not registered, ...) speak of us.
 _PERMANENT = frozenset(
     {
         "21211",  # not a valid number
@@ -45,44 +42,22 @@ _PERMANENT = frozenset(
         "30006",  # landline or a carrier that cannot be reached
     }
 )
+_PASSING = frozenset(
+    {
+        "",
+        "30003",  # switched off or out of reach
+        "30004",  # blocked
+        "30008",  # unknown
+    }
+)
 _OPTED_OUT = "21610"  # the person has answered STOP to this sender
 _STOP_WORDS = frozenset(
     {"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "opt-out", "optout", "revoke", "arret", "arrêt"}
     | {"t", "td", "退订", "r"}
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
-    """The fields of one callback, with the two methods by which Twilio's own validator reads them."""
-
-    fields: Mapping[str, list[str]]
-
-    def __iter__(self) -> Iterator[str]:
-        """The names of the fields."""
-        return iter(self.fields)
-
-    def getlist(self, name: str) -> list[str]:
-        """Every value of a field."""
-        return self.fields.get(name, [])
-
-    def one(self, name: str) -> str | None:
-        """The value of a field that stands there exactly once."""
-        values = self.getlist(name)
-        return values[0] if len(values) == 1 else None
-
-
-def read_form(text: bytes | str) -> Form | None:
-    """The fields of a form body or a query string; None when it is not one."""
-    fields: dict[str, list[str]] = defaultdict(list)
-    try:
-        plain = text.decode("ascii") if isinstance(text, bytes) else text
-        pairs = parse_qsl(plain, keep_blank_values=True, errors="strict", max_num_fields=FIELDS)
-    except ValueError:  # not ASCII, not UTF-8 when decoded, or more fields than Twilio has
-        return None
-    for name, value in pairs:
-        fields[name].append(value)
-    return Form(fields=dict(fields))
+# Twilio lets YES open its own block too; of all replies it is the likeliest answer to a question, so here it
+# counts only where Twilio itself says that it meant START.
+_START_WORDS = frozenset({"start", "unstop"})
 
 
 def verify(*, token: str, account: str, url: str, body: bytes, signature: str | None) -> bool:
@@ -139,32 +114,34 @@ def _why(kind: EventKind, status: str, code: str) -> tuple[str | None, bool]:
         return None, False
     if code == _OPTED_OUT:
         return OPTED_OUT, True
-    return (f"{status} {code}" if re.fullmatch(r"[0-9]{5}", code) else status), code in _PERMANENT
+    reason = f"{status} {code}" if re.fullmatch(r"[0-9]{5}", code) else status
+    ours = code not in _PERMANENT | _PASSING
+    return f"{OUR_FAULT} {reason}" if ours else reason, code in _PERMANENT
 
 
 def _inbound(form: Form, sid: str, received_at: datetime) -> Reading:
-    """A message from a person: a STOP is an opt-out of the sender's number, anything else is only noted."""
-    stops = _says_stop(form)
-    sender = normalise_phone(form.one("From") or "", None) if stops else None
-    if stops and sender is None:
-        return unreadable("stop_from_no_number")
+    """A message from a person: an opt-out or opt-in of the sender's number, else a reply. Its text is not kept."""
+    kind = _meant(form)
+    sender = normalise_phone(form.one("From") or "", None)
+    if sender is None and kind is not EventKind.REPLIED:
+        return unreadable("no_number")
     event = Event(
         provider=PROVIDER,
         id=f"{sid}:received",
         message_key=None,
-        kind=EventKind.UNSUBSCRIBED if stops else EventKind.UNKNOWN,
+        kind=kind,
         at=received_at,
-        reason=None if stops else "message_received",
-        permanent=stops,
         address_hash=address_hash(sender) if sender else None,
-        channel=CHANNEL if stops else None,
+        channel=CHANNEL,
     )
     return Reading(events=(event,))
 
 
-def _says_stop(form: Form) -> bool:
-    """Twilio's own judgement where it gives one (it knows the words set there), else the exact words."""
-    if judged := form.one("OptOutType"):
-        return judged.upper() == "STOP"
+def _meant(form: Form) -> EventKind:
+    """What the words say, exactly; or what Twilio says they mean: it knows the words that were set there."""
+    judged = (form.one("OptOutType") or "").upper()
     text = unicodedata.normalize("NFKC", form.one("Body") or "").casefold()
-    return "".join(text.split()).strip("\"'“”.,!。，、") in _STOP_WORDS
+    said = "".join(text.split()).strip("\"'“”.,!。，、")
+    if judged == "STOP" or said in _STOP_WORDS:
+        return EventKind.UNSUBSCRIBED
+    return EventKind.RESUBSCRIBED if judged == "START" or said in _START_WORDS else EventKind.REPLIED

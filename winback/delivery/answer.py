@@ -16,6 +16,7 @@ The question behind every row is "could the customer have got it?". Neither prov
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
@@ -82,7 +83,9 @@ def _kind_of(status: int, headers: Mapping[str, str], body_is_expected: bool) ->
     wait = retry_after_seconds(headers)
     if 200 <= status < 300:
         return (AnswerKind.ACCEPTED if body_is_expected else AnswerKind.UNCERTAIN), None
-    if status == 429 or (status == 503 and wait is not None):
+    if status == 429:
+        return AnswerKind.RETRY_LATER, max(wait or 0, _reset_seconds(headers) or 0) or wait
+    if status == 503 and wait is not None:
         return AnswerKind.RETRY_LATER, wait
     if status in _STOPS_CHANNEL:
         return AnswerKind.CHANNEL_STOP, None
@@ -110,12 +113,33 @@ def retry_after_seconds(headers: Mapping[str, str]) -> int | None:
 
     A date is measured from the response's own Date, so that no clock of ours matters.
     """
-    given = {name.lower(): value.strip() for name, value in headers.items()}
-    value = given.get("retry-after", "")
+    value = _header(headers, "retry-after")
     if re.fullmatch(r"[0-9]{1,9}", value):
         return min(int(value), MAX_RETRY_AFTER_SECONDS)
     try:
-        until, now = parsedate_to_datetime(value), parsedate_to_datetime(given.get("date", ""))
-        return min(max(round((until - now).total_seconds()), 0), MAX_RETRY_AFTER_SECONDS)
+        return _seconds_until(parsedate_to_datetime(value), headers)
     except (ValueError, TypeError):  # no date; or one with a zone and one without
         return None
+
+
+def _reset_seconds(headers: Mapping[str, str]) -> int | None:
+    """X-RateLimit-Reset in seconds from the response's Date: SendGrid's rate limits tell the second they end.
+
+    Source: https://www.twilio.com/docs/sendgrid/api-reference/how-to-use-the-sendgrid-v3-api/rate-limits
+    """
+    value = _header(headers, "x-ratelimit-reset")
+    if not re.fullmatch(r"[0-9]{10}", value):
+        return None
+    try:
+        return _seconds_until(datetime.fromtimestamp(int(value), UTC), headers)
+    except (ValueError, TypeError):  # no Date, or one without a zone
+        return None
+
+
+def _seconds_until(moment: datetime, headers: Mapping[str, str]) -> int:
+    now = parsedate_to_datetime(_header(headers, "date"))
+    return min(max(round((moment - now).total_seconds()), 0), MAX_RETRY_AFTER_SECONDS)
+
+
+def _header(headers: Mapping[str, str], wanted: str) -> str:
+    return next((value.strip() for name, value in headers.items() if name.lower() == wanted), "")

@@ -7,7 +7,9 @@ reset can come from the TLS handshake or from the middle of the answer. So the c
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
+from ipaddress import ip_address
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from winback.errors import Unusable
 
@@ -38,3 +40,22 @@ def base_url(url: str) -> str:
     if not usable or parts.query or parts.fragment or not url.isprintable() or " " in url:
         raise Unusable("a provider's address must look like https://api.sendgrid.com")
     return url.rstrip("/")
+
+
+def refuse_proxy(url: str) -> None:
+    """Unusable when the environment wants a proxy on the way to ``url``: bulk connections go straight there."""
+    parts = urlsplit(url)
+    host, wanted = parts.hostname or "", getproxies().keys() & {parts.scheme, "all"}
+    if wanted and not (is_loopback(host) or proxy_bypass(host)):
+        raise Unusable(
+            f"the environment names a proxy for {parts.scheme}, but messages are sent over direct connections: "
+            f"put {host} into NO_PROXY"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` is this machine."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

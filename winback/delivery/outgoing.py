@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from winback.campaign import Channel
 from winback.delivery.answer import Answer, AnswerKind
@@ -20,6 +21,10 @@ _FORMS: Mapping[Channel, Mapping[str, re.Pattern[str]]] = {
     "sms": {"to": _PHONE},
 }
 
+UNENCODABLE = Answer(
+    kind=AnswerKind.REJECTED, reason="unencodable_text"
+)  # half of a surrogate pair: no text at all
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
@@ -28,7 +33,7 @@ class Outgoing:
     ``key`` is opaque: it comes back in the provider's events and stands in file names, so it says nothing about
     the customer. E-mail: ``subject``, ``html``, ``text``, ``from_address``, ``unsubscribe_url`` (one-click, RFC
     8058). SMS: ``text`` alone; ``to`` in E.164. ``dated_at`` is the time of the claim. ``category`` may be an
-    opaque campaign id.
+    opaque campaign id. ``units`` is what providers count and charge: 1, or the segments of an SMS.
     """
 
     key: str
@@ -44,6 +49,7 @@ class Outgoing:
     html: str = ""
     unsubscribe_url: str = ""
     category: str | None = None
+    units: int = 1
 
     def __post_init__(self) -> None:
         if not _KEY.fullmatch(self.key):
@@ -59,6 +65,39 @@ def refused(message: Outgoing) -> Answer | None:
     on, and some keep only the first of two addresses. What is wrong with the customer's own values rejects this
     message; what is wrong with ours (sender, links) would reject everybody's, so it stops the channel.
     """
+    return None if _is_fine(message) else _refusal(message)
+
+
+def _is_fine(message: Outgoing) -> bool:
+    """All of ``_refusal`` at a fifth of its price: what is ours is looked at once for all messages."""
+    if message.channel == "sms":
+        return bool(message.text and _PHONE.fullmatch(message.to) and _is_bare(message))
+    return bool(
+        message.subject
+        and message.html
+        and message.text
+        and message.subject.isprintable()
+        and (message.to_name is None or message.to_name.isprintable())
+        and _EMAIL.fullmatch(message.to)
+        and _LINK.fullmatch(message.unsubscribe_url)
+        and _sender_is_fine(message.from_address, message.from_name, message.reply_to, message.category)
+    )
+
+
+def _is_bare(message: Outgoing) -> bool:
+    """Whether an SMS has nothing of an e-mail on it."""
+    e_mails = (message.to_name, message.subject, *(getattr(message, field) for field in _OURS))
+    return not any(e_mails)
+
+
+@lru_cache(maxsize=256)
+def _sender_is_fine(address: str, name: str | None, reply_to: str | None, category: str | None) -> bool:
+    addresses = all(_EMAIL.fullmatch(one) for one in (address, reply_to) if one is not None)
+    return addresses and all(is_safe_line(text or "") for text in (name, category))
+
+
+def _refusal(message: Outgoing) -> Answer | None:
+    """What is wrong with a message, if anything is: a name with a joiner is no printable text but allowed."""
     if reason := _fault(message, _OURS):
         return Answer(kind=AnswerKind.CHANNEL_STOP, reason=reason)
     reason = _fault(message, _CUSTOMERS) or _empty(message)

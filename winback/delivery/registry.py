@@ -1,29 +1,49 @@
 """The providers: one line each. A provider's libraries are imported when it is opened, not before."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from typing import Protocol
 
 from winback.campaign import Channel
 from winback.delivery.answer import Answer
+from winback.delivery.lookup import Found, Sought
 from winback.delivery.outgoing import Outgoing
 from winback.errors import WrongUse, nearest
 
 
 class Provider(Protocol):
-    """What hands one message over and says what became of it."""
+    """What hands messages over and says what became of each; for one thread at a time."""
 
     name: str
     channels: frozenset[Channel]
 
-    def send(self, message: Outgoing) -> Answer:
-        """Hand ``message`` over. Raises nothing that a network, a disk or a provider can cause."""
+    def send_all(self, messages: Iterable[Outgoing]) -> Iterator[tuple[Outgoing, Answer]]:
+        """Hand messages over, several at once where the provider can; (message, answer) as answers come.
+
+        ``messages`` is pulled one at a time, right before that message's first byte: whoever gives them checks
+        lease and stop switch there, and may end early. Every message pulled gets an answer. Nothing is raised that
+        a network, a disk or a provider can cause; what ``messages`` itself raises comes through when every message
+        already begun has its answer.
+        """
+        ...
+
+    def test_send(self, message: Outgoing) -> Answer:
+        """Hand one message over through the provider's own client, where there is one."""
+        ...
+
+    def look_up(self, sought: Sought) -> Found:
+        """What the provider knows of a message. Raises nothing that a network, a disk or a provider can cause."""
+        ...
+
+    def close(self) -> None:
+        """Close the connections; nothing may be in flight."""
         ...
 
 
 PROVIDERS: Mapping[str, str] = {
     "folder": "winback.delivery.folder:Folder",
     "sendgrid": "winback.delivery.sendgrid:SendGrid",
+    "smtp": "winback.delivery.smtp:Smtp",
     "twilio": "winback.delivery.twilio:Twilio",
 }
 

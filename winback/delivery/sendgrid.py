@@ -1,28 +1,32 @@
-"""SendGrid: POST /v3/mail/send through the official client, one customer a call.
+"""SendGrid: POST /v3/mail/send, one customer a request, over kept connections.
 
-Sources: https://www.twilio.com/docs/sendgrid/api-reference/mail-send and the client's own helpers, to whose output
-``mail_body`` is equal (a property test holds it).
+Sources: https://www.twilio.com/docs/sendgrid/api-reference/mail-send and the official client, to whose request
+ours is equal (a property test holds it). Test sends and look-ups go through that client: sendgrid_client.py.
 """
 
-import http.client
 import json
-import logging
 import re
-import urllib.request
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from python_http_client.exceptions import HTTPError
-from sendgrid import SendGridAPIClient
+import orjson
 
 from winback.campaign import Channel
-from winback.delivery.answer import Answer, ErrorKind, from_error, from_http
-from winback.delivery.connection import TIMEOUT_SECONDS, NotConnected, base_url, connecting
-from winback.delivery.outgoing import Outgoing, refused, unsubscribe_headers
+from winback.delivery.answer import Answer, AnswerKind, from_http
+from winback.delivery.connection import TIMEOUT_SECONDS
+from winback.delivery.lookup import Found, Sought
+from winback.delivery.outgoing import UNENCODABLE, Outgoing, refused, unsubscribe_headers
+from winback.delivery.transport import Response, Transport, post
+
+if TYPE_CHECKING:
+    from winback.delivery.sendgrid_client import OfficialClient
 
 KEY_ARGUMENT = (
     "winback_key"  # comes back in every event; custom_args are kept for long and are not for personal data
 )
+PATH = "/v3/mail/send"
 
 
 def mail_body(message: Outgoing) -> dict[str, Any]:
@@ -52,37 +56,61 @@ def _address(email: str, name: str | None) -> dict[str, str]:
 
 
 class SendGrid:
-    """The provider; safe to use from several threads (the client opens a connection for each call)."""
+    """The provider."""
 
     name = "sendgrid"
     channels: frozenset[Channel] = frozenset({"email"})
 
     def __init__(self, *, key: str, url: str, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
-        client = SendGridAPIClient(key, host=base_url(url)).client.mail.send
-        client.timeout = timeout_seconds
-        client._make_request = _Calls(client._make_request)  # its hook for another way of opening connections
-        self._client = client
-        logging.getLogger("python_http_client.client").setLevel(logging.WARNING)  # its DEBUG writes whole messages
+        self._key, self._url, self._timeout_seconds = key, url, timeout_seconds
+        self._transport = Transport(url, timeout_seconds=timeout_seconds)
+        self._head = self._transport.head(
+            PATH,
+            {
+                "Authorization": f"Bearer {key}",
+                "Accept": "*/*",
+                "Content-Type": "application/json",
+                "User-Agent": "winback",
+            },
+        )
+        self.close = self._transport.close
 
-    def send(self, message: Outgoing) -> Answer:
-        """Hand one e-mail over; never raises for what a provider or a network does."""
-        if refusal := refused(message):
-            return refusal
+    def send_all(self, messages: Iterable[Outgoing]) -> Iterator[tuple[Outgoing, Answer]]:
+        """Hand e-mails over (winback.delivery.registry.Provider)."""
+        requests = ((message, self._request(message)) for message in messages)
+        for message, came in self._transport.exchange(requests):
+            yield message, came if isinstance(came, Answer) else _answer_in(came)
+
+    def _request(self, message: Outgoing) -> bytes | Answer:
         try:
-            response = self._client.post(request_body=mail_body(message))
-        except HTTPError as error:
-            return _answer(error.status_code, error.headers, error.body)
-        except NotConnected:
-            return from_error(ErrorKind.NOT_CONNECTED)
-        except TimeoutError:
-            return from_error(ErrorKind.TIMED_OUT)
-        except (OSError, http.client.HTTPException) as error:
-            late = isinstance(getattr(error, "reason", None), TimeoutError)  # urllib wraps what sending raised
-            return from_error(ErrorKind.TIMED_OUT if late else ErrorKind.BROKEN_OFF)
-        return _answer(response.status_code, response.headers, response.body)
+            return refused(message) or post(self._head, orjson.dumps(mail_body(message)))
+        except orjson.JSONEncodeError:  # half of a surrogate pair
+            return UNENCODABLE
+
+    def test_send(self, message: Outgoing) -> Answer:
+        """Hand one e-mail over through the official client."""
+        return refused(message) or self._official.send(mail_body(message))
+
+    def look_up(self, sought: Sought) -> Found:
+        """Ask the Email Activity add-on for our key."""
+        return self._official.look_up(f"unique_args['{KEY_ARGUMENT}']=\"{sought.key}\"")
+
+    @cached_property
+    def _official(self) -> "OfficialClient":
+        module = import_module("winback.delivery.sendgrid_client")  # most runs send in bulk only and never need it
+        client: OfficialClient = module.OfficialClient(self._key, self._url, self._timeout_seconds)
+        return client
 
 
-def _answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+def _answer_in(response: Response) -> Answer:
+    if response.status == 202 and not response.body and b"content-type" not in response.headers:
+        provider_id = response.headers.get(b"x-message-id", b"").decode("latin-1") or None
+        return Answer(kind=AnswerKind.ACCEPTED, provider_id=provider_id, status=202)
+    return read_answer(response.status, response.text_headers(), response.body)
+
+
+def read_answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+    """The answer in a response of mail/send."""
     given = {name.lower(): value for name, value in headers.items()}
     is_page = "html" in given.get("content-type", "") or body.lstrip().startswith(b"<")
     reason = f"http_{status}{_field_at_fault(body)}" if status >= 300 else None
@@ -98,43 +126,3 @@ def _field_at_fault(body: bytes) -> str:
     except (ValueError, LookupError, TypeError, RecursionError):
         return ""
     return f":{field}" if isinstance(field, str) and re.fullmatch(r"[a-z0-9_.]{1,60}", field) else ""
-
-
-class _PlainConnection(http.client.HTTPConnection):
-    def connect(self) -> None:
-        with connecting():
-            super().connect()
-
-
-class _TlsConnection(http.client.HTTPSConnection):
-    def connect(self) -> None:
-        with connecting():
-            super().connect()
-
-
-class _PlainHandler(urllib.request.HTTPHandler):
-    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(_PlainConnection, req)
-
-
-class _TlsHandler(urllib.request.HTTPSHandler):
-    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(_TlsConnection, req)
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirected POST would become a GET somewhere else, with our key in its headers."""
-
-    def redirect_request(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - six arguments, none used
-        return None
-
-
-class _Calls:
-    """The client's ``_make_request`` with connections that say when they were never made, and no redirects."""
-
-    def __init__(self, make_request: Any) -> None:  # noqa: ANN401 - the client is untyped
-        self._make_request = make_request
-        self._opener = urllib.request.build_opener(_PlainHandler, _TlsHandler, _NoRedirect)
-
-    def __call__(self, _: object, request: urllib.request.Request, timeout: float | None = None) -> object:
-        return self._make_request(self._opener, request, timeout=timeout)

@@ -1,28 +1,29 @@
-"""Twilio: POST /2010-04-01/Accounts/{Sid}/Messages.json through the official client, one customer a call.
+"""Twilio: POST /2010-04-01/Accounts/{Sid}/Messages.json, one customer a request, over kept connections.
 
-The client's own ``messages.create`` hides the headers of a refusal (Retry-After), so its request machinery is used
-one step lower; ``message_fields`` is equal to what ``create`` sends (a property test holds it).
-Sources: https://www.twilio.com/docs/messaging/api/message-resource, https://www.twilio.com/docs/api/errors
+Sources: https://www.twilio.com/docs/messaging/api/message-resource, https://www.twilio.com/docs/api/errors, and
+the official client, to whose request ours is equal (a property test holds it). Test sends and look-ups go through
+that client: twilio_client.py.
 """
 
 import json
-import logging
 import re
-import threading
-from collections.abc import Mapping
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
-from urllib.parse import urlencode
-
-import requests
-import urllib3
-from twilio.http.http_client import TwilioHttpClient
-from twilio.rest import Client
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
 
 from winback.campaign import Channel
-from winback.delivery.answer import Answer, AnswerKind, ErrorKind, from_error, from_http
-from winback.delivery.connection import TIMEOUT_SECONDS, NotConnected, base_url, connecting
-from winback.delivery.outgoing import Outgoing, refused
+from winback.delivery.answer import Answer, AnswerKind, from_http
+from winback.delivery.connection import TIMEOUT_SECONDS, base_url
+from winback.delivery.lookup import Found, Sought
+from winback.delivery.outgoing import UNENCODABLE, Outgoing, refused
+from winback.delivery.transport import Transport, post
+
+if TYPE_CHECKING:
+    from winback.delivery.twilio_client import OfficialClient
 
 KEY_PARAMETER = "key"  # of the StatusCallback address: comes back with every callback
 OPTED_OUT = "opted_out"  # 21610: this person has told the provider to stop; we suppress the number too
@@ -47,11 +48,7 @@ def message_fields(message: Outgoing, sender: str, status_callback: str | None) 
 
 
 class Twilio:
-    """The provider; safe to use from several threads, each with a client of its own.
-
-    The official client keeps its last response in an attribute and returns that attribute: two threads on one
-    client can get each other's answer.
-    """
+    """The provider."""
 
     name = "twilio"
     channels: frozenset[Channel] = frozenset({"sms"})
@@ -67,47 +64,59 @@ class Twilio:
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         self._account, self._token, self._sender = account_sid, auth_token, sender
-        self._address = f"{base_url(url)}/2010-04-01/Accounts/{account_sid}/Messages.json"
+        self._url, self._path = base_url(url), f"/2010-04-01/Accounts/{quote(account_sid, safe='')}/Messages.json"
         self._status_callback, self._timeout_seconds = status_callback, timeout_seconds
-        self._own = threading.local()
+        self._transport = Transport(url, timeout_seconds=timeout_seconds)
+        self._head = self._transport.head(
+            self._path,
+            {
+                "Authorization": "Basic " + b64encode(f"{account_sid}:{auth_token}".encode()).decode(),
+                "Accept": "application/json",
+                "Accept-Charset": "utf-8",
+                "Content-Type": "application/x-www-form-urlencoded",
+                "User-Agent": "winback",
+            },
+        )
+        self.close = self._transport.close
 
-    def send(self, message: Outgoing) -> Answer:
-        """Hand one SMS over; never raises for what a provider or a network does."""
+    def send_all(self, messages: Iterable[Outgoing]) -> Iterator[tuple[Outgoing, Answer]]:
+        """Hand SMS over (winback.delivery.registry.Provider)."""
+        requests = ((message, self._request(message)) for message in messages)
+        for message, came in self._transport.exchange(requests):
+            if not isinstance(came, Answer):
+                came = read_answer(came.status, came.text_headers(), came.body)
+            yield message, came
+
+    def _request(self, message: Outgoing) -> bytes | Answer:
         if refusal := refused(message):
             return refusal
-        fields = message_fields(message, self._sender, self._status_callback)
         try:
-            response = self._client().request("POST", self._address, data=fields)
-        except NotConnected:
-            return from_error(ErrorKind.NOT_CONNECTED)
-        except requests.Timeout:
-            return from_error(ErrorKind.TIMED_OUT)
-        except requests.RequestException:
-            return from_error(ErrorKind.BROKEN_OFF)
-        return _answer(response.status_code, response.headers, response.text)
+            return post(self._head, urlencode(self._fields(message)).encode())
+        except UnicodeEncodeError:  # half of a surrogate pair
+            return UNENCODABLE
 
-    def _client(self) -> Any:  # noqa: ANN401 - the client is untyped
-        if not hasattr(self._own, "client"):
-            self._own.client = _client(self._account, self._token, self._timeout_seconds)
-        return self._own.client
+    def _fields(self, message: Outgoing) -> dict[str, str]:
+        return message_fields(message, self._sender, self._status_callback)
 
+    def test_send(self, message: Outgoing) -> Answer:
+        """Hand one SMS over through the official client."""
+        return refused(message) or self._official.send(self._url + self._path, self._fields(message))
 
-def _client(account: str, token: str, timeout_seconds: float) -> object:
-    http = TwilioHttpClient(timeout=timeout_seconds, logger=_silent())
-    for scheme in ("http://", "https://"):
-        http.session.mount(scheme, _Adapter())
-    # without a mapping of its own the client reads region and account from the process's environment
-    return Client(account, token, http_client=http, environment={"TWILIO_REGION": ""})
+    def look_up(self, sought: Sought) -> Found:
+        """Look through the messages to this number for the text that only this one carries."""
+        return self._official.look_up(sought)
 
-
-def _silent() -> logging.Logger:
-    """A logger for the client, which would write ten lines a message."""
-    logger = logging.getLogger("winback.delivery.twilio.client")
-    logger.setLevel(logging.WARNING)
-    return logger
+    @cached_property
+    def _official(self) -> "OfficialClient":
+        module = import_module("winback.delivery.twilio_client")  # most runs send in bulk only and never need it
+        client: OfficialClient = module.OfficialClient(
+            self._account, self._token, self._url, self._timeout_seconds
+        )
+        return client
 
 
-def _answer(status: int, headers: Mapping[str, str], text: str) -> Answer:
+def read_answer(status: int, headers: Mapping[str, str], text: bytes | str) -> Answer:
+    """The answer in a response of Messages."""
     body = _json_object(text)
     sid, code = str(body.get("sid", "")), body.get("code")
     said = None
@@ -119,30 +128,9 @@ def _answer(status: int, headers: Mapping[str, str], text: str) -> Answer:
     return answer
 
 
-def _json_object(text: str) -> dict[str, Any]:
+def _json_object(text: bytes | str) -> dict[str, Any]:
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
-
-
-class _PlainConnection(urllib3.connection.HTTPConnection):
-    def connect(self) -> None:
-        with connecting(urllib3.exceptions.HTTPError):
-            super().connect()
-
-
-class _TlsConnection(urllib3.connection.HTTPSConnection):
-    def connect(self) -> None:
-        with connecting(urllib3.exceptions.HTTPError):
-            super().connect()
-
-
-class _Adapter(requests.adapters.HTTPAdapter):
-    """Connections that say when they were never made; no retries (the default)."""
-
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - handed on
-        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-        pool.ConnectionCls = _TlsConnection if pool.scheme == "https" else _PlainConnection
-        return pool

@@ -10,13 +10,13 @@ Escaping is decided by the part (HTML on, text off), never by a file's name.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from datetime import date
 from functools import partial
 from typing import Any
 
 from jinja2 import BaseLoader, StrictUndefined, Template, TemplateSyntaxError, Undefined, UndefinedError, nodes
+from jinja2.compiler import CodeGenerator, Frame
 from jinja2.environment import TemplateModule
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import BlockReference, Context, LoopContext, Macro, TemplateReference, markup_join
@@ -87,35 +87,35 @@ class Absent(Undefined):
         self._fail_with_undefined_error()
 
 
-class _Budget:
-    __slots__ = ("chars", "steps")
+class Budget:
+    """Gives what is rendered inside ``with Budget():`` one message's worth of steps and characters."""
+
+    __slots__ = ("_token", "chars", "steps")
 
     def __init__(self) -> None:
         self.steps, self.chars = MAX_STEPS, MAX_CHARS
 
+    def __enter__(self) -> None:
+        self._token: Token[Budget | None] = _budget.set(self)
 
-_budget: ContextVar[_Budget | None] = ContextVar("winback_message_budget", default=None)
-
-
-@contextmanager
-def budget() -> Iterator[None]:
-    """Give what is rendered inside one message's worth of steps and characters."""
-    token = _budget.set(_Budget())
-    try:
-        yield
-    finally:
-        _budget.reset(token)
+    def __exit__(self, *_: object) -> None:
+        _budget.reset(self._token)
 
 
-def _step() -> None:
+_budget: ContextVar[Budget | None] = ContextVar("winback_message_budget", default=None)
+
+
+def step(count: int = 1) -> None:
+    """Take ``count`` steps from the budget of the message being rendered."""
     left = _budget.get()
     if left is not None:
-        left.steps -= 1
+        left.steps -= count
         if left.steps < 0:
             raise OverBudget(f"more than {MAX_STEPS} loop steps, macro calls and included files")
 
 
-def _spend(characters: int) -> None:
+def spend(characters: int) -> None:
+    """Take ``characters`` from the budget of the message being rendered."""
     left = _budget.get()
     if left is not None:
         left.chars -= characters
@@ -123,17 +123,17 @@ def _spend(characters: int) -> None:
             raise OverBudget(f"more than {MAX_CHARS} characters")
 
 
-def _joined(parts: Iterable[object]) -> str:
+def joined(parts: Iterable[object]) -> str:
     """Jinja's ``~``, within the budget."""
     text = markup_join(parts)
-    _spend(len(text))
+    spend(len(text))
     return text
 
 
 def _counted(items: Iterable[object]) -> Iterator[object]:
     """What a ``for`` runs over, within the budget."""
     for item in items:
-        _step()
+        step()
         yield item
 
 
@@ -155,12 +155,32 @@ def printed(value: object) -> object:
     raise SecurityError(f"{type(value).__name__} cannot be printed in a message")
 
 
-class MessageEnvironment(ImmutableSandboxedEnvironment):
-    """One language and one kind of part (HTML or text) of one message."""
+class PlainGenerator(CodeGenerator):
+    """Jinja's, but what a message may not print is refused in constants too (``{{ true }}`` in HTML)."""
 
+    def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> str:
+        if not isinstance(node, nodes.TemplateData):
+            printed(node.as_const(frame.eval_ctx))
+        return super()._output_child_to_const(node, frame, finalize)
+
+
+class MessageEnvironment(ImmutableSandboxedEnvironment):
+    """One language and one kind of part (HTML or text) of one message.
+
+    ``rewrite`` changes every parsed file before it is compiled.
+    """
+
+    code_generator_class = PlainGenerator
     intercepted_binops = frozenset({"+", "*", "**", "%"})
 
-    def __init__(self, loader: BaseLoader, *, escape: bool) -> None:
+    def __init__(
+        self,
+        loader: BaseLoader,
+        *,
+        escape: bool,
+        rewrite: Callable[[nodes.Template], nodes.Template],
+    ) -> None:
+        self._rewrite = rewrite
         super().__init__(
             loader=loader,
             autoescape=escape,
@@ -172,7 +192,7 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
             cache_size=-1,
         )
         self.globals.clear()
-        own: dict[str, Callable[..., object]] = {"_joined": _joined, "_counted": _counted}
+        own: dict[str, Callable[..., object]] = {"_joined": joined, "_counted": _counted}
         self.filters = {name: self.filters[name] for name in FILTERS} | FORMATS | own
         self.tests = {name: self.tests[name] for name in TESTS} | {"none": is_none}
 
@@ -180,12 +200,12 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
     def concat(parts: Iterable[str]) -> str:
         """Join what a template, block, macro or ``set`` produced, within the budget."""
         pieces = list(parts)
-        _spend(sum(map(len, pieces)))
+        spend(sum(map(len, pieces)))
         return "".join(pieces)
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree = super()._parse(source, name, filename)
-        return _Bounded(name, filename).visit(tree)  # type: ignore[no-any-return]  # visit returns what it was given
+        return self._rewrite(_Bounded(name, filename).visit(tree))
 
     def getattr(self, obj: Any, attribute: str) -> Any:  # noqa: ANN401 - Jinja's signature
         """A dict's entry, or what loops, imports and blocks offer; never an attribute of a value."""
@@ -212,7 +232,7 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
             return called()
         if not isinstance(called, Macro | BlockReference):
             raise SecurityError("only macros can be called in a message")
-        _step()
+        step()
         return super().call(context, called, *args, **kwargs)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ANN401 - Jinja's signature
@@ -220,7 +240,7 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
         for value in (left, right):
             _must_be_there(value)
         if operator == "+" and isinstance(left, str) and isinstance(right, str):
-            _spend(len(left) + len(right))
+            spend(len(left) + len(right))
             return left + right
         if not (isinstance(left, int | float) and isinstance(right, int | float)):
             raise SecurityError(f"{operator} works on numbers only")
@@ -233,7 +253,7 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
 
     def get_template(self, name: Any, parent: str | None = None, globals: Any = None) -> Template:  # noqa: ANN401 - Jinja's signature
         """A template by name; each one fetched while rendering is a step of the budget."""
-        _step()
+        step()
         return super().get_template(name, parent, globals)
 
 

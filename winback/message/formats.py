@@ -3,75 +3,90 @@
 Formatting a date costs Babel about as much as rendering a whole text; the same few values come again and again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal
 from jinja2 import TemplateRuntimeError, Undefined, pass_context
 from jinja2.runtime import Context
 
+from winback.message.cleaning import clean_text
+
 DATE_STYLES = ("short", "medium", "long", "full")
 MAX_DECIMALS = 6
 REMEMBERED = 8192
 
 
-@lru_cache(maxsize=REMEMBERED)
+# Typed, so that yes/no is never answered with what was remembered for 1 and 0.
+_remembered = lru_cache(maxsize=REMEMBERED, typed=True)
+
+
+@_remembered
 def local_date(value: date, style: str, tag: str) -> str:
     """``value`` as the locale ``tag`` writes it; ``style`` is one of DATE_STYLES."""
-    return format_date(value, format=style, locale=tag.replace("-", "_"))
+    return clean_text(format_date(value, format=style, locale=tag.replace("-", "_")))
 
 
-@lru_cache(maxsize=REMEMBERED)
+@_remembered
 def local_number(value: int | float, decimals: int, tag: str) -> str:
     """``value`` with ``decimals`` places and the locale's separators."""
     pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
-    return format_decimal(Decimal(str(value)), format=pattern, locale=tag.replace("-", "_"))
+    return clean_text(format_decimal(Decimal(str(value)), format=pattern, locale=tag.replace("-", "_")))
 
 
-@lru_cache(maxsize=REMEMBERED)
+@_remembered
 def local_money(value: int | float, currency: str, tag: str) -> str:
     """``value`` in major units of ``currency`` (ISO 4217), as the locale writes money."""
-    return format_currency(Decimal(str(value)), currency, locale=tag.replace("-", "_"))
+    return clean_text(format_currency(Decimal(str(value)), currency, locale=tag.replace("-", "_")))
 
 
-@pass_context
-def date_filter(context: Context, value: object, style: str = "long") -> str:
+def _date(tag: str, value: object, style: str = "long") -> str:
     """``{{ customer.last_order_on|date }}`` or ``|date("short")``."""
     if style not in DATE_STYLES:
         raise TemplateRuntimeError(f"|date knows the styles {', '.join(DATE_STYLES)}")
     if not isinstance(value, date):
         raise _wrong(value, "date", "a date")
-    return local_date(value, style, _tag(context))
+    return local_date(value, style, tag)
 
 
-@pass_context
-def number_filter(context: Context, value: object, decimals: int = 0) -> str:
+def _number(tag: str, value: object, decimals: int = 0) -> str:
     """``{{ customer.orders|number }}`` or ``|number(2)``."""
     if not isinstance(value, int | float):
         raise _wrong(value, "number", "a number")
     if decimals not in range(MAX_DECIMALS + 1):
         raise TemplateRuntimeError(f"|number takes 0 to {MAX_DECIMALS} decimals")
-    return local_number(value, decimals, _tag(context))
+    return local_number(value, decimals, tag)
 
 
-@pass_context
-def money_filter(context: Context, value: object, currency: str) -> str:
+def _money(tag: str, value: object, currency: str) -> str:
     """``{{ 12.5|money("GBP") }}``: major units and an ISO 4217 code."""
     if not isinstance(value, int | float):
         raise _wrong(value, "money", "a number")
     if not (isinstance(currency, str) and len(currency) == 3 and currency.isascii() and currency.isupper()):
         raise TemplateRuntimeError("|money needs a currency such as GBP or CNY")
-    return local_money(value, currency, _tag(context))
+    return local_money(value, currency, tag)
 
 
-FORMATS: dict[str, Callable[..., str]] = {"date": date_filter, "number": number_filter, "money": money_filter}
+_WRITERS: Mapping[str, Callable[..., str]] = {"date": _date, "number": _number, "money": _money}
 
 
-def _tag(context: Context) -> str:
-    return str(context["message"]["language"])
+def _by_message(writer: Callable[..., str]) -> Callable[..., str]:
+    @pass_context
+    def filter_(context: Context, *arguments: object, **named: object) -> str:
+        return writer(str(context["message"]["language"]), *arguments, **named)
+
+    return filter_
+
+
+FORMATS = {name: _by_message(writer) for name, writer in _WRITERS.items()}
+
+
+def formats_in(tag: str) -> dict[str, Callable[..., str]]:
+    """FORMATS for messages whose language is known to be ``tag``; what they wrote is remembered whole."""
+    return {name: _remembered(partial(writer, tag)) for name, writer in _WRITERS.items()}
 
 
 def _wrong(value: object, name: str, expected: str) -> Exception:

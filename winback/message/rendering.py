@@ -4,13 +4,14 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
 from jinja2 import TemplateError as JinjaError
 from markupsafe import escape
 
 from winback.campaign import Channel
 from winback.message.cleaning import clean_line, clean_text
-from winback.message.environment import Absent, MissingValue, budget
+from winback.message.environment import Absent, Budget, MissingValue
 from winback.message.fields import NAMES, REQUIRED_IN_EMAIL
 from winback.message.sms import SmsSize, sms_size
 from winback.message.template import HTML, PARTS, SMS, SUBJECT, TEXT, Message
@@ -65,28 +66,29 @@ def render(
     if channel not in message.channels:
         return RenderFailure(file=place, line=None, field=None, problem=f"this message has no {channel} parts")
     try:
-        context = _context(groups | {"message": {"language": language.tag}})
+        context = {name: cleaned(message, name, values) for name, values in groups.items()}
+        context["message"] = cleaned(message, "message", {"language": language.tag})
         parts = _parts(message, channel, language.suffix, context)
         if channel == "sms":
             return Sms(language=language.tag, text=parts[SMS], size=sms_size(parts[SMS]))
         email = Email(language=language.tag, subject=parts[SUBJECT], html=parts[HTML], text=parts[TEXT])
-        return _anonymous(email, context, message.name) or email
+        return anonymous(email, context, message.name) or email
     except Exception as error:  # a template is another's program: whatever it raises is this message's failure
         return _failure(error, place)
 
 
 def _parts(message: Message, channel: Channel, suffix: str, context: Mapping[str, object]) -> dict[str, str]:
     parts = {}
-    with budget():
+    with Budget():
         for part in PARTS[channel]:
             text = message.editions[suffix, part].render(context)
-            parts[part] = _CLEAN[part](text)
+            parts[part] = CLEAN[part](text)
             if not parts[part]:
                 raise MissingValue(part, f"{part} is empty")
     return parts
 
 
-_CLEAN: Mapping[str, Callable[[str], str]] = {
+CLEAN: Mapping[str, Callable[[str], str]] = {
     SUBJECT: clean_line,
     HTML: str,  # its values and its source were cleaned; scanning 3 kB again would cost a tenth of the render
     TEXT: lambda text: clean_text(text).strip() + "\n",
@@ -94,32 +96,44 @@ _CLEAN: Mapping[str, Callable[[str], str]] = {
 }
 
 
-def _context(groups: Mapping[str, Values]) -> dict[str, dict[str, object]]:
-    """Exactly the allowed names, as plain cleaned values; what a customer lacks is Absent."""
-    return {
-        group: {name: _plain(groups[group].get(name), group, name) for name in fields}
-        for group, fields in NAMES.items()
-    }
+def cleaned(message: Message, group: str, values: Values) -> dict[str, object]:
+    """Exactly the allowed names, as plain cleaned values; what there is no value for is Absent."""
+    found: dict[str, object] = {}
+    for name in message.links if group == "links" else NAMES[group]:
+        value = values.get(name)
+        kind = type(value)
+        ordinary = kind is int or kind is date or (kind is str and _is_clean(value))  # type: ignore[arg-type]  # text
+        found[name] = value if ordinary else _plain(value, group, name)
+    return found
+
+
+def _is_clean(text: str) -> bool:
+    """Whether ``text`` is one of those, nearly all, that cleaning leaves alone."""
+    return text.isprintable() and 0 < len(text) <= MAX_VALUE and "  " not in text and text[0] != " " != text[-1]
 
 
 def _plain(value: object, group: str, name: str) -> object:
-    if value is None:
-        return _ABSENT[group, name]
     if isinstance(value, str):
         if len(value) > MAX_VALUE:
             raise MissingValue(f"{group}.{name}", f"{group}.{name} is longer than {MAX_VALUE} characters")
         clean = clean_text if name in _SEVERAL_LINES else clean_line
-        return clean(str(value)) or _ABSENT[group, name]  # str(): ready-made markup is text too
+        return clean(str(value)) or _absent(group, name)  # str(): ready-made markup is text too
     if type(value) in (int, float, date):
         return value
+    if value is None:
+        return _absent(group, name)
     raise MissingValue(f"{group}.{name}", f"{group}.{name} is not text, a number or a date")
 
 
-_ABSENT = {(group, name): Absent(f"{group}.{name}") for group, fields in NAMES.items() for name in fields}
+@cache
+def _absent(group: str, name: str) -> Absent:
+    return Absent(f"{group}.{name}")
+
+
 _SEVERAL_LINES = {"postal_address"}
 
 
-def _anonymous(email: Email, context: Mapping[str, Mapping[str, object]], name: str) -> RenderFailure | None:
+def anonymous(email: Email, context: Mapping[str, Mapping[str, object]], name: str) -> RenderFailure | None:
     """Refuse an e-mail that does not show its sender's address and the way out in both bodies (CAN-SPAM)."""
     for needed in REQUIRED_IN_EMAIL:
         group, field = needed.split(".")

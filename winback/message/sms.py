@@ -10,6 +10,9 @@ _BASIC = frozenset(
 _EXTENDED = frozenset("\f^{}\\[~]|€")  # two septets each: escape and character
 
 
+MAX_SEGMENTS = 10  # a longer text is not sent: providers cut at 1,600 characters, and a budget reserves so many
+
+
 class Encoding(StrEnum):
     """The alphabet an SMS is sent in."""
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from jinja2 import BaseLoader, Environment, Template, TemplateNotFound, TemplateSyntaxError, meta, nodes
 
@@ -16,6 +17,7 @@ from winback.campaign import Channel
 from winback.errors import TemplateError, nearest
 from winback.message.cleaning import clean_text
 from winback.message.environment import FILTERS, TESTS, MessageEnvironment
+from winback.message.fields import LINK_FIELDS
 from winback.message.formats import FORMATS
 from winback.message.languages import LONGEST_TAG, Language, candidates, choose
 
@@ -31,26 +33,45 @@ MAX_SOURCE = 120_000  # characters of one template file; a mail above 100 kB is 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A compiled message. ``editions``: (suffix, part) -> template; "" is the plain language, English."""
+    """A compiled message. ``editions``: (suffix, part) -> template; "" is the plain language, English.
+
+    ``links``: the names that ``links`` has in its templates; tracked ones come with winback.message.tracking.
+    """
 
     name: str
     suffixes: frozenset[str]
     channels: frozenset[Channel]
     editions: Mapping[tuple[str, str], Template]
+    links: tuple[str, ...] = tuple(LINK_FIELDS)
 
     def language(self, locale: str | None) -> Language:
         """The language a customer of ``locale`` is written to."""
         return choose(locale if locale and len(locale) <= LONGEST_TAG else None, self.suffixes)
 
 
-def load(files: Mapping[str, str], message: str) -> Message:
-    """Compile ``message`` from stored ``files``; raises the first TemplateError that stops it."""
+Rewrite = Callable[[nodes.Template], nodes.Template]
+
+
+def _as_written(tree: nodes.Template) -> nodes.Template:
+    return tree
+
+
+def load(
+    files: Mapping[str, str], message: str, rewrites: Mapping[tuple[str, str], Rewrite] = MappingProxyType({})
+) -> Message:
+    """Compile ``message`` from stored ``files``; raises the first TemplateError that stops it.
+
+    ``rewrites``: (suffix, part) -> what is done to the syntax tree of each file of that part.
+    """
     suffixes = suffixes_of(files, message)
     channels = channels_of(files, message)
     if not channels:
         raise no_templates(files, message)
     editions = {
-        (suffix, part): compiled(environment(files, message, suffix, part), f"{message}/{part}")
+        (suffix, part): compiled(
+            environment(files, message, suffix, part, rewrites.get((suffix, part), _as_written)),
+            f"{message}/{part}",
+        )
         for suffix in suffixes
         for channel in channels
         for part in PARTS[channel]
@@ -98,9 +119,11 @@ def own_files(files: Mapping[str, str], message: str) -> list[str]:
     return sorted(path for path in files if path.startswith(f"{message}/"))
 
 
-def environment(files: Mapping[str, str], message: str, suffix: str, part: str) -> MessageEnvironment:
+def environment(
+    files: Mapping[str, str], message: str, suffix: str, part: str, rewrite: Rewrite = _as_written
+) -> MessageEnvironment:
     """The environment of one part in one language; HTML is escaped, text is not."""
-    return MessageEnvironment(Stored(files, message, suffix), escape=part.endswith(".html"))
+    return MessageEnvironment(Stored(files, message, suffix), escape=part.endswith(".html"), rewrite=rewrite)
 
 
 class Stored(BaseLoader):

@@ -1,0 +1,50 @@
+"""backup and restore: the state as one file, and back again without anybody being written to twice."""
+
+import argparse
+from datetime import UTC, datetime
+
+from app.terminal import say
+from db.backups import back_up, belonging, put_back
+from db.engine import database, reading
+from db.restored import hold, standing_hold
+from db.settings import Settings, here
+from winback.errors import Exit
+
+
+def backup(arguments: argparse.Namespace) -> int:
+    """Write a checked copy of the database; exit 1 when files it names are missing beside it."""
+    settings = here(arguments.workspace)
+    with database(settings.database_url) as engine:
+        back_up(settings, engine, arguments.file, datetime.now(UTC))
+        with reading(engine) as session:
+            needed = belonging(session, settings)
+    print(f"{arguments.file}: {arguments.file.stat().st_size:,} bytes, checked")
+    print("It belongs together with winback.toml, campaigns/, templates/,")
+    print(
+        f"{settings.facts} ({needed.facts} files) and {settings.state / 'audiences'} ({needed.audiences} files)."
+    )
+    for path in needed.missing:
+        say(f"missing: {path}")
+    return Exit.NO if needed.missing else Exit.DONE
+
+
+def restore(arguments: argparse.Namespace) -> int:
+    """Put a backup back and hold everything; without a file, hold what was put back by other means."""
+    settings, now = here(arguments.workspace), datetime.now(UTC)
+    if arguments.file:
+        kept = put_back(settings, arguments.file, now)
+        print(f"{arguments.file} is the database now" + (f"; the one before is kept as {kept}" if kept else ""))
+    else:
+        with database(settings.database_url) as engine:
+            hold(engine, now)
+    return _show_held(settings)
+
+
+def _show_held(settings: Settings) -> int:
+    with database(settings.database_url) as engine, reading(engine) as session:
+        held, needed = standing_hold(session), belonging(session, settings)
+    print(f"held: nothing leaves; {held.unknown if held else 0:,} messages may have left since the backup")
+    print("next: winback reconcile, then winback resume")
+    for path in needed.missing:
+        say(f"missing: {path}")
+    return Exit.NO if needed.missing else Exit.DONE

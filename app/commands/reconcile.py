@@ -1,0 +1,121 @@
+"""reconcile: what nobody knows, settled by asking the provider or by what a person says."""
+
+import argparse
+import csv
+import time
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from app.terminal import print_json, print_table, say
+from db.engine import database, reading
+from db.reconciling import Uncertain, uncertain
+from db.settings import Settings, here
+from flows.reconciling import Patience, Said, reconcile, settle_by_hand
+from winback.contact import mask_contact
+from winback.delivery.lookup import PAUSE_SECONDS
+from winback.errors import Exit, ImportProblem, WrongUse
+from winback.message.cleaning import clean_line
+
+LONGEST_EVIDENCE = 300
+MOST_LINES = 50
+
+
+def reconcile_(arguments: argparse.Namespace) -> int:
+    """Settle, then list what is left; exit 1 when a key that was named changed nothing."""
+    settings = here(arguments.workspace)
+    said = _said(arguments)
+    if said is None:
+        settled = reconcile(settings, _patience(), arguments.run_name)
+        states, unlearnt, refused = settled.states, settled.unlearnt, list[str]()
+    else:
+        states, refused = settle_by_hand(settings, _keys(arguments), said, _evidence(arguments), datetime.now(UTC))
+        unlearnt = Counter()
+    _show(settings, arguments, +states, +unlearnt)
+    for key in refused:
+        say(f"winback: {key} is not uncertain: nothing was changed")
+    return Exit.NO if refused else Exit.DONE
+
+
+def _said(arguments: argparse.Namespace) -> Said | None:
+    """What the person says, or None: then providers are asked. WrongUse for what does not fit together."""
+    named = bool(arguments.key or arguments.file)
+    if named and arguments.run_name:
+        raise WrongUse("name a RUN to ask about, or keys to settle by hand, not both")
+    if not named and (arguments.said or arguments.evidence):
+        raise WrongUse("say which messages: --key KEY or --file FILE.csv")
+    if named and not arguments.said:
+        raise WrongUse("say what became of them: --sent, --not-sent or --abandon")
+    return Said(arguments.said) if arguments.said else None
+
+
+def _evidence(arguments: argparse.Namespace) -> str:
+    text = clean_line(arguments.evidence or "")
+    if not text or len(text) > LONGEST_EVIDENCE:
+        raise WrongUse(f"say how you know: --evidence TEXT, up to {LONGEST_EVIDENCE} characters")
+    if "@" in text:
+        raise WrongUse("--evidence is kept and shown: leave addresses out")
+    return text
+
+
+def _keys(arguments: argparse.Namespace) -> list[str]:
+    return list(dict.fromkeys(_read_keys(arguments.file) if arguments.file else [arguments.key]))
+
+
+def _read_keys(path: Path) -> list[str]:
+    """The column ``key`` of a CSV file; every other column is ignored."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ImportProblem(f"cannot be read as CSV ({type(error).__name__})", file=str(path)) from error
+    keys = [key.strip() for row in rows if (key := row.get("key"))]
+    if not keys:
+        raise ImportProblem("has no column 'key' with a message key in it", file=str(path), line=1)
+    return keys
+
+
+def _patience() -> Patience:
+    return Patience(clock=lambda: datetime.now(UTC), sleep=time.sleep, by_hand=True, announce=_announce)
+
+
+def _announce(counts: Mapping[str, int]) -> None:
+    for provider, count in counts.items():
+        takes = timedelta(seconds=round(count * PAUSE_SECONDS.get(provider, 0)))
+        say(f"asking {provider} about {count:,} messages" + (f": about {takes} at its pace" if takes else ""))
+
+
+def _show(
+    settings: Settings, arguments: argparse.Namespace, states: Mapping[str, int], unlearnt: Mapping[str, int]
+) -> None:
+    with database(settings.database_url) as engine, reading(engine) as session:
+        left = [_line(message) for message in uncertain(session, arguments.run_name)]
+    if arguments.json:
+        print_json({"run": arguments.run_name, "settled": states, "not_settled": unlearnt, "uncertain": left})
+        return
+    for title, counts in (("settled", states), ("not settled", unlearnt)):
+        if counts:
+            print_table([title, "messages"], list(counts.items()))
+            print()
+    if not left:
+        print("nothing is uncertain")
+        return
+    print_table(list(left[0]), [tuple(line.values()) for line in left[:MOST_LINES]])
+    if len(left) > MOST_LINES:
+        print(f"and {len(left) - MOST_LINES:,} more: --json lists them all")
+
+
+def _line(message: Uncertain) -> dict[str, Any]:
+    return {
+        "run": message.run,
+        "key": message.key,
+        "to": mask_contact(message.address) if message.address else None,
+        "channel": message.channel,
+        "provider": message.provider,
+        "attempt": message.attempt,
+        "since": message.since.isoformat(timespec="seconds"),
+        "why": message.reason,
+        "evidence": message.evidence,
+    }

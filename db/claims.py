@@ -1,0 +1,343 @@
+"""Claim and record: the two short transactions around every send, in sets.
+
+A claim commits ``sending`` with owner, attempt and lease before the first byte leaves. Only the owner of that
+attempt may record what came of it. Whatever nobody can know becomes ``uncertain``, never ``queued`` by itself.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy.engine import Connection
+
+from db.allowance import count_claimed, know, lock_addresses, settle_costs
+from db.direct import Sql, as_day, as_instant, execute, is_sqlite, stamp
+from db.tables import READY
+from winback.campaign import Channel
+from winback.claiming import Candidate, Held, Rules, hold_back
+from winback.events import State
+
+WAKE = 2_000  # messages woken per claim: a writer must not hold SQLite longer than 250 ms
+UNSENT = frozenset({State.QUEUED, State.SKIPPED, State.REJECTED})
+
+
+class Claimed(NamedTuple):
+    """One message its owner may send now, with all that rendering needs."""
+
+    id: int
+    key: str
+    owner: str
+    attempt: int
+    campaign_id: str
+    occurrence_id: int
+    version_id: int
+    template: str
+    channel: Channel
+    address: str
+    name: str | None
+    locale: str | None
+    country: str | None
+    orders: int
+    last_order_on: date
+    as_of: date
+
+
+class Result(NamedTuple):
+    """What came of one claimed message; ``state`` queued gives it back for another try at ``not_before``."""
+
+    message: Claimed
+    state: State
+    reason: str | None = None
+    provider: str | None = None
+    provider_id: str | None = None
+    body_hash: str | None = None
+    not_before: datetime | None = None
+    cost_micros: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """Who wants to send what: up to ``window`` messages of one channel, rehearsed (``placebo``) or real."""
+
+    owner: str
+    channel: Channel
+    placebo: bool
+    window: int
+    now: datetime
+    lease: timedelta
+    unknown_email_consent: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run with messages that may be looked at now; ``name`` is ``<campaign>/<occurrence>``."""
+
+    occurrence_id: int
+    campaign_id: str
+    name: str
+    version_id: int
+    as_of: date
+    topic: str | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Batch:
+    """What one claim took, all of one run, and what it skipped or put off; it counts for the local ``day``."""
+
+    run: Run
+    rules: Rules
+    day: date
+    placebo: bool
+    messages: list[Claimed] = field(default_factory=list)
+    skipped: int = 0
+    held: int = 0
+
+    @property
+    def moved(self) -> bool:
+        """Whether the claim changed anything."""
+        return bool(self.messages or self.skipped or self.held)
+
+
+_RUNS = Sql(f"""
+SELECT o.id, o.campaign_id, o.slot, o.version_id, o.as_of, o.topic
+FROM occurrence o
+WHERE o.stage = 'released' AND o.placebo = :placebo
+  AND NOT EXISTS (SELECT 1 FROM stop s WHERE s.scope IN ('*', o.campaign_id, o.campaign_id || '/' || o.slot))
+  AND EXISTS (SELECT 1 FROM message m WHERE m.occurrence_id = o.id AND m.channel = :channel AND {READY})
+ORDER BY o.priority DESC, o.id
+""")
+
+
+def due_runs(connection: Connection, channel: Channel, *, placebo: bool) -> list[Run]:
+    """The runs with messages to claim, the highest priority first.
+
+    Only those pinned as this sender sends: a rehearsal (``placebo``) never leaves for real, and a real message
+    never ends in the folder.
+    """
+    rows = _RUNS.run(connection, placebo=placebo, channel=channel).fetchall()
+    return [
+        Run(
+            occurrence_id=id_,
+            campaign_id=campaign,
+            name=f"{campaign}/{slot}",
+            version_id=version,
+            as_of=as_day(as_of),
+            topic=topic,
+        )
+        for id_, campaign, slot, version, as_of, topic in rows
+    ]
+
+
+# The message first, whatever the planner thinks: CROSS JOIN keeps the order on SQLite. The first columns are those
+# of Claimed. Whoever shares the address is one person: a no of any of them counts, and so does a suppression.
+_CANDIDATES = f"""
+SELECT m.id, m.key, m.attempt + 1, m.template, {{address}}, c.name, c.locale, c.country, a.orders, a.last_order_on,
+  CASE
+    WHEN m.late_after < :now THEN 'late'
+    WHEN EXISTS (SELECT 1 FROM suppression s
+      WHERE s.address_hash = m.address_hash AND s.channel IN ('all', :channel, :topic)) THEN 'suppressed'
+    ELSE CASE (
+      SELECT MAX(CASE
+        WHEN EXISTS (SELECT 1 FROM suppression s
+          WHERE s.customer_no = other.no AND s.channel IN ('all', :channel, :topic)) THEN 2
+        WHEN NOT other.{{consent}} OR other.no_personalisation THEN 1
+        ELSE 0 END)
+      FROM customer other WHERE other.{{hash}} = m.address_hash)
+    WHEN 2 THEN 'suppressed'
+    WHEN 1 THEN 'no_consent'
+    WHEN 0 THEN CASE
+      WHEN COALESCE(c.{{hash}}, '') <> m.address_hash THEN 'address_changed'
+      WHEN NOT COALESCE(c.{{consent}}, :unknown) OR p.no_personalisation THEN 'no_consent' END
+    ELSE 'address_changed' END
+  END,
+  m.person, m.address_hash, c.timezone, c.country, p.less_often, m.late_after
+FROM message m
+CROSS JOIN customer c
+CROSS JOIN assignment a
+LEFT JOIN preference p ON p.address_hash = m.address_hash
+WHERE m.occurrence_id = :run AND m.channel = :channel AND m.{READY.replace("not_before", "m.not_before")}
+  AND c.no = m.customer_no AND a.id = m.assignment_id
+  AND NOT EXISTS (SELECT 1 FROM stop s WHERE s.scope IN ('*', :campaign, :name))
+ORDER BY m.id LIMIT :window FOR UPDATE OF m SKIP LOCKED
+"""
+_COLUMNS: Mapping[Channel, Mapping[str, str]] = {
+    "email": {"address": "c.email", "hash": "email_hash", "consent": "email_consent"},
+    "sms": {"address": "c.phone", "hash": "sms_hash", "consent": "sms_consent"},
+}
+_SELECTS = {channel: Sql(_CANDIDATES.format(**columns)) for channel, columns in _COLUMNS.items()}
+_SKIP, _PERSON, _LESS_OFTEN = 10, 11, 15  # columns
+
+
+def claim(connection: Connection, wish: Wish, run: Run, rules: Rules) -> Batch:
+    """Claim messages of ``run`` for ``wish.owner``; the caller commits before the first byte.
+
+    Suppression, consent, address, lateness, the stop switch and the campaign's ``rules`` are read in the claim's
+    own transaction.
+    """
+    rows = _SELECTS[wish.channel].run(connection, **_asked(wish, run)).fetchall()
+    skipped = [Held(row[0], None, row[_SKIP]) for row in rows if row[_SKIP]]
+    able = [row for row in rows if not row[_SKIP]] if skipped else rows
+    held = _held_back(connection, wish, run, rules, able)
+    if skipped or held:
+        put_aside(connection, [*skipped, *held], wish.now)
+        aside = {each.id for each in held}
+        able = [row for row in able if row[0] not in aside]
+    day = wish.now.astimezone(rules.zone).date()
+    if able:
+        _mark(connection, wish, [row[0] for row in able], rules.price_micros)
+        count_claimed(connection, run.campaign_id, day, rules, len(able), placebo=wish.placebo)
+    return Batch(
+        run=run,
+        rules=rules,
+        day=day,
+        placebo=wish.placebo,
+        messages=[_claimed(row, wish, run) for row in able],
+        skipped=len(skipped) + sum(each.until is None for each in held),
+        held=sum(each.until is not None for each in held),
+    )
+
+
+def _asked(wish: Wish, run: Run) -> dict[str, object]:
+    return {
+        "now": wish.now,
+        "run": run.occurrence_id,
+        "campaign": run.campaign_id,
+        "name": run.name,
+        "topic": f"topic:{run.topic}",
+        "channel": wish.channel,
+        "window": wish.window,
+        "unknown": wish.channel == "email" and wish.unknown_email_consent,
+    }
+
+
+def _claimed(row: Any, wish: Wish, run: Run) -> Claimed:  # noqa: ANN401 - a row of _CANDIDATES
+    id_, key, attempt, template, address, name, locale, country, orders, last_order_on, *_ = row
+    return Claimed(
+        id_, key, wish.owner, attempt, run.campaign_id, run.occurrence_id, run.version_id, template, wish.channel,
+        address, name, locale, country, orders, as_day(last_order_on), run.as_of,
+    )  # fmt: skip
+
+
+def _candidate(row: Any) -> Candidate:  # noqa: ANN401 - a row of _CANDIDATES
+    person, address_hash, timezone, country, less_often, late_after = row[_PERSON:]
+    return Candidate(row[0], person, address_hash, timezone, country, less_often, as_instant(late_after))
+
+
+def _held_back(connection: Connection, wish: Wish, run: Run, rules: Rules, rows: Sequence[Any]) -> list[Held]:
+    limited = rules.per_person or rules.per_day is not None or rules.budget_micros is not None
+    if not rows or not (limited or rules.quiet or any(row[_LESS_OFTEN] for row in rows)):
+        return []
+    candidates = [_candidate(row) for row in rows]
+    lock_addresses(connection, candidates)
+    known = know(connection, run.campaign_id, candidates, rules, wish.now, placebo=wish.placebo)
+    return hold_back(candidates, rules, known, wish.now, wish.lease)
+
+
+def put_aside(connection: Connection, held: Iterable[Held], now: datetime) -> None:
+    """Skip for good, or until a later instant, messages that are queued and may not go now."""
+    groups: dict[tuple[datetime | None, str], list[int]] = {}
+    for each in held:
+        groups.setdefault((each.until, each.reason), []).append(each.id)
+    for (until, reason), ids in groups.items():
+        state = State.SKIPPED if until is None else State.QUEUED
+        _ASIDE.run(connection, state=state.value, reason=reason, until=until, now=now, ids=ids)
+
+
+_ASIDE = Sql("""
+UPDATE message SET state = :state, reason = :reason, not_before = :until, state_at = :now
+WHERE id AMONG(:ids) AND state = 'queued'""")
+_MARK = Sql(f"""
+UPDATE message SET state = 'sending', owner = :owner, attempt = attempt + 1, lease_until = :until, reason = NULL,
+  sent_at = :now, state_at = :now, cost_micros = cost_micros + :price
+WHERE id AMONG(:ids) AND {READY}""")
+
+
+def _mark(connection: Connection, wish: Wish, ids: list[int], price_micros: int) -> None:
+    """Every row must be hit, or the claim is not ours."""
+    hit = _MARK.run(
+        connection, owner=wish.owner, until=wish.now + wish.lease, now=wish.now, price=price_micros, ids=ids
+    ).rowcount
+    if hit != len(ids):
+        raise RuntimeError(f"claimed {len(ids)} messages but changed {hit}")
+
+
+# A result may still settle what is sending or uncertain; an acceptance also what somebody has queued again. What
+# an event has lifted meanwhile keeps its state. (OR, because SQLite builds a table for each IN of three values.)
+_OPEN = "(state = 'sending' OR state = 'uncertain' OR (state = 'queued' AND {to} = 'accepted'))"
+_SETTLE = """
+UPDATE message SET state = {to}, reason = {why}, not_before = {later}, sent_at = CASE WHEN {went} THEN sent_at END,
+  state_at = {now}, provider = {by}, provider_id = {theirs}, body_hash = {hash}, cost_micros = cost_micros + {cost}
+{rows} AND {open}"""
+_ADD = """
+UPDATE message SET provider = {by}, provider_id = {theirs}, body_hash = {hash}, cost_micros = cost_micros + {cost}
+{rows} AND NOT {open} AND body_hash IS NULL"""
+_NAMES = ("id", "owner", "attempt", "to", "why", "later", "went", "now", "by", "theirs", "hash", "cost")
+_TYPES = (
+    "bigint", "text", "int", "text", "text", "timestamptz", "bool", "timestamptz", "text", "text", "text", "bigint"
+)  # fmt: skip
+
+
+def _on_sqlite(statement: str) -> str:
+    place = {name: f"?{number}" for number, name in enumerate(_NAMES, 1)}
+    rows = f"WHERE id = {place['id']} AND owner = {place['owner']} AND attempt = {place['attempt']}"
+    return statement.format(open=_OPEN.format(to=place["to"]), rows=rows, **place)
+
+
+def _on_postgresql(statement: str) -> str:
+    place = {name: f"told.{name}_" for name in _NAMES}
+    arrays = ", ".join(f"%s::{kind}[]" for kind in _TYPES)
+    told = f"FROM unnest({arrays}) AS told({', '.join(f'{name}_' for name in _NAMES)})"
+    rows = f"{told} WHERE id = told.id_ AND owner = told.owner_ AND attempt = told.attempt_"
+    return statement.format(open=_OPEN.format(to=place["to"]), rows=rows, **place)
+
+
+_RECORDS = {True: tuple(map(_on_sqlite, (_SETTLE, _ADD))), False: tuple(map(_on_postgresql, (_SETTLE, _ADD)))}
+
+
+def record(connection: Connection, batch: Batch, results: Sequence[Result], now: datetime) -> None:
+    """Store what came of a batch's messages; a result of an attempt that is no longer current changes nothing.
+
+    A state that an event has already lifted is kept: an event may come before our own answer is stored.
+    """
+    if not results:
+        return
+    sqlite, price = is_sqlite(connection), batch.rules.price_micros
+    at = stamp(now) if sqlite else now
+    ordered = sorted(results, key=_id_of)  # events lock rows in this order too
+    rows = [
+        (r.message.id, r.message.owner, r.message.attempt, r.state.value, r.reason,
+         stamp(r.not_before) if sqlite else r.not_before, r.state not in UNSENT, at,
+         r.provider, r.provider_id, r.body_hash, r.cost_micros - price)
+        for r in ordered
+    ]  # fmt: skip
+    values: Any = rows if sqlite else tuple(map(list, zip(*rows, strict=True)))
+    settle, add = _RECORDS[sqlite]
+    if execute(connection, settle, values).rowcount < len(rows):
+        execute(connection, add, values)
+    back = sum(result.state in UNSENT for result in results)
+    cost = sum(result.cost_micros for result in results) - price * len(results)
+    settle_costs(connection, batch.run.campaign_id, batch.day, batch.rules, back, cost, placebo=batch.placebo)
+
+
+def _id_of(result: Result) -> int:
+    return result.message.id
+
+
+_EXPIRE = Sql("""
+UPDATE message SET state = 'uncertain', reason = 'lease_expired', state_at = :now
+WHERE state = 'sending' AND lease_until < :now""")
+_WAKE = Sql("""
+UPDATE message SET not_before = NULL, reason = NULL
+WHERE id IN (
+  SELECT id FROM message WHERE not_before <= :now AND state = 'queued' ORDER BY not_before LIMIT :most)""")
+
+
+def expire_leases(connection: Connection, now: datetime) -> int:
+    """What a dead owner left in ``sending`` becomes ``uncertain``, never ``queued``; returns how many."""
+    return int(_EXPIRE.run(connection, now=now).rowcount)
+
+
+def wake(connection: Connection, now: datetime) -> int:
+    """Messages whose wait is over may be looked at again; returns how many (at most WAKE)."""
+    return int(_WAKE.run(connection, now=now, most=WAKE).rowcount)

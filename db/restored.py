@@ -1,0 +1,184 @@
+"""A state put back from a backup does not know what was sent after it was made: nothing leaves until it is released.
+
+How it is noticed: a backup made by ``winback backup`` is born held; ``winback restore`` holds what it puts back; and
+each sender remembers, outside the database, the last message it claimed: a database that does not know that claim
+is older than the memory. What is not noticed: a snapshot of the whole machine, which takes the memory back too.
+
+While held: the stop switch is on for everything, no due slot runs, and every message that had not left is
+``uncertain`` (``restored``), for it may have left since. ``winback resume`` releases it; the uncertain ones stay so
+until an event, a look-up or a person settles them.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Engine, bindparam, func, select, text, update
+from sqlmodel import Session, col
+
+from db.alerts import Alarm, note
+from db.engine import reading, transaction
+from db.occurrences import Stage, give_up, run_name, unfinished
+from db.settings import Settings
+from db.stops import EVERYTHING, switch_stop
+from db.tables import Message, Occurrence, Restore, Stop, UtcDateTime
+from winback.errors import Unusable
+from winback.events import State
+
+RESTORED = "restored"  # reason of the stop, and of the messages nobody can know about
+RESTORING = "restoring"  # reason of the stop while those messages are still being marked
+CHUNK = 2_000  # messages per transaction: well under the 250 ms a writer may hold SQLite
+RECORD_BYTES = 160  # one write of a fixed length: a reader sees the old record or the new one
+ADVICE = "the database was put back from a backup: nothing leaves until 'winback resume'"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A restored state nobody has released; ``given_up``: the runs the backup caught before they were planned."""
+
+    backup_at: datetime | None
+    found_at: datetime
+    unknown: int
+    given_up: Sequence[str]
+
+
+def remember(settings: Settings, key: str, attempt: int) -> None:
+    """Note outside the database which message was claimed last: after the claim's commit, before its first byte.
+
+    About 15 us. It is not synced to the disk: a killed process loses nothing by that, and after a power cut the
+    database, which is synced, is newer than the memory, which then proves nothing and holds nothing.
+    """
+    record = f"{key} {attempt}".ljust(RECORD_BYTES - 1).encode() + b"\n"
+    place = _memory(settings)
+    try:
+        file = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.pwrite(file, record, 0)
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise Unusable(f"{place} cannot be written: {error.strerror}") from error
+
+
+def check_not_restored(settings: Settings, engine: Engine, now: datetime) -> bool:
+    """Whether everything is held, because this state came from a backup; asked by whoever is about to send or run.
+
+    A state that turns out to be older than the memory is held from here on.
+    """
+    claimed = _recall(settings)  # before the database is read: it is never the older of the two by our own doing
+    with reading(engine) as session:
+        if not (held := _unreleased(session) is not None) and (claimed is None or _knows(session, *claimed)):
+            return False
+        complete = held and _all_marked(session)
+    if not complete:
+        hold(engine, now)
+    return True
+
+
+def hold(engine: Engine, now: datetime, backup_at: datetime | None = None) -> None:
+    """Stop everything, then mark what may have left since the backup. Running it again changes nothing more."""
+    with transaction(engine) as session:
+        _stop(session, RESTORING, now)
+        if _unreleased(session) is None:
+            session.add(Restore(backup_at=backup_at, found_at=now))
+        else:  # a backup born held, found now: until now it may have been another state that sent
+            session.execute(update(Restore).where(col(Restore.released_at).is_(None)).values(found_at=now))
+    with reading(engine) as session:
+        last = int(session.execute(select(func.coalesce(func.max(Message.id), 0))).scalar_one())
+    for start in range(0, last + 1, CHUNK):
+        with transaction(engine) as session:
+            session.connection().execute(_MARK, {"start": start, "end": start + CHUNK, "now": now})
+    with transaction(engine) as session:
+        _stop(session, RESTORED, now)
+        restore = _unreleased(session)
+        note(session, [Alarm(kind=RESTORED, run=f"{RESTORED}/{restore.id if restore else 0}", text=ADVICE)], now)
+
+
+_MARK = text("""
+UPDATE message SET state = 'uncertain', reason = 'restored', state_at = :now, sent_at = COALESCE(sent_at, :now),
+  owner = CASE WHEN state = 'sending' THEN owner END, not_before = NULL, lease_until = NULL
+WHERE id >= :start AND id < :end AND state IN ('planned', 'queued', 'sending')
+""").bindparams(bindparam("now", type_=UtcDateTime()))
+
+
+def _stop(session: Session, reason: str, now: datetime) -> None:
+    switch_stop(session, EVERYTHING, on=True, now=now, reason=reason)
+    # whoever stopped everything before, and why: it is held now
+    session.execute(update(Stop).where(col(Stop.scope) == EVERYTHING).values(reason=reason))
+
+
+def release(settings: Settings, engine: Engine, now: datetime) -> None:
+    """Let messages planned from now on leave; what may have left since the backup stays uncertain.
+
+    Runs the backup caught half-way are given up, but those wholly planned: their people have entered.
+    """
+    with reading(engine) as session:
+        complete = _all_marked(session)
+    if not complete:
+        hold(engine, now)
+    _memory(settings).unlink(missing_ok=True)  # first: dying here leaves the state held
+    with transaction(engine) as session:
+        for occurrence in _half_way(session):
+            give_up(session, occurrence.id or 0)
+        session.execute(update(Restore).where(col(Restore.released_at).is_(None)).values(released_at=now))
+        switch_stop(session, EVERYTHING, on=False, now=now)
+
+
+def standing_hold(session: Session) -> Hold | None:
+    """The restored state as a person must know it before releasing it; None when nothing is held."""
+    restore = _unreleased(session)
+    if restore is None:
+        return None
+    unknown = select(func.count()).select_from(Message).where(
+        col(Message.state) == State.UNCERTAIN, col(Message.reason) == RESTORED
+    )  # fmt: skip
+    return Hold(
+        backup_at=restore.backup_at,
+        found_at=restore.found_at,
+        unknown=int(session.execute(unknown).scalar_one()),
+        given_up=[run_name(occurrence) for occurrence in _half_way(session)],
+    )
+
+
+def released_at(session: Session) -> datetime | None:
+    """When a restored state was released last: slots up to then are never run by themselves."""
+    newest: datetime | None = session.execute(select(func.max(Restore.released_at))).scalar_one()
+    return newest
+
+
+def _half_way(session: Session) -> list[Occurrence]:
+    return [occurrence for occurrence in unfinished(session) if occurrence.stage != Stage.PLANNED]
+
+
+def _unreleased(session: Session) -> Restore | None:
+    chosen = select(Restore).where(col(Restore.released_at).is_(None)).order_by(col(Restore.id)).limit(1)
+    return session.execute(chosen).scalar_one_or_none()
+
+
+def _all_marked(session: Session) -> bool:
+    stop = session.get(Stop, EVERYTHING)
+    return stop is not None and stop.reason == RESTORED
+
+
+def _knows(session: Session, key: str, attempt: int) -> bool:
+    known: int | None = session.execute(
+        select(col(Message.attempt)).where(col(Message.key) == key)
+    ).scalar_one_or_none()
+    return known is not None and known >= attempt
+
+
+def _memory(settings: Settings) -> Path:
+    return settings.state / "last-claim"
+
+
+def _recall(settings: Settings) -> tuple[str, int] | None:
+    """(key, attempt) of the last claim made from here; None when there was none, or it cannot be read."""
+    try:
+        key, _, attempt = _memory(settings).read_text(encoding="ascii").strip().partition(" ")
+        return key, int(attempt)
+    except FileNotFoundError:
+        return None
+    except ValueError:  # torn by a power cut: then the database is the newer of the two
+        return None

@@ -1,0 +1,38 @@
+"""The stop switch: rows read at every claim, for everything, a campaign or one run."""
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, delete, exists, select
+from sqlmodel import Session, col
+
+from db.engine import changed, insert_or_keep
+from db.tables import Occurrence, Stop
+
+EVERYTHING = "*"
+
+
+def not_stopped() -> ColumnElement[bool]:
+    """The condition that nothing stops an Occurrence's run, its campaign or everything."""
+    run = col(Occurrence.campaign_id).concat("/").concat(col(Occurrence.slot))
+    return ~exists().where(col(Stop.scope).in_([EVERYTHING, col(Occurrence.campaign_id), run]))
+
+
+def is_stopped(session: Session, run: str) -> bool:
+    """Whether the stop switch is on for the run ``<campaign>/<occurrence>``."""
+    scopes = [EVERYTHING, run.partition("/")[0], run]
+    return bool(session.execute(select(exists().where(col(Stop.scope).in_(scopes)))).scalar_one())
+
+
+def switch_stop(session: Session, scope: str, *, on: bool, now: datetime, reason: str | None = None) -> bool:
+    """Turn the switch of a run, a campaign or EVERYTHING on or off; False when it was so before."""
+    if on:
+        row = {"scope": scope, "at": now, "reason": reason}
+        return bool(changed(session, insert_or_keep(session, Stop), [row]))
+    return bool(changed(session, delete(Stop).where(col(Stop.scope) == scope)))
+
+
+def stopped_scopes(session: Session) -> dict[str, str | None]:
+    """What the switch is on for, each with the reason where one was given."""
+    return dict(
+        session.execute(select(col(Stop.scope), col(Stop.reason)).order_by(col(Stop.scope))).tuples().all()
+    )

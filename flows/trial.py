@@ -1,0 +1,176 @@
+"""A message to one address of our own, to see it as a customer would: outside the ledger, counted nowhere.
+
+The customer is made up, the text and the provider are real. It leaves through the provider's official client, is
+marked, and its unsubscribe link belongs to nobody.
+"""
+
+import secrets
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+
+from db.campaigns import pinned_templates, read_files
+from db.engine import database, reading
+from db.people import is_closed
+from db.settings import Settings, check_live
+from flows.sending import open_providers
+from winback.campaign import Campaign, Channel
+from winback.campaign_file import read_campaign
+from winback.contact import address_hash, normalise_email, normalise_phone
+from winback.delivery.answer import Answer
+from winback.delivery.outgoing import Outgoing
+from winback.delivery.registry import Provider, open_provider
+from winback.errors import TemplateError, WrongUse, nearest
+from winback.message.fields import samples
+from winback.message.rendering import Email, RenderFailure, Sms, render
+from winback.message.sms import sms_size
+from winback.message.template import load
+from winback.tokens import Signer
+
+MARK = "[TEST]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What is wanted: ``variants`` and ``locales`` empty = the first variant, in English."""
+
+    campaign_id: str
+    to: str
+    variants: Sequence[str] = ()
+    locales: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """One message of a trial; ``file``: where the folder put it."""
+
+    variant: str
+    language: str
+    subject: str
+    provider: str
+    answer: Answer
+    file: str | None
+
+
+def try_out(settings: Settings, trial: Trial, now: datetime) -> list[Tried]:
+    """Send every variant in every language asked for to one address, once each.
+
+    Raises WrongUse for an address that is none or has opted out and for an unknown variant, and what ``check``
+    reports of the campaign.
+    """
+    check_live(settings)
+    channel, address = _address(trial.to)
+    files = read_files(settings, trial.campaign_id)
+    campaign = read_campaign(files[f"campaigns/{trial.campaign_id}.yaml"], trial.campaign_id)
+    wanted = _variants(campaign, trial.variants)
+    if channel not in campaign.step.channels:
+        raise WrongUse(f"{campaign.id} is not sent by {channel}, only by {', '.join(campaign.step.channels)}")
+    _refuse_closed(settings, channel, address)
+    sheet = _Sheet(settings, campaign, pinned_templates(files), channel, address, now)
+    with closing(_provider(settings, channel)) as provider:
+        return [
+            _send(provider, settings, variant, *sheet.written(template, locale))
+            for variant, template in wanted.items()
+            for locale in trial.locales or ["en"]
+        ]
+
+
+def _address(text: str) -> tuple[Channel, str]:
+    if email := normalise_email(text):
+        return "email", email
+    if phone := normalise_phone(text, None):
+        return "sms", phone
+    raise WrongUse("neither an e-mail address nor a phone number in international form (+44...)")
+
+
+def _variants(campaign: Campaign, names: Sequence[str]) -> dict[str, str]:
+    known = campaign.templates()
+    for name in names:
+        if name not in known:
+            near = nearest(name, list(known))
+            hint = f"did you mean '{near}'?" if near else f"there are: {', '.join(known)}"
+            raise WrongUse(f"{campaign.id} has no variant '{name}' ({hint})")
+    return {name: known[name] for name in (names or list(known)[:1])}
+
+
+def _refuse_closed(settings: Settings, channel: Channel, address: str) -> None:
+    """Nobody who said no is written to, not even for a trial."""
+    with database(settings.database_url) as engine, reading(engine) as session:
+        if is_closed(session, address_hash(address), channel):
+            raise WrongUse("that address is closed on this channel: it opted out, bounced or complained")
+
+
+def _provider(settings: Settings, channel: Channel) -> Provider:
+    providers = settings.file.providers
+    if (providers.email if channel == "email" else providers.sms) == "folder":
+        return open_provider("folder", path=settings.state / "trials")  # what was really sent stands by itself
+    return open_providers(settings)[channel]
+
+
+class _Sheet:
+    """Writes the messages of one trial."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        campaign: Campaign,
+        files: dict[str, str],
+        channel: Channel,
+        to: str,
+        now: datetime,
+    ) -> None:
+        self._settings, self._campaign, self._files = settings, campaign, files
+        self._channel, self._to, self._now = channel, to, now
+        self._signer = Signer([settings.file.salt])
+
+    def written(self, template: str, locale: str) -> tuple[str, Outgoing]:
+        """(language, message); TemplateError where the made-up customer cannot be written to."""
+        message, sender, name = load(self._files, template), self._settings.file.sender, self._campaign.name
+        key = f"trial-{secrets.token_hex(12)}"
+        link = f"{self._settings.public_url}/u/{self._signer.unsubscribe_token(key)}"
+        language = message.language(locale).tag
+        rendered = render(
+            message,
+            self._channel,
+            customer=samples()["customer"] | {"locale": locale},
+            campaign={"name": (name.zh if language.startswith("zh") else None) or name.en},
+            links={"unsubscribe": link},
+            sender={"name": sender.name, "postal_address": sender.postal_address},
+        )
+        if isinstance(rendered, RenderFailure):
+            raise TemplateError(rendered.problem, file=rendered.file, line=rendered.line, field=rendered.field)
+        return language, self._addressed(rendered, key, link)
+
+    def _addressed(self, rendered: Email | Sms, key: str, link: str) -> Outgoing:
+        if isinstance(rendered, Sms):  # marked at its end: carriers look for a signature at the start
+            text, units = f"{rendered.text} {MARK}", sms_size(f"{rendered.text} {MARK}").segments
+            return Outgoing(key=key, channel="sms", to=self._to, dated_at=self._now, text=text, units=units)
+        sender = self._settings.file.sender
+        return Outgoing(
+            key=key,
+            channel="email",
+            to=self._to,
+            dated_at=self._now,
+            text=rendered.text,
+            from_address=sender.email,
+            from_name=sender.name,
+            reply_to=sender.reply_to,
+            subject=f"{MARK} {rendered.subject}",
+            html=rendered.html,
+            unsubscribe_url=link,
+        )
+
+
+def _send(provider: Provider, settings: Settings, variant: str, language: str, outgoing: Outgoing) -> Tried:
+    answer = provider.test_send(outgoing)
+    suffix = "eml" if outgoing.channel == "email" else "txt"
+    written = settings.state / "trials" / f"{outgoing.key}.{suffix}"
+    return Tried(
+        variant=variant,
+        language=language,
+        subject=outgoing.subject or outgoing.text[:40],
+        provider=provider.name,
+        answer=answer,
+        file=str(written) if provider.name == "folder" else None,
+    )

@@ -1,0 +1,87 @@
+"""Several senders at once, and one that stands still longer than its lease: one claim wins, one result counts."""
+
+import os
+import signal
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from flows.dispatch import WINDOW
+from tests.fault.scene import (
+    LATER,
+    RESEND,
+    a_live_shop,
+    a_sink,
+    arrivals,
+    judge,
+    live,
+    released,
+    settle,
+    states,
+    until,
+)
+from tests.fault.sender import Job, finish, start
+from tests.workspaces import NOW
+from winback.events import State
+
+pytestmark = pytest.mark.slow
+
+LEASE = timedelta(seconds=1)
+SENDERS = 4
+PEOPLE = 200
+
+
+def test_four_runs_and_senders_at_once_write_to_everybody_once(tmp_path: Path, database_url: str, folder: Path):
+    """C9: four processes carry the same campaign out and send it."""
+    shop = a_live_shop(tmp_path, database_url, 400)
+    with a_sink(folder) as url:
+        at_work = [start(Job(settings=live(shop, url), only_send=False)) for _ in range(SENDERS)]
+        for process in at_work:
+            process.join(120)
+
+    assert [process.exitcode for process in at_work] == [0] * SENDERS
+    assert judge(folder, states(shop)).wrong == {}
+    assert list(set(states(shop).values())) == ["accepted"]
+
+
+def test_four_senders_killed_one_after_the_other_leave_each_a_window_at_most(
+    tmp_path: Path, database_url: str, folder: Path
+):
+    shop = released(a_live_shop(tmp_path, database_url, 600))
+    with a_sink(folder, {"delay_seconds": 0.02}) as url:
+        at_work = [start(Job(settings=live(shop, url))) for _ in range(SENDERS)]
+        for process in at_work:
+            wanted = arrivals(folder) + 20
+            until(lambda wanted=wanted: arrivals(folder) >= wanted)
+            process.kill()
+            process.join()
+        assert finish(Job(settings=live(shop, url), now=NOW + LATER)) == 0
+
+    verdict = judge(folder, states(shop))
+    assert verdict.wrong == {}
+    assert 0 < verdict.uncertain <= SENDERS * WINDOW
+
+
+def test_a_sender_that_stands_still_for_three_leases_sends_nothing_that_was_sent_again(
+    tmp_path: Path, database_url: str, folder: Path
+):
+    """What it had claimed and not begun is looked up, found absent and sent by another; then it wakes up."""
+    shop = released(a_live_shop(tmp_path, database_url, PEOPLE, more=RESEND))
+    with a_sink(folder, {"delay_seconds": 0.05}) as url:
+        still = start(Job(settings=live(shop, url), lease=LEASE))
+        until(lambda: arrivals(folder) >= WINDOW // 2)
+        os.kill(still.pid, signal.SIGSTOP)
+        time.sleep(3 * LEASE.total_seconds())  # the leases it holds run out: that is the test
+        assert finish(Job(settings=live(shop, url), now=NOW + LATER)) == 0
+        settled = settle(live(shop, url), NOW + LATER)
+        assert finish(Job(settings=live(shop, url), now=NOW + timedelta(hours=1))) == 0
+        os.kill(still.pid, signal.SIGCONT)
+        still.join(60)
+        assert still.exitcode == 0
+
+    verdict = judge(folder, states(shop))
+    assert settled[State.QUEUED] > 0, "it had begun all it had claimed: this has shown nothing"
+    assert verdict.wrong == {}
+    assert (verdict.arrived, verdict.uncertain) == (PEOPLE, 0)

@@ -1,0 +1,393 @@
+"""winback backup and restore: whole copies made while others work; nothing is sent twice after one is put back."""
+
+import os
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections import Counter
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+from sqlalchemy import select, update
+from sqlmodel import col
+
+from app.cli import main
+from db.backups import back_up, put_back
+from db.engine import SCHEMA, database, make_engine, reading, transaction
+from db.migrate import upgrade
+from db.restored import check_not_restored, remember, standing_hold
+from db.settings import Settings
+from db.tables import Customer, Message, Restore
+from flows.campaign_run import carry_out, manual
+from flows.sending import send_due
+from tests.builders import NOON, a_customer, an_outbox
+from tests.workspaces import AS_OF, CAMPAIGN, NOW, a_quiet_crowd, a_workspace
+from winback.errors import Unusable, WrongUse
+
+ROOT = Path(__file__).parent.parent
+LATER = NOON + timedelta(hours=5)
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A shop on SQLite whose three messages are queued."""
+    for name in list(os.environ):
+        if name.startswith("WINBACK_"):
+            monkeypatch.delenv(name)
+    shop = a_workspace(tmp_path)
+    with database(shop.database_url) as engine:
+        an_outbox(engine, messages=3)
+    return shop
+
+
+def backed_up(shop: Settings, name: str = "backup.db") -> Path:
+    target = shop.workspace.parent / name
+    with database(shop.database_url) as engine:
+        back_up(shop, engine, target, NOON)
+    return target
+
+
+def states(shop: Settings) -> Counter[tuple[str, str | None]]:
+    with database(shop.database_url) as engine, reading(engine) as session:
+        return Counter(session.execute(select(col(Message.state), col(Message.reason))).tuples())
+
+
+def is_held(shop: Settings) -> bool:
+    with database(shop.database_url) as engine, reading(engine) as session:
+        return standing_hold(session) is not None
+
+
+def database_of(shop: Settings) -> Path:
+    return shop.state / "winback.db"
+
+
+def test_a_backup_is_a_sound_file_that_only_its_owner_reads(shop: Settings):
+    target = backed_up(shop)
+
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    with closing(sqlite3.connect(target)) as copy:
+        assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert copy.execute("SELECT count(*) FROM message WHERE state = 'queued'").fetchone() == (3,)
+    assert [path.name for path in shop.workspace.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_backup_made_while_others_write_is_one_moment_of_the_database(shop: Settings):
+    """A writer adds pairs of customers in one transaction each: a copy never holds half a pair."""
+    ended = Event()
+
+    def write() -> None:
+        with database(shop.database_url) as engine:
+            for n in range(1_000, 9_000, 2):
+                if ended.is_set():
+                    return
+                with transaction(engine) as session:
+                    session.add(a_customer(n))
+                    session.add(a_customer(n + 1))
+
+    writer = Thread(target=write)
+    writer.start()
+    copies = [backed_up(shop, f"{number}.db") for number in range(5)]
+    ended.set()
+    writer.join()
+
+    counts = []
+    for copy in copies:
+        with closing(sqlite3.connect(copy)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            counts.append(connection.execute("SELECT count(*) FROM customer WHERE no >= 1000").fetchone()[0])
+    assert [count % 2 for count in counts] == [0] * 5
+    assert counts == sorted(counts)
+
+
+def test_a_backup_never_replaces_a_file(shop: Settings):
+    target = backed_up(shop)
+    before = target.read_bytes()
+
+    with pytest.raises(WrongUse, match="exists"):
+        backed_up(shop)
+
+    assert target.read_bytes() == before
+
+
+def test_a_backup_to_a_folder_that_is_not_there_says_so_and_leaves_nothing(shop: Settings):
+    target = shop.workspace.parent / "missing" / "backup.db"
+
+    with database(shop.database_url) as engine, pytest.raises(Unusable, match="No such file"):
+        back_up(shop, engine, target, NOON)
+
+    assert not target.parent.exists()
+
+
+def test_restored_it_is_held_and_the_replaced_database_is_kept(shop: Settings):
+    target = backed_up(shop)
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        session.add(a_customer(77))
+
+    kept = put_back(shop, target, LATER)
+
+    assert states(shop) == {("uncertain", "restored"): 3}
+    assert is_held(shop)
+    assert stat.S_IMODE(database_of(shop).stat().st_mode) == 0o600
+    assert kept == shop.state / "winback.db.replaced-20260302T170000"
+    with closing(sqlite3.connect(kept)) as old:
+        assert old.execute("SELECT count(*) FROM customer WHERE no = 77").fetchone() == (1,)
+
+
+def test_restored_it_knows_when_the_backup_was_made(shop: Settings):
+    put_back(shop, backed_up(shop), LATER)
+
+    with database(shop.database_url) as engine, reading(engine) as session:
+        held = standing_hold(session)
+    assert held is not None
+    assert (held.backup_at, held.found_at) == (NOON, LATER)
+
+
+def test_a_backup_copied_back_by_hand_is_held_by_the_first_who_looks(shop: Settings):
+    target = backed_up(shop)
+    shutil.copy(target, database_of(shop))
+    for beside in ("winback.db-wal", "winback.db-shm"):
+        (shop.state / beside).unlink(missing_ok=True)
+
+    tally = send_due(shop, lambda: LATER)
+
+    assert {state: count for state, count in tally.states.items() if count} == {}
+    assert is_held(shop)
+    assert not shop.outbox_folder.exists()
+
+
+def test_a_copy_of_an_older_file_put_back_is_recognised_by_the_memory(shop: Settings):
+    """Not a backup of ours: the bare file of yesterday. Its sender remembers what it claimed since."""
+    old = shop.workspace.parent / "old.db"
+    with closing(sqlite3.connect(database_of(shop))) as source, closing(sqlite3.connect(old)) as copy:
+        source.backup(copy)
+    remember(shop, "k-3", 1)
+    shutil.copy(old, database_of(shop))
+
+    with database(shop.database_url) as engine:
+        assert check_not_restored(shop, engine, LATER) is True
+
+    assert states(shop) == {("uncertain", "restored"): 3}
+
+
+def test_a_restore_is_refused_while_a_sender_holds_a_lease(shop: Settings):
+    target = backed_up(shop)
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        session.execute(update(Message).values(state="sending", lease_until=LATER + timedelta(seconds=1)))
+
+    with pytest.raises(Unusable, match="a sender is at work"):
+        put_back(shop, target, LATER)
+
+    assert states(shop) == {("sending", None): 3}
+    assert sorted(path.name for path in shop.state.iterdir() if "replaced" in path.name) == []
+
+
+def test_a_lease_that_is_over_does_not_stand_in_the_way(shop: Settings):
+    target = backed_up(shop)
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        session.execute(update(Message).values(state="sending", lease_until=LATER - timedelta(seconds=1)))
+
+    put_back(shop, target, LATER)
+
+    assert is_held(shop)
+
+
+def test_a_restore_is_refused_while_another_program_has_the_database_open(shop: Settings):
+    target = backed_up(shop)
+    with database(shop.database_url) as engine, reading(engine) as session:
+        session.execute(select(Customer)).first()
+
+        with pytest.raises(Unusable, match="stop whatever uses it"):
+            put_back(shop, target, LATER)
+
+    assert not is_held(shop)
+
+
+def test_what_is_no_sound_backup_is_refused_and_nothing_is_replaced(shop: Settings, tmp_path: Path):
+    target = backed_up(shop)
+    broken, strange, newer = (tmp_path / name for name in ("broken.db", "strange.db", "newer.db"))
+    data = bytearray(target.read_bytes())
+    data[20_000:60_000] = os.urandom(40_000)
+    broken.write_bytes(data)
+    with closing(sqlite3.connect(strange)) as other:
+        other.execute("CREATE TABLE notes (text)")
+    shutil.copy(target, newer)
+    with closing(sqlite3.connect(newer)) as copy:
+        copy.execute("UPDATE alembic_version SET version_num = '9999'")
+        copy.commit()
+    (tmp_path / "text.db").write_text("no database at all, but long enough to be read as a page\n" * 100)
+
+    for wrong in (broken, strange, newer, tmp_path / "text.db"):
+        with pytest.raises(Unusable):
+            put_back(shop, wrong, LATER)
+
+    assert states(shop) == {("queued", None): 3}
+    assert (
+        sorted(path.name for path in shop.state.iterdir() if "replaced" in path.name or path.name[0] == ".") == []
+    )
+
+
+def test_a_database_that_is_damaged_can_be_replaced(shop: Settings):
+    target = backed_up(shop)
+    database_of(shop).write_bytes(b"not a database, as a failing disk leaves it" * 500)
+    (shop.state / "winback.db-wal").write_bytes(b"and its log")
+
+    kept = put_back(shop, target, LATER)
+
+    assert states(shop) == {("uncertain", "restored"): 3}
+    assert kept is not None
+    assert kept.read_bytes().startswith(b"not a database")
+    assert kept.with_name(f"{kept.name}-wal").read_bytes() == b"and its log"
+
+
+def test_a_database_that_is_gone_can_be_put_back(shop: Settings):
+    target = backed_up(shop)
+    for path in shop.state.glob("winback.db*"):
+        path.unlink()
+
+    assert put_back(shop, target, LATER) is None
+    assert states(shop) == {("uncertain", "restored"): 3}
+
+
+def test_a_backup_of_an_earlier_schema_is_brought_up_to_date(shop: Settings, tmp_path: Path):
+    old = make_engine(f"sqlite:///{tmp_path / 'old.db'}")
+    upgrade(old, "0001")
+    old.dispose()
+
+    put_back(shop, tmp_path / "old.db", LATER)
+
+    assert is_held(shop)
+    with closing(sqlite3.connect(database_of(shop))) as copy:
+        assert copy.execute("SELECT version_num FROM alembic_version").fetchone() == (SCHEMA,)
+
+
+def run(shop: Settings, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+    code = main(["--workspace", str(shop.workspace), *words])
+    shown = capsys.readouterr()
+    return code, shown.out + shown.err
+
+
+@pytest.mark.slow
+def test_from_backup_to_resume_with_the_commands_nobody_is_written_to_twice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    """Backup while queued; all are sent; restored: nothing leaves before or after the release, all is listed."""
+    for name in list(os.environ):
+        if name.startswith("WINBACK_"):
+            monkeypatch.delenv(name)
+    shop = a_workspace(tmp_path, campaign=CAMPAIGN.replace("holdout: 50%", "holdout: 0%"))
+    a_quiet_crowd(shop, 20)
+    carry_out(manual("spring", AS_OF), shop, NOW)
+    made, _ = run(shop, capsys, "backup", str(tmp_path / "b.db"))
+    run(shop, capsys, "send", "--until-empty")
+    sent = sorted(path.name for path in shop.outbox_folder.iterdir())
+    shutil.rmtree(shop.outbox_folder)  # whatever is sent now is sent a second time
+
+    restored, said = run(shop, capsys, "restore", str(tmp_path / "b.db"))
+    run(shop, capsys, "send", "--until-empty")
+    asked, words = run(shop, capsys, "resume")
+    released, _ = run(shop, capsys, "resume", "--restored")
+    run(shop, capsys, "send", "--until-empty")
+    _, status = run(shop, capsys, "status")
+
+    assert (made, restored, asked, released) == (0, 0, 1, 0)
+    assert len(sent) == 18
+    assert "18 messages may have left" in said
+    assert "18 messages may have left since the backup: they stay uncertain" in words
+    assert "suppression lists" in words
+    assert not shop.outbox_folder.exists()
+    assert "18 uncertain" in status
+
+
+def test_a_missing_file_of_orders_is_named_and_exits_one(
+    shop: Settings, capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    a_quiet_crowd(shop, 3)
+    [orders] = shop.facts.glob("*.parquet")
+    orders.unlink()
+
+    code, said = run(shop, capsys, "backup", str(tmp_path / "b.db"))
+
+    assert code == 1
+    assert f"missing: {orders}" in said
+
+
+def test_restore_without_a_file_holds_what_was_put_back_by_other_means(
+    shop: Settings, capsys: pytest.CaptureFixture[str]
+):
+    code, said = run(shop, capsys, "restore")
+
+    assert code == 0
+    assert "3 messages may have left" in said
+    assert states(shop) == {("uncertain", "restored"): 3}
+
+
+def test_resume_without_restored_releases_nothing_and_restored_without_a_hold_is_wrong_use(
+    shop: Settings, capsys: pytest.CaptureFixture[str]
+):
+    wrong, said = run(shop, capsys, "resume", "--restored")
+    run(shop, capsys, "restore")
+    code, _ = run(shop, capsys, "resume")
+    campaign, words = run(shop, capsys, "resume", "spring")
+
+    assert (wrong, code, campaign) == (2, 1, 0)
+    assert "nothing put back from a backup is held" in said
+    assert "still held" in words
+    assert is_held(shop)
+
+
+@pytest.mark.database
+def test_postgresql_has_its_own_tools_and_backup_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, new_postgresql
+):
+    url = new_postgresql(tmp_path)
+    shop = replace(a_workspace(tmp_path), database_url=url)
+    monkeypatch.setenv("WINBACK_DATABASE_URL", url)
+    with database(url) as engine:
+        an_outbox(engine, messages=2)
+
+    backup = run(shop, capsys, "backup", str(tmp_path / "b.db"))
+    restore = run(shop, capsys, "restore", str(tmp_path / "b.db"))
+    held = run(shop, capsys, "restore")
+
+    assert backup[0] == restore[0] == 2
+    assert "pg_dump" in backup[1]
+    assert "pg_restore" in restore[1]
+    assert held[0] == 0
+    assert states(shop) == {("uncertain", "restored"): 2}
+    assert not (tmp_path / "b.db").exists()
+
+
+@pytest.mark.slow
+def test_a_restore_killed_at_any_moment_leaves_the_old_database_or_the_new_one_held(shop: Settings):
+    """SIGKILL a little later each time, until one lives to its end."""
+    target, found = backed_up(shop), Counter[tuple[str, str | None]]()
+    command = [sys.executable, "-m", "app.cli", "--workspace", str(shop.workspace), "restore", str(target)]
+    for step in range(60):
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            process.wait(0.4 + 0.1 * step)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        ended = process.wait() == 0
+        found = states(shop)
+        assert found in ({("queued", None): 3}, {("uncertain", "restored"): 3})
+        assert is_held(shop) == (("uncertain", "restored") in found)
+        if ended:
+            break
+
+    assert found == {("uncertain", "restored"): 3}
+
+
+def test_a_restore_row_is_written_once_for_each_restore(shop: Settings):
+    target = backed_up(shop)
+    for hours in (1, 2):
+        put_back(shop, target, LATER + timedelta(hours=hours))
+
+    with database(shop.database_url) as engine, reading(engine) as session:
+        assert len(session.execute(select(Restore)).all()) == 1

@@ -1,0 +1,277 @@
+"""The rules of a claim in the database: caps, budget, days, quiet hours, preferences, priority; also under racing claims."""
+
+from datetime import UTC, datetime, timedelta
+from threading import Barrier, Thread
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import Engine, select, update
+from sqlmodel import col
+
+from db.claims import Result, record, wake
+from db.engine import reading, transaction
+from db.people import suppress
+from db.tables import Assignment, Customer, DayTally, Message, Occurrence, Preference
+from tests.builders import NOON, a_message, an_assignment, an_outbox
+from tests.test_outbox import LEASE, take, take_batch
+from winback.claiming import Rules
+from winback.events import State
+from winback.limits import PerPerson
+from winback.quiet_hours import read_quiet_hours
+
+ZONE = ZoneInfo("UTC")
+
+
+def rules(**limits) -> Rules:
+    return Rules(zone=ZONE, **limits)
+
+
+def another_run(engine: Engine, campaign: str, *, priority: int = 50, slot: str = "manual-2026-03-01") -> int:
+    """A released run of ``campaign`` with a message to everybody the first run writes to."""
+    with transaction(engine) as session:
+        first = session.execute(select(Occurrence).order_by(col(Occurrence.id))).scalars().first()
+        occurrence = Occurrence(
+            campaign_id=campaign,
+            slot=slot,
+            stage="released",
+            placebo=True,
+            as_of=first.as_of,
+            version_id=first.version_id,
+            opened_at=NOON,
+            priority=priority,
+            code_version="test",
+        )
+        session.add(occurrence)
+        session.flush()
+        people = (
+            session.execute(select(Assignment).where(col(Assignment.occurrence_id) == first.id)).scalars().all()
+        )
+        for known in people:
+            entry = an_assignment(occurrence, known.customer_no, channel=known.channel)
+            session.add(entry)
+            session.flush()
+            session.add(a_message(entry, known.customer_no, key=f"{campaign}-{slot}-{known.customer_no}"))
+        return int(occurrence.id)
+
+
+def messages(engine: Engine, **where) -> list[Message]:
+    with reading(engine) as session:
+        chosen = select(Message).order_by(col(Message.id))
+        for name, value in where.items():
+            chosen = chosen.where(getattr(Message, name) == value)
+        found = list(session.execute(chosen).scalars())
+        session.expunge_all()
+        return found
+
+
+def spent(engine: Engine) -> dict[str, tuple[int, int]]:
+    with reading(engine) as session:
+        return {
+            row.campaign_id: (row.sent, row.cost_micros) for row in session.execute(select(DayTally)).scalars()
+        }
+
+
+def test_who_had_enough_messages_of_any_campaign_waits_until_the_cap_frees(engine: Engine):
+    an_outbox(engine, messages=1)
+    another_run(engine, "summer")
+    once = rules(per_person=PerPerson(messages=1, days=30))
+    [first] = take(engine, rules=once)
+
+    again = take_batch(engine, rules=once, at=NOON + timedelta(days=1))
+
+    assert (again.messages, again.held) == ([], 1)
+    [waiting] = messages(engine, campaign_id="summer")
+    assert (waiting.state, waiting.reason, waiting.not_before) == ("queued", "capped", NOON + timedelta(days=30))
+    assert [m.campaign_id for m in take(engine, rules=once, at=NOON + timedelta(days=30))] == ["summer"]
+    assert first.campaign_id == "spring"
+
+
+def test_a_cap_that_frees_too_late_skips_the_message_as_capped(engine: Engine):
+    an_outbox(engine, messages=1)
+    another_run(engine, "summer")
+    with transaction(engine) as session:
+        session.execute(update(Message).values(late_after=NOON + timedelta(days=3)))
+    once = rules(per_person=PerPerson(messages=1, days=30))
+    take(engine, rules=once)
+
+    batch = take_batch(engine, rules=once)
+
+    assert batch.skipped == 1
+    assert [(m.state, m.reason) for m in messages(engine, campaign_id="summer")] == [("skipped", "capped")]
+
+
+def test_a_message_that_was_not_sent_does_not_count_for_the_cap(engine: Engine):
+    an_outbox(engine, messages=1)
+    another_run(engine, "summer")
+    once = rules(per_person=PerPerson(messages=1, days=30))
+    batch = take_batch(engine, rules=once)
+    with transaction(engine) as session:
+        record(session.connection(), batch, [Result(batch.messages[0], State.REJECTED, "http_400")], NOON)
+
+    assert [m.campaign_id for m in take(engine, rules=once)] == ["summer"]
+
+
+def test_the_cap_holds_for_the_person_whatever_the_channel(engine: Engine):
+    an_outbox(engine, messages=1)
+    with transaction(engine) as session:
+        session.execute(update(Assignment).values(channel="sms", address_hash="phone-1"))
+    another_run(engine, "summer")
+    once = rules(per_person=PerPerson(messages=1, days=30))
+    take(engine, rules=once)
+
+    assert take(engine, rules=once, channel="sms") == []
+
+
+def test_who_asked_for_less_gets_one_in_thirty_days_whatever_the_campaign_says(engine: Engine):
+    an_outbox(engine, messages=2)
+    another_run(engine, "summer")
+    with transaction(engine) as session:
+        session.add(Preference(address_hash="mail-1", less_often=True, at=NOON))
+    take(engine)
+
+    assert [m.address for m in take(engine)] == ["c2@example.com"]
+
+
+def test_who_wants_no_forecast_about_himself_is_not_written_to(engine: Engine):
+    an_outbox(engine, messages=1)
+    with transaction(engine) as session:
+        session.add(Preference(address_hash="mail-1", no_personalisation=True, at=NOON))
+
+    assert take(engine) == []
+    assert messages(engine)[0].reason == "no_consent"
+
+
+def test_a_topic_somebody_left_is_suppressed_and_other_topics_are_not(engine: Engine):
+    an_outbox(engine, messages=1)
+    another_run(engine, "summer")
+    with transaction(engine) as session:
+        session.execute(update(Occurrence).where(col(Occurrence.campaign_id) == "spring").values(topic="offers"))
+        session.execute(update(Occurrence).where(col(Occurrence.campaign_id) == "summer").values(topic="news"))
+        suppress(
+            session, address_hash="mail-1", customer_no=None, channel="topic:offers", reason="unsubscribed",
+            source="winback", at=NOON,
+        )  # fmt: skip
+
+    assert take(engine) == []
+    assert messages(engine, campaign_id="spring")[0].reason == "suppressed"
+    assert [m.campaign_id for m in take(engine)] == ["summer"]
+
+
+def test_no_more_than_so_many_go_a_day_and_the_rest_wait_for_the_next(engine: Engine):
+    an_outbox(engine, messages=5)
+    three = Rules(zone=ZoneInfo("Asia/Shanghai"), per_day=3)
+
+    batch = take_batch(engine, rules=three)
+
+    midnight = datetime(2026, 3, 2, 16, tzinfo=UTC)  # NOON is 20:00 in Shanghai
+    assert (len(batch.messages), batch.held) == (3, 2)
+    assert {m.not_before for m in messages(engine, state="queued")} == {midnight}
+    assert len(take(engine, rules=three, at=midnight)) == 2
+
+
+def test_what_was_given_back_does_not_count_for_the_day(engine: Engine):
+    an_outbox(engine, messages=2)
+    one = rules(per_day=1)
+    batch = take_batch(engine, rules=one, window=1)
+    with transaction(engine) as session:
+        record(session.connection(), batch, [Result(batch.messages[0], State.QUEUED)], NOON)
+
+    assert len(take(engine, rules=one, window=1)) == 1
+
+
+def test_a_budget_is_never_overspent_and_ends_the_rest(engine: Engine):
+    an_outbox(engine, messages=5)
+    limited = rules(budget_micros=1_000, price_micros=400)
+    batch = take_batch(engine, rules=limited)
+    assert len(batch.messages) == 2
+    with transaction(engine) as session:
+        record(session.connection(), batch, [Result(m, State.ACCEPTED, cost_micros=400) for m in batch.messages], NOON)
+        wake(session.connection(), NOON + timedelta(minutes=1))
+
+    assert take(engine, rules=limited, at=NOON + timedelta(minutes=1)) == []
+    assert {m.reason for m in messages(engine, state="skipped")} == {"over_budget"}
+    assert spent(engine) == {"spring": (2, 800)}
+
+
+def test_money_kept_back_for_long_messages_comes_free_when_they_were_short(engine: Engine):
+    an_outbox(engine, messages=3)
+    limited = rules(budget_micros=1_000, price_micros=1_000)
+    first = take_batch(engine, rules=limited)
+    assert (len(first.messages), first.held) == (1, 2)
+    with transaction(engine) as session:
+        record(session.connection(), first, [Result(first.messages[0], State.ACCEPTED, cost_micros=100)], NOON)
+
+    assert spent(engine) == {"spring": (1, 100)}
+    assert messages(engine, state="skipped") == []
+
+
+QUIET = (read_quiet_hours("21:00-09:00"),)
+
+
+@pytest.mark.parametrize(
+    ("zone", "country", "free"),
+    [
+        ("Asia/Shanghai", None, None),  # NOON is 20:00 there: allowed
+        ("Asia/Tokyo", None, datetime(2026, 3, 3, 0, tzinfo=UTC)),  # 21:00; free at 09:00
+        (None, "US", datetime(2026, 3, 2, 19, tzinfo=UTC)),  # 09:00 in Honolulu; New York is awake then
+        (None, None, None),  # unknown: the workspace's, UTC
+    ],
+)
+def test_nobody_is_disturbed_in_the_quiet_hours_of_his_place(engine: Engine, zone, country, free):
+    an_outbox(engine, messages=1)
+    with transaction(engine) as session:
+        session.execute(update(Customer).values(timezone=zone, country=country))
+
+    batch = take_batch(engine, rules=rules(quiet=QUIET))
+
+    [message] = messages(engine)
+    assert (message.state, message.not_before) == (("sending", None) if free is None else ("queued", free))
+    assert batch.held == (free is not None)
+
+
+def test_a_claim_whose_lease_reaches_into_quiet_hours_waits(engine: Engine):
+    an_outbox(engine, messages=1)
+    late = datetime(2026, 3, 2, 20, 59, tzinfo=UTC)
+    assert late + LEASE > datetime(2026, 3, 2, 21, tzinfo=UTC)
+    with transaction(engine) as session:
+        session.execute(update(Customer).values(timezone="UTC"))
+
+    assert take(engine, rules=rules(quiet=QUIET), at=late) == []
+
+
+def test_the_higher_priority_goes_first(engine: Engine):
+    an_outbox(engine, messages=1)
+    another_run(engine, "urgent", priority=90)
+    another_run(engine, "sometime", priority=10)
+
+    assert [take(engine)[0].campaign_id for _ in range(3)] == ["urgent", "spring", "sometime"]
+
+
+@pytest.mark.slow
+def test_four_campaigns_racing_for_the_same_people_stay_within_caps_days_and_budgets(engine: Engine):
+    people = 120
+    an_outbox(engine, messages=people)
+    for campaign in ("summer", "autumn", "winter"):
+        another_run(engine, campaign)
+    limits = rules(per_person=PerPerson(messages=2, days=30), per_day=100, budget_micros=90, price_micros=1)
+    start = Barrier(4)
+
+    def work(owner: str) -> None:
+        start.wait()
+        while batch := take_batch(engine, rules=limits, window=7, owner=owner):
+            with transaction(engine) as session:
+                record(session.connection(), batch, [Result(m, State.ACCEPTED, cost_micros=1) for m in batch.messages], NOON)
+
+    threads = [Thread(target=work, args=(f"owner-{n}",)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    sent = messages(engine, state="accepted")
+    per_person = [sum(m.person == person for m in sent) for person in {m.person for m in sent}]
+    per_campaign = {name: sum(m.campaign_id == name for m in sent) for name in spent(engine)}
+    assert max(per_person) <= 2
+    assert max(per_campaign.values()) <= 90
+    assert spent(engine) == {name: (count, count) for name, count in per_campaign.items()}
+    assert sum(per_person) >= 2 * people - 50  # neither rule is kept by sending next to nothing

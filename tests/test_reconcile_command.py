@@ -1,0 +1,262 @@
+"""winback reconcile, stop, resume and status --watch as they are typed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, text, update
+from sqlmodel import col
+
+from app.cli import main
+from db.engine import database, transaction
+from db.settings import Settings
+from db.stops import switch_stop
+from db.tables import Event, Gate, Message
+from tests.builders import NOON
+from tests.workspaces import AS_OF, CAMPAIGN, a_quiet_crowd, a_workspace
+
+ROOT = Path(__file__).parent.parent
+RUN = f"spring/manual-{AS_OF}"
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_url: str) -> Settings:
+    """Nine messages of a rehearsal, three of them unknown; the files of the first two are in the folder."""
+    for name in list(os.environ):
+        if name.startswith("WINBACK_") or name == "PREFECT_API_URL":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("WINBACK_DATABASE_URL", database_url)
+    shop = a_workspace(tmp_path, database_url, CAMPAIGN.replace("holdout: 50%", "holdout: 0%"))
+    a_quiet_crowd(shop, 10)
+    monkeypatch.chdir(shop.workspace)
+    assert main(["run", "spring", "--as-of", str(AS_OF)]) == 0
+    assert main(["send"]) == 0
+    with database(database_url) as engine, transaction(engine) as session:
+        for number in (1, 2, 3):
+            session.execute(update(Message).where(col(Message.id) == number).values(**UNKNOWN))
+    (shop.outbox_folder / f"{keys(shop)[2]}.eml").unlink()
+    return shop
+
+
+UNKNOWN = {
+    "state": "uncertain", "reason": "lease_expired", "provider": None, "lease_until": None,
+    "state_at": NOON.replace(year=2020),
+}  # fmt: skip
+
+
+def keys(shop: Settings) -> list[str]:
+    with database(shop.database_url) as engine, engine.connect() as connection:
+        return list(connection.execute(text("SELECT key FROM message ORDER BY id")).scalars())
+
+
+def states(shop: Settings) -> Counter[str]:
+    with database(shop.database_url) as engine, engine.connect() as connection:
+        return Counter(connection.execute(text("SELECT state FROM message")).scalars())
+
+
+@pytest.fixture
+def lately(shop: Settings) -> Settings:
+    """The same, unknown since a quarter of an hour."""
+    since_lately(shop)
+    return shop
+
+
+def since_lately(shop: Settings, minutes: int = 15) -> None:
+    from datetime import UTC, datetime, timedelta
+
+    at = datetime.now(UTC) - timedelta(minutes=minutes)
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        session.execute(update(Message).where(col(Message.state) == "uncertain").values(state_at=at))
+
+
+def say(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    capsys.readouterr()
+    try:
+        code = main(words)
+    except SystemExit as stopped:
+        code = int(stopped.code or 0)
+    shown = capsys.readouterr()
+    return code, shown.out, shown.err
+
+
+def test_reconcile_asks_settles_and_lists_what_is_left_as_one_json_object(lately: Settings, capsys):
+    code, out, _ = say(capsys, "reconcile", "--json")
+
+    found = json.loads(out)
+    assert code == 0
+    assert (found["settled"], found["not_settled"]) == ({"accepted": 2}, {"not_found": 1})
+    [left] = found["uncertain"]
+    assert (left["run"], left["key"], left["channel"], left["why"]) == (
+        RUN,
+        keys(lately)[2],
+        "email",
+        "lease_expired",
+    )
+    assert left["evidence"].startswith("not found at ")
+    assert states(lately) == {"accepted": 8, "uncertain": 1}
+
+
+def test_nothing_personal_is_shown_but_a_masked_address(lately: Settings, capsys):
+    shown = "".join(say(capsys, "reconcile", *more)[1] for more in ([], ["--json"], [RUN]))
+
+    assert "c***@e***.com" in shown
+    assert "@example.com" not in shown
+    assert "Customer" not in shown
+
+
+def test_another_run_is_left_alone_and_a_run_that_is_none_is_wrong_use(lately: Settings, capsys):
+    wrong, _, said = say(capsys, "reconcile", "spring/manual-2020-01-01")
+    code, out, _ = say(capsys, "reconcile", RUN, "--json")
+
+    assert wrong == 2
+    assert RUN in said
+    assert (code, json.loads(out)["settled"]) == (0, {"accepted": 2})
+
+
+def test_a_person_settles_by_key_and_by_file(lately: Settings, capsys, tmp_path: Path):
+    first, second, third = keys(lately)[:3]
+    file = tmp_path / "their-log.csv"
+    file.write_text(f"\ufeffname,key\nAnn,{second}\nBob, {third} \nAnn again,{second}\n", encoding="utf-8")
+
+    one = say(capsys, "reconcile", "--key", first, "--sent", "--evidence", "bounced to our own box")
+    many = say(capsys, "reconcile", "--file", str(file), "--abandon", "--evidence", "nobody answers there")
+
+    assert (one[0], many[0]) == (0, 0)
+    assert states(lately) == {"accepted": 7, "abandoned": 2}
+
+
+def test_a_key_that_is_not_uncertain_is_named_and_exits_one(lately: Settings, capsys):
+    accepted = keys(lately)[5]
+
+    code, _, said = say(capsys, "reconcile", "--key", accepted, "--not-sent", "--evidence", "a guess")
+
+    assert code == 1
+    assert f"{accepted} is not uncertain: nothing was changed" in said
+    assert states(lately) == {"accepted": 6, "uncertain": 3}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--key", "k", "--sent"], "say how you know"),
+        (["--key", "k", "--sent", "--evidence", "  "], "say how you know"),
+        (["--key", "k", "--sent", "--evidence", "x" * 301], "up to 300 characters"),
+        (["--key", "k", "--sent", "--evidence", "ann@shop.example told me"], "leave addresses out"),
+        (["--key", "k"], "say what became of them"),
+        (["--sent", "--evidence", "all of them"], "say which messages"),
+        (["--evidence", "all of them"], "say which messages"),
+        ([RUN, "--key", "k", "--sent", "--evidence", "x"], "not both"),
+        (["--key", "k", "--sent", "--not-sent", "--evidence", "x"], "not allowed with"),
+        (["--file", "missing.csv", "--sent", "--evidence", "x"], "cannot be read as CSV"),
+        (["--file", "winback.toml", "--sent", "--evidence", "x"], "no column 'key'"),
+    ],
+)
+def test_what_does_not_fit_together_changes_nothing(lately: Settings, capsys, words: list[str], said: str):
+    code, _, shown = say(capsys, "reconcile", *words)
+
+    assert code == 2
+    assert said in shown
+    assert states(lately) == {"accepted": 6, "uncertain": 3}
+
+
+def test_what_a_person_said_is_kept_with_the_message(lately: Settings, capsys):
+    say(capsys, "reconcile", "--key", keys(lately)[0], "--not-sent", "--evidence", "line\r\nbroken \u202e text")
+
+    with database(lately.database_url) as engine, transaction(engine) as session:
+        [event] = session.execute(select(Event)).scalars().all()
+        assert (event.provider, event.kind, event.reason) == ("person", "not_sent", "line broken text")
+
+
+def test_one_run_is_stopped_and_resumed_with_the_reason_it_was_stopped_for(lately: Settings, capsys):
+    stopped = say(capsys, "stop", RUN)
+    with database(lately.database_url) as engine, transaction(engine) as session:
+        switch_stop(session, "spring", on=True, now=NOON, reason="0.31 % complaints")
+    status = json.loads(say(capsys, "status", "--json")[1])
+    shown = say(capsys, "status")[1]
+    resumed = [say(capsys, "resume", what)[1] for what in (RUN, "spring")]
+
+    assert stopped[:2] == (0, f"stopped: {RUN}\n")
+    assert status["stopped"] == [
+        {"scope": "spring", "reason": "0.31 % complaints"},
+        {"scope": RUN, "reason": None},
+    ]
+    assert "0.31 % complaints" in shown
+    assert resumed == [f"resumed: {RUN}\n", "resumed: spring (it was stopped: 0.31 % complaints)\n"]
+    assert json.loads(say(capsys, "status", "--json")[1])["stopped"] == []
+
+
+@pytest.mark.parametrize("what", ["sprnig", "spring/manual-1999-01-01", "*"])
+def test_what_is_neither_a_campaign_nor_a_run_cannot_be_stopped(lately: Settings, capsys, what: str):
+    code, _, said = say(capsys, "stop", what)
+
+    assert code == 2
+    assert "no " in said
+
+
+def test_a_campaign_whose_file_is_gone_can_still_be_stopped(lately: Settings, capsys):
+    (lately.campaigns / "spring.yaml").unlink()
+
+    assert say(capsys, "stop", "spring")[0] == 0
+
+
+def test_status_counts_what_sql_counts_and_says_when_what_waits_is_done(lately: Settings, capsys):
+    """Six left to send at two a second: three seconds."""
+    with database(lately.database_url) as engine, transaction(engine) as session:
+        session.execute(update(Message).where(col(Message.state) == "accepted").values(state="queued"))
+        session.add(Gate(provider="sendgrid", waits=3, shut_until=NOON, reason="http_503"))
+    toml = lately.workspace / "winback.toml"
+    toml.write_text(toml.read_text().replace("[sender]", "[pace]\nemail_per_second = 2\n\n[sender]"))
+
+    status = json.loads(say(capsys, "status", "--json")[1])
+    shown = say(capsys, "status")[1]
+
+    assert Counter(status["messages"]) == states(lately) == {"queued": 6, "uncertain": 3}
+    assert status["runs"][0]["messages"] == status["messages"]
+    assert status["unknown"] == 3
+    assert status["waiting"] == {"email": {"messages": 6, "eta_seconds": 3}}
+    assert status["shut"] == [{"provider": "sendgrid", "until": "2026-03-02T12:00:00+00:00", "reason": "http_503"}]
+    assert "0:00:03" in shown
+    assert "winback reconcile" in shown
+
+
+def test_status_and_report_count_the_same_messages(lately: Settings, capsys, tmp_path: Path):
+    say(capsys, "reconcile", "--key", keys(lately)[0], "--abandon", "--evidence", "x")
+    status = json.loads(say(capsys, "status", "--json")[1])
+    say(capsys, "measure", RUN)
+    file = tmp_path / "r.json"
+    assert say(capsys, "report", RUN, "--out", str(file), "--format", "json")[0] == 0
+
+    arms = json.loads(file.read_text())["arms"]
+    reported: Counter[str] = sum((Counter(arm["messages"]) for arm in arms), Counter())
+    assert reported == Counter(status["messages"]) == states(lately)
+    assert reported["abandoned"] == 1
+
+
+def test_watch_and_json_do_not_go_together(lately: Settings, capsys):
+    code, _, said = say(capsys, "status", "--watch", "--json")
+
+    assert code == 2
+    assert "--watch" in said
+
+
+@pytest.mark.slow
+def test_status_watch_goes_on_until_it_is_interrupted_and_then_exits_zero(lately: Settings):
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "app.cli", "--workspace", str(lately.workspace), "status", "--watch"],
+        cwd=ROOT, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    seen, deadline = 0, time.monotonic() + 60
+    while seen < 2 and time.monotonic() < deadline:
+        seen += process.stdout.readline().startswith("setting")
+    process.send_signal(signal.SIGINT)
+
+    assert process.wait(30) == 0
+    process.stdout.close()
+    assert seen == 2

@@ -1,0 +1,146 @@
+"""winback.toml and the environment: what is read, what is refused, and that no secret is shown."""
+
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from db.settings import Secrets, Settings, WorkspaceFile, check_live, read_settings
+from winback.errors import FileProblem, Unusable, WinbackError, WrongUse
+
+PASSWORD = "hunter2-of-the-mail-server"
+SMTP_URL = f"smtp://shop:{PASSWORD}@mail.shop.example:587"
+OWN = '\n[sender]\nname = "Tea & Co"\nemail = "hello@shop.co.uk"\n'
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def said(home: Path, text: str = "", **environ: str) -> Settings:
+    (home / "winback.toml").write_text('salt = "a salt for tests"\n' + text, encoding="utf-8")
+    return read_settings(environ, home)
+
+
+def refused(home: Path, text: str) -> str:
+    with pytest.raises(FileProblem) as problem:
+        said(home, text)
+    return str(problem.value)
+
+
+def test_prices_are_whole_millionths_and_unknown_where_nobody_said(home: Path):
+    priced = said(home, '[prices]\nemail = "0.0006"\nsms_segment = "0.0079"\n')
+
+    assert (priced.price_micros("email"), priced.price_micros("sms")) == (600, 7_900)
+    assert (said(home).price_micros("email"), said(home).price_micros("sms")) == (0, 0)
+    assert said(home, "[prices]\nemail = 0.0006\n").file.prices.email == Decimal("0.0006")
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ('[prices]\nemail = "-0.01"\n', "prices.email"),
+        ('[prices]\nemail = "0.0000001"\n', "prices.email"),
+        ('[prices]\nemail = "a penny"\n', "prices.email"),
+        ('[prices]\nemail = "NaN"\n', "prices.email"),
+        ("[prices]\nemail = 1e400\n", "prices.email"),
+        ("[pace]\nemail_per_second = 0\n", "pace.email_per_second"),
+        ("[pace]\nsms_segments_per_second = -1\n", "pace.sms_segments_per_second"),
+        ("[pace]\nemail_per_second = inf\n", "pace.email_per_second"),
+        ('[topics]\nnews = "News"\n', "topics.news"),
+        ('[topics]\nnews = {zh = "新闻"}\n', "topics.news.en"),
+        ('[topics]\n"Our News" = {en = "News"}\n', "topics.Our News"),
+        ('[providers]\nsms = "smtp"\n', "providers.sms"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(home: Path, text: str, field: str):
+    assert f"winback.toml: {field}" in refused(home, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "nearest"),
+    [
+        ('[prices]\nemial = "0.1"\n', "email"),
+        ("[pace]\nsms_segments_per_secnd = 1\n", "sms_segments_per_second"),
+        ('[topics]\nnews = {en = "News", zhh = "新闻"}\n', "zh"),
+        ("[topcs]\n", "topics"),
+    ],
+)
+def test_an_unknown_setting_is_refused_with_the_nearest(home: Path, text: str, nearest: str):
+    assert f"did you mean '{nearest}'" in refused(home, text)
+
+
+def test_pace_and_topics_are_read_as_they_stand(home: Path):
+    file = said(home, '[pace]\nsms_segments_per_second = 1\n[topics]\nnews = {en = "News", zh = "新闻"}\n').file
+
+    assert file.pace.email_per_second is None
+    assert file.pace.sms_segments_per_second == 1.0
+    assert (file.topics["news"].en, file.topics["news"].zh) == ("News", "新闻")
+    assert WorkspaceFile.model_validate(file.model_dump()) == file
+
+
+def smtp(home: Path, text: str = OWN, public: str = "https://shop.co.uk", **environ: str) -> Settings:
+    return said(home, f'live = true\n[providers]\nemail = "smtp"\n{text}', WINBACK_PUBLIC_URL=public, **environ)
+
+
+def test_smtp_is_live_sending_with_its_own_address_and_keys(home: Path):
+    check_live(smtp(home, WINBACK_SMTP_URL=SMTP_URL))
+
+    assert not smtp(home).placebo
+    with pytest.raises(WrongUse, match=r"needs WINBACK_SMTP_URL in the environment \(or WINBACK_SMTP_URL_FILE\)"):
+        check_live(smtp(home))
+    with pytest.raises(WrongUse, match="live = true"):
+        check_live(said(home, '[providers]\nemail = "smtp"\n', WINBACK_SMTP_URL=SMTP_URL))
+
+
+@pytest.mark.parametrize("url", [SMTP_URL, "smtps://mail.shop.example", "smtp://127.0.0.1:2525"])
+def test_smtp_never_leaves_with_links_nobody_can_open_or_in_the_name_of_the_example(home: Path, url: str):
+    with pytest.raises(WrongUse, match="WINBACK_PUBLIC_URL"):
+        check_live(smtp(home, public="http://127.0.0.1:8025", WINBACK_SMTP_URL=url))
+    with pytest.raises(WrongUse, match=r"\[sender\]"):
+        check_live(smtp(home, text="", WINBACK_SMTP_URL=url))
+
+
+@pytest.mark.parametrize(
+    "url", ["mail.shop.example", f"https://shop:{PASSWORD}@mail.shop.example", f"smtp://:{PASSWORD}@", "smtp://h:99999999"]
+)  # fmt: skip
+def test_an_address_that_is_no_mail_server_is_refused_without_being_shown(home: Path, url: str):
+    with pytest.raises(WrongUse, match="WINBACK_SMTP_URL must be") as refusal:
+        check_live(smtp(home, WINBACK_SMTP_URL=url))
+
+    assert PASSWORD not in str(refusal.value)
+
+
+def test_a_secret_may_stand_in_a_file_that_only_its_owner_can_read(home: Path):
+    file = home / "smtp"
+    file.write_text(SMTP_URL + "\n", encoding="utf-8")
+    file.chmod(0o600)
+
+    assert said(home, WINBACK_SMTP_URL_FILE=str(file)).secrets.smtp_url == SMTP_URL
+    file.chmod(0o640)
+    with pytest.raises(WrongUse, match="chmod 600"):
+        said(home, WINBACK_SMTP_URL_FILE=str(file))
+    with pytest.raises(Unusable, match="WINBACK_ALERT_SECRET_FILE"):
+        said(home, WINBACK_ALERT_SECRET_FILE=str(home / "none"))
+
+
+def test_no_secret_is_ever_shown(home: Path):
+    settings = said(home, WINBACK_SMTP_URL=SMTP_URL, WINBACK_ALERT_SECRET="SEC0123456789")
+
+    assert settings.secrets == Secrets(smtp_url=SMTP_URL, alert_secret="SEC0123456789")
+    assert PASSWORD not in repr(settings)
+    assert "SEC0123456789" not in repr(replace(settings, alert_kind="dingtalk"))
+
+
+@pytest.mark.parametrize("kind", ["plain", "slack", "wecom", "dingtalk"])
+def test_staff_may_listen_in_four_places(home: Path, kind: str):
+    assert said(home, WINBACK_ALERT_KIND=kind).alert_kind == kind
+
+
+def test_the_kind_of_place_is_plain_unless_said_and_a_wrong_one_is_refused(home: Path):
+    assert said(home).alert_kind == said(home, WINBACK_ALERT_KIND="").alert_kind == "plain"
+
+    with pytest.raises(WinbackError, match="did you mean 'slack'"):
+        said(home, WINBACK_ALERT_KIND="Slack")

@@ -1,0 +1,118 @@
+"""SendGrid's official client: test sends and look-ups. Bulk does without: a connection a call costs 1 ms."""
+
+import http.client
+import json
+import logging
+import urllib.request
+from typing import Any
+
+from python_http_client.exceptions import HTTPError
+from sendgrid import SendGridAPIClient
+
+from winback.delivery.answer import Answer, ErrorKind, from_error
+from winback.delivery.connection import NotConnected, base_url, connecting
+from winback.delivery.lookup import Found
+from winback.delivery.sendgrid import read_answer
+
+SEVERAL = 10  # messages with one key; more than one would be news
+
+
+class OfficialClient:
+    """The client with a time limit, without redirects, and telling when nothing was sent."""
+
+    def __init__(self, key: str, url: str, timeout_seconds: float) -> None:
+        self._client = SendGridAPIClient(key, host=base_url(url)).client
+        self._timeout_seconds = timeout_seconds
+        logging.getLogger("python_http_client.client").setLevel(logging.WARNING)  # its DEBUG writes whole messages
+
+    def send(self, body: dict[str, Any]) -> Answer:
+        """One mail/send."""
+        response = self._call(self._client.mail.send, "post", request_body=body)
+        return response if isinstance(response, Answer) else read_answer(*response)
+
+    def look_up(self, query: str) -> Found:
+        """The messages of the Email Activity API that fit ``query``.
+
+        https://www.twilio.com/docs/sendgrid/api-reference/email-activity: 6 requests a minute; without the add-on
+        it refuses.
+        """
+        asked = {"query": query, "limit": SEVERAL}
+        response = self._call(self._client.messages, "get", query_params=asked)
+        if isinstance(response, Answer):
+            return Found(arrived=None, evidence=f"sendgrid activity: {response.reason}")
+        status, _, body = response
+        messages = _messages(body) if status == 200 else None
+        if messages is None:
+            return Found(arrived=None, evidence=f"sendgrid activity: http_{status}")
+        if not messages:
+            return Found(arrived=False, evidence="sendgrid activity: no message with this key")
+        return Found(
+            arrived=True,
+            provider_id=str(messages[0].get("msg_id", "")) or None,
+            evidence=f"sendgrid activity: {messages[0].get('status', 'there')}",
+        )
+
+    def _call(self, endpoint: Any, method: str, **asked: Any) -> tuple[int, dict[str, str], bytes] | Answer:  # noqa: ANN401 - the client is untyped
+        endpoint.timeout = self._timeout_seconds
+        endpoint._make_request = _Calls(endpoint._make_request)  # its hook for another way of opening connections
+        try:
+            response = getattr(endpoint, method)(**asked)
+        except HTTPError as error:
+            return error.status_code, dict(error.headers), error.body
+        except NotConnected:
+            return from_error(ErrorKind.NOT_CONNECTED)
+        except TimeoutError:
+            return from_error(ErrorKind.TIMED_OUT)
+        except (OSError, http.client.HTTPException) as error:
+            late = isinstance(getattr(error, "reason", None), TimeoutError)  # urllib wraps what sending raised
+            return from_error(ErrorKind.TIMED_OUT if late else ErrorKind.BROKEN_OFF)
+        return response.status_code, dict(response.headers), response.body
+
+
+def _messages(body: bytes) -> list[dict[str, Any]] | None:
+    """The messages listed; None when ``body`` is no such list."""
+    try:
+        listed = json.loads(body)["messages"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return listed if isinstance(listed, list) and all(isinstance(one, dict) for one in listed) else None
+
+
+class _PlainConnection(http.client.HTTPConnection):
+    def connect(self) -> None:
+        with connecting():
+            super().connect()
+
+
+class _TlsConnection(http.client.HTTPSConnection):
+    def connect(self) -> None:
+        with connecting():
+            super().connect()
+
+
+class _PlainHandler(urllib.request.HTTPHandler):
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_PlainConnection, req)
+
+
+class _TlsHandler(urllib.request.HTTPSHandler):
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_TlsConnection, req)
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirected POST would become a GET somewhere else, with our key in its headers."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:  # noqa: ANN401 - six arguments, none used
+        return None
+
+
+class _Calls:
+    """The client's ``_make_request`` with connections that say when they were never made, and no redirects."""
+
+    def __init__(self, make_request: Any) -> None:  # noqa: ANN401 - the client is untyped
+        self._make_request = make_request
+        self._opener = urllib.request.build_opener(_PlainHandler, _TlsHandler, _NoRedirect)
+
+    def __call__(self, _: object, request: urllib.request.Request, timeout: float | None = None) -> object:
+        return self._make_request(self._opener, request, timeout=timeout)

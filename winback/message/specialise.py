@@ -1,0 +1,161 @@
+"""The fast render: a message compiled for one campaign version and language, byte for byte what ``render`` gives.
+
+Whatever goes wrong on the way is left to ``render``: it knows whether the message can be rendered after all, or why
+not and in which line. ``render`` remains the reference, for previews and checks; a property test holds the two
+together.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+
+from jinja2 import Template
+from jinja2.runtime import Context
+
+from winback.campaign import Channel
+from winback.message.environment import MAX_CHARS, MAX_STEPS, Budget, MissingValue, OverBudget, spend, step
+from winback.message.fields import CUSTOMER_FIELDS
+from winback.message.flatten import Unsuited
+from winback.message.languages import Language
+from winback.message.part import Part, compile_part, plain_part
+from winback.message.rendering import CLEAN, Email, RenderFailure, Sms, Values, anonymous, cleaned, render
+from winback.message.sms import sms_size
+from winback.message.template import HTML, PARTS, SMS, TEXT, Message
+
+
+def prepare(message: Message, channel: Channel, *, campaign: Values, sender: Values) -> "Prepared":
+    """``message`` on ``channel`` for one version of a campaign, to be called for each customer."""
+    return Prepared(message, channel, campaign, sender)
+
+
+class Prepared:
+    """A message of one campaign version; what is compiled for a language is kept."""
+
+    def __init__(self, message: Message, channel: Channel, campaign: Values, sender: Values) -> None:
+        self._message, self._channel, self._campaign, self._sender = message, channel, campaign, sender
+        self._editions: dict[Language, Edition] = {}
+
+    def __call__(self, customer: Values, links: Values) -> Email | Sms | RenderFailure:
+        """What ``render`` gives for this customer."""
+        locale = customer.get("locale")
+        return self.edition(locale if isinstance(locale, str) else None)(customer, links)
+
+    def edition(self, locale: str | None) -> "Edition":
+        """The edition for customers of ``locale``."""
+        language = self._message.language(locale)
+        found = self._editions.get(language)
+        if found is None:
+            found = Edition(self._message, self._channel, language, self._campaign, self._sender)
+            self._editions[language] = found
+        return found
+
+
+class Edition:
+    """A message in one language, as a function of (customer, links).
+
+    ``links``: the names it may read of a customer's links. ``fast``: whether all parts could be specialised.
+    """
+
+    def __init__(
+        self, message: Message, channel: Channel, language: Language, campaign: Values, sender: Values
+    ) -> None:
+        self._message, self._channel, self._language = message, channel, language
+        self._campaign, self._sender = campaign, sender
+        self._parts: Mapping[str, Part] = {}
+        groups = {"campaign": campaign, "sender": sender, "message": {"language": language.tag}}
+        with suppress(MissingValue):  # of the campaign or sender: nobody can be written to, and render says why
+            self._constants = {name: cleaned(message, name, values) for name, values in groups.items()}
+            self._parts = self._compiled()
+        parts = self._parts.values()
+        self.fast = bool(parts) and all(part.fast for part in parts)
+        self.links = _links_of(message, parts)
+        self._roots = list(parts)
+        self._finish = [_finisher(name, part) for name, part in self._parts.items()]
+        self._steps = sum(part.steps for part in parts)
+        self._bounded = any(part.bounded for part in parts) or self._steps > MAX_STEPS
+        self._identified = self._is_identified()
+
+    def _compiled(self) -> dict[str, Part]:
+        wanted = PARTS[self._channel] if self._channel in self._message.channels else ()
+        return {part: self._part(self._message.editions[self._language.suffix, part]) for part in wanted}
+
+    def _part(self, template: Template) -> Part:
+        fields = {"customer": frozenset(CUSTOMER_FIELDS), "links": frozenset(self._message.links)}
+        try:
+            return compile_part(template, self._constants, fields, self._language.tag)
+        except Unsuited:
+            return plain_part(template)
+
+    def __call__(self, customer: Values, links: Values) -> Email | Sms | RenderFailure:
+        """What ``render`` gives for this customer."""
+        try:
+            return self.quick(customer, links)
+        except Exception:  # a template is another's program: render tells what is wrong with it, and where
+            groups = {"campaign": self._campaign, "sender": self._sender, "links": links}
+            return render(self._message, self._channel, customer=customer, **groups)
+
+    def quick(self, customer: Values, links: Values) -> Email | Sms | RenderFailure:
+        """The same without ``render``; raises where that is needed."""
+        values = {
+            "customer": cleaned(self._message, "customer", customer),
+            "links": cleaned(self._message, "links", links),
+            **self._constants,
+        }
+        parts = [finish(text) for finish, text in zip(self._finish, self._texts(values), strict=True)]
+        if not all(parts):
+            raise MissingValue("a part", "it is empty")
+        tag = self._language.tag
+        if self._channel == "sms":
+            return Sms(language=tag, text=parts[0], size=sms_size(parts[0]))
+        email = Email(language=tag, subject=parts[0], html=parts[1], text=parts[2])
+        return email if self._identified else anonymous(email, values, self._message.name) or email
+
+    def _texts(self, values: dict[str, dict[str, object]]) -> list[str]:
+        if self._bounded:
+            with Budget():
+                step(self._steps)
+                texts = self._joined(values)
+                spend(sum(map(len, texts)))
+                return texts
+        texts = self._joined(values)
+        if sum(map(len, texts)) > MAX_CHARS:
+            raise OverBudget
+        return texts
+
+    def _joined(self, values: dict[str, dict[str, object]]) -> list[str]:
+        name, texts, shared = self._message.name, [], None
+        for part in self._roots:
+            if not part.alone:
+                context = Context(part.environment, values, name, part.blocks)
+            elif shared is None:
+                context = shared = Context(part.environment, values, name, {})
+            else:
+                context = shared
+            texts.append("".join(part.root(context)))
+        return texts
+
+    def _is_identified(self) -> bool:
+        """Whether every e-mail is known to show its way out and its sender's address, so that nobody need look.
+
+        A text may lose white space at its ends, so an address with some there is looked for.
+        """
+        bodies = [part for name, part in self._parts.items() if name in (HTML, TEXT)]
+        address = self._constants["sender"]["postal_address"] if bodies else None
+        plain = isinstance(address, str) and address == address.strip() and all(part.clean for part in bodies)
+        return plain and all({("links", "unsubscribe"), address} <= part.prints for part in bodies)
+
+
+def _finisher(name: str, part: Part) -> Callable[[str], str]:
+    return _WITHOUT_CLEANING.get(name, CLEAN[name]) if part.clean else CLEAN[name]
+
+
+_WITHOUT_CLEANING: Mapping[str, Callable[[str], str]] = {
+    TEXT: lambda text: text.strip() + "\n",
+    SMS: str.strip,
+}
+
+
+def _links_of(message: Message, parts: Collection[Part]) -> tuple[str, ...]:
+    if not parts or any(part.links is None for part in parts):
+        return message.links
+    read = frozenset().union(*(part.links or () for part in parts))
+    return tuple(name for name in message.links if name in read)
