@@ -1,7 +1,7 @@
-"""Commits what callbacks say, those that wait together in one transaction: nobody is answered before it is durable.
+"""Commits what callbacks say, those that wait together in one transaction; nobody is answered before.
 
-A commit costs more than a hundred events, so callbacks that arrive while one is being written share the next. A
-callback that cannot be stored does not keep the others from being: they are then done one by one.
+A commit costs as much as a hundred events, so callbacks that arrive while one is being written share the next. One
+that cannot be stored does not keep the others from it: they are then done one by one.
 """
 
 import asyncio

@@ -1,6 +1,7 @@
 """The page behind the link in every message: unsubscribe in one click, or choose what one receives.
 
-A GET shows and changes nothing: mail scanners follow every link. The token is the only authority: no cookie, no login.
+A GET shows and changes nothing: mail scanners follow every link. The token is the only authority: no cookie, no
+login.
 """
 
 import asyncio

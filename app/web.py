@@ -1,8 +1,8 @@
 """The web application that providers and customers reach: callbacks, links and the preference page.
 
-A provider is told 2xx only after its events are committed. 403: not signed by it; 400: signed but unreadable, noted in
-quarantine; 413, 408: too large or too slow; 503: we cannot check or keep it now, send it again. What is not proved to
-come from the provider leaves no trace in the database. No address, body or user agent ever reaches a log.
+A provider is told 2xx only after its events are committed. 403: not signed by it; 400: signed but unreadable,
+noted in quarantine; 413, 408: too large or too slow; 503: we cannot check or keep it now, send it again. What is
+not proved to be a provider's leaves no trace in the database. No address, body or user agent ever reaches a log.
 """
 
 import logging
@@ -24,6 +24,8 @@ from app.pages import Notice
 from app.preferences import Preferences
 from db.settings import Settings
 from winback.errors import Unusable
+
+_BROKEN_LINKS = {"/c/": Notice.NO_LINK, "/u/": Notice.BROKEN}
 
 log = logging.getLogger(__name__)
 
@@ -52,9 +54,10 @@ def make_app(engine: Engine, settings: Settings, clock: Callable[[], datetime]) 
 
     def no_such_place(request: Request, error: Exception) -> Response:
         """A link that was cut off or run together with other text."""
-        path = request.scope["path"]
-        notice = Notice.NO_LINK if path.startswith("/c/") else Notice.BROKEN if path.startswith("/u/") else None
-        return desk.page(request, notice, status=404) if notice else PlainTextResponse("not found", status_code=404)
+        notice = _BROKEN_LINKS.get(request.scope["path"][:3])
+        return (
+            desk.page(request, notice, status=404) if notice else PlainTextResponse("not found", status_code=404)
+        )
 
     return Starlette(
         routes=[

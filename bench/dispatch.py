@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -103,11 +103,18 @@ def measure(folder: Path, given: argparse.Namespace) -> None:
             bare, spent, started = [bare_seconds()], list[Spent](), list[Spent]()
             for number in range(given.rounds):
                 place = folder / f"{name.replace(' ', '-')}-{number}"
-                *each, nothing = send(place, way, given, server)
+                *each, nothing = send(
+                    place, way, given.customers, server, whole_run=given.whole_run, profile=given.profile
+                )
                 spent += each
                 started.append(nothing)
                 bare.append(bare_seconds())
             say(name, min(bare), min(spent, key=lambda one: one.cpu / one.sent), min(one.cpu for one in started))
+
+
+def steady_seconds(spent: Sequence[Spent]) -> float:
+    """CPU seconds of one message: of the first sender, without what the last, which found nothing, took."""
+    return (spent[0].cpu - spent[-1].cpu) / spent[0].sent
 
 
 def say(name: str, bare: float, spent: Spent, start: float) -> None:
@@ -130,14 +137,14 @@ def bare_seconds() -> float:
     return (time.process_time() - begun) / BARE_CUSTOMERS
 
 
-def send(folder: Path, way: Way, given: argparse.Namespace, server: str) -> list[Spent]:
+def send(
+    folder: Path, way: Way, customers: int, server: str = "", *, whole_run: bool = False, profile: Path | None = None
+) -> list[Spent]:
     """What each sender spent on a crowd of its own, and last what one spends that finds nothing to send."""
-    wanted = Wanted(
-        customers=given.customers, provider=way.provider, rules=way.rules, whole_run=given.whole_run
-    )
+    wanted = Wanted(customers=customers, provider=way.provider, rules=way.rules, whole_run=whole_run)
     shop = make_shop(folder, wanted, new_database(server) if way.postgresql else None)
     with a_sink(folder, way) as environment:
-        spent = senders(shop, environment, way.workers, given.profile)
+        spent = senders(shop, environment, way.workers, profile)
         check(shop, wanted)
         spent += senders(shop, environment, 1, None)
     shutil.rmtree(folder)
@@ -203,19 +210,24 @@ class Stopwatch:
 
 @contextmanager
 def a_sink(folder: Path, way: Way) -> Iterator[dict[str, str]]:
-    """A cheap provider in a process of its own; the environment that names it to ``winback send``."""
-    command = [sys.executable, "-m", "bench.sink"]
+    """A cheap provider; the environment that names it to ``winback send``."""
+    options = ["--smtp"] if way.provider == "smtp" else []
     environment = {"WINBACK_SENDGRID_KEY": "SG.bench"}
-    if way.provider == "smtp":
-        command.append("--smtp")
     if way.tls:
-        command += ["--tls", *map(str, a_certificate(folder))]
+        options += ["--tls", *map(str, a_certificate(folder))]
         environment["SSL_CERT_FILE"] = str(folder / "certificate.pem")
+    with serving(*options) as url:
+        yield environment | {"WINBACK_SENDGRID_URL": url, "WINBACK_SMTP_URL": url}
+
+
+@contextmanager
+def serving(*options: str) -> Iterator[str]:
+    """bench/sink.py in a process of its own; its address."""
+    command = [sys.executable, "-m", "bench.sink", *options]
     sink = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert sink.stdout is not None
-    url = sink.stdout.readline().strip()
     try:
-        yield environment | {"WINBACK_SENDGRID_URL": url, "WINBACK_SMTP_URL": url}
+        yield sink.stdout.readline().strip()
     finally:
         sink.terminate()
         sink.communicate()

@@ -9,7 +9,8 @@ from sqlmodel import Session, col
 
 from db.engine import changed, insert_or_keep
 from db.occurrences import run_name
-from db.tables import Alert, Gate, Message, Occurrence
+from db.stops import EVERYTHING
+from db.tables import Alert, Gate, Message, Occurrence, Stop
 from winback.events import State
 
 TELLING = timedelta(minutes=10)  # whoever took an alert and has not told it by then has died
@@ -20,7 +21,8 @@ SHUT_IN_A_ROW = 2  # a provider that was shut and whose probe failed: once alone
 class Alarm:
     """One thing to tell; no personal data in ``text``.
 
-    ``kind``: failed | missed | invalid | unknowns | stale | closed | restored. ``run``: what it is about.
+    ``kind``: failed | missed | invalid | stale | unknowns | closed | stopped | harm | restored. ``run``: what it is
+    about.
     """
 
     kind: str
@@ -62,7 +64,7 @@ def give_back(session: Session, alert_id: int) -> None:
 
 def standing(session: Session, day: str) -> list[Alarm]:
     """What the state itself says staff must hear of; ``day`` is today in the workspace's zone."""
-    return [*_unknowns(session), *_closed(session, day)]
+    return [*_unknowns(session), *_closed(session, day), *_stopped(session)]
 
 
 def _unknowns(session: Session) -> list[Alarm]:
@@ -86,3 +88,10 @@ def _closed(session: Session, day: str) -> list[Alarm]:
         Alarm(kind="closed", run=f"{gate.provider}/{day}", text=f"nothing leaves through it: {gate.reason}")
         for gate in session.execute(select(Gate).where(*shut).order_by(col(Gate.provider))).scalars()
     ]
+
+
+def _stopped(session: Session) -> list[Alarm]:
+    """One alarm for whatever stopped itself: a person who presses stop gives no reason. A hold tells of itself."""
+    by_itself = (col(Stop.reason).is_not(None), col(Stop.scope) != EVERYTHING)
+    found = session.execute(select(Stop).where(*by_itself).order_by(col(Stop.scope))).scalars()
+    return [Alarm(kind="stopped", run=stop.scope, text=str(stop.reason)) for stop in found]

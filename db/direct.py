@@ -65,6 +65,13 @@ def writer(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
+def reader(engine: Engine) -> Iterator[Connection]:
+    """A connection kept for many looks at what others write; never waits for a writer on SQLite."""
+    with usable(engine), engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
 def writing(connection: Connection) -> Iterator[Connection]:
     """One write transaction of a kept connection: committed at the end, rolled back on any error."""
     with usable(connection.engine), connection.begin():

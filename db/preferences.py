@@ -175,7 +175,7 @@ def save(session: Session, key: str, choices: Choices, now: datetime) -> bool:
     row = session.connection().execute(_MESSAGE, {"key": key}).mappings().first()
     if row is None:
         return False
-    hashes = {channel: row["address_hash"] for channel in [row["channel"]]}
+    hashes = dict.fromkeys([row["channel"]], row["address_hash"])
     hashes |= {channel: row[f"{channel}_hash"] for channel in _reachable(row)[1:]}
     for channel, wanted in choices.channels.items():
         if channel == row["channel"] and not wanted:

@@ -223,7 +223,9 @@ def _unsent(session: Session, message: Uncertain, now: datetime, rules: Rules, s
         return False
     if message.claimed:
         day = message.sent_at.astimezone(rules.zone).date()
-        settle_costs(session.connection(), message.campaign_id, day, rules, 1, -message.cost_micros, placebo=message.placebo)
+        settle_costs(
+            session.connection(), message.campaign_id, day, rules, 1, -message.cost_micros, placebo=message.placebo
+        )
     return True
 
 

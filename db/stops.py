@@ -3,8 +3,10 @@
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, exists, select
+from sqlalchemy.engine import Connection
 from sqlmodel import Session, col
 
+from db.direct import Sql
 from db.engine import changed, insert_or_keep
 from db.tables import Occurrence, Stop
 
@@ -17,10 +19,12 @@ def not_stopped() -> ColumnElement[bool]:
     return ~exists().where(col(Stop.scope).in_([EVERYTHING, col(Occurrence.campaign_id), run]))
 
 
-def is_stopped(session: Session, run: str) -> bool:
-    """Whether the stop switch is on for the run ``<campaign>/<occurrence>``."""
-    scopes = [EVERYTHING, run.partition("/")[0], run]
-    return bool(session.execute(select(exists().where(col(Stop.scope).in_(scopes)))).scalar_one())
+def is_stopped(connection: Connection, run: str) -> bool:
+    """Whether the stop switch is on for the run ``<campaign>/<occurrence>``: asked just before a first byte."""
+    return _STOPPED.run(connection, campaign=run.partition("/")[0], run=run).fetchone() is not None
+
+
+_STOPPED = Sql("SELECT 1 FROM stop WHERE scope IN ('*', :campaign, :run)")
 
 
 def switch_stop(session: Session, scope: str, *, on: bool, now: datetime, reason: str | None = None) -> bool:

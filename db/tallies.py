@@ -62,7 +62,7 @@ def _judge(session: Session, occurrence: int, tally: Tally, now: datetime) -> No
     judgement = judge(**tally._asdict())
     if judgement.level is Level.OK or judgement.reason is None:
         return
-    run = run_name(session.get_one(Occurrence, occurrence))
-    if judgement.level is Level.STOP:
+    run, stop = run_name(session.get_one(Occurrence, occurrence)), judgement.level is Level.STOP
+    if stop:
         switch_stop(session, run, on=True, now=now, reason=judgement.reason)
-    note(session, [Alarm(kind=f"harm_{judgement.level}", run=run, text=judgement.reason)], now)
+    note(session, [Alarm(kind="stopped" if stop else "harm", run=run, text=judgement.reason)], now)

@@ -2,30 +2,45 @@
 
 from datetime import datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from sqlalchemy import Engine
 
 from db.campaigns import pinned_templates
+from db.claims import Claimed
 from db.engine import reading
 from db.occurrences import version_files
-from db.claims import Claimed
 from db.settings import Settings
-from winback.campaign import Campaign
+from winback.campaign import Campaign, Channel
 from winback.campaign_file import read_campaign
 from winback.delivery.outgoing import Outgoing
 from winback.message.cleaning import clean_line
-from winback.message.rendering import Email, RenderFailure, Sms, Values, render
-from winback.message.template import Message, load
-from winback.tokens import unsubscribe_url
+from winback.message.rendering import RenderFailure, Sms, Values
+from winback.message.specialise import Edition, Prepared, prepare
+from winback.message.template import Message
+from winback.message.tracking import link_number, load_tracked
+from winback.tokens import Signer
+
+
+class Letter(NamedTuple):
+    """What is written to the customers of one locale; ``clicks``: (name, number) of the counted links in it."""
+
+    edition: Edition
+    clicks: tuple[tuple[str, int], ...]
+    unsubscribe: bool
 
 
 class Composer:
-    """Renders claimed messages; templates are compiled once per version."""
+    """Renders claimed messages; templates are compiled once per version, and once more per language."""
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
-        self._engine, self._settings = engine, settings
+        self._engine, self._sender = engine, settings.file.sender
+        self._signer = Signer([settings.file.salt])
+        self._url = settings.public_url.rstrip("/")
         self._version = lru_cache(maxsize=32)(self._read_version)
-        self._template = lru_cache(maxsize=128)(self._compile)
+        self._message = lru_cache(maxsize=128)(self._compile)
+        self._prepared = lru_cache(maxsize=512)(self._prepare)
+        self._letter = lru_cache(maxsize=4096)(self._choose)
 
     def campaign(self, version_id: int, campaign_id: str) -> Campaign:
         """The campaign as the run pinned it."""
@@ -33,29 +48,23 @@ class Composer:
 
     def __call__(self, claimed: Claimed, dated_at: datetime) -> Outgoing | RenderFailure:
         """The finished message, or why there is none; ``dated_at`` is the time of the claim."""
-        campaign, _ = self._version(claimed.version_id, claimed.campaign_id)
-        message = self._template(claimed.version_id, claimed.campaign_id, claimed.template)
-        language = message.language(claimed.locale).tag
-        link = unsubscribe_url(self._settings.public_url, self._settings.file.salt, claimed.key)
-        sender = self._settings.file.sender
-        rendered = render(
-            message,
-            claimed.channel,
-            customer=customer_values(claimed),
-            campaign={"name": (campaign.name.zh if language.startswith("zh") else None) or campaign.name.en},
-            links={"unsubscribe": link},
-            sender={"name": sender.name, "postal_address": sender.postal_address},
+        letter = self._letter(
+            claimed.version_id, claimed.campaign_id, claimed.template, claimed.channel, claimed.locale
         )
-        return (
-            rendered if isinstance(rendered, RenderFailure) else self._addressed(claimed, rendered, link, dated_at)
-        )
-
-    def _addressed(self, claimed: Claimed, rendered: Email | Sms, link: str, dated_at: datetime) -> Outgoing:
+        links = self._links(claimed.key, letter)
+        rendered = letter.edition(customer_values(claimed), links)
+        if isinstance(rendered, RenderFailure):
+            return rendered
         if isinstance(rendered, Sms):
             return Outgoing(
-                key=claimed.key, channel="sms", to=claimed.address, dated_at=dated_at, text=rendered.text
+                key=claimed.key,
+                channel="sms",
+                to=claimed.address,
+                dated_at=dated_at,
+                text=rendered.text,
+                units=rendered.size.segments,
             )
-        sender = self._settings.file.sender
+        sender = self._sender
         return Outgoing(
             key=claimed.key,
             channel="email",
@@ -67,8 +76,40 @@ class Composer:
             subject=rendered.subject,
             html=rendered.html,
             text=rendered.text,
-            unsubscribe_url=link,
+            unsubscribe_url=links["unsubscribe"],
             dated_at=dated_at,
+        )
+
+    def _links(self, key: str, letter: Letter) -> dict[str, str]:
+        """The signed links of one message, those only that its letter reads."""
+        url, signer = self._url, self._signer
+        links = {name: f"{url}/c/{signer.click_token(key, number)}" for name, number in letter.clicks}
+        if letter.unsubscribe:
+            links["unsubscribe"] = f"{url}/u/{signer.unsubscribe_token(key)}"
+        return links
+
+    def _choose(
+        self, version_id: int, campaign_id: str, template: str, channel: Channel, locale: str | None
+    ) -> Letter:
+        language = self._message(version_id, campaign_id, template).language(locale).tag
+        chinese = language.startswith("zh")
+        edition = self._prepared(version_id, campaign_id, template, channel, chinese).edition(locale)
+        numbers = ((name, link_number(name)) for name in edition.links)
+        return Letter(
+            edition=edition,
+            clicks=tuple((name, number) for name, number in numbers if number is not None),
+            unsubscribe=channel == "email" or "unsubscribe" in edition.links,
+        )
+
+    def _prepare(
+        self, version_id: int, campaign_id: str, template: str, channel: Channel, chinese: bool
+    ) -> Prepared:
+        name, sender = self.campaign(version_id, campaign_id).name, self._sender
+        return prepare(
+            self._message(version_id, campaign_id, template),
+            channel,
+            campaign={"name": (name.zh if chinese else None) or name.en},
+            sender={"name": sender.name, "postal_address": sender.postal_address},
         )
 
     def _read_version(self, version_id: int, campaign_id: str) -> tuple[Campaign, dict[str, str]]:
@@ -78,7 +119,7 @@ class Composer:
         return read_campaign(files[name], name), pinned_templates(files)
 
     def _compile(self, version_id: int, campaign_id: str, template: str) -> Message:
-        return load(self._version(version_id, campaign_id)[1], template)
+        return load_tracked(self._version(version_id, campaign_id)[1], template)
 
 
 def customer_values(claimed: Claimed) -> Values:

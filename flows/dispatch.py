@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
 
 from db.claims import Batch, Claimed, Result, Run, Wish, claim, due_runs, expire_leases, record, wake
-from db.direct import writer, writing
+from db.direct import reader, writer, writing
 from db.engine import reading, transaction
 from db.gates import after_answers, ask_leave, spend_pace
 from db.outbox import stop_if_failing, waiting
@@ -36,6 +36,7 @@ IDLE_SECONDS = 1.0
 STOP_SECONDS = 0.05  # how old the answer to "has anybody pressed stop?" may be before a first byte
 HOUSEKEEPING_SECONDS = 1.0
 CLOCK_JUMP = timedelta(minutes=5)
+NEVER = -float("inf")  # on the monotonic clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,7 @@ class Post:
     """Everything a sender works with. ``providers``: channel -> provider; ``monotonic`` in seconds.
 
     ``rules``: (campaign id, version, channel) -> what its limits ask. ``pace``: channel -> units a second, where
-    the provider is not to be used as fast as it takes (SMS: segments). ``price``: (channel, units) -> micros.
+    the provider is not to be used as fast as it takes (SMS: segments). ``price_micros``: channel -> of one unit.
     ``remember``: told the last message of each claim, for the day the database is restored from a backup.
     ``insist``: the first try goes out although the provider was shut: a person has asked. ``interrupted``: whether
     the process wants to end: what is not begun goes back.
@@ -60,7 +61,7 @@ class Post:
     monotonic: Callable[[], float]
     sleep: Callable[[float], None]
     pace: Mapping[Channel, float] = field(default_factory=dict)
-    price: Callable[[Channel, int], int] = lambda channel, units: 0
+    price_micros: Mapping[Channel, int] = field(default_factory=dict)
     remember: Callable[[Claimed], None] = lambda claimed: None
     insist: bool = False
     interrupted: Callable[[], bool] = lambda: False
@@ -80,44 +81,51 @@ class Tally:
 def drain(post: Post, *, until_empty: bool = False) -> Tally:
     """Send what is due; with ``until_empty`` until nothing on the open channels is waiting or being sent."""
     tally = Tally()
-    with writer(post.engine) as connection:
-        lines = [Line(post, connection, channel, provider, tally) for channel, provider in post.providers.items()]
-        _drain(post, lines, tally, until_empty)
+    with writer(post.engine) as connection, reader(post.engine) as watch:
+        lines = [Line(post, connection, watch, channel, tally) for channel in post.providers]
+        try:
+            while _round(post, [line for line in lines if line.channel not in tally.closed], until_empty):
+                pass
+        finally:  # whatever ends the sender: what is known is recorded
+            for line in lines:
+                line.settle()
     return tally
 
 
-def _drain(post: Post, lines: list["Line"], tally: Tally, until_empty: bool) -> None:
-    try:
-        while open_ := [line for line in lines if line.channel not in tally.closed]:
-            if post.interrupted():
-                break
-            active = [line for line in open_ if line.turn(alone=len(open_) == 1)]
-            if active:
-                lines = active + [line for line in lines if line not in active]
-                continue
-            if not until_empty or not _anything_waiting(post, [line.channel for line in open_]):
-                break
-            post.sleep(IDLE_SECONDS)
-    finally:  # whatever ends the sender: what is known is recorded
+def _round(post: Post, lines: list["Line"], until_empty: bool) -> bool:
+    """Give each line its turn, idle ones once a second; False when nothing is left to do."""
+    if not lines or post.interrupted():
+        return False
+    at = post.monotonic()
+    awake = [line for line in lines if at - line.idle_since >= IDLE_SECONDS]
+    if sum(line.turn(alone=len(awake) == 1) for line in awake):  # each has its turn
+        return True
+    if len(awake) < len(lines):  # what was idle may have something by now
         for line in lines:
-            line.settle()
+            line.idle_since = NEVER
+        return True
+    if not until_empty or not _anything_waiting(post, [line.channel for line in lines]):
+        return False
+    post.sleep(IDLE_SECONDS)
+    return True
 
 
 class Line:
     """One channel's claims, one after the other; between turns it may hold a batch that is not recorded yet."""
 
     def __init__(
-        self, post: Post, connection: Connection, channel: Channel, provider: Provider, tally: Tally
+        self, post: Post, connection: Connection, watch: Connection, channel: Channel, tally: Tally
     ) -> None:
-        self.channel = channel
-        self._post, self._connection, self._provider, self._tally = post, connection, provider, tally
+        self.channel, self.idle_since = channel, NEVER
+        self._post, self._connection, self._watch, self._tally = post, connection, watch, tally
+        self._provider, self._price = post.providers[channel], post.price_micros.get(channel, 0)
         self._batch: Batch | None = None
         self._results, self._answers = list[Result](), list[Answer]()
         self._runs: list[Run] = []
         self._begun: dict[str, Claimed] = {}
         self._units = self._failures = 0
         self._insist, self._probe = post.insist, False
-        self._tidied = self._looked = -float("inf")
+        self._tidied = self._looked = NEVER
         self._is_stopped = False
         self._began_at, self._began = post.clock(), post.monotonic()
 
@@ -134,6 +142,7 @@ class Line:
         self._forget()
         self._stop_if_failing(failed, now)
         self._batch = batch
+        self.idle_since = began if batch is None else NEVER
         if batch is None:
             return False
         self._tally.states[State.SKIPPED.value] += batch.skipped
@@ -204,6 +213,7 @@ class Line:
             for outgoing, answer in self._provider.send_all(self._outgoing(batch, waiting, now, began)):
                 self._answered(self._begun.pop(outgoing.key), outgoing, answer)
         finally:  # not begun: it goes back
+            self._post.progress(len(self._results))
             self._results += [Result(message, State.QUEUED) for message in waiting.values()]
 
     def _outgoing(
@@ -217,7 +227,6 @@ class Line:
             del waiting[message.key]
             if isinstance(outgoing, RenderFailure):
                 self._results.append(Result(message, State.SKIPPED, outgoing.reason))
-                self._post.progress(1)
                 continue
             self._begun[message.key] = message  # from here on the provider may have it
             yield outgoing
@@ -229,8 +238,8 @@ class Line:
         if over or self.channel in self._tally.closed:
             return True
         if at - self._looked >= STOP_SECONDS:
-            with reading(self._post.engine) as session:
-                self._is_stopped = is_stopped(session, batch.run.name)
+            with self._watch.begin():
+                self._is_stopped = is_stopped(self._watch, batch.run.name)
             self._looked = at
         return self._is_stopped or self._failures >= IN_A_ROW
 
@@ -240,10 +249,10 @@ class Line:
         self._failures = 0 if answer.kind in GOOD else self._failures + 1
         self._answers.append(answer)
         self._units += outgoing.units
-        result = next_state(message, answer, self._provider.name, body_hash(outgoing), self._post.clock())
-        cost = self._post.price(self.channel, outgoing.units) if result.state in COSTING else 0
-        self._results.append(result._replace(cost_micros=cost) if cost else result)
-        self._post.progress(1)
+        result = next_state(message, answer, self._provider.name, body_hash(outgoing), self._post.clock)
+        if self._price and result.state in COSTING:
+            result = result._replace(cost_micros=self._price * outgoing.units)
+        self._results.append(result)
 
     def _record(self, now: datetime) -> bool:
         """Store the last batch's results; whether some of them could not be rendered."""
@@ -278,12 +287,14 @@ class Line:
 COSTING = frozenset({State.ACCEPTED, State.UNCERTAIN})
 
 
-def next_state(message: Claimed, answer: Answer, provider: str, body: str, now: datetime) -> Result:
+def next_state(
+    message: Claimed, answer: Answer, provider: str, body: str, clock: Callable[[], datetime]
+) -> Result:
     """A provider's answer as the message's next state (DESIGN: the message state machine)."""
     later = None
     if answer.kind is AnswerKind.RETRY_LATER:
         wait = answer.retry_after_seconds
-        later = now + (RETRY_AFTER if wait is None else timedelta(seconds=wait))
+        later = clock() + (RETRY_AFTER if wait is None else timedelta(seconds=wait))
     return Result(message, _NEXT[answer.kind], answer.reason, provider, answer.provider_id, body, later)
 
 

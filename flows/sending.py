@@ -15,7 +15,7 @@ from db.restored import check_not_restored, remember
 from db.settings import Settings, check_live
 from flows.compose import Composer
 from flows.dispatch import Post, Tally, drain
-from winback.campaign import Campaign, Channel
+from winback.campaign import CHANNELS, Campaign, Channel
 from winback.claiming import Rules
 from winback.delivery.registry import Provider, open_provider
 from winback.message.sms import MAX_SEGMENTS
@@ -51,7 +51,7 @@ def make_post(
             settings, compose.campaign(version, campaign_id), channel
         ),
         pace=pace_of(settings),
-        price=lambda channel, units: settings.price_micros(channel) * units,
+        price_micros={channel: settings.price_micros(channel) for channel in CHANNELS},
         remember=lambda claimed: remember(settings, claimed.key, claimed.attempt),
         unknown_email_consent=settings.file.unknown_email_consent == "allow",
         placebo=settings.placebo,

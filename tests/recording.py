@@ -8,6 +8,7 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -88,6 +89,8 @@ class Server:
         self._listener.setblocking(False)
         self.port: int = self._listener.getsockname()[1]
         self._transports: list[Any] = []
+        self._clients: list[socket.socket] = []
+        self._welcomes: list[asyncio.Task[None]] = []  # a task nobody holds may vanish
         self._started = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
 
@@ -103,31 +106,30 @@ class Server:
 
     async def _serve(self) -> None:
         self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
+        self._loop.add_reader(self._listener, self._accept)
         self._started.set()
-        accepting = asyncio.create_task(self._accept())
         await self._stopped.wait()
-        accepting.cancel()
+        self._loop.remove_reader(self._listener)
+        for welcome in self._welcomes:
+            welcome.cancel()
+        await asyncio.gather(*self._welcomes, return_exceptions=True)
         for transport in self._transports:
             transport.abort()
         await asyncio.sleep(0.001)  # their protocols hear of it
+        for client in self._clients:  # whoever was still waiting
+            client.close()
 
-    async def _accept(self) -> None:
-        welcomes = set()
-        while True:
-            client, _ = await self._loop.sock_accept(self._listener)
-            welcomes.add(welcome := asyncio.create_task(self._welcome(client)))
-            welcome.add_done_callback(welcomes.discard)
+    def _accept(self) -> None:
+        client, _ = self._listener.accept()
+        client.setblocking(False)
+        self._clients.append(client)
+        self._welcomes.append(self._loop.create_task(self._welcome(client)))
 
     async def _welcome(self, client: socket.socket) -> None:
-        try:
-            await asyncio.sleep(self._accept_seconds)
+        await asyncio.sleep(self._accept_seconds)
+        with suppress(OSError):  # a handshake that fails is one of the faults
             transport, _ = await self._loop.connect_accepted_socket(self._protocol, client, ssl=self._tls)
             self._transports.append(transport)
-        except OSError:  # a handshake that fails is one of the faults
-            client.close()
-        except asyncio.CancelledError:
-            client.close()
-            raise
 
 
 def reset(transport: asyncio.Transport) -> None:

@@ -20,6 +20,7 @@ from db.alerts import TELLING, Alarm, note, take
 from db.alerts import untold as free_alerts
 from db.engine import database, open_engine, reading, transaction
 from db.settings import Settings
+from db.stops import switch_stop
 from db.tables import Alert, Gate
 from flows.alerting import failure, tell_staff
 from tests.builders import an_outbox
@@ -221,6 +222,19 @@ def test_a_provider_shut_twice_in_a_row_is_told_once_a_day(shop: Settings, waits
     assert [post["text"] for post in webhook.posts[:1]] == [
         "winback: sendgrid/2026-03-02: nothing leaves through it: http_401"
     ] * len(kinds)
+
+
+def test_a_run_that_stopped_itself_is_told_once_and_one_that_a_person_stopped_is_not(shop: Settings):
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        switch_stop(session, "spring/manual-2026-03-01", on=True, now=NOW, reason="render_error")
+        switch_stop(session, "summer", on=True, now=NOW)
+        switch_stop(session, "*", on=True, now=NOW, reason="restored")
+
+    with Webhook().listening() as webhook:
+        for _ in range(2):
+            tell_staff(telling(shop, webhook), [], NOW)
+
+    assert [(post["kind"], post["run"]) for post in webhook.posts] == [("stopped", "spring/manual-2026-03-01")]
 
 
 def test_an_error_that_is_not_our_own_is_not_quoted():

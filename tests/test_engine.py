@@ -1,5 +1,7 @@
 """Connections: schema, locks, two writers."""
 
+import time
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
@@ -58,6 +60,49 @@ def test_an_instant_comes_back_aware_and_in_utc(engine: Engine):
 
     with reading(engine) as session:
         assert session.get(db.tables.Stop, "*").at == AT
+
+
+def test_who_limits_the_wait_is_told_soon_that_the_database_is_locked(database_url: str):
+    """The other writer holds the row until the first has given up."""
+    patient, hasty = open_engine(database_url), open_engine(database_url, wait_seconds=0.3)
+    with transaction(patient) as session:
+        session.add(db.tables.Stop(scope="*", at=AT))
+    with transaction(patient) as session:
+        session.execute(text("UPDATE stop SET reason = 'a'"))
+        begun = time.monotonic()
+
+        with pytest.raises(Unusable, match="cannot be used"), transaction(hasty) as second:
+            second.execute(text("UPDATE stop SET reason = 'b'"))
+
+        assert time.monotonic() - begun < 5
+    patient.dispose()
+    hasty.dispose()
+
+
+def test_a_statement_that_takes_too_long_is_ended_on_postgresql(new_postgresql, tmp_path: Path):
+    engine = open_engine(new_postgresql(tmp_path), wait_seconds=0.3)
+
+    with pytest.raises(Unusable, match="statement timeout"), transaction(engine) as session:
+        session.execute(text("SELECT pg_sleep(5)"))
+    engine.dispose()
+
+
+def test_who_limits_the_wait_is_told_soon_that_every_connection_is_taken(database_url: str):
+    engine = open_engine(database_url, wait_seconds=0.2)
+    with ExitStack() as taken:
+        for _ in range(15):  # SQLAlchemy's pool: five and ten more
+            taken.enter_context(engine.connect())
+
+        with pytest.raises(Unusable, match="connections are busy"), reading(engine) as session:
+            session.connection()
+    engine.dispose()
+
+
+def test_making_the_schema_may_take_longer_than_the_wait(tmp_path: Path):
+    engine = open_engine(f"sqlite:///{tmp_path / 'new.db'}", wait_seconds=0.001)
+
+    assert schema_of(engine) == SCHEMA
+    engine.dispose()
 
 
 def test_an_error_leaves_nothing_behind(engine: Engine):

@@ -106,7 +106,7 @@ def test_one_bad_element_of_a_thousand_is_set_aside_and_the_rest_is_kept(engine:
 
     assert post_sendgrid(client, batch(*events)) == 200
 
-    assert counts(engine) == {"event": 999, "quarantine": 1}
+    assert counts(engine) == {"event": 999, "webhook_body": 1, "quarantine": 1}
     assert quarantined(engine) == [(437, "no_event_id")]
 
 

@@ -87,7 +87,7 @@ def the_story(shop: Settings) -> tuple[list[str], list[str]]:
     who    message                                        orders                               counted
     =====  =============================================  ===================================  ====================
     ann    sent on t0's day, arrived; reader clicks 3/11  31/10 40; 3/11 30; 5/11 20; 6/11 -5  2 orders, 45, day 3
-    bob    arrived; a scanner clicks 2/11                 10/11 10 and 10                      2 orders, 20, day 10
+    bob    arrived; a scanner clicks 2/11                 9/11 10 and 10                       2 orders, 20, day 9
     cat    bounced                                        12/11 7                              1 order, 7, day 12
     dan    sent 19/11 at 22:00 local (the 20th in UTC)    19/11 9; 20/11 9                     2 orders, 18, day 19
     eve    complained                                     31/12 99: the day after the window   nothing
@@ -130,8 +130,8 @@ def the_story(shop: Settings) -> tuple[list[str], list[str]]:
         (ann, "2025-11-03", "30.00"),
         (ann, "2025-11-05 08:00", "20.00"),
         (ann, "2025-11-06", "-5.00"),
-        (bob, "2025-11-10 09:00", "10.00"),
-        (bob, "2025-11-10 18:00", "10.00"),
+        (bob, "2025-11-09 09:00", "10.00"),
+        (bob, "2025-11-09 18:00", "10.00"),
         (cat, "2025-11-12", "7.00"),
         (dan, "2025-11-19 23:00", "9.00"),
         (dan, "2025-11-20", "9.00"),
@@ -148,14 +148,14 @@ def arms(outcome: Outcome) -> dict[str, Responses]:
 
 
 def test_the_orders_of_each_arm_are_those_of_the_window(shop: Settings):
-    """Ann, bob, cat, dan ordered; ann and dan on two days; 45 + 20 + 7 + 18 - 3 = 87; median of 3, 10, 12, 19."""
+    """Ann, bob, cat, dan ordered; ann and dan on two days; 45 + 20 + 7 + 18 - 3 = 87; median of 3, 9, 12, 19."""
     written_to, held = the_story(shop)
 
     found = arms(measure_run(shop, RUN, NOW))
 
     orders = found["message"].orders
     assert (orders.ordered.x, orders.repeated.x, orders.orders) == (4, 2, 7)
-    assert (orders.net_revenue, orders.currency, orders.days_to_order) == (87.0, "USD", 11.0)
+    assert (orders.net_revenue, orders.currency, orders.days_to_order) == (87.0, "USD", 10.5)
     assert (orders.after_message, orders.after_click) == (5, 1)
     orders = found["holdout"].orders
     assert (orders.ordered.x, orders.repeated.x, orders.orders) == (2, 0, 2)
@@ -247,7 +247,7 @@ def test_the_report_shows_the_orders_of_every_group(shop: Settings, language: La
 
     of_held, of_written_to = ([cell[0] for cell in row[1:]] for row in shown.tables["responses"][0])
     assert of_held == [str(len(held)), "2", "0", "2", dollars(11, language), "32", "–", "–"]
-    assert of_written_to == [str(len(written_to)), "4", "2", "7", dollars(87, language), "11", "5", "1"]
+    assert of_written_to == [str(len(written_to)), "4", "2", "7", dollars(87, language), "10.5", "5", "1"]
     share = shown.tables["responses"][0][1][2]
     assert share[1] == f"{4 / len(written_to):.1%}"
 

@@ -74,7 +74,7 @@ def test_a_state_that_does_not_know_the_last_claim_is_held_and_staff_is_told(
     assert check_not_restored(shop, engine, NOON) is True
     assert states(engine) == {("uncertain", "restored"): 2}
     with reading(engine) as session:
-        assert is_stopped(session, "spring/manual-2026-03-01")
+        assert is_stopped(session.connection(), "spring/manual-2026-03-01")
         assert [alert.kind for alert in session.execute(select(Alert)).scalars()] == ["restored"]
 
 

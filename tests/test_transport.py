@@ -10,7 +10,7 @@ from itertools import count
 import pytest
 
 from tests.certificates import a_certificate, server_side
-from tests.recording import Server
+from tests.recording import Server, reset
 from tests.sink import Reply, Sink
 from winback.delivery import pool
 from winback.delivery.answer import Answer, AnswerKind
@@ -192,7 +192,7 @@ def test_an_answer_that_is_known_already_is_handed_through(tmp_path, transport):
 
 def test_who_stops_listening_breaks_off_and_can_go_on_afterwards(tmp_path, transport):
     with Sink(tmp_path, [*[Reply()] * 8, *[Reply(act="silent")] * 8, Reply()]) as sink:
-        sender = transport(sink.url, connections=8)
+        sender = transport(sink.url, connections=8, timeout_seconds=SOON)
         outcomes(sender, 8)
         answers = sender.exchange([(n, request) for n, request in requests(sender, 4)] + [(9, NOT_CONNECTED)])
         assert next(answers) == (9, NOT_CONNECTED)
@@ -562,11 +562,7 @@ def test_a_connection_closed_meanwhile_is_not_written_to(tmp_path, transport, ho
 
         def data_received(self, data):
             self._link.write(ACCEPTED)
-            end = (
-                self._link.close
-                if how == "close"
-                else lambda: __import__("tests.recording").recording.reset(self._link)
-            )
+            end = self._link.close if how == "close" else lambda: reset(self._link)
             asyncio.get_running_loop().call_later(0.02, end)
 
     with Server(Closing) as server:
@@ -604,8 +600,9 @@ def test_a_connection_closed_while_the_giver_took_his_time_is_not_written_to(tra
 def test_a_connection_that_was_idle_for_seconds_is_not_trusted(raw, transport, monkeypatch):
     sender = transport(raw(ACCEPTED, ACCEPTED))
 
+    monkeypatch.setattr(pool, "IDLE_SECONDS", 0.1)
     outcomes(sender, 1)
-    monkeypatch.setattr(pool, "IDLE_SECONDS", 0.0)
+    time.sleep(0.2)
     outcomes(sender, 1)
 
     assert Raw.opened == 2

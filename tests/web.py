@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Engine, func, select
 from sqlmodel import SQLModel, col
@@ -15,7 +16,7 @@ from db.settings import Secrets, Sender, Settings, WorkspaceFile
 from db.tables import Event, Message, Quarantine, Suppression, WebhookBody
 from tests.builders import NOON
 from tests.signing import ACCOUNT, TOKEN, sendgrid_public_key
-from winback.tokens import make_token
+from winback.tokens import Signer
 
 with warnings.catch_warnings():
     # it only wants a renamed httpx; the tests need nothing of the new one
@@ -37,15 +38,9 @@ class Clock:
         return self.now
 
 
-def an_app(
-    engine: Engine,
-    *,
-    secrets: Secrets = SECRETS,
-    now: datetime | Clock = NOON,
-    topics: Mapping[str, object] | None = None,
-) -> Starlette:
+def the_settings(*, secrets: Secrets = SECRETS, topics: Mapping[str, object] | None = None) -> Settings:
     sender = Sender(name="Tea & <Co>", email="hello@shop.example", postal_address="1 Leaf Lane, London")
-    settings = Settings(
+    return Settings(
         workspace=Path("/nowhere"),
         file=WorkspaceFile(salt=SALT, sender=sender, topics=topics or {}),
         secrets=secrets,
@@ -53,11 +48,14 @@ def an_app(
         facts=Path("/nowhere"),
         public_url=PUBLIC,
     )
-    return make_app(engine, settings, now if isinstance(now, Clock) else Clock(now))
+
+
+def an_app(engine: Engine, *, now: datetime | Clock = NOON, **settings: Any) -> Starlette:
+    return make_app(engine, the_settings(**settings), now if isinstance(now, Clock) else Clock(now))
 
 
 def link(key: str) -> str:
-    return f"/u/{make_token(SALT, key)}"
+    return f"/u/{Signer([SALT]).unsubscribe_token(key)}"
 
 
 def count(engine: Engine, table: type[SQLModel]) -> int:

@@ -73,18 +73,3 @@ def _mac_with(salt: str, purpose: bytes) -> Callable[[str], str]:
         return urlsafe_b64encode(outside.digest()[:MAC_BYTES])[:-2].decode()
 
     return mac
-
-
-def make_token(salt: str, key: str) -> str:
-    """Signer.unsubscribe_token for one salt."""
-    return Signer([salt]).unsubscribe_token(key)
-
-
-def read_token(salt: str, token: str) -> str | None:
-    """Signer.read_unsubscribe for one salt."""
-    return Signer([salt]).read_unsubscribe(token)
-
-
-def unsubscribe_url(public_url: str, salt: str, key: str) -> str:
-    """The address of the unsubscribe page of the message with the opaque ``key``."""
-    return f"{public_url.rstrip('/')}/u/{make_token(salt, key)}"

@@ -140,7 +140,19 @@ def send(arguments: argparse.Namespace) -> int:
         print_table(["now", "messages"], list(states.items()))
     for channel, reason in tally.closed.items():
         say(f"winback: {channel} was closed by its provider ({reason}): the rest stays queued")
+    _say_what_is_stopped(settings)
     return Exit.UNUSABLE if tally.closed else Exit.DONE
+
+
+def _say_what_is_stopped(settings: Settings) -> None:
+    from db.engine import database, reading
+    from db.stops import EVERYTHING, stopped_scopes
+
+    with database(settings.database_url) as engine, reading(engine) as session:
+        scopes = stopped_scopes(session)
+    for scope, reason in scopes.items():
+        why = f" ({reason})" if reason else ""
+        say(f"stopped{why}: {'everything' if scope == EVERYTHING else scope}; see 'winback resume'")
 
 
 def _waiting(settings: Settings) -> int:

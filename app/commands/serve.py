@@ -24,11 +24,12 @@ from flows.campaign_run import Order, carry_out
 from flows.dispatch import Tally
 from flows.dispatch import drain as send_all
 from flows.due import look_for_due
+from flows.reconciling import Patience, reconcile
 from flows.sending import sender
 from winback.errors import Exit, Unusable, WinbackError
 
 HOST = "127.0.0.1"
-LOOK_SECONDS, DRAIN_SECONDS = 20, 2
+LOOK_SECONDS, DRAIN_SECONDS, SETTLE_SECONDS = 20, 2, 60
 FINISH_SECONDS = 5  # for requests still open when the server is told to stop
 log = logging.getLogger("winback")
 
@@ -88,10 +89,10 @@ def run_server(engine: Engine, settings: Settings, listener: socket.socket) -> N
 
 
 def make_scheduler(settings: Settings, clock: Callable[[], datetime], stopping: Event) -> BackgroundScheduler:
-    """Two jobs in memory; what is due comes from files and database, so a restart loses nothing."""
+    """Three jobs in memory; what is due comes from files and database, so a restart loses nothing."""
     scheduler = BackgroundScheduler(timezone=UTC)
     rules = {"max_instances": 1, "coalesce": True, "misfire_grace_time": None, "next_run_time": _now()}
-    for job, seconds in ((look, LOOK_SECONDS), (drain, DRAIN_SECONDS)):
+    for job, seconds in ((look, LOOK_SECONDS), (drain, DRAIN_SECONDS), (settle, SETTLE_SECONDS)):
         scheduler.add_job(job, "interval", (settings, clock, stopping), seconds=seconds, **rules)
     return scheduler
 
@@ -138,6 +139,14 @@ def drain(settings: Settings, clock: Callable[[], datetime], stopping: Event) ->
 def _send(settings: Settings, clock: Callable[[], datetime], stopping: Event) -> Tally:
     with sender(settings, clock) as post:
         return send_all(replace(post, interrupted=stopping.is_set))
+
+
+def settle(settings: Settings, clock: Callable[[], datetime], stopping: Event) -> None:
+    """Ask providers about messages nobody knows of, at their pace; never stops the server."""
+    with _going_on("settling what is unknown"):
+        patience = Patience(clock=clock, sleep=stopping.wait, interrupted=stopping.is_set)
+        if states := +reconcile(settings, patience).states:
+            log.info("settled: %s", dict(states))
 
 
 @contextmanager

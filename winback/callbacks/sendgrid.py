@@ -27,6 +27,7 @@ TIMESTAMP_HEADER = "X-Twilio-Email-Event-Webhook-Timestamp"
 KEY_ARGUMENT = "winback_key"  # the custom argument that carries our message key and comes back in every event
 FRESH_FOR = timedelta(hours=72)  # duplicates come for more than a day (sendgrid/docs issue 2933)
 AHEAD = timedelta(minutes=5)
+MAX_ELEMENTS = 100_000  # three times what the largest body can hold of real ones
 
 # The word says it all, and the words with more to be said.
 _PLAIN: dict[str, EventKind] = {
@@ -84,6 +85,8 @@ def parse(body: bytes) -> Reading:
     elements = read_elements(body)
     if isinstance(elements, str):
         return unreadable(elements)
+    if len(elements) > MAX_ELEMENTS:
+        return unreadable("too_many_elements")
     read = [_event(element) for element in elements]
     events = tuple([event for event in read if type(event) is Event])
     if len(events) == len(read):

@@ -5,7 +5,8 @@ its giver checks (lease, stop switch) is as fresh as it can be when the first by
 (stdlib) to 16 us (uvloop): it ends when half of what is in flight has its answer, or a moment after the first.
 
 A connection is opened only when more was asked for than the open ones carry, and nothing is pulled for one that
-is not open yet. Where none can be opened, each attempt takes one message with it, whose answer says so.
+is not open yet. Where none can be opened, all that is asked for gets an answer that says so, without a new attempt
+for each: a provider that does not answer would else hold up every message for the whole time limit.
 """
 
 import asyncio
@@ -122,7 +123,7 @@ class Pool(Generic[Asked, Outcome]):
         self._opening: set[asyncio.Task[None]] = set()
         self._open: set[Connection[Asked, Outcome]] = set()
         self._free: list[Connection[Asked, Outcome]] = []  # the longest idle first
-        self._failed: list[Exception] = []  # attempts to open a connection
+        self._failed: Exception | None = None  # why no connection can be opened
         self._done: deque[tuple[Any, Outcome | Answer]] = deque()
         self._in_flight, self._events, self._enough, self._ceiling = 0, 0, 1, connections
         self._polled_at = 0.0
@@ -137,7 +138,7 @@ class Pool(Generic[Asked, Outcome]):
         """
         source = Source(requests)
         loop = self._loop = self._loop or new_event_loop()
-        self._failed.clear()
+        self._failed = None
         self._ceiling = self._limit
         try:
             while True:
@@ -193,7 +194,7 @@ class Pool(Generic[Asked, Outcome]):
         if connection in self._free:
             self._free.remove(connection)
             if not connection.used:
-                self._failed.append(NotOpened(from_error(ErrorKind.NOT_CONNECTED)))
+                self._fail(NotOpened(from_error(ErrorKind.NOT_CONNECTED)))
 
     def _leave(self, connection: Connection[Asked, Outcome]) -> None:
         self._open.discard(connection)
@@ -218,10 +219,10 @@ class Pool(Generic[Asked, Outcome]):
     # --- beginning -----------------------------------------------------------------------------------------------
 
     def _refill(self, source: Source[tuple[Any, Any]], loop: asyncio.AbstractEventLoop) -> None:
-        while not source.over and self._ready(loop):
+        while not source.over and not self._done and self._ready(loop):
             if pulled := source.pull():
                 self._begin(*pulled, loop)
-        if not source.over:
+        if not (source.over or self._failed):
             wanted = min(self._ceiling, max(1, source.pulled))
             while len(self._open) + len(self._opening) < wanted:
                 self._opening.add(loop.create_task(self._try_to_open(loop)))
@@ -255,8 +256,8 @@ class Pool(Generic[Asked, Outcome]):
             connection.begin(asked)
 
     def _why_not(self) -> Answer:
-        """Why nothing of a message left: an attempt failed, or the last free connection was closed just now."""
-        error = self._failed.pop() if self._failed else NotOpened(from_error(ErrorKind.NOT_CONNECTED))
+        """Why nothing of a message left: nothing could be opened, or the last connection was closed just now."""
+        error = self._failed or NotOpened(from_error(ErrorKind.NOT_CONNECTED))
         if not isinstance(error, NotOpened):
             raise error
         return error.answer
@@ -270,6 +271,7 @@ class Pool(Generic[Asked, Outcome]):
         except Exception as error:  # NotOpened; anything else is a fault of ours, and the exchange raises it
             self._fail(error)
         else:
+            self._failed = None
             self._open.add(connection)
             self._release(connection)
             if connection.transport.is_closing():
@@ -283,7 +285,7 @@ class Pool(Generic[Asked, Outcome]):
         if self._open and isinstance(error, NotOpened):
             self._ceiling = len(self._open)
         else:
-            self._failed.append(error)
+            self._failed = error
 
     # --- the loop ------------------------------------------------------------------------------------------------
 

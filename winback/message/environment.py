@@ -233,7 +233,10 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
         if not isinstance(called, Macro | BlockReference):
             raise SecurityError("only macros can be called in a message")
         step()
-        return super().call(context, called, *args, **kwargs)
+        kwargs.pop("_loop_vars", None)
+        kwargs.pop("_block_vars", None)
+        # as Jinja's own call does for these two, without asking the sandbox about them
+        return called(context.eval_ctx, *args, **kwargs) if isinstance(called, Macro) else called(*args, **kwargs)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ANN401 - Jinja's signature
         """``+ * ** %`` on numbers of ordinary size, and ``+`` on texts."""

@@ -69,6 +69,13 @@ def has(body: Iterable[nodes.Node], kinds: tuple[type[nodes.Node], ...]) -> bool
     return any(isinstance(node, kinds) or has(node.iter_child_nodes(), kinds) for node in body)
 
 
+def _inside(body: Iterable[nodes.Node]) -> Iterator[nodes.Node]:
+    """All nodes of ``body``, at any depth."""
+    for node in body:
+        yield node
+        yield from node.find_all(nodes.Node)
+
+
 def _of_frame(body: Sequence[nodes.Node]) -> frozenset[str]:
     """The names that ``body`` makes for all of itself, not those of a loop or another scope in it."""
     return frozenset(symbols_for_node(nodes.Scope(list(body))).stores)
@@ -126,19 +133,29 @@ class _Files:
             block.body = text
         return found
 
-    def rename(self, body: Sequence[nodes.Node], keep: Collection[str] = ()) -> bool:
-        """Give new names to what ``body`` makes for itself, unless other files may see them; whether that was done.
+    def mentioned(self, body: Iterable[nodes.Node]) -> set[str]:
+        """The names in the files that ``body`` still includes or imports: they see what is around."""
+        found, seen = set[str](), set[str]()
+        waiting = [_name_of(node) for node in _inside(body) if isinstance(node, OTHER_FILES)]
+        while waiting:
+            if (name := waiting.pop()) not in seen:
+                seen.add(name)
+                tree = self.parse(name)
+                found |= {name.name for name in tree.find_all(nodes.Name)}
+                waiting += [name for name in meta.find_referenced_templates(tree) if name]
+        return found
+
+    def rename(self, body: Sequence[nodes.Node], keep: Collection[str] = ()) -> frozenset[str]:
+        """Give new names to what ``body`` makes for itself; those that other files may see, which keep theirs.
 
         A name it also takes from around keeps its name, and so do arguments of macros, which calls may name.
         """
-        if has(body, OTHER_FILES):
-            return False
-        inside = (child for node in body for child in (node, *node.find_all(nodes.Node)))
-        macros = (node for node in inside if isinstance(node, nodes.Macro | nodes.CallBlock))
+        macros = (node for node in _inside(body) if isinstance(node, nodes.Macro | nodes.CallBlock))
         arguments = {argument.name for macro in macros for argument in macro.args}
-        names = stored(body) - self.free(body) - arguments - frozenset(keep)
+        seen = self.mentioned(body)
+        names = stored(body) - self.free(body) - arguments - seen - frozenset(keep)
         _Renamer({name: f"{name}__{next(self._numbers)}" for name in sorted(names)}).visit(nodes.Scope(list(body)))
-        return True
+        return stored(body, targets=False) & seen
 
     def body(self, name: str, above: tuple[str, ...], visible: frozenset[str]) -> list[nodes.Node]:
         """What rendering ``name`` does. ``above`` are the files it is part of, ``visible`` the names made there."""
@@ -283,8 +300,7 @@ class _Includer(_Walker):
             body = self._files.body(_name_of(node), self._above, visible)
         except Unsuited:
             return node
-        renamed = self._files.rename(body)
-        clash = stored(body) & _GROUPS if renamed else stored(body, targets=False) & visible
+        clash = self._files.rename(body) & visible or stored(body) & _GROUPS
         if self._shadowed or clash or self._calls_differ(body) or self._files.free(body) & _OF_JINJA:
             return node
         return [steps(1), nodes.Scope(body)]
@@ -341,20 +357,14 @@ class _Filler(_Walker):
         self._done.add((name, depth))
         body = self._blocks[name][depth].body
         body = self._includer.include(body, bool(stored(body) & _GROUPS))
-        renamed = self._files.rename(body)
-        if (
-            stored(body) & _GROUPS
-            if renamed
-            else stored(body, targets=False) & (self._includer.visible | self._local)
-        ):
+        if self._files.rename(body) & (self._includer.visible | self._local) or stored(body) & _GROUPS:
             raise Unsuited
         before = self._local, self._inside
         self._local, self._inside = self._local | {n for n in _of_frame(body) if not _NEW.search(n)}, (name, depth)
         body = self.visit_all(body)
         self._local, self._inside = before
-        if self._files.free(body) & (self._local | _OF_JINJA) or self._calls_differ(body):
-            raise Unsuited
-        if self._local and has(body, OTHER_FILES):
+        taken = self._files.free(body) | self._files.mentioned(body)
+        if taken & self._local or taken & _OF_JINJA or self._calls_differ(body):
             raise Unsuited
         return nodes.Scope(body)
 

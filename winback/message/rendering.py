@@ -11,9 +11,9 @@ from markupsafe import escape
 
 from winback.campaign import Channel
 from winback.message.cleaning import clean_line, clean_text
-from winback.message.environment import Absent, Budget, MissingValue
+from winback.message.environment import Absent, Budget, MissingValue, OverBudget
 from winback.message.fields import NAMES, REQUIRED_IN_EMAIL
-from winback.message.sms import SmsSize, sms_size
+from winback.message.sms import MAX_SEGMENTS, SmsSize, sms_size
 from winback.message.template import HTML, PARTS, SMS, SUBJECT, TEXT, Message
 
 RENDER_ERROR = "render_error"
@@ -70,7 +70,7 @@ def render(
         context["message"] = cleaned(message, "message", {"language": language.tag})
         parts = _parts(message, channel, language.suffix, context)
         if channel == "sms":
-            return Sms(language=language.tag, text=parts[SMS], size=sms_size(parts[SMS]))
+            return as_sms(language.tag, parts[SMS])
         email = Email(language=language.tag, subject=parts[SUBJECT], html=parts[HTML], text=parts[TEXT])
         return anonymous(email, context, message.name) or email
     except Exception as error:  # a template is another's program: whatever it raises is this message's failure
@@ -94,6 +94,14 @@ CLEAN: Mapping[str, Callable[[str], str]] = {
     TEXT: lambda text: clean_text(text).strip() + "\n",
     SMS: lambda text: clean_text(text).strip(),
 }
+
+
+def as_sms(tag: str, text: str) -> Sms:
+    """The finished SMS; raises OverBudget for one that no provider would take whole."""
+    size = sms_size(text)
+    if size.segments > MAX_SEGMENTS:
+        raise OverBudget(f"more than {MAX_SEGMENTS} segments")
+    return Sms(language=tag, text=text, size=size)
 
 
 def cleaned(message: Message, group: str, values: Values) -> dict[str, object]:

@@ -17,8 +17,7 @@ from winback.message.fields import CUSTOMER_FIELDS
 from winback.message.flatten import Unsuited
 from winback.message.languages import Language
 from winback.message.part import Part, compile_part, plain_part
-from winback.message.rendering import CLEAN, Email, RenderFailure, Sms, Values, anonymous, cleaned, render
-from winback.message.sms import sms_size
+from winback.message.rendering import CLEAN, Email, RenderFailure, Sms, Values, anonymous, as_sms, cleaned, render
 from winback.message.template import HTML, PARTS, SMS, TEXT, Message
 
 
@@ -60,16 +59,16 @@ class Edition:
     ) -> None:
         self._message, self._channel, self._language = message, channel, language
         self._campaign, self._sender = campaign, sender
-        self._parts: Mapping[str, Part] = {}
+        self.parts: Mapping[str, Part] = {}
         groups = {"campaign": campaign, "sender": sender, "message": {"language": language.tag}}
         with suppress(MissingValue):  # of the campaign or sender: nobody can be written to, and render says why
             self._constants = {name: cleaned(message, name, values) for name, values in groups.items()}
-            self._parts = self._compiled()
-        parts = self._parts.values()
+            self.parts = self._compiled()
+        parts = self.parts.values()
         self.fast = bool(parts) and all(part.fast for part in parts)
         self.links = _links_of(message, parts)
         self._roots = list(parts)
-        self._finish = [_finisher(name, part) for name, part in self._parts.items()]
+        self._finish = [_finisher(name, part) for name, part in self.parts.items()]
         self._steps = sum(part.steps for part in parts)
         self._bounded = any(part.bounded for part in parts) or self._steps > MAX_STEPS
         self._identified = self._is_identified()
@@ -105,7 +104,7 @@ class Edition:
             raise MissingValue("a part", "it is empty")
         tag = self._language.tag
         if self._channel == "sms":
-            return Sms(language=tag, text=parts[0], size=sms_size(parts[0]))
+            return as_sms(tag, parts[0])
         email = Email(language=tag, subject=parts[0], html=parts[1], text=parts[2])
         return email if self._identified else anonymous(email, values, self._message.name) or email
 
@@ -138,7 +137,7 @@ class Edition:
 
         A text may lose white space at its ends, so an address with some there is looked for.
         """
-        bodies = [part for name, part in self._parts.items() if name in (HTML, TEXT)]
+        bodies = [part for name, part in self.parts.items() if name in (HTML, TEXT)]
         address = self._constants["sender"]["postal_address"] if bodies else None
         plain = isinstance(address, str) and address == address.strip() and all(part.clean for part in bodies)
         return plain and all({("links", "unsubscribe"), address} <= part.prints for part in bodies)

@@ -42,6 +42,7 @@ _URL = r"https://[A-Za-z0-9][A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*"
 _ADDRESS = re.compile(_URL, re.IGNORECASE)
 _WORD = re.compile(rf"(?<![A-Za-z0-9{_BETWEEN}]){_URL}", re.IGNORECASE)
 _NO_END_OF_WORD = ".,;:!?'"
+LONGEST = 2_000  # characters of an address: longer ones are not opened by every browser
 _ATTRIBUTE = re.compile(r"""([^\s=>"'/]+)(?:\s*=\s*("[^"]*"|'[^']*'|[^\s>"']+))?""")
 
 
@@ -177,12 +178,12 @@ def _links_of_html(text: str) -> Iterator[_Link]:
         href = next(named, None)  # of two, browsers take the first
         if href is not None and href[2][0] in "\"'":
             address = unescape(href[2][1:-1]).strip()
-            if _ADDRESS.fullmatch(address):
+            if len(address) <= LONGEST and _ADDRESS.fullmatch(address):
                 yield _Link(begin=at + href.start(2) + 1, end=at + href.end(2) - 1, address=address)
 
 
 def _links_of_text(text: str) -> Iterator[_Link]:
-    for word in _WORD.finditer(text):
+    for word in (found for found in _WORD.finditer(text) if len(found[0]) <= LONGEST):
         after = text[word.end() : word.end() + 1]
         address = word[0].rstrip(_NO_END_OF_WORD)
         while address.endswith(")") and address.count("(") < address.count(")"):

@@ -1,0 +1,382 @@
+"""The fast render gives what the plain one gives, whatever the template and whoever the customer."""
+
+from bisect import bisect_left
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import given, note, settings
+from hypothesis import strategies as st
+
+from tests.random_templates import Writer, hostile_customers
+from winback.message.environment import FILTERS, MAX_CHARS, MAX_STEPS
+from winback.message.flatten import PARENT, STEPS
+from winback.message.formats import FORMATS
+from winback.message.part import PURE
+from winback.message.rendering import RenderFailure, render
+from winback.message.specialise import prepare
+from winback.message.template import environment, load
+from winback.message.tracking import load_tracked
+
+FOOT = "{{ links.unsubscribe }} {{ sender.postal_address }}"
+CAMPAIGN = {"name": "Win <back> & more"}
+SENDER = {"name": "Harbour", "postal_address": "1 Quay\nPort  X"}
+CUSTOMERS = hostile_customers()
+TEMPLATES = Path(__file__).parents[1] / "templates"
+
+
+def a_message(**parts):
+    """Files of the message ``hello``; parts by name (``html``), other files by path."""
+    usual = {"hello/subject.txt": "Hello", "hello/body.html": f"<p>Hi</p> {FOOT}", "hello/body.txt": f"Hi {FOOT}"}
+    names = {
+        "subject": "hello/subject.txt",
+        "html": "hello/body.html",
+        "text": "hello/body.txt",
+        "sms": "hello/sms.txt",
+    }
+    return usual | {names.get(name, name): text for name, text in parts.items()}
+
+
+def compare(message, channel, customers, *, campaign=CAMPAIGN, sender=SENDER):
+    """What was seen: ``parts`` compiled and those left ``plain``; ``rendered`` messages and ``needless`` failures.
+
+    Fails unless each outcome is the plain one.
+    """
+    links = {name: f"https://shop.example/{name}?a=1&b=2" for name in message.links}
+    prepared, seen, editions = prepare(message, channel, campaign=campaign, sender=sender), Counter(), []
+    for customer in customers:
+        locale = customer.get("locale")
+        edition = prepared.edition(locale if isinstance(locale, str) else None)
+        plain = render(message, channel, customer=customer, campaign=campaign, links=links, sender=sender)
+        assert prepared(customer, links) == plain
+        assert prepared(customer, {name: links[name] for name in edition.links}) == plain
+        try:
+            assert edition.quick(customer, links) == plain
+        except Exception:
+            seen["needless"] += not isinstance(plain, RenderFailure)
+        seen["rendered"] += not isinstance(plain, RenderFailure)
+        editions += [] if edition in editions else [edition]
+    seen["parts"] = sum(len(edition.parts) for edition in editions)
+    seen["plain"] = sum(not part.fast for edition in editions for part in edition.parts.values())
+    return seen
+
+
+# --- random messages ---------------------------------------------------------------------------------------------
+
+
+def compare_random(examples):
+    """Compare ``examples`` random messages, each for eight customers on both channels; what was seen."""
+    seen = Counter()
+
+    @settings(max_examples=examples)
+    @given(st.integers(0, 10**9))
+    def each(seed):
+        files, writer = Writer(seed).message(), Writer(seed + 1).random
+        note(f"Writer({seed})")
+        message = load_tracked(files, "hello")
+        for channel in ("email", "sms"):
+            seen.update(compare(message, channel, writer.sample(CUSTOMERS, 8)))
+
+    each()
+    return seen
+
+
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")  # "perhaps you missed a comma?": 1[0] is written on purpose
+@pytest.mark.parametrize("examples", [25, pytest.param(400, marks=pytest.mark.slow)])
+def test_random_messages_are_rendered_as_the_plain_render_does_and_hardly_any_needs_it(examples):
+    seen = compare_random(examples)
+
+    assert seen["rendered"] > examples
+    assert seen["needless"] == 0
+    assert seen["plain"] <= 0.05 * seen["parts"]
+
+
+def shop_files():
+    return {str(path.relative_to(TEMPLATES)): path.read_text("utf-8") for path in TEMPLATES.rglob("*.*")}
+
+
+@pytest.mark.parametrize("load_it", [load, load_tracked])
+@pytest.mark.parametrize("channel", ["email", "sms"])
+@pytest.mark.parametrize("name", sorted({path.parent.name for path in TEMPLATES.glob("*/*.txt")} - {"_shared"}))
+def test_every_message_of_ours_is_rendered_fast_in_every_language(name, channel, load_it):
+    message = load_it(shop_files(), name)
+    customers = [
+        customer | {"locale": locale}
+        for customer in CUSTOMERS
+        for locale in ("en-GB", "en-US", "zh-CN", "zh", "de", None)
+    ]
+
+    seen = compare(message, channel, customers)
+
+    assert seen["rendered"] > 100
+    assert (seen["plain"], seen["needless"]) == (0, 0)
+
+
+# --- what could differ -------------------------------------------------------------------------------------------
+
+BASE = "_shared/base.txt"
+TRICKY = {
+    "a block sees nothing of the loop around it": {
+        "text": '{% extends "_shared/base.txt" %}{% block b %}{{ x|default("none") }}{% endblock %}',
+        BASE: "{% for x in 'ab' %}{% block b %}{% endblock %}{% endfor %}" + FOOT,
+    },
+    "a block sees no counter of the loop around it": {
+        "text": '{% extends "_shared/base.txt" %}{% block b %}{{ loop is defined }}{{ loop|default("none") }}{% endblock %}',
+        BASE: "{% for x in 'ab' %}{% block b %}{% endblock %}{{ loop.index }}{% endfor %}" + FOOT,
+    },
+    "a block in a block sees nothing of what that sets": {
+        "text": "{% block a %}{% set x = 1 %}{% block b %}{{ x|default('none') }}{% endblock %}{{ x }}{% endblock %}" + FOOT,
+    },
+    "a block sees what its file set before, and later values later": {
+        "text": '{% set x = 1 %}{% extends "_shared/base.txt" %}{% block b %}{{ x }}{% set x = x + 1 %}{{ x }}{% endblock %}',
+        BASE: "{% block b %}{% endblock %}{{ x }}{% set x = 7 %}{% block c %}{{ x }}{% endblock %}" + FOOT,
+    },
+    "a name is made after a loop reads it": {
+        "text": '{% set x = 1 %}{% extends "_shared/base.txt" %}'
+        "{% block b %}{% for i in 'a' %}{{ x|default('none') }}{% endfor %}{% set x = 2 %}{{ x }}{% endblock %}",
+        BASE: "{% block b %}{% endblock %}" + FOOT,
+    },
+    "a macro of the child reads what the child set, not what the layout set": {
+        "text": '{% extends "_shared/base.txt" %}{% set x = 1 %}{% macro m() %}{{ x }}{% endmacro %}'
+        "{% block b %}{{ m() }}{% endblock %}",
+        BASE: "{% set x = 2 %}{% block b %}{% endblock %}" + FOOT,
+    },
+    "what a parent's block sets is its own": {
+        "text": '{% extends "_shared/base.txt" %}{% block b %}{% set x = 1 %}{{ super() }}{{ x }}{{ super() }}{% endblock %}',
+        BASE: "{% block b %}{{ x|default('none') }}{% set x = 5 %}{% endblock %}" + FOOT,
+    },
+    "a parent's block is said twice, over two layouts": {
+        "text": '{% extends "_shared/mid.txt" %}{% block b %}C{{ super() }}{{- super() }}{% endblock %}',
+        "_shared/mid.txt": '{% extends "_shared/base.txt" %}{% block b %}M {{ super() }} M{% endblock %}',
+        BASE: "{% block b %}<{{ customer.orders }}>{% endblock %}" + FOOT,
+    },
+    "a file prints before it extends": {
+        "text": 'Before {{ customer.orders }}{% extends "_shared/base.txt" %}After',
+        BASE: "Base " + FOOT,
+    },
+    "a piece is printed by a file that extends": {
+        "text": '{% extends "_shared/base.txt" %}{% include "_shared/p.txt" %}',
+        BASE: "Base " + FOOT,
+        "_shared/p.txt": "Piece",
+    },
+    "a piece sees the loop around it, but not its counter": {
+        "text": '{% for x in [1, 2] %}{% include "_shared/p.txt" %}{% endfor %}' + FOOT,
+        "_shared/p.txt": "{{ x }}{{ loop|default('none') }}",
+    },
+    "a piece keeps to itself what it sets": {
+        "text": '{% set x = 1 %}{% include "_shared/p.txt" %}{{ x }}{{ y|default("none") }}' + FOOT,
+        "_shared/p.txt": "{{ x }}{% set x = 2 %}{% set y = 3 %}{{ x }}{{ y }}",
+    },
+    "a piece comes before its caller gives the customer another meaning": {
+        "text": '{% include "_shared/p.txt" %}{% set customer = {"name": "x"} %}{{ customer.name }}' + FOOT,
+        "_shared/p.txt": "{{ customer.orders }}",
+    },
+    "a piece reads what only a piece that stays can see": {
+        "text": '{% set x = 4 %}{% include "_shared/p.txt" %}' + FOOT,
+        "_shared/p.txt": '{% set y = 5 %}{% for i in "a" %}{% include "_shared/q.txt" %}{% endfor %}',
+        "_shared/q.txt": "{{ x }}{{ y }}{{ i }}{{ loop.index|default('none') }}{{ customer.orders }}",
+    },
+    "a piece in a macro mentions its caller": {
+        "text": '{% macro m() %}{% include "_shared/p.txt" %}{% endmacro %}{% call m() %}x{% endcall %}' + FOOT,
+        "_shared/p.txt": "{% macro n() %}{{ caller() }}{% endmacro %}{% call n() %}inner{% endcall %}",
+    },
+    "an imported macro sees its own file": {
+        "text": '{% set helper = 1 %}{% from "_shared/m.txt" import m as n %}{{ n("<a>") }}{{ helper }}' + FOOT,
+        "_shared/m.txt": "{% macro helper(x) %}[{{ x }}]{% endmacro %}{% macro m(x) %}{{ helper(x=x) }}{% endmacro %}",
+    },
+    "an imported macro reads a name of its file": {
+        "text": '{% set x = 1 %}{% from "_shared/m.txt" import m %}{{ m() }}' + FOOT,
+        "_shared/m.txt": "{% set x = 2 %}{% macro m() %}{{ x }}{% endmacro %}",
+    },
+    "an imported macro reads a name of who imports it, as it was then": {
+        "text": '{% set x = 1 %}{% from "_shared/m.txt" import m %}{% set x = 2 %}{{ m() }}' + FOOT,
+        "_shared/m.txt": "{% macro m() %}{{ x }}{% endmacro %}",
+    },
+    "a macro's argument is named by the call": {
+        "text": '{% include "_shared/p.txt" %}' + FOOT,
+        "_shared/p.txt": "{% macro m(x, y='<') %}{{ x }}{{ y }}{% endmacro %}{{ m(y='>', x=customer.orders) }}",
+    },
+    "names of the groups have another meaning in a loop, a with, a macro and a block": {
+        "text": "{% for customer in ['a'] %}{{ customer }}{% endfor %}{% with sender = 's' %}{{ sender }}{% endwith %}"
+        "{% macro m(campaign) %}{{ campaign }}{% endmacro %}{{ m('c') }}{{ customer.orders }}{{ campaign.name }}"
+        "{% block b %}{% set links = {'unsubscribe': 1} %}{{ links.unsubscribe }}{% endblock %}" + FOOT,
+    },
+    "the language is another one from here on": {
+        "text": "{{ customer.last_order_on|date }}{% set message = {'language': 'de'} %}{{ customer.last_order_on|date }}"
+        "{{ 1234.5|number(1) }}" + FOOT,
+    },
+    "yes, no and nothing are printed": {
+        "html": "{{ campaign.name == 'x' }}" + FOOT,
+    },
+    "a control character is written as an escape": {
+        "subject": "{{ ['a\\u2028b', 'c'][0] }}",
+        "text": "{{ '\\u202e' ~ 'a' }}{{ ('x\\u2028y', 1)[0] }}" + FOOT,
+        "html": "{{ {'a': 'x\\u2028y'}.a }}" + FOOT,
+    },
+    "a subject's names are no other part's": {
+        "subject": "{% set x = 1 %}{{ x }}",
+        "text": "{{ x|default('none') }}" + FOOT,
+    },
+    "loops over what is written there": {
+        "text": "{% for x in [1, 2.5, '<', none, true] %}{{ loop.index0 }}{{ loop.revindex }}{% if x is none %}-{% endif %}"
+        "{% if not loop.last %},{% endif %}{% for y, z in [('a', 1), ('b', 2)] %}{{ y }}{{ z }}{{ loop.first ~ '' }}"
+        "{% endfor %}{% set w = x %}{{ w|default('?') if w is number else '!' }}{% else %}none{% endfor %}"
+        "{% for x in [] %}{% else %}nothing{% endfor %}{% for x in [1, 2, 3] if x > 1 %}{{ loop.index }}{% endfor %}"
+        "{% for x in [{'a': '<b>', 'n': 2}, {'a': none}] %}{{ x.a|default('?') if x.a else '-' }}{{ x['n']|default(0) }}"
+        "{% endfor %}{{ x|default('gone') }}" + FOOT,
+        "html": "{% for x in ['<', campaign.name] %}{{ x }}{{ x ~ '>' }}{{ customer.name|default(x) }}{% endfor %}" + FOOT,
+    },
+    "a decision that is known, one that is not, and one after it": {
+        "text": "{% if campaign.name %}A{% else %}{{ nothing }}{% endif %}{% if sender.name == 'x' %}{{ nothing }}"
+        "{% elif customer.orders > 1 %}B{% else %}C{% endif %}{% if customer.name %}D{% elif campaign.name %}E{% endif %}"
+        + FOOT,
+    },
+    "a macro that calls itself": {
+        "text": "{% macro m(n) %}{{ n }}{% if n > 0 %}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(3) }}" + FOOT,
+    },
+    "a block stands in a block of the same name, by way of the layout": {
+        "text": '{% extends "_shared/base.txt" %}{% block b %}{% block a %}x{{ super() }}{% endblock %}{% endblock %}',
+        BASE: "{% block a %}A{% block b %}B{% endblock %}{% endblock %}" + FOOT,
+    },
+    "a block must be there, and is not": {
+        "text": '{% extends "_shared/base.txt" %}',
+        BASE: "{% block a required %}{% endblock %}" + FOOT,
+    },
+    "a block that sees the scopes around it": {
+        "text": "{% for x in 'ab' %}{% block a scoped %}{{ x }}{{ loop.index }}{% endblock %}{% endfor %}" + FOOT,
+    },
+    "a block is said again": {
+        "text": "{% block a %}{{ customer.orders }}{% endblock %}{{ self.a() }}" + FOOT,
+    },
+    "names as new ones are made": {
+        "text": "{% set x__1 = 1 %}{% include '_shared/p.txt' %}{{ x__1 }}" + FOOT,
+        "_shared/p.txt": "{% set x = 2 %}{{ x }}{{ x__1 }}",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("parts", TRICKY.values(), ids=TRICKY.keys())
+def test_the_fast_render_is_not_led_astray(parts):
+    seen = compare(load(a_message(**parts), "hello"), "email", CUSTOMERS)
+
+    assert seen["needless"] == 0
+
+
+ADDRESSES = [
+    {"postal_address": address}
+    for address in ("1 Quay", " 1 Quay", "1 Quay\n", "a", "<", "", None, 5, "x" * 2_001)
+]
+
+
+@pytest.mark.parametrize("sender", ADDRESSES, ids=str)
+@pytest.mark.parametrize(
+    "end", [FOOT, "{{ sender.postal_address }}", "{{ links.unsubscribe }}", "", "1 Quay &lt;"]
+)
+@pytest.mark.parametrize("part", ["html", "text"])
+def test_nobody_is_written_to_without_the_senders_address_and_the_way_out(part, end, sender):
+    for shown in (end, f"{{% if customer.name %}}{end}{{% endif %}}", f"{{% for x in [1] %}}{end}{{% endfor %}}"):
+        message = load(a_message(**{part: f"Hi {shown}"}), "hello")
+        compare(message, "email", CUSTOMERS[:3] + [{"name": None}], sender=sender)
+
+
+@pytest.mark.parametrize(
+    "campaign", [{}, {"name": None}, {"name": "  "}, {"name": "x" * 2_001}, {"name": object()}]
+)
+def test_a_campaign_without_a_name_is_rendered_as_far_as_it_can_be(campaign):
+    for subject in ("Hello", "{{ campaign.name }}", "{{ campaign.name|default('x') }}"):
+        compare(load(a_message(subject=subject), "hello"), "email", CUSTOMERS[:3], campaign=campaign)
+
+
+# --- the budget --------------------------------------------------------------------------------------------------
+
+PIECES = {
+    "_shared/p.txt": "{{ customer.name }}{% for x in 'ab' %}{% endfor %}",
+    "_shared/m.txt": "{% macro m(a='') %}{{ a }}{{ caller() if caller is defined else '' }}{% endmacro %}",
+    BASE: "{% block a %}{% for x in 'ab' %}{{ customer.name }}{% endfor %}{% endblock %}" + FOOT,
+}
+SPENDING = {
+    "nothing": "",
+    "loops": "{% for x in [1, 2] %}{% for y in customer.name %}{{ y }}{% endfor %}{% endfor %}",
+    "unrolled loops": "{% for x in [1, 2] %}{% for y in ['a', 'b'] %}{{ x }}{{ y ~ y }}{% endfor %}{% endfor %}",
+    "pieces": "{% include '_shared/p.txt' %}{% for x in 'abc' %}{% include '_shared/p.txt' %}{% endfor %}",
+    "macros": "{% from '_shared/m.txt' import m %}{% for x in 'ab' %}{{ m('c') }}{% call m() %}x{% endcall %}{% endfor %}",
+    "a parent's block": "{% extends '_shared/base.txt' %}{% block a %}{{ super() }}{{ super() }}{% endblock %}",
+    "texts joined": "{{ (customer.name ~ 'a')|length }}{{ campaign.name ~ sender.name }}{{ 'a' ~ 'b' }}",
+    "texts added": "{{ (customer.name + 'a')|length }}{{ campaign.name + sender.name }}{{ 'a' + 'b' }}",
+    "texts kept": "{% set x %}{{ customer.name }}{% endset %}{{ x|length }}{{ campaign.name }}",
+    "texts filtered": "{% filter trim %}   {{ customer.name }}   {% endfilter %}",
+}
+
+
+def with_steps(taken):
+    """HTML that takes so many steps, 200 or more."""
+    hundreds, ones = divmod(taken - 100, 100)
+    fill = f"{{% for a in '{'a' * 100}' %}}{{% for b in '{'b' * hundreds}' %}}{{% endfor %}}{{% endfor %}}"
+    return fill + f"{{% for c in '{'c' * ones}' %}}{{% endfor %}}" + FOOT
+
+
+def with_characters(taken):
+    """HTML that joins so many characters beside what it prints."""
+    thousands, ones = divmod(taken, 50_000)
+    names = f"{{% set t = '{'x' * 50_000}' %}}{{% set u = '{'x' * ones}' %}}"
+    return names + "{% if t ~ '' %}{% endif %}" * thousands + "{% if u ~ '' %}{% endif %}" + FOOT
+
+
+@pytest.mark.parametrize(("fill", "limit"), [(with_steps, MAX_STEPS), (with_characters, MAX_CHARS)])
+@pytest.mark.parametrize("template", SPENDING.values(), ids=SPENDING.keys())
+def test_the_fast_render_spends_the_same_to_the_last(template, fill, limit):
+    """HTML fills what the text leaves of the budget to the last step or character, and one more."""
+
+    def message(more):
+        return load(a_message(html=fill(more), text=template + FOOT, **PIECES), "hello")
+
+    def fits(more):
+        return compare(message(more), "email", CUSTOMERS[:1])["rendered"]
+
+    most = bisect_left(range(limit + 2), 1, lo=limit - 1_000, key=lambda more: 1 - fits(more)) - 1
+
+    assert [fits(most - 1), fits(most), fits(most + 1)] == [1, 1, 0]
+
+
+# --- the rest ----------------------------------------------------------------------------------------------------
+
+
+def test_every_filter_is_declared_to_be_pure():
+    """A filter that is not would be worked out once for all customers."""
+    assert PURE == {*FILTERS, *FORMATS, STEPS, PARENT, "_joined", "_counted"}
+    assert set(environment({}, "hello", "", "body.html").filters) | {STEPS, PARENT} == PURE
+
+
+def test_a_language_is_compiled_once():
+    prepared = prepare(load(a_message(), "hello"), "email", campaign=CAMPAIGN, sender=SENDER)
+
+    assert prepared.edition("en-GB") is prepared.edition("en-GB")
+    assert prepared.edition("de-DE") is prepared.edition(None)
+    assert prepared.edition("en-US") is not prepared.edition("en-GB")
+
+
+def test_only_the_links_that_a_letter_reads_are_asked_for():
+    files = a_message(html=f'<a href="https://a.example/">a</a>{FOOT}', **{"hello/body.zh.txt": FOOT})
+    files |= {"hello/body.zh.html": f'<a href="https://b.example/">b</a>{FOOT}', "hello/subject.zh.txt": "b"}
+    prepared = prepare(load_tracked(files, "hello"), "email", campaign=CAMPAIGN, sender=SENDER)
+
+    assert prepared.edition("en").links == ("unsubscribe", "click1")
+    assert prepared.edition("zh").links == ("unsubscribe", "click2")
+
+
+def test_a_channel_without_parts_says_so():
+    result = prepare(load(a_message(), "hello"), "sms", campaign=CAMPAIGN, sender=SENDER)(CUSTOMERS[0], {})
+
+    assert "no sms parts" in result.problem
+
+
+def test_many_threads_do_not_mix_what_they_render():
+    text = "{% for x in 'abc' %}{{ customer.name }}{% set y = customer.name %}{{ y }}{% endfor %}" + FOOT
+    prepared = prepare(load(a_message(text=text), "hello"), "email", campaign=CAMPAIGN, sender=SENDER)
+    links = {"unsubscribe": "https://shop.example/u"}
+
+    with ThreadPoolExecutor(8) as pool:
+        mails = list(pool.map(lambda n: prepared(CUSTOMERS[0] | {"name": f"n{n}"}, links), range(200)))
+
+    assert [mail.text.split(" ")[0] for mail in mails] == [f"n{n}" * 6 + links["unsubscribe"] for n in range(200)]
