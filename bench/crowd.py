@@ -100,7 +100,7 @@ def make_shop(folder: Path, wanted: Wanted, database_url: str | None = None) -> 
 
 def make_files(folder: Path, wanted: Wanted, database_url: str | None, now: datetime) -> Settings:
     """A workspace with the letter and one campaign."""
-    make_workspace(folder, salt=SALT)
+    make_workspace(folder, salt=SALT, sender="Harbour Records", address="12 Quay Lane, Port Harbour")
     shutil.rmtree(folder / "templates")
     shutil.copytree(letter.FOLDER, folder / "templates")
     for file in (folder / "campaigns").glob("*.yaml"):
@@ -109,6 +109,7 @@ def make_files(folder: Path, wanted: Wanted, database_url: str | None, now: date
     (folder / "campaigns" / "letter.yaml").write_text(CAMPAIGN + limits)
     toml = folder / "winback.toml"
     text = toml.read_text().replace("live = false", "live = true")
+    text = text.replace("hello@example.com", "letters@harbour-records.shop")
     toml.write_text(text.replace('email = "folder"', f'email = "{wanted.provider}"') + TOML)
     return read_settings({"WINBACK_DATABASE_URL": database_url or ""}, folder)
 
@@ -140,7 +141,9 @@ def run_whole(settings: Settings, customers: int, now: datetime) -> None:
         path = settings.workspace / f"{kind.value}.csv"
         with path.open("w", newline="") as file:
             csv.writer(file).writerows([heads[kind], *rows])
-        import_file(Arrival(kind=kind, file=path, source="bench", mapping={}, complete_through=None), settings, now)
+        import_file(
+            Arrival(kind=kind, file=path, source="bench", mapping={}, complete_through=None), settings, now
+        )
     carry_out(manual("letter", through), settings, now)
 
 

@@ -2,8 +2,8 @@
 
     python -m bench.outbox [--customers 100000]
 
-Both write the same rows into the same table with the same indexes on SQLite with synchronous=FULL, the bare one in a
-single transaction and without a chance to resume. Wall and CPU seconds; read the ratios.
+Both write the same rows into the same table with the same indexes on SQLite with synchronous=FULL, the bare one in
+a single transaction and without a chance to resume. Wall and CPU seconds; read the ratios.
 """
 
 import argparse
@@ -25,8 +25,8 @@ ROUNDS = 3
 BARE = """
 INSERT INTO message (key, occurrence_id, campaign_id, assignment_id, customer_no, person, step, channel, template,
   address_hash, state, attempt, cost_micros, late_after, state_at)
-SELECT 'abcdefghijkl-' || a.code, a.occurrence_id, a.campaign_id, a.id, a.customer_no, a.person, 'letter', a.channel,
-  'letter', a.address_hash, 'queued', 0, 0, o.late_after, o.opened_at
+SELECT 'abcdefghijkl-' || a.code, a.occurrence_id, a.campaign_id, a.id, a.customer_no, a.person, 'letter',
+  a.channel, 'letter', a.address_hash, 'queued', 0, 0, o.late_after, o.opened_at
 FROM assignment a JOIN occurrence o ON o.id = a.occurrence_id
 WHERE a.arm = 'message' ORDER BY a.id
 """
@@ -40,7 +40,9 @@ def main() -> None:
     now = datetime.now(UTC)
     ours, bare = list[Took](), list[Took]()
     with tempfile.TemporaryDirectory() as name:
-        settings, run_id = make_members(Path(name) / "shop", Wanted(customers=given.customers, everybody=True), now)
+        settings, run_id = make_members(
+            Path(name) / "shop", Wanted(customers=given.customers, everybody=True), now
+        )
         file = Path(settings.database_url.removeprefix("sqlite:///"))
         before = file.with_name("before.db")
         shutil.copy(file, before)

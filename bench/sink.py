@@ -16,7 +16,10 @@ import uvloop
 
 ACCEPTED = b"HTTP/1.1 202 Accepted\r\nX-Message-Id: bench\r\nContent-Length: 0\r\n\r\n"
 _SMS = b'{"sid": "SM00000000000000000000000000000000", "status": "queued", "error_code": null}'
-CREATED = b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(_SMS), _SMS)
+CREATED = b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (
+    len(_SMS),
+    _SMS,
+)
 EHLO = b"250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 SIZE 10000000\r\n"
 END_OF_DATA = b"\r\n.\r\n"
 

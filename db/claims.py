@@ -265,6 +265,10 @@ def _mark(connection: Connection, wish: Wish, ids: list[int], price_micros: int)
 # A result may still settle what is sending or uncertain; an acceptance also what somebody has queued again. What
 # an event has lifted meanwhile keeps its state. (OR, because SQLite builds a table for each IN of three values.)
 _OPEN = "(state = 'sending' OR state = 'uncertain' OR (state = 'queued' AND {to} = 'accepted'))"
+_ACCEPT = """
+UPDATE message SET state = {to}, reason = {why},
+  state_at = {now}, provider = {by}, provider_id = {theirs}, body_hash = {hash}, cost_micros = cost_micros + {cost}
+{rows} AND {open}"""
 _SETTLE = """
 UPDATE message SET state = {to}, reason = {why}, not_before = {later}, sent_at = CASE WHEN {went} THEN sent_at END,
   state_at = {now}, provider = {by}, provider_id = {theirs}, body_hash = {hash}, cost_micros = cost_micros + {cost}
@@ -292,7 +296,10 @@ def _on_postgresql(statement: str) -> str:
     return statement.format(open=_OPEN.format(to=place["to"]), rows=rows, **place)
 
 
-_RECORDS = {True: tuple(map(_on_sqlite, (_SETTLE, _ADD))), False: tuple(map(_on_postgresql, (_SETTLE, _ADD)))}
+_RECORDS = {
+    sqlite: tuple(map(made, (_ACCEPT, _SETTLE, _ADD)))
+    for sqlite, made in ((True, _on_sqlite), (False, _on_postgresql))
+}
 
 
 def record(connection: Connection, batch: Batch, results: Sequence[Result], now: datetime) -> None:
@@ -302,22 +309,32 @@ def record(connection: Connection, batch: Batch, results: Sequence[Result], now:
     """
     if not results:
         return
-    sqlite, price = is_sqlite(connection), batch.rules.price_micros
-    at = stamp(now) if sqlite else now
     ordered = sorted(results, key=_id_of)  # events lock rows in this order too
+    sqlite = is_sqlite(connection)
+    accept, settle, add = _RECORDS[sqlite]
+    parts = [(settle, ordered)]
+    if sqlite:  # nobody else locks rows there; most are accepted, and touch less
+        parts = [(accept, [r for r in ordered if r.state is State.ACCEPTED])]
+        parts += [(settle, [r for r in ordered if r.state is not State.ACCEPTED])]
+    for statement, told in parts:
+        values = _told(told, now, batch.rules.price_micros, sqlite=sqlite)
+        if told and execute(connection, statement, values).rowcount < len(told):
+            execute(connection, add, values)
+    back = sum(result.state in UNSENT for result in results)
+    cost = sum(result.cost_micros for result in results) - batch.rules.price_micros * len(results)
+    settle_costs(connection, batch.run.campaign_id, batch.day, batch.rules, back, cost, placebo=batch.placebo)
+
+
+def _told(results: Sequence[Result], now: datetime, price: int, *, sqlite: bool) -> Any:  # noqa: ANN401 - the driver's
+    """The values of _NAMES: a row for each result on SQLite, a list for each name on PostgreSQL."""
+    at = stamp(now) if sqlite else now
     rows = [
         (r.message.id, r.message.owner, r.message.attempt, r.state.value, r.reason,
          stamp(r.not_before) if sqlite else r.not_before, r.state not in UNSENT, at,
          r.provider, r.provider_id, r.body_hash, r.cost_micros - price)
-        for r in ordered
+        for r in results
     ]  # fmt: skip
-    values: Any = rows if sqlite else tuple(map(list, zip(*rows, strict=True)))
-    settle, add = _RECORDS[sqlite]
-    if execute(connection, settle, values).rowcount < len(rows):
-        execute(connection, add, values)
-    back = sum(result.state in UNSENT for result in results)
-    cost = sum(result.cost_micros for result in results) - price * len(results)
-    settle_costs(connection, batch.run.campaign_id, batch.day, batch.rules, back, cost, placebo=batch.placebo)
+    return rows if sqlite else tuple(map(list, zip(*rows, strict=True)))
 
 
 def _id_of(result: Result) -> int:

@@ -20,10 +20,11 @@ OPT_OUT = EventKind.UNSUBSCRIBED.value  # the reason of what a person asked for
 OWN_SOURCES = (OURSELVES, "sendgrid", "twilio")  # through which a person himself speaks
 
 
-def contacts(session: Session, *, unknown_email_consent: bool) -> pl.DataFrame:
+def contacts(session: Session, *, unknown_email_consent: bool, topic: str | None = None) -> pl.DataFrame:
     """All customers as CONTACTS, consent and suppression as they are now.
 
-    ``unknown_email_consent``: whether a blank e-mail consent counts as a yes (winback.toml).
+    ``unknown_email_consent``: whether a blank e-mail consent counts as a yes (winback.toml). ``topic``: of the
+    campaign; who has left it counts as suppressed.
     """
     people = _frame(
         session,
@@ -44,7 +45,7 @@ def contacts(session: Session, *, unknown_email_consent: bool) -> pl.DataFrame:
         pl.when(refused).then(False).otherwise(f"{channel}_consent").alias(f"{channel}_consent")
         for channel in ("email", "sms")
     )
-    flags = [_suppressed(stopped, channel) for channel in ("email", "sms")]
+    flags = [_suppressed(stopped, channel, topic) for channel in ("email", "sms")]
     shared = people.with_columns(flags).with_columns(_of_all_who_share(channel) for channel in ("email", "sms"))
     consents = [_consent_of_all(channel) for channel in ("email", "sms")]
     everyone = shared.with_columns(consents).with_columns(
@@ -84,8 +85,8 @@ def _suppressed_for_all(channel: str) -> pl.Expr:
     return (suppressed | shared).alias(f"{channel}_suppressed")
 
 
-def _suppressed(stopped: pl.DataFrame, channel: str) -> pl.Expr:
-    here = stopped.filter(pl.col("channel").is_in([channel, EVERY_CHANNEL]))
+def _suppressed(stopped: pl.DataFrame, channel: str, topic: str | None) -> pl.Expr:
+    here = stopped.filter(pl.col("channel").is_in([channel, EVERY_CHANNEL, f"topic:{topic}"]))
     by_address = pl.col(f"{channel}_hash").is_in(here["address_hash"].drop_nulls().to_list())
     by_customer = pl.col("customer_no").is_in(here["customer_no"].drop_nulls().to_list())
     return (by_address.fill_null(False) | by_customer).alias(f"{channel}_suppressed")

@@ -40,8 +40,14 @@ class Sql:
 
 def sqlite_driver(session: Session) -> Any | None:  # noqa: ANN401 - a sqlite3.Connection
     """The driver's own connection, in the session's transaction; None on PostgreSQL."""
-    connection = session.connection()
-    return connection.connection.driver_connection if connection.dialect.name == "sqlite" else None
+    if _DRIVER not in session.info:  # a session is for one transaction (db.engine), so for one connection
+        connection = session.connection()
+        sqlite = connection.dialect.name == "sqlite"
+        session.info[_DRIVER] = connection.connection.driver_connection if sqlite else None
+    return session.info[_DRIVER]
+
+
+_DRIVER = "sqlite_driver"
 
 
 def _as_sqlite_takes(values: Mapping[str, Any]) -> dict[str, Any]:

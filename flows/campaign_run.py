@@ -225,7 +225,8 @@ def choose_members(
 
     A ``live`` run counts live entries only, a rehearsal all.
     """
-    people = contacts(session, unknown_email_consent=settings.file.unknown_email_consent == "allow")
+    unknown = settings.file.unknown_email_consent == "allow"
+    people = contacts(session, unknown_email_consent=unknown, topic=campaign.topic)
     entered = may_not_enter(session, campaign.id, occurrence_id, as_of, campaign.again_after, live_only=live)
     as_of_day = (as_of - date(1970, 1, 1)).days
     chosen = select(scored, people, entered, rules_of(campaign), as_of_day)

@@ -110,6 +110,7 @@ class Server:
         self._started.set()
         await self._stopped.wait()
         self._loop.remove_reader(self._listener)
+        await asyncio.sleep(0.001)  # TLS that has not begun its handshake cannot be ended
         for welcome in self._welcomes:
             welcome.cancel()
         await asyncio.gather(*self._welcomes, return_exceptions=True)

@@ -14,8 +14,8 @@ from sqlmodel import col
 
 from db.engine import database, reading, transaction
 from db.people import suppress
-from db.settings import Secrets, Settings, WorkspaceFile
-from db.tables import Assignment, Message, Occurrence
+from db.settings import Secrets, Settings, WorkspaceFile, read_settings
+from db.tables import Assignment, Customer, Message, Occurrence
 from flows.campaign_run import Order, RunSummary, carry_out, dry_run, manual, read_ledger
 from flows.due import look_for_due
 from flows.sending import send_due
@@ -287,6 +287,27 @@ def test_who_refuses_personalisation_is_neither_chosen_nor_written_to(shop: Sett
 
     assert summary.reasons["no_consent"] == 1
     assert dict(rows(shop, Message.customer_no, Message.reason))[target] == "no_consent"
+
+
+def test_who_left_the_campaigns_topic_is_suppressed_for_it_and_not_for_another(shop: Settings):
+    a_quiet_crowd(shop, 20)
+    toml = shop.workspace / "winback.toml"
+    toml.write_text(toml.read_text() + '\n[topics]\noffers = {en = "Offers"}\nnews = {en = "News"}\n')
+    shop = replace(read_settings({}, shop.workspace), database_url=shop.database_url)
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        gone = session.execute(
+            select(col(Customer.email_hash)).where(col(Customer.customer_id) == "00001")
+        ).scalar_one()
+        suppress(
+            session, address_hash=gone, customer_no=None, channel="topic:offers", reason="unsubscribed",
+            source="winback", at=NOW,
+        )  # fmt: skip
+    write_campaign(shop, CAMPAIGN + "topic: offers\n")
+    offers = dry_run(manual("spring", AS_OF), shop, NOW)
+    write_campaign(shop, CAMPAIGN + "topic: news\n")
+    news = dry_run(manual("spring", AS_OF), shop, NOW)
+
+    assert (offers.reasons.get("suppressed", 0), news.reasons.get("suppressed", 0)) == (1, 0)
 
 
 def test_a_dry_run_shows_the_same_audience_and_stores_nothing(shop: Settings):

@@ -1,4 +1,4 @@
-"""A whole campaign that really leaves, with telling names, addresses and phones, through commands, flows and `serve`.
+"""A campaign that really leaves, with telling names, addresses and phones, by commands, flows and `serve`.
 
 Providers refuse, fail and quote addresses in what they say. Afterwards no byte on the disk outside winback's own
 database knows a customer, and report, status, SQL and the providers' own records count the same in every state.
@@ -124,14 +124,18 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     disk, elsewhere = tmp_path_factory.mktemp("disk"), tmp_path_factory.mktemp("elsewhere")
     settings = a_workspace(disk, campaign=CAMPAIGN.replace("holdout: 50%", "holdout: 20%"))
     toml = settings.workspace / "winback.toml"
-    text = toml.read_text().replace("live = false", "live = true").replace('email = "folder"', 'email = "sendgrid"')
+    text = (
+        toml.read_text().replace("live = false", "live = true").replace('email = "folder"', 'email = "sendgrid"')
+    )
     toml.write_text(text.replace('sms = "folder"', 'sms = "twilio"'))
     for name in ("home", "tmp", "prefect"):
         (disk / name).mkdir()
     for name in ("mails", "texts"):
         (elsewhere / name).mkdir()
     with Sink(elsewhere / "mails", MAIL_REPLIES) as mails, Sink(elsewhere / "texts", TEXT_REPLIES) as texts:
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(("WINBACK_", "PREFECT_"))}
+        environ = {
+            name: value for name, value in os.environ.items() if not name.startswith(("WINBACK_", "PREFECT_"))
+        }
         environ |= {
             "PYTHONPATH": str(ROOT),
             "HOME": str(disk / "home"),
@@ -247,7 +251,9 @@ def answer_back(world: World, post: Post) -> None:
     assert post("/hooks/sendgrid", body, sign_sendgrid(body, stamp)) == 200
     assert post("/hooks/sendgrid", body + b" ", sign_sendgrid(body, stamp)) == 403
     for key, said in zip(texts, ("delivered", "undelivered"), strict=False):
-        form = twilio_form(MessageSid=f"SM{now:032d}", MessageStatus=said, To=PHONE.format(30), ErrorMessage=QUOTED)
+        form = twilio_form(
+            MessageSid=f"SM{now:032d}", MessageStatus=said, To=PHONE.format(30), ErrorMessage=QUOTED
+        )
         path = f"/hooks/twilio?key={key}"
         assert post(path, encoded(form), sign_twilio(PUBLIC + path, form)) < 300
     stop = inbound_form("STOP " + NAME)
@@ -283,7 +289,9 @@ def test_no_byte_on_the_disk_outside_the_database_knows_a_customer(world: World)
     own = {world.shop / ".winback" / f"winback.db{suffix}" for suffix in ("", "-wal", "-shm")}
     files = [path for path in sorted(world.disk.rglob("*")) if path.is_file() and path not in own]
     found = {
-        str(path.relative_to(world.disk)): [each.decode() for each in CANARIES if each in path.read_bytes().lower()]
+        str(path.relative_to(world.disk)): [
+            each.decode() for each in CANARIES if each in path.read_bytes().lower()
+        ]
         for path in files
     }
 
@@ -304,7 +312,8 @@ def test_report_status_sql_and_the_providers_count_the_same_in_every_state(world
     refused = set(world.taken()) - arrived
 
     assert set(in_sql) == {
-        "abandoned", "accepted", "bounced", "complained", "deferred", "delivered", "rejected", "skipped", "uncertain",
+        "abandoned", "accepted", "bounced", "complained", "deferred", "delivered", "rejected", "skipped",
+        "uncertain",
     }  # fmt: skip
     assert in_status == in_sql
     assert dict(in_report) == in_sql

@@ -1,25 +1,28 @@
-"""Twilio: the official client's own request, against a server that records it and misbehaves."""
+"""Twilio: our bulk request and the official client's, against a server that records them and misbehaves."""
 
 import json
 import logging
 import socket
+import tempfile
 import threading
 import time
 from base64 import b64encode
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twilio.http import HttpClient
-from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
 from tests.messages import an_sms
 from tests.sink import Reply, Sink
 from winback.delivery.answer import Answer, AnswerKind
+from winback.delivery.lookup import Found, Sought
 from winback.delivery.twilio import Twilio, message_fields
 from winback.errors import Unusable
 
@@ -49,7 +52,25 @@ def twilio(url, **changes):
         "status_callback": CALLBACK,
         "timeout_seconds": 2.0,
     }
-    return Twilio(**(usual | changes))
+    return closing(Twilio(**(usual | changes)))
+
+
+def in_bulk(provider, message):
+    [(handed, answer)] = provider.send_all([message])
+    assert handed is message
+    return answer
+
+
+def by_the_client(provider, message):
+    return provider.test_send(message)
+
+
+both_ways = pytest.mark.parametrize("send", [in_bulk, by_the_client])
+
+
+def answer_to(send, url, message, **changes):
+    with twilio(url, **changes) as provider:
+        return send(provider, message)
 
 
 class Recording(HttpClient):
@@ -89,19 +110,47 @@ def test_the_form_is_the_one_the_official_client_sends(text, number, sender, cal
     assert message_fields(message, sender, callback) == data
 
 
-def test_one_send_is_the_request_of_the_official_client(tmp_path):
+@settings(max_examples=25)
+@given(
+    text=st.text(st.characters(codec="utf-8"), min_size=1, max_size=200),
+    number=st.integers(10**7, 10**14).map(lambda n: f"+{n}"),
+    sender=st.sampled_from([NUMBER, SERVICE, "Harbour"]),
+    callback=st.sampled_from([CALLBACK, None]),
+)
+def test_the_bulk_request_is_the_one_the_official_client_sends(text, number, sender, callback):
+    """Method, path, authorization, content type and form, and the other headers that mean something there."""
+    message = an_sms(text=text, to=number)
+
+    with tempfile.TemporaryDirectory() as folder, Sink(Path(folder)) as sink:
+        client = Client(ACCOUNT, TOKEN, environment={"TWILIO_REGION": ""})
+        client.api.base_url = sink.url
+        origin = {"messaging_service_sid": sender} if sender == SERVICE else {"from_": sender}
+        optional = {"status_callback": f"{callback}?key={message.key}"} if callback else {}
+        client.messages.create(to=message.to, body=message.text, **origin, **optional)
+        client.http_client.session.close()
+        answer_to(in_bulk, sink.url, message, sender=sender, status_callback=callback)
+        official, ours = sink.requests()
+
+    assert (ours.method, ours.path) == (official.method, official.path)
+    assert dict(parse_qsl(ours.body, strict_parsing=True)) == dict(parse_qsl(official.body, strict_parsing=True))
+    for name in ("authorization", "content-type", "accept", "accept-charset", "host"):
+        assert ours.headers[name] == official.headers[name]
+
+
+@both_ways
+def test_one_send_is_the_request_of_the_official_client(tmp_path, send):
     message = an_sms(text="海港唱片 & friends + 100 % =")
     _, url, _, data, headers, auth = created_by_the_official_client(message, NUMBER, CALLBACK)
 
     with Sink(tmp_path) as sink:
-        answer = twilio(sink.url).send(message)
+        answer = answer_to(send, sink.url, message)
         [request] = sink.requests()
 
     assert answer == Answer(kind=AnswerKind.ACCEPTED, provider_id=f"SM{1:032x}", status=201)
     assert (request.method, request.path) == ("POST", url.removeprefix("https://api.twilio.com"))
     assert dict(parse_qsl(request.body)) == data
     assert request.headers["authorization"] == "Basic " + b64encode(":".join(auth).encode()).decode()
-    assert {name.lower(): value for name, value in headers.items()}.items() <= request.headers.items()
+    assert request.headers["content-type"] == headers["Content-Type"]
     assert request.key == message.key
 
 
@@ -126,52 +175,58 @@ FAULTS = [
     (Reply(status=403), AnswerKind.CHANNEL_STOP, "http_403"),
     (error(20404, 404), AnswerKind.CHANNEL_STOP, "twilio_20404"),
     (error(20429, 429), AnswerKind.RETRY_LATER, "twilio_20429"),
+    (error(20429, 429, **{"Retry-After": "9"}), AnswerKind.RETRY_LATER, "twilio_20429"),
     (Reply(status=503, headers={"Retry-After": "9"}), AnswerKind.RETRY_LATER, "http_503"),
     (Reply(status=503), AnswerKind.UNCERTAIN, "http_503"),
     (error(20500, 500), AnswerKind.UNCERTAIN, "twilio_20500"),
+    (Reply(status=500, takes=True), AnswerKind.UNCERTAIN, "http_500"),
     (Reply(status=302, headers={"Location": "/elsewhere"}), AnswerKind.UNCERTAIN, "http_302"),
     (PAGE, AnswerKind.UNCERTAIN, "unexpected_body"),
     (Reply(status=201, body="{}"), AnswerKind.UNCERTAIN, "unexpected_body"),
     (Reply(status=201, body='{"sid": ["SM"]}'), AnswerKind.UNCERTAIN, "unexpected_body"),
     (Reply(status=201, body="[" * 5_000), AnswerKind.UNCERTAIN, "unexpected_body"),
     (Reply(act="reset"), AnswerKind.UNCERTAIN, "broken_off"),
+    (Reply(act="close"), AnswerKind.UNCERTAIN, "broken_off"),
     (Reply(act="reset_early", after_bytes=5), AnswerKind.UNCERTAIN, "broken_off"),
 ]
 
 
+@both_ways
 @pytest.mark.parametrize(("fault", "kind", "reason"), FAULTS, ids=lambda value: str(value)[:60])
-def test_each_fault_is_one_request_and_its_own_kind_of_answer(tmp_path, fault, kind, reason):
+def test_each_fault_is_one_request_and_its_own_kind_of_answer(tmp_path, fault, kind, reason, send):
     with Sink(tmp_path, [fault]) as sink:
-        answer = twilio(sink.url).send(an_sms())
+        answer = answer_to(send, sink.url, an_sms())
         requests = sink.requests()
 
     assert (answer.kind, answer.reason) == (kind, reason)
     assert len(requests) == (0 if fault.act == "reset_early" else 1)
 
 
-def test_the_wait_a_busy_provider_asks_for_is_kept(tmp_path):
+@both_ways
+def test_the_wait_a_busy_provider_asks_for_is_kept(tmp_path, send):
     with Sink(tmp_path, [error(20429, 429, **{"Retry-After": "7"})]) as sink:
-        answer = twilio(sink.url).send(an_sms())
+        answer = answer_to(send, sink.url, an_sms())
 
     assert (answer.kind, answer.retry_after_seconds) == (AnswerKind.RETRY_LATER, 7)
 
 
-def test_nothing_of_a_message_and_no_key_reaches_a_log(tmp_path, caplog):
+@both_ways
+def test_nothing_of_a_message_and_no_key_reaches_a_log(tmp_path, caplog, send):
     caplog.set_level(logging.DEBUG)
 
-    with Sink(tmp_path, [Reply(), Reply(status=400)]) as sink:
-        provider = twilio(sink.url)
-        for _ in range(2):
-            provider.send(an_sms())
+    with Sink(tmp_path, [Reply(), Reply(status=400), Reply(act="reset")]) as sink:
+        for _ in range(3):
+            answer_to(send, sink.url, an_sms())
 
     assert not [secret for secret in ("15005550009", "come and listen", TOKEN) if secret in caplog.text]
     assert "Twilio API Request" not in caplog.text  # ten lines a message
 
 
-def test_an_answer_that_never_comes_is_uncertain_after_the_timeout(tmp_path):
+@both_ways
+def test_an_answer_that_never_comes_is_uncertain_after_the_timeout(tmp_path, send):
     with Sink(tmp_path, [Reply(act="silent")]) as sink:
         started = time.monotonic()
-        answer = twilio(sink.url, timeout_seconds=0.3).send(an_sms())
+        answer = answer_to(send, sink.url, an_sms(), timeout_seconds=0.3)
         requests = sink.requests()
 
     assert (answer.kind, answer.reason) == (AnswerKind.UNCERTAIN, "timed_out")
@@ -179,10 +234,17 @@ def test_an_answer_that_never_comes_is_uncertain_after_the_timeout(tmp_path):
     assert len(requests) == 1
 
 
-def test_a_reset_of_a_kept_connection_is_uncertain_too_and_is_not_tried_again(tmp_path):
-    with Sink(tmp_path, [Reply(), Reply(act="reset"), Reply()]) as sink:
-        provider = twilio(sink.url)
-        kinds = [provider.send(an_sms(key=f"m-{n}")).kind for n in range(3)]
+def test_a_body_that_comes_byte_by_byte_is_uncertain_when_the_time_is_up(tmp_path):
+    with Sink(tmp_path, [Reply(act="drip", every_seconds=0.1)]) as sink:
+        answer = answer_to(in_bulk, sink.url, an_sms(), timeout_seconds=0.3)
+
+    assert (answer.kind, answer.reason) == (AnswerKind.UNCERTAIN, "timed_out")
+
+
+@both_ways
+def test_a_reset_of_a_kept_connection_is_uncertain_too_and_is_not_tried_again(tmp_path, send):
+    with Sink(tmp_path, [Reply(), Reply(act="reset"), Reply()]) as sink, twilio(sink.url) as provider:
+        kinds = [send(provider, an_sms(key=f"m-{n}")).kind for n in range(3)]
         keys = [request.key for request in sink.requests()]
 
     assert kinds == [AnswerKind.ACCEPTED, AnswerKind.UNCERTAIN, AnswerKind.ACCEPTED]
@@ -195,9 +257,10 @@ def a_closed_port():
         return held.getsockname()[1]
 
 
+@both_ways
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_refused_connection_proves_that_nothing_was_sent(scheme):
-    answer = twilio(f"{scheme}://127.0.0.1:{a_closed_port()}").send(an_sms())
+def test_a_refused_connection_proves_that_nothing_was_sent(scheme, send):
+    answer = answer_to(send, f"{scheme}://127.0.0.1:{a_closed_port()}", an_sms())
 
     assert (answer.kind, answer.reason) == (AnswerKind.RETRY_LATER, "not_connected")
 
@@ -208,12 +271,13 @@ def test_a_name_that_does_not_resolve_proves_that_nothing_was_sent(monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", no_such_name)
 
-    assert twilio("https://api.provider.example").send(an_sms()).kind is AnswerKind.RETRY_LATER
+    assert answer_to(by_the_client, "https://api.provider.example", an_sms()).kind is AnswerKind.RETRY_LATER
 
 
-def test_a_failed_tls_handshake_proves_that_nothing_was_sent(tmp_path):
+@both_ways
+def test_a_failed_tls_handshake_proves_that_nothing_was_sent(tmp_path, send):
     with Sink(tmp_path) as sink:
-        answer = twilio(sink.url.replace("http:", "https:")).send(an_sms())
+        answer = answer_to(send, sink.url.replace("http:", "https:"), an_sms())
         requests = sink.requests()
 
     assert (answer.kind, answer.reason) == (AnswerKind.RETRY_LATER, "not_connected")
@@ -224,41 +288,41 @@ def test_a_connection_reset_during_the_tls_handshake_proves_that_nothing_was_sen
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=lambda: server.accept()[0].close())
         thread.start()
-        answer = twilio(f"https://127.0.0.1:{server.getsockname()[1]}").send(an_sms())
+        answer = answer_to(by_the_client, f"https://127.0.0.1:{server.getsockname()[1]}", an_sms())
         thread.join()
 
     assert answer.kind is AnswerKind.RETRY_LATER
 
 
-def test_an_unsafe_number_never_reaches_the_client(tmp_path):
+@both_ways
+def test_an_unsafe_number_never_leaves(tmp_path, send):
     with Sink(tmp_path) as sink:
-        answer = twilio(sink.url).send(an_sms(to="+15005550009\r\nX: y"))
+        answer = answer_to(send, sink.url, an_sms(to="+15005550009\r\nX: y"))
         requests = sink.requests()
 
     assert (answer.kind, answer.reason) == (AnswerKind.REJECTED, "unsafe_to")
     assert requests == []
 
 
-def test_two_threads_each_get_the_answer_to_their_own_message(tmp_path, monkeypatch):
-    """The official client returns an attribute it has just set; here both threads set it before either reads."""
-    both_have_answers = threading.Barrier(2)
+def test_half_a_letter_rejects_its_own_message_only(tmp_path):
+    messages = [an_sms(key="a"), an_sms(key="b", text="\ud83d Reply STOP"), an_sms(key="c")]
 
-    def keep(client, response):
-        client.__dict__["kept"] = response
-        if response is not None:
-            both_have_answers.wait(timeout=5)
+    with Sink(tmp_path) as sink, twilio(sink.url) as provider:
+        came = {message.key: answer for message, answer in provider.send_all(messages)}
 
-    answer_attribute = property(lambda client: client.__dict__["kept"], keep)
-    monkeypatch.setattr(TwilioHttpClient, "_test_only_last_response", answer_attribute, raising=False)
-    messages = [an_sms(key=f"m-{n}") for n in range(2)]
+    assert [came[key].kind.value for key in "abc"] == ["accepted", "rejected", "accepted"]
+    assert came["b"].reason == "unencodable_text"
 
-    with Sink(tmp_path) as sink:
-        provider = twilio(sink.url)
-        with ThreadPoolExecutor(2) as pool:
-            answers = list(pool.map(provider.send, messages))
+
+def test_many_at_once_each_get_the_answer_to_their_own_message(tmp_path):
+    messages = [an_sms(key=f"m-{n}") for n in range(100)]
+
+    with Sink(tmp_path) as sink, twilio(sink.url) as provider:
+        came = {message.key: answer.provider_id for message, answer in provider.send_all(messages)}
         told = {request.key: f"SM{request.number:032x}" for request in sink.requests()}
 
-    assert [answer.provider_id for answer in answers] == [told[message.key] for message in messages]
+    assert came == told
+    assert len(came) == 100
 
 
 def test_the_environments_region_does_not_move_our_requests(tmp_path, monkeypatch):
@@ -266,9 +330,123 @@ def test_the_environments_region_does_not_move_our_requests(tmp_path, monkeypatc
     monkeypatch.setenv("TWILIO_REGION", "au1")
 
     with Sink(tmp_path) as sink:
-        assert twilio(sink.url).send(an_sms()).kind is AnswerKind.ACCEPTED
+        assert answer_to(by_the_client, sink.url, an_sms()).kind is AnswerKind.ACCEPTED
+        assert looked_up(sink.url).arrived is True
 
 
 def test_an_address_that_is_none_is_said_so_at_the_start():
     with pytest.raises(Unusable, match="address"):
         twilio("api.twilio.com")
+
+
+# --- look-ups ----------------------------------------------------------------------------------------------------
+
+LINK = "shop.example/u/spring-2"
+
+
+def an_sms_with_its_link(**changes):
+    return an_sms(**({"text": f"Harbour Records: come and listen. {LINK} Reply STOP to opt out"} | changes))
+
+
+def looked_up(url, *, marker="Reply STOP", before=timedelta(minutes=1), **changes):
+    sought = Sought(key="spring-2", to="+15005550009", sent_at=datetime.now(UTC) - before, marker=marker)
+    with twilio(url, **changes) as provider:
+        return provider.look_up(sought)
+
+
+def test_a_message_that_arrived_is_found_by_its_number_and_its_text(tmp_path):
+    with Sink(tmp_path, [Reply(act="reset")]) as sink:
+        for message in (an_sms_with_its_link(to="+15005550001"), an_sms_with_its_link(), an_sms(key="another")):
+            answer_to(in_bulk, sink.url, message)
+        found = looked_up(sink.url, marker=LINK)
+        [asked] = sink.look_ups()
+
+    assert found == Found(arrived=True, provider_id=f"SM{2:032x}", evidence="twilio list: sent")
+    assert asked.path.startswith(f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json?To=%2B15005550009&DateSent%3E=")
+
+
+def test_a_message_that_never_arrived_is_not_found_among_the_others(tmp_path):
+    with Sink(tmp_path) as sink:
+        answer_to(in_bulk, sink.url, an_sms())
+        found = looked_up(sink.url, marker=LINK)
+
+    assert found == Found(arrived=False, evidence="twilio list: no message with this text")
+
+
+def test_a_message_that_waits_at_twilio_without_a_sending_date_is_found_in_the_whole_list(tmp_path):
+    """A list filtered by DateSent may leave it out, so absence is read from the list without the filter."""
+    waiting = {"sid": "SM" + "a" * 32, "body": LINK, "status": "accepted", "date_sent": None}
+    waiting["date_created"] = "Mon, 02 Mar 2099 12:00:00 +0000"
+    lists = [{"messages": [], "next_page_uri": None}, {"messages": [waiting], "next_page_uri": None}]
+
+    with Sink(tmp_path, look_ups=[Reply(status=200, body=json.dumps(one)) for one in lists]) as sink:
+        found = looked_up(sink.url, marker=LINK)
+
+    assert found == Found(arrived=True, provider_id="SM" + "a" * 32, evidence="twilio list: accepted")
+
+
+def test_an_older_message_with_the_same_text_is_another_one(tmp_path):
+    with Sink(tmp_path, clock=lambda: time.time() - 86_400) as sink:
+        answer_to(in_bulk, sink.url, an_sms_with_its_link())
+        found = looked_up(sink.url, marker=LINK)
+
+    assert found.arrived is False
+
+
+def test_a_message_is_not_found_before_the_provider_has_written_it_down(tmp_path):
+    with Sink(tmp_path, recording_seconds=60) as sink:
+        answer_to(in_bulk, sink.url, an_sms_with_its_link())
+        early = looked_up(sink.url, marker=LINK)
+        sink.recording_seconds = 0
+        late = looked_up(sink.url, marker=LINK)
+
+    assert (early.arrived, late.arrived) == (False, True)
+
+
+def test_without_a_text_to_look_for_nobody_is_asked(tmp_path):
+    with Sink(tmp_path) as sink:
+        found = looked_up(sink.url, marker="")
+        asked = sink.look_ups()
+
+    assert found == Found(arrived=None, evidence="twilio list: no text to look for")
+    assert asked == []
+
+
+def listed(*messages):
+    dated = {"date_created": "Mon, 02 Mar 2099 12:00:00 +0000", "sid": "SM" + "a" * 32, "status": "sent"}
+    return Reply(
+        status=200, body=json.dumps({"messages": [dated | one for one in messages], "next_page_uri": None})
+    )
+
+
+@pytest.mark.parametrize(
+    ("fault", "evidence"),
+    [
+        (error(20429, 429), "http_429"),
+        (error(20003, 401), "http_401"),
+        (Reply(status=500, body="{}"), "http_500"),
+        (PAGE, "unexpected_body"),
+        (Reply(status=200, body="[]"), "unexpected_body"),
+        (Reply(status=200, body='{"messages": [1]}'), "unexpected_body"),
+        (Reply(status=200, body='{"messages": [{}]}'), "unexpected_body"),
+        (Reply(status=200, body="[" * 5_000), "unexpected_body"),
+        (Reply(status=302, headers={"Location": "/elsewhere"}), "http_302"),
+        (listed({"body": ""}), "a message without its text"),
+        (listed({"body": None}), "a message without its text"),
+        (listed(*[{"body": "Reply to us"}] * 200), "more than 200 messages"),
+        (Reply(act="reset"), "broken_off"),
+        (Reply(act="silent"), "timed_out"),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_a_look_up_that_fails_says_nothing_about_the_message(tmp_path, fault, evidence):
+    with Sink(tmp_path, look_ups=[fault]) as sink:
+        found = looked_up(sink.url, timeout_seconds=0.3)
+
+    assert found == Found(arrived=None, evidence=f"twilio list: {evidence}")
+
+
+def test_a_provider_that_cannot_be_reached_says_nothing_about_the_message():
+    found = looked_up(f"http://127.0.0.1:{a_closed_port()}")
+
+    assert found == Found(arrived=None, evidence="twilio list: not_connected")

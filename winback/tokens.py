@@ -4,9 +4,9 @@
     click        token = key "." number "." mac(key "." number)
     mac(text)    = base64url(first 128 bits of HMAC-SHA256(purpose key, text))
 
-The purpose key is HMAC-SHA256(workspace salt, purpose), so a token made for one thing does not fit another. ``key`` is
-the opaque key of a message and ``number`` that of a link in it (winback.message.tracking); a token holds no
-address. It does not expire: an opt-out link must work for months after the message was sent.
+The purpose key is HMAC-SHA256(workspace salt, purpose): a token made for one thing does not fit another.
+``key`` is the opaque key of a message and ``number`` that of a link in it (winback.message.tracking); a token
+holds no address. It does not expire: an opt-out link must work for months after the message was sent.
 """
 
 import hmac

@@ -1,4 +1,4 @@
-"""A shop whose campaign really leaves, towards a recording sink, and what must hold afterwards whatever happened."""
+"""A shop whose campaign really leaves, towards a recording sink, and what must hold afterwards."""
 
 import json
 import subprocess
@@ -81,7 +81,7 @@ def again(shop: Settings) -> None:
     """Put the outbox back to the moment of its release, for another death."""
     with database(shop.database_url) as engine, transaction(engine) as session:
         fresh = {"state": "queued", "attempt": 0, "owner": None, "lease_until": None, "sent_at": None}
-        emptied = {name: None for name in ("reason", "not_before", "provider", "provider_id", "body_hash")}
+        emptied = dict.fromkeys(("reason", "not_before", "provider", "provider_id", "body_hash"))
         session.execute(update(Message).values(**fresh, **emptied))
         session.execute(delete(Gate))
     (shop.state / "last-claim").unlink(missing_ok=True)  # else this state counts as put back from a backup
@@ -143,10 +143,11 @@ def until(what: Callable[[], bool], seconds: float = 60) -> None:
 
 
 def settle(shop: Settings, now: datetime) -> Counter[str]:
-    """Ask the provider about every message nobody knows of, at its pace and once it must know; new state -> messages."""
+    """Ask the provider about every unknown message, once it must know, at its pace; new state -> messages."""
     asked_at, passed = now + SETTLE["sendgrid"] + timedelta(minutes=1), [0.0]
     patience = Patience(
-        clock=lambda: asked_at + timedelta(seconds=passed[0]), sleep=lambda seconds: passed.append(passed.pop() + seconds)
+        clock=lambda: asked_at + timedelta(seconds=passed[0]),
+        sleep=lambda seconds: passed.append(passed.pop() + seconds),
     )
     return reconcile(shop, patience).states
 
@@ -155,8 +156,8 @@ def settle(shop: Settings, now: datetime) -> Counter[str]:
 class Verdict:
     """The history of a sink beside the states of the outbox. Every number but ``uncertain`` must be 0 at the end.
 
-    ``twice``: copies too many. ``silent``: neither arrived nor known as unsent or unknown. ``strange``: arrived, but
-    nobody's. ``denied``: arrived, although the outbox says it was not sent. ``open``: not in a final state.
+    ``twice``: copies too many. ``silent``: neither arrived nor known as unsent or unknown. ``strange``: arrived,
+    but nobody's. ``denied``: arrived, although the outbox says it was not sent. ``open``: not in a final state.
     """
 
     messages: int

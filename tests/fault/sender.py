@@ -1,8 +1,8 @@
 """A real sender in a process of its own that dies (SIGKILL) at a chosen moment. The product has no hook for it.
 
-``run`` carries out the campaign and drains the outbox, as ``winback run`` and ``winback send`` do, and watches itself
-from outside: SQLAlchemy's events and commits, the messages a provider pulls, and the answers it gives. Processes
-are forked from a server that has everything imported, so that hundreds of deaths cost little.
+``run`` carries out the campaign and drains the outbox, as ``winback run`` and ``winback send`` do, and watches
+itself from outside: statements and commits, the messages a provider pulls, and the answers it gives. Processes are
+forked from a server that has everything imported, so that hundreds of deaths cost little.
 """
 
 import multiprocessing
@@ -182,9 +182,7 @@ def work(job: Job) -> None:
         carry_out(manual("spring", AS_OF), job.settings, clock())
     with sender(job.settings, clock) as post:
         watched = {channel: Watched(provider, watch) for channel, provider in post.providers.items()}
-        drain(
-            replace(post, providers=watched, window=job.window, lease=job.lease), until_empty=job.until_empty
-        )
+        drain(replace(post, providers=watched, window=job.window, lease=job.lease), until_empty=job.until_empty)
 
 
 def watch_database(watch: Watch) -> None:
@@ -237,7 +235,7 @@ def _states(connection: Any) -> set[str]:
     cursor = connection.cursor()
     try:
         return {state for (state,) in cursor.execute("SELECT DISTINCT state FROM message").fetchall()}
-    except Exception:  # noqa: BLE001
+    except (sqlite3.Error, psycopg.Error):  # the connection is gone: the commit will say so
         return set()
     finally:
         cursor.close()

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from datetime import timedelta
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
@@ -70,18 +71,49 @@ def test_a_sender_that_stands_still_for_three_leases_sends_nothing_that_was_sent
     """What it had claimed and not begun is looked up, found absent and sent by another; then it wakes up."""
     shop = released(a_live_shop(tmp_path, database_url, PEOPLE, more=RESEND))
     with a_sink(folder, {"delay_seconds": 0.05}) as url:
-        still = start(Job(settings=live(shop, url), lease=LEASE))
-        until(lambda: arrivals(folder) >= WINDOW // 2)
-        os.kill(still.pid, signal.SIGSTOP)
-        time.sleep(3 * LEASE.total_seconds())  # the leases it holds run out: that is the test
+        still = stopped_in_its_claim(Job(settings=live(shop, url), lease=LEASE), folder)
         assert finish(Job(settings=live(shop, url), now=NOW + LATER)) == 0
         settled = settle(live(shop, url), NOW + LATER)
         assert finish(Job(settings=live(shop, url), now=NOW + timedelta(hours=1))) == 0
-        os.kill(still.pid, signal.SIGCONT)
-        still.join(60)
-        assert still.exitcode == 0
+        go_on(still)
 
     verdict = judge(folder, states(shop))
     assert settled[State.QUEUED] > 0, "it had begun all it had claimed: this has shown nothing"
     assert verdict.wrong == {}
     assert (verdict.arrived, verdict.uncertain) == (PEOPLE, 0)
+
+
+def test_a_sender_that_wakes_up_gives_nothing_back_that_another_is_sending(
+    tmp_path: Path, database_url: str, folder: Path
+):
+    """Fencing: what it has not begun is not its own any more, and the other's attempt is under way."""
+    shop = released(a_live_shop(tmp_path, database_url, WINDOW, more=RESEND))
+    with a_sink(folder, {"delay_seconds": 1.0}) as url:
+        still = stopped_in_its_claim(Job(settings=live(shop, url), lease=LEASE), folder)
+        assert finish(Job(settings=live(shop, url), now=NOW + LATER)) == 0
+        settle(live(shop, url), NOW + LATER)
+        begun = arrivals(folder)
+        other = start(Job(settings=live(shop, url), now=NOW + timedelta(hours=1)))
+        until(lambda: arrivals(folder) > begun)
+        go_on(still)
+        other.join(60)
+        assert finish(Job(settings=live(shop, url), now=NOW + timedelta(hours=2))) == 0
+
+    assert judge(folder, states(shop)).wrong == {}
+    assert arrivals(folder) == WINDOW
+
+
+def stopped_in_its_claim(job: Job, folder: Path) -> ForkServerProcess:
+    """A sender stopped (SIGSTOP) in the middle of a claim for three leases, whose time runs out."""
+    still = start(job)
+    until(lambda: arrivals(folder) >= WINDOW // 4)
+    os.kill(still.pid, signal.SIGSTOP)
+    time.sleep(3 * job.lease.total_seconds())  # that is the test
+    return still
+
+
+def go_on(still: ForkServerProcess) -> None:
+    """Let it go on, to its end."""
+    os.kill(still.pid, signal.SIGCONT)
+    still.join(60)
+    assert still.exitcode == 0

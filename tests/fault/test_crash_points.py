@@ -6,13 +6,27 @@ test_at_once.)
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
 import pytest
 
 from db.settings import Settings
-from tests.fault.scene import LATER, a_live_shop, again, arrivals, forget, judge, live, released, states, until
+from flows.reconciling import Patience, reconcile
+from tests.fault.scene import (
+    LATER,
+    RESEND,
+    a_live_shop,
+    again,
+    arrivals,
+    forget,
+    judge,
+    live,
+    released,
+    states,
+    until,
+)
 from tests.fault.sender import KILLED, Death, Job, Moment, finish, start
 from tests.sink import Reply, Sink
 from tests.workspaces import NOW
@@ -48,7 +62,7 @@ def shop(tmp_path: Path, database_url: str, channel: Channel) -> Settings:
 
 @pytest.fixture
 def mail_shop(tmp_path: Path, database_url: str) -> Settings:
-    return a_live_shop(tmp_path, database_url, PEOPLE)
+    return a_live_shop(tmp_path, database_url, PEOPLE, more=RESEND)
 
 
 def a_job(shop: Settings, sink: Sink, **changes: object) -> Job:
@@ -87,6 +101,21 @@ def test_a_death_between_the_bytes_and_the_answer_leaves_them_unknown(shop: Sett
     assert verdict.wrong == {}
     assert verdict.uncertain == WINDOW
     assert verdict.arrived == PEOPLE
+
+
+def test_what_a_look_up_cannot_know_yet_is_not_sent_again(mail_shop: Settings, folder: Path):
+    """A provider that notes what it has later than it takes it: asked at once, it says "not here" of all."""
+    with Sink(folder, recording_seconds=3_600) as sink:
+        job = a_job(mail_shop, sink, death=Death(moment=Moment.RECORD))
+        assert finish(job) == KILLED
+        assert finish(a_job(mail_shop, sink, now=NOW + LATER)) == 0
+        asked = Patience(clock=lambda: NOW + LATER + timedelta(seconds=30), sleep=lambda seconds: None)
+        reconcile(live(mail_shop, sink.url), asked)
+        assert finish(a_job(mail_shop, sink, now=NOW + 2 * LATER)) == 0
+
+    verdict = judge(folder, states(mail_shop))
+    assert verdict.wrong == {}
+    assert verdict.uncertain == WINDOW
 
 
 @pytest.mark.parametrize("moment", [Moment.STATEMENT, Moment.COMMIT])

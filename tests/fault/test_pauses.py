@@ -50,5 +50,3 @@ def test_twenty_pauses_write_to_nobody_twice_and_lose_nobody(
     assert set(states(shop).values()) == {"accepted"}
     assert max(late) <= WINDOW
     assert arrivals(folder) == people
-
-

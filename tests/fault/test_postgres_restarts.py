@@ -1,4 +1,4 @@
-"""A PostgreSQL that is shot down while claims and records commit: a commit that failed is unknown, and read again."""
+"""A PostgreSQL that is shot down while it commits: a commit that failed is unknown, and read again."""
 
 import os
 import random
@@ -47,9 +47,7 @@ def shoot(server: "PostgresServer") -> None:
     )
 
 
-def test_immediate_restarts_while_sending(
-    tmp_path: Path, server: "PostgresServer", folder: Path
-):
+def test_immediate_restarts_while_sending(tmp_path: Path, server: "PostgresServer", folder: Path):
     url, chance, now = server.get_uri(), random.Random(5), NOW
     open_engine(url).dispose()
     shop = released(a_live_shop(tmp_path, url, 1_200))
@@ -58,7 +56,9 @@ def test_immediate_restarts_while_sending(
         for _ in range(RESTARTS):
             process = start(Job(settings=live(shop, sink), now=now))
             wanted = arrivals(folder) + chance.randrange(1, 150)
-            until(lambda wanted=wanted, process=process: arrivals(folder) >= wanted or process.exitcode is not None)
+            until(
+                lambda wanted=wanted, process=process: arrivals(folder) >= wanted or process.exitcode is not None
+            )
             shoot(server)
             process.join(60)
             ends.append(process.exitcode)

@@ -68,7 +68,7 @@ class SendGrid:
             PATH,
             {
                 "Authorization": f"Bearer {key}",
-                "Accept": "*/*",
+                "Accept": "application/json",
                 "Content-Type": "application/json",
                 "User-Agent": "winback",
             },

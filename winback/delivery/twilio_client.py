@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 import urllib3
-from twilio.base.exceptions import TwilioException, TwilioRestException
+from twilio.base.exceptions import TwilioException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
@@ -53,11 +53,12 @@ class OfficialClient:
         try:
             found = _search(self._list(sought.to, date_sent_after=since), sought.marker, since)
             return found if found.arrived else _search(self._list(sought.to), sought.marker, since)
-        except TwilioRestException as error:
-            return Found(arrived=None, evidence=f"twilio list: twilio_{error.code or error.status}")
         except (NotConnected, requests.RequestException) as error:
             return Found(arrived=None, evidence=f"twilio list: {_kind_of(error).value}")
-        except (TwilioException, ValueError, TypeError, KeyError, AttributeError):  # no list of messages
+        except TwilioException as error:  # its second part is the response
+            status = getattr(error.args[-1], "status_code", None)
+            return Found(arrived=None, evidence=f"twilio list: http_{status}")
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):  # no list of messages
             return Found(arrived=None, evidence="twilio list: unexpected_body")
 
     def _list(self, to: str, **dates: datetime) -> list[Any]:

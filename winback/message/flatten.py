@@ -3,8 +3,8 @@
 The tree must do exactly what the files do, so text is put in place only where nothing can tell the difference: a
 block sees the names of its template and none of the scopes around it, an included file sees them all, an imported
 macro only its own file's. Names made in such a text are given new ones, that nothing else can mean. Where a name
-could still come to mean something else, an include or import stays as it is, and a template with such a block raises
-Unsuited. What took a step of the budget still takes one.
+could still come to mean something else, an include or import stays as it is, and a template with such a block
+raises Unsuited. What took a step of the budget still takes one.
 """
 
 import re
@@ -134,14 +134,14 @@ class _Files:
         return found
 
     def mentioned(self, body: Iterable[nodes.Node]) -> set[str]:
-        """The names in the files that ``body`` still includes or imports: they see what is around."""
+        """The names that files take from around which ``body`` still includes or imports."""
         found, seen = set[str](), set[str]()
         waiting = [_name_of(node) for node in _inside(body) if isinstance(node, OTHER_FILES)]
         while waiting:
             if (name := waiting.pop()) not in seen:
                 seen.add(name)
                 tree = self.parse(name)
-                found |= {name.name for name in tree.find_all(nodes.Name)}
+                found |= meta.find_undeclared_variables(tree)
                 waiting += [name for name in meta.find_referenced_templates(tree) if name]
         return found
 
@@ -153,12 +153,20 @@ class _Files:
         macros = (node for node in _inside(body) if isinstance(node, nodes.Macro | nodes.CallBlock))
         arguments = {argument.name for macro in macros for argument in macro.args}
         seen = self.mentioned(body)
-        names = stored(body) - self.free(body) - arguments - seen - frozenset(keep)
-        _Renamer({name: f"{name}__{next(self._numbers)}" for name in sorted(names)}).visit(nodes.Scope(list(body)))
+        for node in _inside(body):
+            if isinstance(node, nodes.For | nodes.With):
+                targets = [node.target] if isinstance(node, nodes.For) else node.targets
+                test = [node.test] if isinstance(node, nodes.For) and node.test else []
+                self._rename([*targets, *test, *node.body], stored(targets) - seen - arguments)
+        self._rename(body, stored(body) - self.free(body) - arguments - seen - frozenset(keep))
         return stored(body, targets=False) & seen
 
+    def _rename(self, body: Sequence[nodes.Node], names: Collection[str]) -> None:
+        old = sorted(name for name in names if not _NEW.search(name))
+        _Renamer({name: f"{name}__{next(self._numbers)}" for name in old}).visit(nodes.Scope(list(body)))
+
     def body(self, name: str, above: tuple[str, ...], visible: frozenset[str]) -> list[nodes.Node]:
-        """What rendering ``name`` does. ``above`` are the files it is part of, ``visible`` the names made there."""
+        """What rendering ``name`` does. ``above``: the files it is part of, ``visible``: the names made there."""
         files, above = self._with_layouts(name, above)
         *children, outermost = files
         own = [*(list(_before_layout(child)) for child in children), outermost.body]
@@ -212,7 +220,7 @@ def _is_data(node: nodes.Node) -> bool:
     return isinstance(node, nodes.Output) and all(isinstance(child, nodes.TemplateData) for child in node.nodes)
 
 
-def _name_of(node: nodes.Extends | nodes.Include | nodes.FromImport) -> str:
+def _name_of(node: nodes.Extends | nodes.Include | nodes.Import | nodes.FromImport) -> str:
     assert isinstance(node.template, nodes.Const)  # the environment refuses anything else
     return str(node.template.value)
 
@@ -246,6 +254,14 @@ class _Renamer(NodeTransformer):
     def visit_Macro(self, node: nodes.Macro) -> nodes.Node:
         node.name = self._names.get(node.name, node.name)
         return self.generic_visit(node)
+
+    def visit_Import(self, node: nodes.Import) -> nodes.Node:
+        node.target = self._names.get(node.target, node.target)
+        return node
+
+    def visit_FromImport(self, node: nodes.FromImport) -> nodes.Node:
+        node.names = [(name, self._names.get(here, here)) for name, here in _imported(node)]
+        return node
 
 
 class _Walker(NodeTransformer):
@@ -363,8 +379,8 @@ class _Filler(_Walker):
         self._local, self._inside = self._local | {n for n in _of_frame(body) if not _NEW.search(n)}, (name, depth)
         body = self.visit_all(body)
         self._local, self._inside = before
-        taken = self._files.free(body) | self._files.mentioned(body)
-        if taken & self._local or taken & _OF_JINJA or self._calls_differ(body):
+        free = self._files.free(body)
+        if (free | self._files.mentioned(body)) & self._local or free & _OF_JINJA or self._calls_differ(body):
             raise Unsuited
         return nodes.Scope(body)
 

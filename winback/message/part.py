@@ -1,7 +1,7 @@
 """One part of a message compiled for one campaign version and language: a function of the customer alone.
 
-Jinja still writes the code, only the tree it is given is another (winback.message.flatten, winback.message.baking).
-What it calls private here (its tree, CodeGenerator and Context) is why its minor version is pinned.
+Jinja still writes the code, only the tree it is given is another (winback.message.flatten, .baking). What it calls
+private here (its tree, CodeGenerator and Context) is why its minor version is pinned.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,15 +18,16 @@ from winback.message.environment import MAX_STEPS, MessageEnvironment, PlainGene
 from winback.message.flatten import OTHER_FILES, PARENT, STEPS, Unsuited, flatten, has, stored
 from winback.message.formats import FORMATS, formats_in
 
-# A filter here gives the same for the same values whenever it is asked, and touches nothing: only so may it be worked
-# out once for all customers. A new filter must be put here before a template with it is rendered fast.
+# A filter here gives the same for the same values whenever it is asked, and touches nothing: only so may it be
+# worked out once for all customers. A new filter must be put here before a template with it is rendered fast.
 PURE = frozenset(FORMATS) | {
     "abs", "capitalize", "d", "default", "e", "escape", "length", "lower", "title", "trim", "truncate", "upper",
     "_counted", "_joined", STEPS, PARENT,
 }  # fmt: skip
 _TEXTUAL = frozenset(FORMATS) | {"capitalize", "e", "escape", "lower", "title", "trim", "upper"}  # give text only
 _TAKE_BUDGET = (
-    nodes.Add, nodes.AssignBlock, nodes.Call, nodes.CallBlock, nodes.FilterBlock, nodes.For, nodes.Macro, *OTHER_FILES,
+    nodes.Add, nodes.AssignBlock, nodes.Call, nodes.CallBlock, nodes.FilterBlock, nodes.For, nodes.Macro,
+    *OTHER_FILES,
 )  # fmt: skip
 _LEAVE_TRACES = (nodes.Assign, nodes.AssignBlock, nodes.CallBlock, nodes.Macro, *OTHER_FILES)  # in Jinja's context
 _Value = TypeVar("_Value")
@@ -36,10 +37,11 @@ _Value = TypeVar("_Value")
 class Part:
     """A compiled part.
 
-    ``root`` yields the text, given a context with ``blocks`` whose parent has all groups; ``alone`` says that it leaves nothing there.
-    ``bounded``: it may take from the budget while it runs, beside the ``steps`` it always takes. ``clean``: it gives
-    nothing that clean_text would remove. ``prints``: what it prints whoever reads, fields as (group, name) and
-    constants as texts. ``links``: the fields of ``links`` it reads, None for any.
+    ``root`` yields the text, given a context with ``blocks`` whose parent has all groups; ``alone`` says that it
+    leaves nothing there. ``fast``: it is baked, not as ``render`` has it. ``bounded``: it may take from the budget
+    while it runs, beside the ``steps`` it always takes. ``clean``: it gives nothing that clean_text would remove.
+    ``prints``: what it prints whoever reads, fields as (group, name) and constants as texts. ``links``: the fields
+    of ``links`` it reads, None for any.
     """
 
     root: Callable[[Context], Iterator[str]]
@@ -221,6 +223,6 @@ class _Generator(PlainGenerator):
 
 
 def _unless_printable(node: nodes.Expr, finalize: CodeGenerator._FinalizeInfo) -> CodeGenerator._FinalizeInfo:
-    """Nobody asks whether a customer's field can be printed: it is text, a number or a date, or raises by itself."""
+    """Not asked of a customer's field whether it can be printed: it is text, number or date, or raises itself."""
     printable = isinstance(node, nodes.InternalName) or (isinstance(node, nodes.Filter) and node.name in _TEXTUAL)
     return finalize._replace(src=None) if printable else finalize

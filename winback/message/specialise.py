@@ -1,7 +1,7 @@
 """The fast render: a message compiled for one campaign version and language, byte for byte what ``render`` gives.
 
-Whatever goes wrong on the way is left to ``render``: it knows whether the message can be rendered after all, or why
-not and in which line. ``render`` remains the reference, for previews and checks; a property test holds the two
+Whatever goes wrong on the way is left to ``render``: it knows whether the message can be rendered after all, or
+why not and in which line. ``render`` remains the reference, for previews and checks; a property test holds the two
 together.
 """
 

@@ -1,12 +1,12 @@
-"""Links that are counted: written out in an e-mail's template, they lead through our click page to where they led.
+"""Links that are counted: written out in an e-mail's template, they lead through our click page where they led.
 
-Counted are ``<a href="https://...">`` in the HTML and ``https://...`` words in the text, where the whole address is
-written out in ASCII. What an expression makes, ``mailto:``, ``tel:`` and ``#`` stay as they are, and so does an SMS,
-where a longer link may cost a segment. Each address of a message has a number, the same in every language and part,
-and ``{{ links.click<number> }}`` takes its place when the message is loaded for sending. The address itself never
-travels: the click page looks it up by its number in what the run has pinned.
+Counted are ``<a href="https://...">`` in the HTML and ``https://...`` words in the text, where the whole address
+is written out in ASCII. What an expression makes, ``mailto:``, ``tel:`` and ``#`` stay as they are, and so does an
+SMS, where a longer link may cost a segment. Each address of a message has a number, the same in every language and
+part, and ``{{ links.click<number> }}`` takes its place when the message is loaded for sending. The address itself
+never travels: the click page looks it up by its number in what the run has pinned.
 
-Before ``</body>`` of HTML with such links stands one that no reader sees, number HONEYPOT: only machines follow it.
+Before ``</body>`` of HTML with such links stands one that no reader sees, number HONEYPOT, for machines to follow.
 """
 
 import re
