@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.messages import an_email, an_sms
 from winback.delivery.answer import Answer, AnswerKind, ErrorKind, from_error, from_http, retry_after_seconds
-from winback.delivery.outgoing import refused
+from winback.delivery.outgoing import _refusal, refused
 
 ACCEPTED, REJECTED, RETRY, UNCERTAIN, STOP = (
     AnswerKind.ACCEPTED,
@@ -126,6 +126,36 @@ def test_retry_after_is_seconds_or_a_date_measured_by_the_providers_own_clock(he
     assert retry_after_seconds(headers) == seconds
 
 
+NOON = "Mon, 02 Mar 2026 12:00:00 GMT"  # 1772452800 seconds after 1970
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"X-RateLimit-Reset": "1772452842", "Date": NOON}, 42),
+        ({"x-ratelimit-reset": "1772452800", "date": NOON}, 0),
+        ({"X-RateLimit-Reset": "1772452842", "Retry-After": "7", "Date": NOON}, 42),
+        ({"X-RateLimit-Reset": "1772452842", "Retry-After": "70", "Date": NOON}, 70),
+        ({"X-RateLimit-Reset": "1772452842"}, None),
+        ({"X-RateLimit-Reset": "42", "Date": NOON}, None),
+        ({"X-RateLimit-Reset": "soon", "Date": NOON}, None),
+        ({"X-RateLimit-Reset": "9999999999", "Date": NOON}, 86_400),
+        ({"X-RateLimit-Reset": "1772452842", "Date": "today"}, None),
+        ({"X-RateLimit-Reset": "1772452842", "Date": "Mon, 02 Mar 2026 12:00:00"}, None),
+    ],
+)
+def test_the_end_of_a_rate_limit_counts_beside_retry_after_and_the_later_wins(headers, seconds):
+    assert from_http(429, headers, True).retry_after_seconds == seconds
+
+
+@pytest.mark.parametrize("status", [202, 400, 500, 503])
+def test_the_end_of_a_rate_limit_means_nothing_in_any_other_answer(status):
+    """SendGrid sends it with every answer of some addresses."""
+    limit = {"X-RateLimit-Reset": "1772452842", "Date": NOON}
+
+    assert from_http(status, limit, True) == from_http(status, {}, True)
+
+
 OURS = ["from_address", "from_name", "reply_to", "unsubscribe_url", "category"]
 
 
@@ -175,6 +205,33 @@ def test_an_unsubscribe_link_that_would_break_its_header_is_refused(bad):
 def test_an_ordinary_message_is_not_refused():
     assert refused(an_email(to_name='O\'Neil "Bob" & 林晓雨 👩‍👩‍👧', reply_to=None)) is None
     assert refused(an_sms()) is None
+
+
+a_line = st.sampled_from(["", "Ada", "a\r\nb", "a\u202eb", "👩\u200d👧", "\ud83d", " ", "x" * 99]) | st.text(
+    max_size=5
+)
+an_address = st.sampled_from(["", "a@x.example", "b@x.example,c@x.example", "用户@例子.公司", "a@x\n"])
+
+
+@given(
+    to=an_address | st.sampled_from(["+15005550009", "+0", "15005550009"]),
+    to_name=st.none() | a_line,
+    subject=a_line,
+    from_address=an_address,
+    from_name=st.none() | a_line,
+    reply_to=st.none() | an_address,
+    category=st.none() | a_line,
+    unsubscribe_url=st.sampled_from(
+        ["", "https://shop.example/u/t", "https://x.example/a b", "javascript:alert(1)"]
+    ),
+    text=st.sampled_from(["", "text"]),
+    html=st.sampled_from(["", "<p>"]),
+    message=st.sampled_from([an_email, an_sms]),
+)
+def test_the_quick_look_at_a_message_says_what_the_whole_one_says(message, **changes):
+    asked = message(**changes)
+
+    assert refused(asked) == _refusal(asked)
 
 
 @pytest.mark.parametrize("part", ["subject", "html", "text"])

@@ -18,8 +18,8 @@ from winback.contact import (
     normalise_emails,
     normalise_phone,
     normalise_phones,
-    region_of,
 )
+from winback.countries import region_of
 
 
 @pytest.mark.parametrize(

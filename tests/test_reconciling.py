@@ -413,9 +413,10 @@ def test_72_hours_after_its_last_chance_it_is_abandoned_and_an_event_still_lifts
     assert it.states() == {"accepted": 1, "delivered": 1}
 
 
-def test_after_a_backup_those_that_left_are_found_by_their_key_and_the_rest_stay_unknown(scene, clock: Clock):
+@pytest.mark.parametrize("channel", ["email", "sms"])
+def test_after_a_backup_those_that_left_are_found_and_the_rest_stay_unknown(scene, clock: Clock, channel: str):
     """The backup knew the second message as queued: it was sent since, the third was not."""
-    it = scene(Reply(), Reply(status=429, headers={"Retry-After": "7200"}))
+    it = scene(Reply(), Reply(status=429, headers={"Retry-After": "7200"}), channel=channel)
     with database(it.settings.database_url) as engine:
         with transaction(engine) as session:
             second = select(col(Message.id)).where(col(Message.state) == "accepted").order_by(col(Message.id))

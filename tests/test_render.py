@@ -231,6 +231,7 @@ def test_only_the_allowed_names_reach_a_template():
 )
 def test_what_is_no_text_number_or_date_is_not_printed(template):
     assert isinstance(subject(template), RenderFailure)
+    assert isinstance(rendered(a_message(html=template + FOOT)), RenderFailure)
 
 
 @pytest.mark.parametrize("value", [datetime(2025, 1, 1), True, ["x"], object()])
@@ -281,6 +282,15 @@ def test_a_mail_without_its_way_out_or_its_senders_address_is_not_sent(part, bod
     failure = rendered(a_message(**{part: body}))
 
     assert (failure.field, failure.file) == (field, f"hello/body.{'html' if part == 'html' else 'txt'}")
+
+
+def test_an_sms_of_more_than_ten_segments_is_not_sent():
+    """3GPP TS 23.038: 153 septets in each of several parts, so ten hold 1,530."""
+    whole = rendered(a_message(sms="a" * 1_530), "sms")
+    longer = rendered(a_message(sms="a" * 1_531), "sms")
+
+    assert whole.size.segments == 10
+    assert longer.problem == "more than 10 segments"
 
 
 def test_a_message_without_sms_says_so():

@@ -8,13 +8,13 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Callable
-from functools import cache
 
 import idna
 import phonenumbers
 import polars as pl
-from babel import Locale
 from phonenumbers import NumberParseException, PhoneNumberType, ValidationResult
+
+from winback.countries import region_of
 
 EMAIL_CHARACTERS = 254  # RFC 5321 4.5.3.1.3: a path of 256 octets with its angle brackets
 LOCAL_PART_CHARACTERS = 64  # RFC 5321 4.5.3.1.1
@@ -153,21 +153,6 @@ def _international(text: pl.Expr, region: pl.Expr) -> pl.Expr:
         .when((region == "GB") & digits.str.contains(r"^07[0-9]{9}$"))
         .then("+44" + digits.str.slice(1))
     )
-
-
-def region_of(country: str | None) -> str | None:
-    """The ISO 3166 code of a country given as a code or by its English or Chinese name; None when unknown."""
-    return _regions().get(country.strip().casefold()) if country else None
-
-
-@cache
-def _regions() -> dict[str, str]:
-    names = {"uk": "GB", "usa": "US", "u.s.": "US", "u.k.": "GB", "england": "GB", "中国大陆": "CN"}
-    for language in ("en", "zh"):
-        for code, name in Locale(language).territories.items():
-            if len(code) == 2 and code.isalpha():
-                names |= {code.casefold(): code, name.casefold(): code}
-    return names
 
 
 def each_distinct(texts: pl.Series, function: Callable[[str], str | None]) -> pl.Series:

@@ -5,7 +5,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 
 from winback.campaign import check_zone
-from winback.contact import region_of
+from winback.countries import region_of
 
 
 @lru_cache(maxsize=16_384)

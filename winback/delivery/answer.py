@@ -84,7 +84,8 @@ def _kind_of(status: int, headers: Mapping[str, str], body_is_expected: bool) ->
     if 200 <= status < 300:
         return (AnswerKind.ACCEPTED if body_is_expected else AnswerKind.UNCERTAIN), None
     if status == 429:
-        return AnswerKind.RETRY_LATER, max(wait or 0, _reset_seconds(headers) or 0) or wait
+        waits = [seconds for seconds in (wait, _reset_seconds(headers)) if seconds is not None]
+        return AnswerKind.RETRY_LATER, max(waits, default=None)
     if status == 503 and wait is not None:
         return AnswerKind.RETRY_LATER, wait
     if status in _STOPS_CHANNEL:

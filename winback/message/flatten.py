@@ -9,6 +9,7 @@ raises Unsuited. What took a step of the budget still takes one.
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from itertools import count
 
 from jinja2 import meta, nodes
@@ -116,6 +117,10 @@ class _Files:
         if _NEW.search(text):
             raise Unsuited
         return self._environment.parse(text, path, path)
+
+    def copy(self, body: Sequence[nodes.Node]) -> list[nodes.Node]:
+        """The same nodes once more."""
+        return deepcopy(list(body), {id(self._environment): self._environment})
 
     def free(self, body: Sequence[nodes.Node]) -> set[str]:
         """The names ``body`` takes from around it, blocks left out."""
@@ -346,7 +351,7 @@ class _Filler(_Walker):
         super().__init__(files)
         self._blocks, self._includer = blocks, includer
         self._inside: tuple[str, int] | None = None
-        self._done = set[tuple[str, int]]()
+        self._open: frozenset[tuple[str, int]] = frozenset()  # blocks around
 
     def visit_Block(self, node: nodes.Block) -> nodes.Node:
         if (node.scoped and self._local) or (node.required and len(self._blocks[node.name]) < 2):
@@ -368,17 +373,17 @@ class _Filler(_Walker):
 
     def _text(self, name: str, depth: int) -> nodes.Node:
         """The text of a block; ``depth`` counts the times that super() was said."""
-        if depth >= len(self._blocks[name]) or (name, depth) in self._done:
+        if depth >= len(self._blocks[name]) or (name, depth) in self._open:
             raise Unsuited
-        self._done.add((name, depth))
-        body = self._blocks[name][depth].body
+        body = self._files.copy(self._blocks[name][depth].body)
         body = self._includer.include(body, bool(stored(body) & _GROUPS))
         if self._files.rename(body) & (self._includer.visible | self._local) or stored(body) & _GROUPS:
             raise Unsuited
-        before = self._local, self._inside
-        self._local, self._inside = self._local | {n for n in _of_frame(body) if not _NEW.search(n)}, (name, depth)
+        before = self._local, self._inside, self._open
+        self._local |= {name for name in _of_frame(body) if not _NEW.search(name)}
+        self._inside, self._open = (name, depth), self._open | {(name, depth)}
         body = self.visit_all(body)
-        self._local, self._inside = before
+        self._local, self._inside, self._open = before
         free = self._files.free(body)
         if (free | self._files.mentioned(body)) & self._local or free & _OF_JINJA or self._calls_differ(body):
             raise Unsuited
