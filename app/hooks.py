@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from functools import partial
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from starlette.datastructures import Headers
@@ -12,6 +13,8 @@ from app.desk import FORM_BYTES, RETRY_AFTER, Desk, read_body
 from app.keeper import Keeper
 from db.callbacks import Callback
 from winback.callbacks import Reading, digest_of, sendgrid, twilio, unreadable
+
+QUICK_BYTES = 256 * 1024  # read in milliseconds; handing less to a thread costs more than it saves
 
 log = logging.getLogger(__name__)
 
@@ -29,11 +32,12 @@ class Hooks:
         if self._sendgrid_key is None:
             return _not_configured("WINBACK_SENDGRID_WEBHOOK_KEY is missing or is not SendGrid's public key")
         body = await read_body(request)
-        read = await asyncio.to_thread(self._read_sendgrid, self._sendgrid_key, request.headers, body)
+        reading = partial(self._read_sendgrid, self._sendgrid_key, request.headers, body)
+        read = reading() if len(body) <= QUICK_BYTES else await asyncio.to_thread(reading)
         if read is None:
             return _not_theirs(sendgrid.PROVIDER)
-        callback, reading_, untimely = read
-        answer = await self._answer(callback, reading_)
+        callback, said, untimely = read
+        answer = await self._answer(callback, said)
         # an error would make SendGrid send it again for days; the row says that something was not believed
         return PlainTextResponse("set aside") if untimely else answer
 

@@ -4,8 +4,8 @@
 
 Claim, render, signed links, JSON or MIME, one call per customer over kept connections to a sink in another
 process, durable record; SQLite in WAL with synchronous=FULL. A fifth of the customers is written to. The bare loop
-runs right before and after every send; a round's ratio is of what was measured in it, and the least of the rounds is
-shown, because the machine is shared. ``ratio`` is of the whole process; ``steady`` leaves out what the same command
+runs right before and after every send; a round's ratio is of what was measured in it, and the least of the rounds
+is shown, because the machine is shared. ``ratio`` is of the whole process; ``steady`` leaves out what the command
 costs when nothing waits; ``claim+record`` is the share of the transactions that claim and record.
 """
 

@@ -18,7 +18,7 @@ from db.tallies import add, tallies
 from winback.clicks import SOON, Flag
 from winback.events import RANKED, Event, EventKind, Lift, State, is_soft_bounce, lifts, suppression_reason
 
-_BY_ID = itemgetter(0, 1)  # (provider, id)
+_PLACE, _ID = itemgetter(0, 1), itemgetter(1)  # (provider, id), id
 _ADDRESSED = frozenset(
     {EventKind.BOUNCED, EventKind.COMPLAINED, EventKind.UNSUBSCRIBED, EventKind.RESUBSCRIBED}
 )  # what may open or close an address
@@ -30,7 +30,7 @@ def store(session: Session, events: Iterable[Event], received_at: datetime) -> i
     An event whose message is not known is kept and changes nothing.
     """
     # one order for everybody: two batches with the same events then wait for each other instead of deadlocking
-    told = sorted(events, key=_BY_ID)
+    told = sorted(events, key=_ID)
     new = _keep_new(session, _with_their_messages(session, told), received_at) if told else []
     if new:
         _apply(session, new, received_at)
@@ -69,7 +69,7 @@ def _keep_new(session: Session, events: Sequence[Event], received_at: datetime) 
         kept = _keep_in_arrays(session, events, received_at)
     if kept is None:
         return events
-    first = {_BY_ID(event): event for event in reversed(events)}
+    first = {_PLACE(event): event for event in reversed(events)}
     return [event for place, event in first.items() if place in kept]
 
 

@@ -70,6 +70,8 @@ class Writer:
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
+        self.dense = self.random.random() < 0.2  # few names, so that one often means several things
+        self.variables = VARIABLES[:3] if self.dense else VARIABLES
         self.macros: list[str] = []
         self.exported: list[str] = []
         self.texts: list[str] = []  # variables that hold a text here, as far as one can see
@@ -173,8 +175,10 @@ class Writer:
     def printable(self) -> str:
         """Mostly something that exists and can be printed, or nothing would ever be rendered."""
         pick = self.random.random()
-        if pick < 0.5:
+        if pick < 0.4:
             return self.random.choice(FIELDS) + "|default('?')" * (self.random.random() < 0.6)
+        if pick < 0.4 + 0.2 * self.dense:
+            return self.random.choice(self.variables) + "|default('-')"
         return self.text(2) if pick < 0.97 else self.expression(2)
 
     def text(self, depth: int) -> str:
@@ -204,7 +208,7 @@ class Writer:
 
     def variable(self) -> str:
         """A name to give a meaning; now and then one of the groups'."""
-        return self.random.choice(GROUPS) if self.random.random() < 0.01 else self.random.choice(VARIABLES)
+        return self.random.choice(GROUPS) if self.random.random() < 0.01 else self.random.choice(self.variables)
 
     def if_(self, depth: int, pieces: tuple[str, ...]) -> str:
         text = f"{{% if {self.condition(2)} %}}{self.body(depth - 1, pieces)}"
@@ -244,7 +248,7 @@ class Writer:
         name = f"m{self.made}" if self.random.random() < 0.9 else "m"
         outer, self.macros = self.macros, list(self.macros)
         before, self.in_loop = self.in_loop, False
-        argument = self.random.choice(VARIABLES)
+        argument = self.random.choice(self.variables)
         default = f"={self.text(0)}" if self.random.random() < 0.5 else ""
         inside = self.body(1) + f"{{{{ {argument} }}}}" * (self.random.random() < 0.6)
         inside += "{% if caller is defined %}{{ caller() }}{% endif %}" * (self.random.random() < 0.5)
@@ -269,7 +273,7 @@ class Writer:
             )
         if pick < 0.55:
             if self.random.random() < 0.3:
-                return f"{self.random.choice(VARIABLES)} is {self.random.choice(['defined', 'undefined'])}"
+                return f"{self.random.choice(self.variables)} is {self.random.choice(['defined', 'undefined'])}"
             return f"{self.random.choice(FIELDS)} is {self.random.choice(TESTS)}"
         if pick < 0.7:
             return f"not ({self.condition(depth - 1)})"
@@ -290,7 +294,7 @@ class Writer:
         if pick < 0.55 and (self.in_loop or self.texts):
             return self.random.choice(LOOP if self.in_loop else self.texts)
         if pick < 0.555:
-            return self.random.choice(VARIABLES)
+            return self.random.choice(self.variables)
         if pick < 0.75:
             return f"({self.expression(depth - 1)})|{self.random.choice(FILTERS)}"
         if pick < 0.85:

@@ -10,6 +10,7 @@ import asyncio
 import ssl
 from base64 import b64decode
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -107,6 +108,7 @@ class _Smtp(asyncio.Protocol):
         self._fault: Fault | None = None
         self._envelope: list[str] = []
         self._passwords: list[str] | None = None
+        self._upgrading: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         again = hasattr(self, "transport")
@@ -117,7 +119,7 @@ class _Smtp(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._unread += data
-        while not self._silent and not self.transport.is_closing():
+        while not (self._silent or self._upgrading or self.transport.is_closing()):
             end = b"\r\n.\r\n" if self._in_letter else b"\r\n"
             line, found, rest = self._unread.partition(end)
             if not found:
@@ -157,14 +159,17 @@ class _Smtp(asyncio.Protocol):
             self._reply(word, "250 2.0.0 Ok")
         elif word == "STARTTLS":
             self._reply(word, "220 2.0.0 Ready")
-            self._upgrade = asyncio.create_task(self._start_tls())
+            self._upgrading = asyncio.create_task(self._start_tls())
         else:
             self._reply(word, {"QUIT": "221 2.0.0 Bye"}.get(word, OUT_OF_TURN))
 
     async def _start_tls(self) -> None:
         loop = asyncio.get_running_loop()
-        transport = await loop.start_tls(self.transport, self, self._sink.starttls, server_side=True)
-        self.connection_made(transport)
+        with suppress(OSError):  # a handshake that fails is one of the faults
+            transport = await loop.start_tls(self.transport, self, self._sink.starttls, server_side=True)
+            self.connection_made(transport)
+        self._upgrading = None
+        self.data_received(b"")  # words may have come with the end of the handshake
 
     def _begin_login(self, text: str) -> None:
         _, how, *rest = text.split(" ")

@@ -186,6 +186,17 @@ TRICKY = {
         "_shared/q.txt": "{% block z %}{{ x }}{{ y }}{{ i }}{{ loop|default('none') }}{% endblock %}"
         "{{ self.z() }}",
     },
+    "a piece reads a name that the block makes only later": {
+        "text": '{% set x = 1 %}{% extends "_shared/base.txt" %}'
+        "{% block b %}{% include '_shared/p.txt' %}{% set x = 2 %}{% include '_shared/p.txt' %}{% endblock %}",
+        BASE: "{% block b %}{% endblock %}" + FOOT,
+        "_shared/p.txt": "{{ x|default('none') }}",
+    },
+    "a piece reads a name that the loop around it makes only later": {
+        "text": "{% set y = 1 %}{% include '_shared/p.txt' %}" + FOOT,
+        "_shared/p.txt": "{% for i in 'ab' %}{% include '_shared/q.txt' %}{% set y = i %}{% endfor %}",
+        "_shared/q.txt": "{{ y|default('none') }}",
+    },
     "a piece in a macro mentions its caller": {
         "text": '{% macro m() %}{% include "_shared/p.txt" %}{% endmacro %}{% call m() %}x{% endcall %}' + FOOT,
         "_shared/p.txt": "{% macro n() %}{{ caller() }}{% endmacro %}{% call n() %}inner{% endcall %}",

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Barrier, Thread
+from urllib.parse import unquote
 
 import pytest
 from sqlalchemy import select, update
@@ -308,7 +309,7 @@ def test_time_that_is_up_leaves_the_rest_for_the_next(scene, clock: Clock):
 def test_two_that_reconcile_at_once_change_everything_once(scene, database_url: str, clock: Clock):
     it = scene(*[LOST] * 4, *[GONE] * 4, campaign=RESEND)
     clock.now += WINDOW
-    start, settled = Barrier(2), list[Settled]()
+    unknown, start, settled = it.unknown_keys(), Barrier(2), list[Settled]()
 
     def work() -> None:
         start.wait()
@@ -321,6 +322,8 @@ def test_two_that_reconcile_at_once_change_everything_once(scene, database_url: 
         thread.join()
     it.send()
 
+    asked = [unquote(request.path) for request in it.sink.look_ups()]
+    assert {sum(key in path for path in asked) for key in unknown} == {1}
     assert sum((each.states for each in settled), Counter()) == {"accepted": 4, "queued": 4}
     assert it.copies() == [1] * 9
     assert it.states() == {"accepted": 9}
@@ -368,12 +371,14 @@ def test_what_a_dead_sender_left_is_settled_too(scene, clock: Clock):
 
 def test_a_text_message_is_recognised_by_what_all_of_its_kind_share(scene):
     """The sample's SMS has no link of its own; its customer is imported anew under another name meanwhile."""
-    it = scene(LOST, GONE, campaign=RESEND.replace("winback-advice", "winback-invitation"), channel="sms")
+    it = scene(LOST, GONE, campaign=RESEND.replace("send: hello", "send: winback-invitation"), channel="sms")
     with database(it.settings.database_url) as engine, transaction(engine) as session:
         session.execute(update(Customer).values(name="Somebody Renamed"))
 
     settled = it.reconcile(after=WINDOW)
 
+    assert "Customer" in it.sink.requests()[0].form["Body"]
+    assert "https" not in it.sink.requests()[0].form["Body"]
     assert settled.states == {"accepted": 1, "queued": 1}
 
 
@@ -388,11 +393,15 @@ def test_a_text_message_to_a_number_that_is_not_his_any_more_cannot_be_looked_up
     assert it.sink.look_ups() == []
 
 
-def test_a_provider_that_is_not_used_any_more_is_not_taken_for_the_one_that_is(scene):
+@pytest.mark.parametrize(
+    ("provider", "why"),
+    [("smtp", "cannot_be_asked"), ("folder", "folder is not the provider any more")],
+)
+def test_a_provider_that_is_not_used_any_more_is_not_taken_for_the_one_that_is(scene, provider: str, why: str):
     it = scene(LOST, campaign=RESEND)
-    it.change(provider="smtp")
+    it.change(provider=provider)
 
-    assert it.reconcile(after=WINDOW).unlearnt == {"cannot_be_asked": 1}
+    assert it.reconcile(after=WINDOW).unlearnt == {why: 1}
     assert it.sink.look_ups() == []
 
 
@@ -492,16 +501,17 @@ def test_what_a_person_gives_up_may_still_turn_out_to_have_arrived(scene):
     assert sent == {"accepted": 1}
 
 
-def test_keys_that_are_not_uncertain_are_refused_one_by_one(scene):
-    it = scene(GONE)
-    accepted = next(key for key, state in it.rows(col(Message.key), col(Message.state)) if state == "accepted")
-    keys = [accepted, "never-heard-of", *it.unknown_keys()]
+@pytest.mark.parametrize(("said", "state"), [(Said.SENT, "accepted"), (Said.NOT_SENT, "queued")])
+def test_keys_that_are_not_uncertain_are_refused_one_by_one(scene, said: Said, state: str):
+    """One is delivered, one waits for its hour: neither becomes anything else because somebody says so."""
+    it = scene(Reply(status=429, headers={"Retry-After": "60"}), GONE)
+    others = [key for key, was in it.rows(col(Message.key), col(Message.state)) if was != "uncertain"]
 
-    states, refused = by_hand(it, Said.NOT_SENT, keys)
+    states, refused = by_hand(it, said, [*others, "never-heard-of", *it.unknown_keys()])
 
-    assert states == {"queued": 1}
-    assert refused == [accepted, "never-heard-of"]
-    assert it.rows(col(Message.state))[0] == ("accepted",)
+    assert states == {state: 1}
+    assert refused == [*others, "never-heard-of"]
+    assert it.states() == Counter(["accepted", "queued", state])
 
 
 def test_two_persons_who_say_opposite_things_change_it_once(scene):

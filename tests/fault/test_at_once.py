@@ -29,7 +29,7 @@ from winback.events import State
 
 pytestmark = pytest.mark.slow
 
-LEASE = timedelta(seconds=1)
+LEASE = timedelta(seconds=2)
 SENDERS = 4
 PEOPLE = 200
 
@@ -71,7 +71,7 @@ def test_a_sender_that_stands_still_for_three_leases_sends_nothing_that_was_sent
     """What it had claimed and not begun is looked up, found absent and sent by another; then it wakes up."""
     shop = released(a_live_shop(tmp_path, database_url, PEOPLE, more=RESEND))
     with a_sink(folder, {"delay_seconds": 0.05}) as url:
-        still = stopped_in_its_claim(Job(settings=live(shop, url), lease=LEASE), folder)
+        still = stopped_in_its_claim(Job(settings=live(shop, url), lease=LEASE), folder, WINDOW // 2)
         assert finish(Job(settings=live(shop, url), now=NOW + LATER)) == 0
         settled = settle(live(shop, url), NOW + LATER)
         assert finish(Job(settings=live(shop, url), now=NOW + timedelta(hours=1))) == 0
@@ -89,7 +89,7 @@ def test_a_sender_that_wakes_up_gives_nothing_back_that_another_is_sending(
     """Fencing: what it has not begun is not its own any more, and the other's attempt is under way."""
     shop = released(a_live_shop(tmp_path, database_url, WINDOW, more=RESEND))
     with a_sink(folder, *[{}] * 20, {"delay_seconds": 1.0}) as url:  # the other takes long enough to be met
-        still = stopped_in_its_claim(Job(settings=live(shop, url), lease=LEASE), folder)
+        still = stopped_in_its_claim(Job(settings=live(shop, url), lease=LEASE), folder, WINDOW // 3)
         assert finish(Job(settings=live(shop, url), now=NOW + LATER)) == 0
         settle(live(shop, url), NOW + LATER)
         begun = arrivals(folder)
@@ -103,10 +103,10 @@ def test_a_sender_that_wakes_up_gives_nothing_back_that_another_is_sending(
     assert arrivals(folder) == WINDOW
 
 
-def stopped_in_its_claim(job: Job, folder: Path) -> ForkServerProcess:
-    """A sender stopped (SIGSTOP) in the middle of a claim for three leases, whose time runs out."""
+def stopped_in_its_claim(job: Job, folder: Path, at: int) -> ForkServerProcess:
+    """A sender stopped (SIGSTOP) at its request number ``at``, for three leases."""
     still = start(job)
-    until(lambda: arrivals(folder) >= WINDOW // 2)
+    until(lambda: arrivals(folder) >= at)
     os.kill(still.pid, signal.SIGSTOP)
     time.sleep(3 * job.lease.total_seconds())  # that is the test
     return still

@@ -13,7 +13,8 @@ from jinja2 import TemplateError, Undefined, nodes
 from jinja2.visitor import NodeTransformer
 
 from winback.message.environment import MessageEnvironment
-from winback.message.flatten import OTHER_FILES, has, steps, stored
+from winback.message.flatten import OTHER_FILES, steps
+from winback.message.names import has, stored
 
 MOST_UNROLLED = 100  # steps of loops in one part
 _WRITABLE = frozenset({str, int, float, bool, type(None)})

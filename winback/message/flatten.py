@@ -13,11 +13,11 @@ from copy import deepcopy
 from itertools import count
 
 from jinja2 import meta, nodes
-from jinja2.idtracking import symbols_for_node
 from jinja2.visitor import NodeTransformer
 
 from winback.message.environment import MessageEnvironment
 from winback.message.fields import NAMES
+from winback.message.names import Renamer, has, imported, inside, of_frame, stored, used
 
 STEPS, PARENT = "_steps", "_parent"  # filters: takes steps; is around the text of super()
 OTHER_FILES = (nodes.Include, nodes.Import, nodes.FromImport)
@@ -25,7 +25,6 @@ _GROUPS = frozenset(NAMES)
 _OF_CALLS = frozenset({"caller", "kwargs", "varargs"})  # their mere use changes how the macro around is called
 _OF_JINJA = _OF_CALLS | {"loop", "self", "super"}
 _OWN = (nodes.Assign, nodes.AssignBlock, nodes.Macro, nodes.Import, nodes.FromImport)
-_SCOPES = (nodes.For, nodes.With, nodes.Macro, nodes.CallBlock, nodes.FilterBlock, nodes.AssignBlock, nodes.Scope)
 _NEW = re.compile(r"\w__\d")  # what the new names look like; a file that has such names stays as it is
 _DEEPEST = 20  # files that extend or include each other
 
@@ -48,63 +47,12 @@ def steps(number: int) -> nodes.Stmt:
     return nodes.ExprStmt(nodes.Filter(nodes.Const(number), STEPS, [], [], None, None))
 
 
-def stored(body: Iterable[nodes.Node], *, targets: bool = True) -> frozenset[str]:
-    """The names that ``body`` makes, blocks left out; without ``targets`` only those of set, macro and import."""
-    found = set[str]()
-    for node in body:
-        if isinstance(node, nodes.Name) and (node.ctx == "store" or (targets and node.ctx == "param")):
-            found.add(node.name)
-        elif isinstance(node, nodes.FromImport):
-            found.update(alias for _, alias in _imported(node))
-        elif isinstance(node, nodes.Macro | nodes.Import):
-            found.add(node.name if isinstance(node, nodes.Macro) else node.target)
-        if isinstance(node, nodes.For) and not targets:
-            found |= stored((*node.body, *node.else_), targets=False)
-        elif not isinstance(node, nodes.Block):
-            found |= stored(node.iter_child_nodes(), targets=targets)
-    return frozenset(found)
-
-
-def has(body: Iterable[nodes.Node], kinds: tuple[type[nodes.Node], ...]) -> bool:
-    """Whether there is a node of one of the ``kinds`` in ``body``."""
-    return any(isinstance(node, kinds) or has(node.iter_child_nodes(), kinds) for node in body)
-
-
-def _inside(body: Iterable[nodes.Node]) -> Iterator[nodes.Node]:
-    """All nodes of ``body``, at any depth."""
-    for node in body:
-        yield node
-        yield from node.find_all(nodes.Node)
-
-
-def _of_frame(body: Sequence[nodes.Node]) -> frozenset[str]:
-    """The names that ``body`` makes for all of itself, not those of a loop or another scope in it."""
-    return frozenset(symbols_for_node(nodes.Scope(list(body))).stores)
-
-
-def _imported(node: nodes.FromImport) -> Iterator[tuple[str, str]]:
-    """(name in the other file, name here) of each."""
-    return ((name, name) if isinstance(name, str) else name for name in node.names)
-
-
-def _used(body: Iterable[nodes.Node], *, in_scopes_only: bool = False) -> set[str]:
-    """The names read in ``body``, blocks left out."""
-    found = set[str]()
-    for node in body:
-        if isinstance(node, nodes.Name) and node.ctx == "load" and not in_scopes_only:
-            found.add(node.name)
-        if not isinstance(node, nodes.Block):
-            found |= _used(
-                node.iter_child_nodes(), in_scopes_only=in_scopes_only and not isinstance(node, _SCOPES)
-            )
-    return found
-
-
 class _Files:
     """Reads files and puts them together."""
 
     def __init__(self, environment: MessageEnvironment) -> None:
         self._environment, self._numbers = environment, count(1)
+        self._pieces: dict[int, tuple[nodes.Scope, set[str]]] = {}
 
     def template(self, body: Sequence[nodes.Node]) -> nodes.Template:
         """A tree of its own."""
@@ -117,6 +65,12 @@ class _Files:
         if _NEW.search(text):
             raise Unsuited
         return self._environment.parse(text, path, path)
+
+    def piece(self, body: Sequence[nodes.Node], free: set[str]) -> nodes.Scope:
+        """An included file, that takes the names ``free`` from around."""
+        scope = nodes.Scope(list(body))
+        self._pieces[id(scope)] = scope, free
+        return scope
 
     def copy(self, body: Sequence[nodes.Node]) -> list[nodes.Node]:
         """The same nodes once more."""
@@ -141,7 +95,7 @@ class _Files:
     def mentioned(self, body: Iterable[nodes.Node]) -> set[str]:
         """The names that files take from around which ``body`` still includes or imports."""
         found, seen = set[str](), set[str]()
-        waiting = [_name_of(node) for node in _inside(body) if isinstance(node, OTHER_FILES)]
+        waiting = [_name_of(node) for node in inside(body) if isinstance(node, OTHER_FILES)]
         while waiting:
             if (name := waiting.pop()) not in seen:
                 seen.add(name)
@@ -153,36 +107,48 @@ class _Files:
     def rename(self, body: Sequence[nodes.Node], keep: Collection[str] = ()) -> frozenset[str]:
         """Give new names to what ``body`` makes for itself; those that other files may see, which keep theirs.
 
-        A name it also takes from around keeps its name, and so do arguments of macros, which calls may name.
+        A name it also takes from around keeps its name, and so do arguments of macros, which calls may name. An
+        included file may read a name before it is made here, and find what is around.
         """
-        macros = (node for node in _inside(body) if isinstance(node, nodes.Macro | nodes.CallBlock))
+        macros = (node for node in inside(body) if isinstance(node, nodes.Macro | nodes.CallBlock))
         arguments = {argument.name for macro in macros for argument in macro.args}
         seen = self.mentioned(body)
-        for node in _inside(body):
+        for node in inside(body):
             if isinstance(node, nodes.For | nodes.With):
                 targets = [node.target] if isinstance(node, nodes.For) else node.targets
                 test = [node.test] if isinstance(node, nodes.For) and node.test else []
                 self._rename([*targets, *test, *node.body], stored(targets) - seen - arguments)
+        seen |= self._read_early(body)
         self._rename(body, stored(body) - self.free(body) - arguments - seen - frozenset(keep))
         return stored(body, targets=False) & seen
 
+    def _read_early(self, body: Sequence[nodes.Node]) -> set[str]:
+        """What included files take from around before ``body`` itself has surely made it."""
+        found, made = set[str](), set[str]()
+        for node in body:
+            for piece in (node, *node.find_all(nodes.Scope)):
+                found |= self._pieces.get(id(piece), (piece, set()))[1] - made
+            if isinstance(node, _OWN):
+                made |= stored([node], targets=False)
+        return found
+
     def _rename(self, body: Sequence[nodes.Node], names: Collection[str]) -> None:
         old = sorted(name for name in names if not _NEW.search(name))
-        _Renamer({name: f"{name}__{next(self._numbers)}" for name in old}).visit(nodes.Scope(list(body)))
+        Renamer({name: f"{name}__{next(self._numbers)}" for name in old}).visit(nodes.Scope(list(body)))
 
     def body(self, name: str, above: tuple[str, ...], visible: frozenset[str]) -> list[nodes.Node]:
         """What rendering ``name`` does. ``above``: the files it is part of, ``visible``: the names made there."""
         files, above = self._with_layouts(name, above)
         *children, outermost = files
         own = [*(list(_before_layout(child)) for child in children), outermost.body]
-        top = frozenset().union(*(_of_frame(body) for body in own))
+        top = frozenset().union(*(of_frame(body) for body in own))
         includer = _Includer(self, above, visible | top)
         shadowed = stored(node for body in own for node in body) & _GROUPS
         own = [includer.include(body, bool(shadowed)) for body in own]
         for body in own:
             self.rename(body, keep=top)
-        twice = {name for name in top if sum(name in _of_frame(body) for body in own) > 1}
-        if twice & frozenset().union(*(_used(body, in_scopes_only=True) for body in own)):
+        twice = {name for name in top if sum(name in of_frame(body) for body in own) > 1}
+        if twice & frozenset().union(*(used(body, in_scopes_only=True) for body in own)):
             raise Unsuited
         blocks: dict[str, list[nodes.Block]] = {}
         for block in (block for file in files for block in file.find_all(nodes.Block)):
@@ -217,7 +183,7 @@ class _Files:
         if name in above or len(above) >= _DEEPEST or has(found, (nodes.Block,)) or self.free(tree.body) - _GROUPS:
             raise Unsuited
         _Includer(self, (*above, name), frozenset()).include(list(found), shadowed=False)
-        _Renamer({name: f"{name}__{next(self._numbers)}" for name in macros}).visit(tree)
+        Renamer({name: f"{name}__{next(self._numbers)}" for name in macros}).visit(tree)
         return macros
 
 
@@ -241,32 +207,6 @@ def _before_layout(child: nodes.Template) -> Iterator[nodes.Node]:
             yield node
         elif not (extended and isinstance(node, nodes.Output | nodes.Block)):
             raise Unsuited
-
-
-class _Renamer(NodeTransformer):
-    """Gives names another name, everywhere but in blocks."""
-
-    def __init__(self, names: Mapping[str, str]) -> None:
-        self._names = names
-
-    def visit_Block(self, node: nodes.Block) -> nodes.Node:
-        return node
-
-    def visit_Name(self, node: nodes.Name) -> nodes.Node:
-        node.name = self._names.get(node.name, node.name)
-        return node
-
-    def visit_Macro(self, node: nodes.Macro) -> nodes.Node:
-        node.name = self._names.get(node.name, node.name)
-        return self.generic_visit(node)
-
-    def visit_Import(self, node: nodes.Import) -> nodes.Node:
-        node.target = self._names.get(node.target, node.target)
-        return node
-
-    def visit_FromImport(self, node: nodes.FromImport) -> nodes.Node:
-        node.names = [(name, self._names.get(here, here)) for name, here in _imported(node)]
-        return node
 
 
 class _Walker(NodeTransformer):
@@ -296,7 +236,7 @@ class _Walker(NodeTransformer):
     visit_For = visit_With = visit_Macro = visit_CallBlock = visit_FilterBlock = visit_AssignBlock = _around
 
     def _calls_differ(self, body: Iterable[nodes.Node]) -> bool:
-        return self._in_macro and bool(_used(body) & _OF_CALLS)
+        return self._in_macro and bool(used(body) & _OF_CALLS)
 
 
 class _Includer(_Walker):
@@ -322,16 +262,17 @@ class _Includer(_Walker):
         except Unsuited:
             return node
         clash = self._files.rename(body) & visible or stored(body) & _GROUPS
-        if self._shadowed or clash or self._calls_differ(body) or self._files.free(body) & _OF_JINJA:
+        free = self._files.free(body)
+        if self._shadowed or clash or self._calls_differ(body) or free & _OF_JINJA:
             return node
-        return [steps(1), nodes.Scope(body)]
+        return [steps(1), self._files.piece(body, free)]
 
     def visit_FromImport(self, node: nodes.FromImport) -> nodes.Node | list[nodes.Node]:
         try:
             macros = self._files.macros(_name_of(node), self._above)
         except Unsuited:
             return node
-        wanted = list(_imported(node))
+        wanted = list(imported(node))
         if (
             self._shadowed
             or not {name for name, _ in wanted} <= macros.keys()
@@ -380,7 +321,7 @@ class _Filler(_Walker):
         if self._files.rename(body) & (self._includer.visible | self._local) or stored(body) & _GROUPS:
             raise Unsuited
         before = self._local, self._inside, self._open
-        self._local |= {name for name in _of_frame(body) if not _NEW.search(name)}
+        self._local |= {name for name in of_frame(body) if not _NEW.search(name)}
         self._inside, self._open = (name, depth), self._open | {(name, depth)}
         body = self.visit_all(body)
         self._local, self._inside, self._open = before

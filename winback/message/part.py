@@ -15,8 +15,9 @@ from jinja2.runtime import Context
 from winback.message.baking import Baker, neighbours_joined
 from winback.message.cleaning import clean_text
 from winback.message.environment import MAX_STEPS, MessageEnvironment, PlainGenerator, joined, step
-from winback.message.flatten import OTHER_FILES, PARENT, STEPS, Unsuited, flatten, has, stored
+from winback.message.flatten import OTHER_FILES, PARENT, STEPS, Unsuited, flatten
 from winback.message.formats import FORMATS, formats_in
+from winback.message.names import has, stored
 
 # A filter here gives the same for the same values whenever it is asked, and touches nothing: only so may it be
 # worked out once for all customers. A new filter must be put here before a template with it is rendered fast.
