@@ -1,10 +1,10 @@
 """Signed events of a provider, taken in by the whole web application, against only inserting the same rows.
 
 100 events a request with real ECDSA signatures, through the ASGI application in this process, committed with
-synchronous=FULL before each answer; every message's state rises. Inserting alone: the same event rows into the same
-table with the same indexes, 100 a transaction, synchronous=FULL, with sqlite3's own executemany and nothing else.
-Both begin with the same database file, in which earlier events are. Wall time, because the disk is part of both; CPU
-beside it. Read the ratios.
+synchronous=FULL before each answer; every message's state rises. Inserting alone: the same event rows into the
+same table with the same indexes, 100 a transaction, synchronous=FULL, with sqlite3's own executemany and
+nothing else. Both begin with the same database file, in which earlier events are. Wall time, because the disk
+is part of both; CPU beside it. Read the ratios.
 """
 
 import asyncio
@@ -46,8 +46,9 @@ def make_state(path: Path, chance: random.Random) -> list[str]:
     with sqlite3.connect(path) as state:
         state.execute("INSERT INTO campaign_version VALUES (1, 'spring', 'v', '{}', ?)", (str(NOW),))
         state.execute(
-            "INSERT INTO occurrence (id, campaign_id, slot, stage, placebo, as_of, version_id, facts, opened_at, "
-            "priority, code_version) VALUES (1, 'spring', 'manual', 'released', 0, '2026-03-01', 1, '[]', ?, 50, '1')",
+            "INSERT INTO occurrence (id, campaign_id, slot, stage, placebo, as_of, version_id, facts, "
+            "opened_at, priority, code_version) "
+            "VALUES (1, 'spring', 'manual', 'released', 0, '2026-03-01', 1, '[]', ?, 50, '1')",
             (str(NOW),),
         )
         state.executemany(
@@ -55,14 +56,15 @@ def make_state(path: Path, chance: random.Random) -> list[str]:
             ((n, f"{n:07}", f"c{n}@example.com", f"{chance.getrandbits(256):064x}") for n in numbers),
         )
         state.execute(
-            "INSERT INTO assignment (id, occurrence_id, campaign_id, person, customer_no, arm, channel, address_hash, "
-            "risk, orders, last_order_on, entered_on, code) SELECT no, 1, 'spring', customer_id, no, 'message', "
-            "'email', email_hash, 0.5, 3, '2025-12-01', '2026-03-01', '' FROM customer"
+            "INSERT INTO assignment (id, occurrence_id, campaign_id, person, customer_no, arm, channel, "
+            "address_hash, risk, orders, last_order_on, entered_on, code) "
+            "SELECT no, 1, 'spring', customer_id, no, 'message', 'email', email_hash, 0.5, 3, '2025-12-01', '2026-03-01', '' FROM customer"
         )
         state.executemany(
-            "INSERT INTO message (key, occurrence_id, campaign_id, assignment_id, customer_no, person, step, channel, "
-            "template, address_hash, state, attempt, owner, provider, provider_id, body_hash, cost_micros, sent_at, "
-            "state_at) SELECT ?1, 1, 'spring', no, no, customer_id, 'hello', 'email', 'hello', email_hash, 'accepted', "
+            "INSERT INTO message (key, occurrence_id, campaign_id, assignment_id, customer_no, person, step, "
+            "channel, template, address_hash, state, attempt, owner, provider, provider_id, body_hash, "
+            "cost_micros, sent_at, state_at) "
+            "SELECT ?1, 1, 'spring', no, no, customer_id, 'hello', 'email', 'hello', email_hash, 'accepted', "
             "1, 'host-12345-abcdef', 'sendgrid', ?3, email_hash, 0, '2026-03-02 11:59:00.000000', "
             "'2026-03-02 11:59:01.000000' FROM customer WHERE no = ?2",
             ((key, n, "".join(chance.choices(LETTERS, k=22))) for n, key in zip(numbers, keys, strict=True)),
@@ -70,7 +72,12 @@ def make_state(path: Path, chance: random.Random) -> list[str]:
         state.executemany(
             f"INSERT INTO event ({COLUMNS}) VALUES ('sendgrid', ?, ?, 'accepted', NULL, NULL, NULL, ?, ?)",
             (
-                (b64encode(chance.randbytes(30)).decode(), "".join(chance.choices(LETTERS, k=29)), str(NOW), str(NOW))
+                (
+                    b64encode(chance.randbytes(30)).decode(),
+                    "".join(chance.choices(LETTERS, k=29)),
+                    str(NOW),
+                    str(NOW),
+                )
                 for _ in range(EARLIER)
             ),
         )
@@ -100,13 +107,26 @@ def _event(key: str, name: str, n: int, chance: random.Random) -> dict[str, obje
     }
     match name:
         case "delivered":
-            return told | {"response": "250 2.0.0 OK 1772452800 a1-20020a056a00 gsmtp", "ip": "203.0.113.7", "tls": 1}
+            return told | {
+                "response": "250 2.0.0 OK 1772452800 a1-20020a056a00 gsmtp",
+                "ip": "203.0.113.7",
+                "tls": 1,
+            }
         case "bounce":
-            return told | {"type": "blocked", "status": "4.3.0", "reason": "450 4.3.0 try later", "ip": "203.0.113.7"}
+            return told | {
+                "type": "blocked",
+                "status": "4.3.0",
+                "reason": "450 4.3.0 try later",
+                "ip": "203.0.113.7",
+            }
         case "dropped":
             return told | {"reason": "Bounced Address"}
         case "click":
-            return told | {"useragent": "Mozilla/5.0 (iPhone)", "url": "https://shop.example/", "ip": "203.0.113.7"}
+            return told | {
+                "useragent": "Mozilla/5.0 (iPhone)",
+                "url": "https://shop.example/",
+                "ip": "203.0.113.7",
+            }
     return told | {"response": "450 try again", "attempt": "2"}
 
 

@@ -1,4 +1,4 @@
-"""What staff must hear of, told once each: a run failed or was missed, nobody knows of some messages, and the like."""
+"""What staff must hear of, told once each: a run failed or was missed, messages nobody knows of, and the like."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ SHUT_IN_A_ROW = 2  # a provider that was shut and whose probe failed: once alone
 class Alarm:
     """One thing to tell; no personal data in ``text``.
 
-    ``kind``: failed | missed | invalid | stale | unknowns | closed | stopped | harm | restored. ``run``: what it is
-    about.
+    ``kind``: failed | missed | invalid | stale | unknowns | closed | stopped | harm | restored. ``run``: what
+    it is about.
     """
 
     kind: str

@@ -1,7 +1,7 @@
 """Backups of a SQLite state: made while others work, whole or not at all, and put back held.
 
-A backup is born held (db.restored): also when it is copied back by hand nothing leaves. A copy of ``winback.db`` is
-no backup: its newest rows are in another file.
+A backup is born held (db.restored): also when it is copied back by hand nothing leaves. A copy of
+``winback.db`` is no backup: its newest rows are in another file.
 """
 
 import os

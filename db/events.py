@@ -1,7 +1,7 @@
 """What became of messages: events kept once, and what a new one changes.
 
-An event, the state it lifts its message to, the address it closes and the run it stops are one transaction, so that
-a provider is told "received" only when the next claim will know. An event we already have changes nothing.
+An event, the state it lifts its message to, the address it closes and the run it stops are one transaction, so
+that a provider is told "received" only when the next claim will know. An event we already have changes nothing.
 Everything is done in sets: a provider tells hundreds of events at once.
 """
 

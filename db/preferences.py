@@ -1,7 +1,7 @@
 """What the person behind a message's link has asked for, and what he asks for now.
 
-The link is the only authority, so it reaches what belongs to its reader alone: the address the message went to, and,
-while that address is still the customer's, his address on the other channel.
+The link is the only authority, so it reaches what belongs to its reader alone: the address the message went to,
+and, while that address is still the customer's, his address on the other channel.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,12 +1,14 @@
-"""A state put back from a backup does not know what was sent after it was made: nothing leaves until it is released.
+"""A state put back from a backup does not know what was sent after it was made: nothing leaves until it is
+released.
 
-How it is noticed: a backup made by ``winback backup`` is born held; ``winback restore`` holds what it puts back; and
-each sender remembers, outside the database, the last message it claimed: a database that does not know that claim
-is older than the memory. What is not noticed: a snapshot of the whole machine, which takes the memory back too.
+How it is noticed: a backup made by ``winback backup`` is born held; ``winback restore`` holds what it puts
+back; and each sender remembers, outside the database, the last message it claimed: a database that does not
+know that claim is older than the memory. What is not noticed: a snapshot of the whole machine, which takes the
+memory back too.
 
 While held: the stop switch is on for everything, no due slot runs, and every message that had not left is
-``uncertain`` (``restored``), for it may have left since. ``winback resume`` releases it; the uncertain ones stay so
-until an event, a look-up or a person settles them.
+``uncertain`` (``restored``), for it may have left since. ``winback resume`` releases it; the uncertain ones
+stay so until an event, a look-up or a person settles them.
 """
 
 import os

@@ -65,7 +65,11 @@ def an_outcome(
         contaminated=contaminated,
         responses=responses(
             {name: arm[0] for name, arm in arms.items()},
-            [message_count(arm, state, n) for arm, found in (messages or {}).items() for state, n in found.items()],
+            [
+                message_count(arm, state, n)
+                for arm, found in (messages or {}).items()
+                for state, n in found.items()
+            ],
             [order_count(name, arm) for name, arm in arms.items()] if data_through > date(1997, 12, 31) else None,
             currency="USD",
         ),
@@ -88,7 +92,8 @@ def order_count(name, arm) -> OrderCount:
     ordered = arm[0] - arm[3]
     return OrderCount(
         arm=name, ordered=ordered, repeated=ordered // 3, orders=ordered + ordered // 3,
-        net_minor=2999 * (ordered + ordered // 3), days_to_order=31.5, after_message=ordered, after_click=ordered // 9,
+        net_minor=2999 * (ordered + ordered // 3), days_to_order=31.5, after_message=ordered,
+        after_click=ordered // 9,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The rules of a claim in the database: caps, budget, days, quiet hours, preferences, priority; also under racing claims."""
+"""The rules of a claim in the database: caps, budget, days, quiet hours, priority; also under racing claims."""
 
 from datetime import UTC, datetime, timedelta
 from threading import Barrier, Thread
@@ -185,7 +185,9 @@ def test_a_budget_is_never_overspent_and_ends_the_rest(engine: Engine):
     batch = take_batch(engine, rules=limited)
     assert len(batch.messages) == 2
     with transaction(engine) as session:
-        record(session.connection(), batch, [Result(m, State.ACCEPTED, cost_micros=400) for m in batch.messages], NOON)
+        record(
+            session.connection(), batch, [Result(m, State.ACCEPTED, cost_micros=400) for m in batch.messages], NOON
+        )
         wake(session.connection(), NOON + timedelta(minutes=1))
 
     assert take(engine, rules=limited, at=NOON + timedelta(minutes=1)) == []
@@ -260,7 +262,12 @@ def test_four_campaigns_racing_for_the_same_people_stay_within_caps_days_and_bud
         start.wait()
         while batch := take_batch(engine, rules=limits, window=7, owner=owner):
             with transaction(engine) as session:
-                record(session.connection(), batch, [Result(m, State.ACCEPTED, cost_micros=1) for m in batch.messages], NOON)
+                record(
+                    session.connection(),
+                    batch,
+                    [Result(m, State.ACCEPTED, cost_micros=1) for m in batch.messages],
+                    NOON,
+                )
 
     threads = [Thread(target=work, args=(f"owner-{n}",)) for n in range(4)]
     for thread in threads:

@@ -20,7 +20,7 @@ from starlette.applications import Starlette
 
 import app.desk
 import app.keeper
-from app.desk import FORM_BYTES, MAX_BODY_BYTES
+from app.desk import MAX_BODY_BYTES
 from db.callbacks import Callback, begin
 from db.engine import make_engine, open_engine, reading, transaction
 from db.events import store

@@ -18,7 +18,8 @@ from winback.zones import zones_of
 class Rules:
     """What a campaign's ``limits`` ask of every claim; None = no such rule.
 
-    ``price_micros``: the most one message may cost, in millionths of a major unit; what ``budget_micros`` reserves.
+    ``price_micros``: the most one message may cost, in millionths of a major unit; what ``budget_micros``
+    reserves.
     """
 
     zone: ZoneInfo
@@ -53,9 +54,9 @@ class Held(NamedTuple):
 class Knowledge:
     """What the claim's transaction has counted.
 
-    ``written``: person and address_hash -> messages that went to them, as (id, when). ``sent_today``: of the campaign on this local
-    day. ``spent_micros``: of the campaign in all, what is being sent counted at its most. ``in_flight``: whether some
-    of that may still come back.
+    ``written``: person and address_hash -> messages that went to them, as (id, when). ``sent_today``: of the
+    campaign on this local day. ``spent_micros``: of the campaign in all, what is being sent counted at its
+    most. ``in_flight``: whether some of that may still come back.
     """
 
     written: Mapping[str, tuple[tuple[int, datetime], ...]]

@@ -42,7 +42,10 @@ def serve(arguments: argparse.Namespace) -> int:
     check_webhook(settings)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a drain longer than its interval is no warning
-    with listen(arguments.port) as listener, database(settings.database_url, wait_seconds=ANSWER_SECONDS) as engine:
+    with (
+        listen(arguments.port) as listener,
+        database(settings.database_url, wait_seconds=ANSWER_SECONDS) as engine,
+    ):
         run_server(engine, settings, listener)
     return Exit.DONE
 
