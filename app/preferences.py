@@ -84,11 +84,10 @@ def _choices(form: Form, topics: Collection[str]) -> Choices | None:
     if EVERYTHING in form.fields:
         return Choices(channels=dict.fromkeys(CHANNELS, False))
     shown = {name: name in form.fields for name in form.getlist(SHOWN)}
-    if not shown:
-        return None
-    return Choices(
+    choices = Choices(
         channels={name: shown[CHANNEL + name] for name in CHANNELS if CHANNEL + name in shown},
         topics={name: shown[TOPIC + name] for name in topics if TOPIC + name in shown},
         less_often=shown.get(LESS_OFTEN),
         no_personalisation=shown.get(NO_PERSONALISATION),
     )
+    return choices if choices != Choices() else None

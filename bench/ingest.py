@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from starlette.types import ASGIApp
 
 from app.web import make_app
-from db.engine import open_engine
+from db.engine import PRAGMAS, open_engine
 from db.settings import Secrets, Settings, WorkspaceFile
 
 MESSAGES, EARLIER, REQUESTS, EVENTS, ROUNDS = 100_000, 300_000, 400, 100, 5
@@ -58,7 +58,8 @@ def make_state(path: Path, chance: random.Random) -> list[str]:
         state.execute(
             "INSERT INTO assignment (id, occurrence_id, campaign_id, person, customer_no, arm, channel, "
             "address_hash, risk, orders, last_order_on, entered_on, code) "
-            "SELECT no, 1, 'spring', customer_id, no, 'message', 'email', email_hash, 0.5, 3, '2025-12-01', '2026-03-01', '' FROM customer"
+            "SELECT no, 1, 'spring', customer_id, no, 'message', 'email', "
+            "email_hash, 0.5, 3, '2025-12-01', '2026-03-01', '' FROM customer"
         )
         state.executemany(
             "INSERT INTO message (key, occurrence_id, campaign_id, assignment_id, customer_no, person, step, "
@@ -193,7 +194,7 @@ async def post(application: ASGIApp, headers: list[tuple[bytes, bytes]], body: b
 def insert_alone(path: Path, rows: Sequence[tuple[object, ...]]) -> None:
     """The rows, and nothing else."""
     state = sqlite3.connect(path, isolation_level=None)
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in PRAGMAS:
         state.execute(f"PRAGMA {pragma}")
     insert = f"INSERT INTO event ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
     for start in range(0, len(rows), EVENTS):

@@ -123,13 +123,13 @@ def settle_costs(
     campaign_id: str,
     day: date,
     rules: Rules,
-    back: int,
+    counted: int,
     cost_micros: int,
     *,
     placebo: bool,
 ) -> None:
-    """Take ``back`` messages that were not sent off their day, and correct its cost by ``cost_micros``."""
-    _add(connection, campaign_id, day, rules, -back, cost_micros, placebo)
+    """Correct a day by ``counted`` messages (below 0: they were not sent after all) and by ``cost_micros``."""
+    _add(connection, campaign_id, day, rules, counted, cost_micros, placebo)
 
 
 def _add(

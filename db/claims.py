@@ -262,20 +262,20 @@ def _mark(connection: Connection, wish: Wish, ids: list[int], price_micros: int)
         raise RuntimeError(f"claimed {len(ids)} messages but changed {hit}")
 
 
-# A result may still settle what is sending or uncertain; an acceptance also what somebody has queued again. What
-# an event has lifted meanwhile keeps its state. (OR, because SQLite builds a table for each IN of three values.)
-_OPEN = "(state = 'sending' OR state = 'uncertain' OR (state = 'queued' AND {to} = 'accepted'))"
+# Every row is locked and looked at before (_OURS, _KNOWN), so these need no more than its attempt.
 _ACCEPT = """
-UPDATE message SET state = {to}, reason = {why},
-  state_at = {now}, provider = {by}, provider_id = {theirs}, body_hash = {hash}, cost_micros = cost_micros + {cost}
-{rows} AND {open}"""
+UPDATE message SET state = {to}, reason = {why}, state_at = {now}, provider = {by}, provider_id = {theirs},
+  body_hash = {hash}, cost_micros = cost_micros + {cost}
+{rows}"""
 _SETTLE = """
-UPDATE message SET state = {to}, reason = {why}, not_before = {later}, sent_at = CASE WHEN {went} THEN sent_at END,
-  state_at = {now}, provider = {by}, provider_id = {theirs}, body_hash = {hash}, cost_micros = cost_micros + {cost}
-{rows} AND {open}"""
+UPDATE message SET state = {to}, reason = {why}, not_before = {later}, state_at = {now}, provider = {by},
+  sent_at = CASE WHEN {went} THEN COALESCE(sent_at, {now}) END,
+  provider_id = {theirs}, body_hash = {hash}, cost_micros = cost_micros + {cost}
+{rows}"""
 _ADD = """
-UPDATE message SET provider = {by}, provider_id = {theirs}, body_hash = {hash}, cost_micros = cost_micros + {cost}
-{rows} AND NOT {open} AND body_hash IS NULL"""
+UPDATE message SET provider = {by}, provider_id = {theirs}, body_hash = {hash}, cost_micros = cost_micros + {cost},
+  sent_at = COALESCE(sent_at, {now})
+{rows}"""
 _NAMES = ("id", "owner", "attempt", "to", "why", "later", "went", "now", "by", "theirs", "hash", "cost")
 _TYPES = (
     "bigint", "text", "int", "text", "text", "timestamptz", "bool", "timestamptz", "text", "text", "text", "bigint"
@@ -285,7 +285,7 @@ _TYPES = (
 def _on_sqlite(statement: str) -> str:
     place = {name: f"?{number}" for number, name in enumerate(_NAMES, 1)}
     rows = f"WHERE id = {place['id']} AND owner = {place['owner']} AND attempt = {place['attempt']}"
-    return statement.format(open=_OPEN.format(to=place["to"]), rows=rows, **place)
+    return statement.format(rows=rows, **place)
 
 
 def _on_postgresql(statement: str) -> str:
@@ -293,7 +293,7 @@ def _on_postgresql(statement: str) -> str:
     arrays = ", ".join(f"%s::{kind}[]" for kind in _TYPES)
     told = f"FROM unnest({arrays}) AS told({', '.join(f'{name}_' for name in _NAMES)})"
     rows = f"{told} WHERE id = told.id_ AND owner = told.owner_ AND attempt = told.attempt_"
-    return statement.format(open=_OPEN.format(to=place["to"]), rows=rows, **place)
+    return statement.format(rows=rows, **place)
 
 
 _RECORDS = {
@@ -302,37 +302,78 @@ _RECORDS = {
 }
 
 
+_OURS = Sql("""
+SELECT id FROM message WHERE id AMONG(:ids) AND owner = :owner AND state = 'sending' ORDER BY id FOR UPDATE""")
+_KNOWN = Sql("""
+SELECT id, owner, attempt, state, sent_at FROM message WHERE id AMONG(:ids) ORDER BY id FOR UPDATE""")
+
+
+class Told(NamedTuple):
+    """One result with what it changes: the cost, and how many of the day (-1: the message came back)."""
+
+    result: Result
+    cost_micros: int
+    counted: int = 0
+
+
 def record(connection: Connection, batch: Batch, results: Sequence[Result], now: datetime) -> None:
     """Store what came of a batch's messages; a result of an attempt that is no longer current changes nothing.
 
-    A state that an event has already lifted is kept: an event may come before our own answer is stored.
+    It settles what is sending or uncertain; an acceptance also what somebody has queued again or given up. What an
+    event has lifted meanwhile keeps its state: an event may come before our own answer is stored.
     """
     if not results:
         return
-    ordered = sorted(results, key=_id_of)  # events lock rows in this order too
-    sqlite = is_sqlite(connection)
-    accept, settle, add = _RECORDS[sqlite]
-    parts = [(settle, ordered)]
-    if sqlite:  # nobody else locks rows there; most are accepted, and touch less
-        parts = [(accept, [r for r in ordered if r.state is State.ACCEPTED])]
-        parts += [(settle, [r for r in ordered if r.state is not State.ACCEPTED])]
-    for statement, told in parts:
-        values = _told(told, now, batch.rules.price_micros, sqlite=sqlite)
-        if told and execute(connection, statement, values).rowcount < len(told):
-            execute(connection, add, values)
-    back = sum(result.state in UNSENT for result in results)
-    cost = sum(result.cost_micros for result in results) - batch.rules.price_micros * len(results)
-    settle_costs(connection, batch.run.campaign_id, batch.day, batch.rules, back, cost, placebo=batch.placebo)
+    price = batch.rules.price_micros
+    settled, lifted = _sorted_out(connection, sorted(results, key=_id_of), price)
+    plain = [told for told in settled if told.result.state is State.ACCEPTED and not told.counted]
+    others = [told for told in settled if told.result.state is not State.ACCEPTED or told.counted]
+    for statement, tolds in zip(_RECORDS[is_sqlite(connection)], (plain, others, lifted), strict=True):
+        if tolds:
+            execute(connection, statement, _values(tolds, now, sqlite=is_sqlite(connection)))
+    cost = sum(told.cost_micros for told in (*settled, *lifted))
+    counted = sum(told.counted for told in (*settled, *lifted))
+    settle_costs(connection, batch.run.campaign_id, batch.day, batch.rules, counted, cost, placebo=batch.placebo)
 
 
-def _told(results: Sequence[Result], now: datetime, price: int, *, sqlite: bool) -> Any:  # noqa: ANN401 - the driver's
+def _sorted_out(connection: Connection, results: Sequence[Result], price: int) -> tuple[list[Told], list[Told]]:
+    """(results to settle, results of messages an event has lifted meanwhile); the rows are locked from here on."""
+    ids = [result.message.id for result in results]
+    ours = _OURS.run(connection, ids=ids, owner=results[0].message.owner).fetchall()
+    if len(ours) == len(ids):  # as nearly always
+        return [_plain(result, price) for result in results], []
+    known = {id_: rest for id_, *rest in _KNOWN.run(connection, ids=ids).fetchall()}
+    settled: list[Told] = []
+    lifted: list[Told] = []
+    for result in results:
+        owner, attempt, state, sent_at = known[result.message.id]
+        accepted = result.state is State.ACCEPTED
+        if (owner, attempt) != (result.message.owner, result.message.attempt):
+            continue  # somebody else's by now
+        if state in (State.SENDING, State.UNCERTAIN):
+            settled.append(_plain(result, price))
+        elif accepted and state in (State.QUEUED, State.ABANDONED):
+            gone_back = sent_at is None  # its count and its money were given back
+            settled.append(
+                Told(result, result.cost_micros, 1) if gone_back else Told(result, result.cost_micros - price, 0)
+            )
+        elif accepted and state not in UNSENT:
+            lifted.append(Told(result, result.cost_micros - price))
+    return settled, lifted
+
+
+def _plain(result: Result, price: int) -> Told:
+    return Told(result, result.cost_micros - price, -1 if result.state in UNSENT else 0)
+
+
+def _values(tolds: Sequence[Told], now: datetime, *, sqlite: bool) -> Any:  # noqa: ANN401 - the driver's own types
     """The values of _NAMES: a row for each result on SQLite, a list for each name on PostgreSQL."""
     at = stamp(now) if sqlite else now
     rows = [
         (r.message.id, r.message.owner, r.message.attempt, r.state.value, r.reason,
          stamp(r.not_before) if sqlite else r.not_before, r.state not in UNSENT, at,
-         r.provider, r.provider_id, r.body_hash, r.cost_micros - price)
-        for r in results
+         r.provider, r.provider_id, r.body_hash, cost)
+        for r, cost, _ in tolds
     ]  # fmt: skip
     return rows if sqlite else tuple(map(list, zip(*rows, strict=True)))
 
@@ -343,11 +384,13 @@ def _id_of(result: Result) -> int:
 
 _EXPIRE = Sql("""
 UPDATE message SET state = 'uncertain', reason = 'lease_expired', state_at = :now
-WHERE state = 'sending' AND lease_until < :now""")
+WHERE id IN (
+  SELECT id FROM message WHERE state = 'sending' AND lease_until < :now ORDER BY id FOR UPDATE SKIP LOCKED)""")
 _WAKE = Sql("""
 UPDATE message SET not_before = NULL, reason = NULL
 WHERE id IN (
-  SELECT id FROM message WHERE not_before <= :now AND state = 'queued' ORDER BY not_before LIMIT :most)""")
+  SELECT id FROM message WHERE not_before <= :now AND state = 'queued' ORDER BY not_before LIMIT :most
+  FOR UPDATE SKIP LOCKED)""")
 
 
 def expire_leases(connection: Connection, now: datetime) -> int:

@@ -20,6 +20,8 @@ from winback.errors import Unusable
 
 SCHEMA = "0002"  # the newest revision of db/migrations
 LOCK_WAIT_SECONDS = 30
+# of SQLite; the cache (in KiB) holds what a few callbacks or claims touch: spilled pages are written twice
+PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-8000")
 CONNECT_SECONDS = 3  # of a server that does not answer, where waiting is limited
 
 
@@ -71,8 +73,7 @@ def make_engine(url: str, *, wait_seconds: float | None = None) -> Engine:
 def _postgresql(url: URL, wait_seconds: float | None) -> Engine:
     limits: dict[str, Any] = {}
     if wait_seconds is not None:
-        milliseconds = max(int(wait_seconds * 1000), 1)
-        waits = f"-c lock_timeout={milliseconds} -c statement_timeout={milliseconds}"
+        waits = f"-c statement_timeout={max(int(wait_seconds * 1000), 1)}"  # waiting for a lock is part of it
         limits = {
             "pool_timeout": wait_seconds,
             "connect_args": {"options": waits, "connect_timeout": CONNECT_SECONDS},
@@ -98,7 +99,7 @@ def _sqlite(url: str, database: str | None, wait_seconds: float | None) -> Engin
 
 def _configure_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own type
     connection.isolation_level = None  # we say BEGIN ourselves: a deferred writer fails under contention
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
 
 

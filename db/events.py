@@ -16,7 +16,17 @@ from db.people import Closing, close, close_after_soft_bounces, reopen
 from db.sql import Sql, sqlite_driver, utc_text
 from db.tallies import add, tallies
 from winback.clicks import SOON, Flag
-from winback.events import RANKED, Event, EventKind, Lift, State, is_soft_bounce, lifts, suppression_reason
+from winback.events import (
+    RANKED,
+    Event,
+    EventKind,
+    Lift,
+    State,
+    is_soft_bounce,
+    lifts,
+    state_after,
+    suppression_reason,
+)
 
 _PLACE, _ID = itemgetter(0, 1), itemgetter(1)  # (provider, id), id
 _ADDRESSED = frozenset(
@@ -99,11 +109,12 @@ def _keep_in_arrays(session: Session, events: Sequence[Event], received_at: date
 _ARRIVED = Lift(State.DELIVERED, None, False)
 _LOCK = Sql("SELECT 1 FROM message WHERE key IN {keys} ORDER BY id FOR UPDATE")
 _LIFT = {
-    state: Sql(
-        f"UPDATE message SET state = '{state}', reason = :reason, state_at = :at WHERE key IN {{keys}} AND state "
-        f"NOT IN ({', '.join(repr(higher.value) for higher in RANKED[rank:])}) RETURNING occurrence_id"
+    told: Sql(
+        f"UPDATE message SET state = '{told}', reason = :reason, state_at = :at WHERE key IN {{keys}} AND state "
+        f"NOT IN ({', '.join(repr(state.value) for state in State if state_after(state, told) is state)}) "
+        "RETURNING occurrence_id"
     )
-    for rank, state in enumerate(RANKED)
+    for told in RANKED
 }
 _NAME_REASON = Sql("""
 UPDATE message SET reason = :reason WHERE key IN {keys} AND state = 'bounced' AND COALESCE(reason, '') < :reason

@@ -11,11 +11,9 @@ from sqlalchemy import Select, and_, exists, func, literal, or_, select, update
 from sqlmodel import Session, col
 
 from db.engine import changed, insert_or_keep
-from db.stops import not_stopped, switch_stop
+from db.stops import not_stopped
 from db.tables import Assignment, Message, Occurrence
 from winback.events import State
-
-RENDER_ERROR, FEWEST_FAILURES = "render_error", 20
 
 
 def plan(
@@ -107,14 +105,3 @@ def waiting(session: Session, channels: Sequence[str], *, placebo: bool) -> int:
     run = and_(col(Occurrence.id) == col(Message.occurrence_id), col(Occurrence.placebo) == placebo, not_stopped())
     chosen = select(func.count()).select_from(Message).join(Occurrence, run)
     return int(session.execute(chosen.where(open_, col(Message.channel).in_(channels))).scalar_one())
-
-
-def stop_if_failing(session: Session, occurrence_id: int, run: str, now: datetime) -> bool:
-    """Stop the run when more than 1 % of its messages, and at least 20, could not be rendered."""
-    mine = col(Message.occurrence_id) == occurrence_id
-    failed = and_(mine, col(Message.reason) == RENDER_ERROR)
-    total = session.execute(select(func.count()).select_from(Message).where(mine)).scalar_one()
-    bad = session.execute(select(func.count()).select_from(Message).where(failed)).scalar_one()
-    if bad < FEWEST_FAILURES or bad <= total / 100:
-        return False
-    return switch_stop(session, run, on=True, now=now, reason=RENDER_ERROR)

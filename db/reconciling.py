@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, func, select, update
 from sqlmodel import Session, col
 
 from db.allowance import settle_costs
@@ -194,7 +194,8 @@ def put_off(session: Session, message: Uncertain, until: datetime) -> None:
 def accept(session: Session, message: Uncertain, now: datetime, provider: str, provider_id: str | None) -> bool:
     """It arrived; False when it was settled otherwise meanwhile."""
     known = {"provider": provider} if provider != PERSON else {}
-    values = {"state": State.ACCEPTED, "reason": None, "state_at": now, **known}
+    values: dict[str, object] = {"state": State.ACCEPTED, "reason": None, "state_at": now, **known}
+    values["sent_at"] = func.coalesce(col(Message.sent_at), now)  # what caps count
     if provider_id is not None:
         values["provider_id"] = provider_id
     return bool(changed(session, update(Message).where(_still(message)).values(**values)))
@@ -224,7 +225,13 @@ def _unsent(session: Session, message: Uncertain, now: datetime, rules: Rules, s
     if message.claimed:
         day = message.sent_at.astimezone(rules.zone).date()
         settle_costs(
-            session.connection(), message.campaign_id, day, rules, 1, -message.cost_micros, placebo=message.placebo
+            session.connection(),
+            message.campaign_id,
+            day,
+            rules,
+            -1,
+            -message.cost_micros,
+            placebo=message.placebo,
         )
     return True
 

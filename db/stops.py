@@ -11,6 +11,7 @@ from db.engine import changed, insert_or_keep
 from db.tables import Occurrence, Stop
 
 EVERYTHING = "*"
+RENDER_ERROR, FEWEST_FAILURES = "render_error", 20
 
 
 def not_stopped() -> ColumnElement[bool]:
@@ -25,6 +26,20 @@ def is_stopped(connection: Connection, run: str) -> bool:
 
 
 _STOPPED = Sql("SELECT 1 FROM stop WHERE scope IN ('*', :campaign, :run)")
+
+
+_FAILED = Sql("""
+SELECT COUNT(*), COALESCE(SUM(CASE WHEN reason = 'render_error' THEN 1 ELSE 0 END), 0)
+FROM message WHERE occurrence_id = :occurrence""")
+_STOP = Sql("INSERT INTO stop (scope, reason, at) VALUES (:scope, :reason, :now) ON CONFLICT DO NOTHING")
+
+
+def stop_if_failing(connection: Connection, occurrence_id: int, run: str, now: datetime) -> bool:
+    """Stop the run when more than 1 % of its messages, and at least 20, could not be rendered."""
+    total, bad = _FAILED.run(connection, occurrence=occurrence_id).fetchone()
+    if bad < FEWEST_FAILURES or bad <= total / 100:
+        return False
+    return bool(_STOP.run(connection, scope=run, reason=RENDER_ERROR, now=now).rowcount)
 
 
 def switch_stop(session: Session, scope: str, *, on: bool, now: datetime, reason: str | None = None) -> bool:

@@ -98,7 +98,7 @@ class Composer:
         return Letter(
             edition=edition,
             clicks=tuple((name, number) for name, number in numbers if number is not None),
-            unsubscribe=channel == "email" or "unsubscribe" in edition.links,
+            unsubscribe="unsubscribe" in edition.links,
         )
 
     def _prepare(

@@ -15,19 +15,20 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
 
 from db.claims import Batch, Claimed, Result, Run, Wish, claim, due_runs, expire_leases, record, wake
-from db.direct import reader, writer, writing
-from db.engine import reading, transaction
+from db.direct import is_sqlite, reader, writer, writing
+from db.engine import reading
 from db.gates import after_answers, ask_leave, spend_pace
-from db.outbox import stop_if_failing, waiting
-from db.stops import is_stopped
+from db.outbox import waiting
+from db.stops import is_stopped, stop_if_failing
 from winback.breaker import GOOD, IN_A_ROW
 from winback.campaign import Channel
 from winback.claiming import Rules
 from winback.delivery.answer import Answer, AnswerKind
 from winback.delivery.outgoing import Outgoing
 from winback.delivery.registry import Provider
+from winback.errors import Unusable
 from winback.events import State
-from winback.message.rendering import RenderFailure
+from winback.message.rendering import RENDER_ERROR, RenderFailure
 
 WINDOW = 64  # messages of one claim: the requests in flight, and what a crash can leave uncertain
 LEASE = timedelta(minutes=2)
@@ -35,6 +36,7 @@ RETRY_AFTER = timedelta(seconds=30)  # where a provider asks to wait without say
 IDLE_SECONDS = 1.0
 STOP_SECONDS = 0.05  # how old the answer to "has anybody pressed stop?" may be before a first byte
 HOUSEKEEPING_SECONDS = 1.0
+TRIES = 10  # of recording, a second apart, when the database has gone: well within a lease
 CLOCK_JUMP = timedelta(minutes=5)
 NEVER = -float("inf")  # on the monotonic clock
 
@@ -87,9 +89,24 @@ def drain(post: Post, *, until_empty: bool = False) -> Tally:
             while _round(post, [line for line in lines if line.channel not in tally.closed], until_empty):
                 pass
         finally:  # whatever ends the sender: what is known is recorded
-            for line in lines:
-                line.settle()
+            _settle_all(post, lines)
     return tally
+
+
+def _settle_all(post: Post, lines: list["Line"]) -> None:
+    """Record what every line knows; a database that has just come back gets a few tries."""
+    for left in reversed(range(TRIES)):
+        failed: list[Unusable] = []
+        for line in lines:
+            try:
+                line.settle()
+            except Unusable as error:
+                failed.append(error)
+        if not failed:
+            return
+        if not left:
+            raise failed[0]
+        post.sleep(IDLE_SECONDS)
 
 
 def _round(post: Post, lines: list["Line"], until_empty: bool) -> bool:
@@ -135,33 +152,43 @@ class Line:
         began, now = post.monotonic(), post.clock()
         if self._clock_jumped(began, now):
             return False
-        with writing(self._connection):
-            failed = self._record(now)
-            self._tidy(now, began)
-            batch = self._claim(now)
-        self._forget()
-        self._stop_if_failing(failed, now)
-        self._batch = batch
+        batch = self._next(now, began)
         self.idle_since = began if batch is None else NEVER
         if batch is None:
             return False
         self._tally.states[State.SKIPPED.value] += batch.skipped
         if batch.messages:
-            post.remember(batch.messages[-1])
             self._send(batch, now, began)
-            if not alone:
+            if not alone or self.channel in self._tally.closed:  # nobody knows when the next turn comes
                 self.settle()
         return True
 
+    def _next(self, now: datetime, at: float) -> Batch | None:
+        """Record the last batch and claim the next: one wait for the disk on SQLite.
+
+        On PostgreSQL one after the other: what a record locks, another sender's claim may wait for.
+        """
+        if is_sqlite(self._connection):
+            with writing(self._connection):
+                self._record(now)
+                self._tidy(now, at)
+                batch = self._claim(now)
+            self._forget()
+        else:
+            self.settle()
+            with writing(self._connection):
+                self._tidy(now, at)
+            with writing(self._connection):
+                batch = self._claim(now)
+        self._batch, self._looked = batch, NEVER
+        return batch
+
     def settle(self) -> None:
         """Record what is known of the last batch."""
-        if not self._results:
-            return
-        now = self._post.clock()
-        with writing(self._connection):
-            failed = self._record(now)
-        self._forget()
-        self._stop_if_failing(failed, now)
+        if self._results:
+            with writing(self._connection):
+                self._record(self._post.clock())
+            self._forget()
 
     def _claim(self, now: datetime) -> Batch | None:
         """The next batch as the gate allows; None when there is nothing to claim."""
@@ -210,6 +237,7 @@ class Line:
         """Hand the batch over; every message gets a result, but one begun whose answer never came."""
         waiting = {message.key: message for message in batch.messages}
         try:
+            self._post.remember(batch.messages[-1])
             for outgoing, answer in self._provider.send_all(self._outgoing(batch, waiting, now, began)):
                 self._answered(self._begun.pop(outgoing.key), outgoing, answer)
         finally:  # not begun: it goes back
@@ -254,25 +282,22 @@ class Line:
             result = result._replace(cost_micros=self._price * outgoing.units)
         self._results.append(result)
 
-    def _record(self, now: datetime) -> bool:
-        """Store the last batch's results; whether some of them could not be rendered."""
+    def _record(self, now: datetime) -> None:
+        """Store the last batch's results; the gate first, as a claim does, so that nobody waits in a circle."""
         if not self._results or self._batch is None:
-            return False
-        record(self._connection, self._batch, self._results, now)
-        after_answers(self._connection, self._provider.name, self._answers, now, probe=self._probe)
+            return
+        connection, name, run = self._connection, self._provider.name, self._batch.run
+        after_answers(connection, name, self._answers, now, probe=self._probe)
         if pace := self._post.pace.get(self.channel):
-            spend_pace(self._connection, self._provider.name, self._units - len(self._answers), now, pace)
-        return any(result.state is State.SKIPPED for result in self._results)
+            spend_pace(connection, name, self._units - len(self._answers), now, pace)
+        record(connection, self._batch, self._results, now)
+        if any(result.reason == RENDER_ERROR for result in self._results):
+            stop_if_failing(connection, run.occurrence_id, run.name, now)
 
     def _forget(self) -> None:
         """What was recorded is counted, and held no longer."""
         self._tally.states.update(result.state.value for result in self._results)
         self._results, self._answers, self._units, self._failures = [], [], 0, 0
-
-    def _stop_if_failing(self, failed: bool, now: datetime) -> None:
-        if failed and self._batch is not None:
-            with transaction(self._post.engine) as session:
-                stop_if_failing(session, self._batch.run.occurrence_id, self._batch.run.name, now)
 
     def _clock_jumped(self, at: float, now: datetime) -> bool:
         """Whether the wall clock went another way than time: then lateness and quiet hours mean nothing."""
@@ -310,7 +335,7 @@ _NEXT = {
 def body_hash(outgoing: Outgoing) -> str:
     """sha256 of what the customer reads: proves later what was sent without keeping it."""
     parts = "\0".join((outgoing.subject, outgoing.html, outgoing.text))
-    return hashlib.sha256(parts.encode()).hexdigest()
+    return hashlib.sha256(parts.encode(errors="surrogatepass")).hexdigest()
 
 
 def _anything_waiting(post: Post, channels: list[Channel]) -> bool:

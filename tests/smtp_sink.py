@@ -158,8 +158,8 @@ class _Smtp(asyncio.Protocol):
             self._envelope = []
             self._reply(word, "250 2.0.0 Ok")
         elif word == "STARTTLS":
-            self._reply(word, "220 2.0.0 Ready")
-            self._upgrading = asyncio.create_task(self._start_tls())
+            if self._reply(word, "220 2.0.0 Ready"):
+                self._upgrading = asyncio.create_task(self._start_tls())
         else:
             self._reply(word, {"QUIT": "221 2.0.0 Bye"}.get(word, OUT_OF_TURN))
 
@@ -203,7 +203,8 @@ class _Smtp(asyncio.Protocol):
             orjson.dumps(letter), lambda: self._reply(".", f"250 2.0.0 Ok: queued as SINK{letter.number}")
         )
 
-    def _reply(self, word: str, usual: str) -> None:
+    def _reply(self, word: str, usual: str) -> bool:
+        """Say what is usual, or let the fault happen; whether it was the usual."""
         fault = next((one for one in (self._opening, self._fault) if one and one.at == word), None)
         if fault is None:
             self.transport.write(usual.encode() + b"\r\n")
@@ -220,6 +221,7 @@ class _Smtp(asyncio.Protocol):
             self._silent = True
             if fault.act == "drip":
                 self._drip(fault.say.encode() + b"\r\n", fault.every_seconds)
+        return fault is None
 
     def _drip(self, text: bytes, seconds: float) -> None:
         if text and not self.transport.is_closing():

@@ -1,5 +1,6 @@
 """The fast render gives what the plain one gives, whatever the template and whoever the customer."""
 
+import time
 from bisect import bisect_left
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,8 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from tests.random_templates import Writer, hostile_customers
+from tests.test_render import GROWING, HOSTILE, LETTERS
+from winback.errors import TemplateError
 from winback.message.environment import FILTERS, MAX_CHARS, MAX_STEPS
 from winback.message.flatten import PARENT, STEPS
 from winback.message.formats import FORMATS
@@ -420,3 +423,44 @@ def test_many_threads_do_not_mix_what_they_render():
         mails = list(pool.map(lambda n: prepared(CUSTOMERS[0] | {"name": f"n{n}"}, links), range(200)))
 
     assert [mail.text.split(" ")[0] for mail in mails] == [f"n{n}" * 6 + links["unsubscribe"] for n in range(200)]
+
+
+@pytest.mark.parametrize("template", [*HOSTILE.values(), *GROWING.values()], ids=[*HOSTILE, *GROWING])
+def test_a_hostile_template_is_refused_as_by_the_plain_render(template):
+    try:
+        message = load(
+            a_message(text=template.replace("L", LETTERS) + FOOT, **{"other/subject.txt": "x"}), "hello"
+        )
+    except TemplateError:
+        return  # not even loaded
+    started = time.perf_counter()
+
+    seen = compare(message, "email", CUSTOMERS[:1])
+
+    assert seen["rendered"] == 0 or template == HOSTILE["42 itself"]
+    assert time.perf_counter() - started < 5
+
+
+GREAT = "{% for a in [1, 2, 3, 4, 5, 6, 7, 8, 9] %}" * 5 + "x" * 1_000 + "{% endfor %}" * 5
+HUGE = {
+    "pieces that double": {
+        "text": "{% include '_shared/p0.txt' %}" + FOOT,
+        **{f"_shared/p{n}.txt": f"{{% include '_shared/p{n + 1}.txt' %}}" * 2 for n in range(30)},
+        "_shared/p30.txt": "x",
+    },
+    "a large piece again and again": {
+        "text": "{% include '_shared/p.txt' %}" * 2_000 + FOOT,
+        "_shared/p.txt": "{% if customer.name %}{{ customer.name }}{% endif %}" * 2_000,
+    },
+    "loops that multiply": {"text": GREAT + FOOT},
+}
+
+
+@pytest.mark.parametrize("parts", HUGE.values(), ids=HUGE.keys())
+def test_what_would_grow_without_end_when_put_together_is_left_as_it_is(parts):
+    message = load(a_message(**parts), "hello")
+    started = time.perf_counter()
+
+    compare(message, "email", CUSTOMERS[:1])
+
+    assert time.perf_counter() - started < 20

@@ -218,6 +218,7 @@ def test_a_form_without_our_fields_changes_nothing(engine: Engine, client: TestC
     answer = client.post(f"{link('k-1')}/preferences", **sent)
 
     assert answer.status_code == 200
+    assert "You are unsubscribed" in answer.text
     assert everything_stored(engine) == before
 
 
@@ -348,6 +349,15 @@ def test_who_shares_an_address_with_a_suppressed_customer_is_closed_too(engine: 
     with transaction(engine) as session:
         session.execute(update(Customer).where(Customer.no == 2).values(email_hash="mail-1"))
         suppress(session, address_hash=None, customer_no=2, channel="email", reason="list", source="old", at=NOON)
+
+    assert who(engine).addresses[0].standing is Standing.CLOSED
+
+
+def test_a_customer_who_is_closed_is_so_for_his_old_address_too(engine: Engine):
+    an_outbox(engine, messages=1, state="accepted")
+    with transaction(engine) as session:
+        session.execute(update(Customer).values(email="new@example.com", email_hash="new"))
+        suppress(session, address_hash=None, customer_no=1, channel="email", reason="list", source="old", at=NOON)
 
     assert who(engine).addresses[0].standing is Standing.CLOSED
 

@@ -87,6 +87,6 @@ def clicked_at_once(click: Click, earlier: Sequence[Click], links: Iterable[int]
 
     ``earlier``: clicks of the same message. A message with one link is not judged by it.
     """
-    asked = set(links) - {HONEYPOT}
+    asked = set(links)
     near = [other for other in (*earlier, click) if abs(click.at - other.at) <= AT_ONCE]
     return near if len(asked) > 1 and asked <= {other.link for other in near} else []

@@ -91,12 +91,9 @@ class Lift(NamedTuple):
     for_good: bool
 
 
-def state_after(state: State, kind: EventKind) -> State:
-    """The message's state once ``kind`` is known too."""
-    told = TOLD.get(kind)
-    if told is None or _RANK[told] <= _RANK.get(state, 0):
-        return state
-    return told
+def state_after(state: State, told: State) -> State:
+    """The message's state once one of RANKED is told of it too."""
+    return told if _RANK[told] > _RANK.get(state, 0) else state
 
 
 def lifts(events: Iterable[Event]) -> dict[Lift, list[str]]:

@@ -143,10 +143,15 @@ def until(what: Callable[[], bool], seconds: float = 60) -> None:
 
 
 def settle(shop: Settings, now: datetime) -> Counter[str]:
-    """Ask the provider about every unknown message, once it must know, at its pace; new state -> messages."""
-    asked_at, passed = now + SETTLE["sendgrid"] + timedelta(minutes=1), [0.0]
+    """Ask the provider about every message nobody knows of, once it must know; new state -> messages."""
+    return ask(shop, now + SETTLE["sendgrid"] + timedelta(minutes=1))
+
+
+def ask(shop: Settings, at: datetime) -> Counter[str]:
+    """The same at once, at the provider's own pace on a clock that begins ``at``."""
+    passed = [0.0]
     patience = Patience(
-        clock=lambda: asked_at + timedelta(seconds=passed[0]),
+        clock=lambda: at + timedelta(seconds=passed[0]),
         sleep=lambda seconds: passed.append(passed.pop() + seconds),
     )
     return reconcile(shop, patience).states

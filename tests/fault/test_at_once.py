@@ -87,7 +87,7 @@ def test_a_sender_that_wakes_up_gives_nothing_back_that_another_is_sending(
     tmp_path: Path, database_url: str, folder: Path
 ):
     """Fencing: what it has not begun is not its own any more, and the other's attempt is under way."""
-    shop = released(a_live_shop(tmp_path, database_url, WINDOW, more=RESEND))
+    shop = released(a_live_shop(tmp_path, database_url, PEOPLE, more=RESEND))
     with a_sink(folder, *[{}] * 20, {"delay_seconds": 1.0}) as url:  # the other takes long enough to be met
         still = stopped_in_its_claim(Job(settings=live(shop, url), lease=LEASE), folder, WINDOW // 3)
         assert finish(Job(settings=live(shop, url), now=NOW + LATER)) == 0
@@ -100,7 +100,7 @@ def test_a_sender_that_wakes_up_gives_nothing_back_that_another_is_sending(
         assert finish(Job(settings=live(shop, url), now=NOW + timedelta(hours=2))) == 0
 
     assert judge(folder, states(shop)).wrong == {}
-    assert arrivals(folder) == WINDOW
+    assert arrivals(folder) == PEOPLE
 
 
 def stopped_in_its_claim(job: Job, folder: Path, at: int) -> ForkServerProcess:

@@ -50,3 +50,17 @@ def test_twenty_pauses_write_to_nobody_twice_and_lose_nobody(
     assert set(states(shop).values()) == {"accepted"}
     assert max(late) <= WINDOW
     assert arrivals(folder) == people
+
+
+def test_a_stop_holds_back_what_is_claimed_and_not_begun(tmp_path: Path, database_url: str, folder: Path, command):
+    shop = released(a_live_shop(tmp_path, database_url, 2 * WINDOW))
+    with a_sink(folder, *[{}] * (WINDOW // 3), {"delay_seconds": 2.0}) as url:
+        process = start(Job(settings=live(shop, url)))
+        until(lambda: arrivals(folder) > WINDOW // 3)
+        command(shop, "stop")
+        said = arrivals(folder)
+        process.join(60)
+
+    assert arrivals(folder) == said < WINDOW
+    assert judge(folder, states(shop)).twice == 0
+    assert set(states(shop).values()) == {"accepted", "queued"}

@@ -10,11 +10,12 @@ for each: a provider that does not answer would else hold up every message for t
 """
 
 import asyncio
+import ssl
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from time import monotonic
-from typing import Any, Generic, TypeAlias, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from winback.delivery.answer import Answer, ErrorKind, from_error
 from winback.delivery.source import Source
@@ -33,6 +34,7 @@ FREE: Any = object()
 Item = TypeVar("Item")
 Asked = TypeVar("Asked")
 Outcome = TypeVar("Outcome")
+Opened = TypeVar("Opened", bound="Connection[Any, Any]")
 
 
 class NotOpened(Exception):
@@ -46,7 +48,8 @@ class NotOpened(Exception):
 class Connection(asyncio.Protocol, Generic[Asked, Outcome]):
     """One kept connection; it carries one exchange at a time."""
 
-    transport: asyncio.Transport
+    plain: asyncio.Transport
+    transport: asyncio.Transport  # with TLS, if there is any
 
     def __init__(self, pool: "Pool[Asked, Outcome]") -> None:
         self.pool = pool
@@ -66,6 +69,15 @@ class Connection(asyncio.Protocol, Generic[Asked, Outcome]):
     def leave(self) -> None:
         """Close a connection on which nothing is in flight."""
 
+    async def encrypt(self, loop: asyncio.AbstractEventLoop, tls: ssl.SSLContext, host: str) -> None:
+        """Speak TLS from here on. A step of its own, so that the plain transport can be ended at any time."""
+        if self.plain.is_closing():
+            raise ConnectionResetError
+        transport = await loop.start_tls(self.plain, self, tls, server_hostname=host)
+        if transport is None:
+            raise ConnectionAbortedError
+        self._use(transport)
+
     def finish(self, outcome: Outcome | Answer, *, keep: bool) -> None:
         """End the exchange; a connection that is not kept is closed."""
         self.pool.finished(self, outcome, keep)
@@ -73,7 +85,13 @@ class Connection(asyncio.Protocol, Generic[Asked, Outcome]):
             self.transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the transport, and hear at once when bytes have to wait."""
+        """Take the transport."""
+        self._use(transport)
+        self.plain = self.transport
+        self.pool.alive.add(self)
+
+    def _use(self, transport: asyncio.BaseTransport) -> None:
+        """Write to ``transport``, and hear at once when bytes have to wait."""
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=0)
 
@@ -81,6 +99,7 @@ class Connection(asyncio.Protocol, Generic[Asked, Outcome]):
         """The exchange on it, if there is one, was broken off."""
         if self.item is not FREE:
             self.pool.finished(self, self.failure(ErrorKind.BROKEN_OFF), keep=False)
+        self.pool.alive.discard(self)
         self.pool.lost(self)
 
     def eof_received(self) -> None:
@@ -98,27 +117,28 @@ class Connection(asyncio.Protocol, Generic[Asked, Outcome]):
         self.deadline = monotonic() + self.pool.timeout_seconds
 
 
-Connect: TypeAlias = Callable[
-    ["Pool[Asked, Outcome]", asyncio.AbstractEventLoop], Awaitable[Connection[Asked, Outcome]]
-]
-
-
 class Pool(Generic[Asked, Outcome]):
     """The connections to one server; for one thread at a time.
 
-    ``connect`` opens one connection or raises NotOpened. An answer must be whole ``timeout_seconds`` after the
-    last byte of its request has left; opening a connection, and sending, may each take as long.
+    ``make`` makes a connection, ``open_up`` makes it ready or raises NotOpened. An answer must be whole
+    ``timeout_seconds`` after the last byte of its request has left; opening a connection, and sending, may each
+    take as long.
     """
 
     def __init__(
         self,
-        connect: "Connect[Asked, Outcome]",
+        host: str,
+        port: int,
+        make: "Callable[[Pool[Asked, Outcome]], Opened]",
+        open_up: Callable[[Opened, asyncio.AbstractEventLoop], Awaitable[None]],
         *,
         timeout_seconds: float,
         connections: int = CONNECTIONS,
     ) -> None:
         self.timeout_seconds = timeout_seconds
-        self._connect, self._limit = connect, connections
+        self.alive: set[Connection[Asked, Outcome]] = set()  # also those that are still being opened
+        self._host, self._port, self._limit = host, port, connections
+        self._make, self._open_up = make, open_up
         self._loop: asyncio.AbstractEventLoop | None = None
         self._opening: set[asyncio.Task[None]] = set()
         self._open: set[Connection[Asked, Outcome]] = set()
@@ -172,6 +192,8 @@ class Pool(Generic[Asked, Outcome]):
         for task in self._opening:
             task.cancel()
         await asyncio.gather(*self._opening, return_exceptions=True)
+        for connection in self.alive:
+            connection.plain.abort()
         await asyncio.sleep(0.001)  # closed transports tell their protocols in the next rounds
         await loop.shutdown_default_executor()  # names are looked up there
 
@@ -222,7 +244,7 @@ class Pool(Generic[Asked, Outcome]):
         while not source.over and not self._done and self._ready(loop):
             if pulled := source.pull():
                 self._begin(*pulled, loop)
-        if not (source.over or self._failed):
+        if not (source.over or self._failed or self._free):
             wanted = min(self._ceiling, max(1, source.pulled))
             while len(self._open) + len(self._opening) < wanted:
                 self._opening.add(loop.create_task(self._try_to_open(loop)))
@@ -265,7 +287,7 @@ class Pool(Generic[Asked, Outcome]):
     async def _try_to_open(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
             async with asyncio.timeout(self.timeout_seconds):
-                connection = await self._connect(self, loop)
+                connection = await self._dial(loop)
         except (OSError, UnicodeError):  # refused, unknown, timed out, TLS; a name that cannot be one
             self._fail(NotOpened(from_error(ErrorKind.NOT_CONNECTED)))
         except Exception as error:  # NotOpened; anything else is a fault of ours, and the exchange raises it
@@ -279,6 +301,15 @@ class Pool(Generic[Asked, Outcome]):
         finally:
             self._opening.discard(cast("asyncio.Task[None]", asyncio.current_task()))
         self._notice()
+
+    async def _dial(self, loop: asyncio.AbstractEventLoop) -> Connection[Asked, Outcome]:
+        _, connection = await loop.create_connection(lambda: self._make(self), self._host, self._port)
+        try:
+            await self._open_up(connection, loop)
+        except BaseException:
+            connection.plain.abort()
+            raise
+        return connection
 
     def _fail(self, error: Exception) -> None:
         """An attempt failed: while others stand, the server just takes no more; else nothing gets through."""

@@ -35,11 +35,18 @@ class Smtp:
 
     def __init__(self, *, url: str, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         parts = _parts(url)
-        self._host, self._port = parts.hostname or "", parts.port or PORTS[parts.scheme]
+        self._host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
         self._user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
         self._from_the_start = parts.scheme == "smtps"
         self._tls = ssl.create_default_context()  # the machine's trusted authorities, or those of SSL_CERT_FILE
-        self._pool = Pool(self._connect, timeout_seconds=timeout_seconds, connections=CONNECTIONS)
+        self._pool = Pool(
+            self._host,
+            port,
+            SmtpConnection,
+            self._introduce,
+            timeout_seconds=timeout_seconds,
+            connections=CONNECTIONS,
+        )
         self.close = self._pool.close
 
     def send_all(self, messages: Iterable[Outgoing]) -> Iterator[tuple[Outgoing, Answer]]:
@@ -55,17 +62,9 @@ class Smtp:
         """A relay keeps no list that could be asked."""
         return Found(arrived=None, evidence="smtp: a relay cannot be asked")
 
-    async def _connect(self, pool: Pool[Outgoing, Answer], loop: asyncio.AbstractEventLoop) -> SmtpConnection:
-        tls = self._tls if self._from_the_start else None
-        _, connection = await loop.create_connection(lambda: SmtpConnection(pool), self._host, self._port, ssl=tls)
-        try:
-            await self._introduce(connection, loop)
-        except BaseException:
-            connection.transport.abort()
-            raise
-        return connection
-
     async def _introduce(self, connection: SmtpConnection, loop: asyncio.AbstractEventLoop) -> None:
+        if self._from_the_start:
+            await connection.encrypt(loop, self._tls, self._host)
         _expect(await connection.command(), 220)
         extensions = await _hello(connection)
         if not self._from_the_start and "STARTTLS" in extensions:
@@ -81,10 +80,7 @@ class Smtp:
         _expect(await connection.command("STARTTLS"), 220)
         if not connection.has_heard_all():  # CVE-2011-0411: somebody put words in the server's mouth
             raise ConnectionAbortedError
-        transport = await loop.start_tls(connection.transport, connection, self._tls, server_hostname=self._host)
-        if transport is None:
-            raise ConnectionAbortedError
-        connection.connection_made(transport)
+        await connection.encrypt(loop, self._tls, self._host)
 
     async def _log_in(self, connection: SmtpConnection, extensions: frozenset[str]) -> None:
         if "AUTH PLAIN" in extensions:

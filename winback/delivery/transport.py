@@ -44,9 +44,11 @@ class Transport:
         refuse_proxy(url)
         self._host, self._authority = parts.hostname or "", parts.netloc.rpartition("@")[2]
         self._path = parts.path
-        self._port = parts.port or (443 if parts.scheme == "https" else 80)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
         self._tls = _tls() if parts.scheme == "https" else None
-        self._pool = Pool(self._connect, timeout_seconds=timeout_seconds, connections=connections)
+        self._pool = Pool(
+            self._host, port, _Http, self._open_up, timeout_seconds=timeout_seconds, connections=connections
+        )
         self.close = self._pool.close
 
     def head(self, path: str, headers: Mapping[str, str]) -> bytes:
@@ -63,9 +65,9 @@ class Transport:
         """(item, what came of it) for every request, in any order; see Pool.exchange."""
         return self._pool.exchange(requests)
 
-    async def _connect(self, pool: Pool[bytes, Response], loop: asyncio.AbstractEventLoop) -> "_Http":
-        _, connection = await loop.create_connection(lambda: _Http(pool), self._host, self._port, ssl=self._tls)
-        return connection
+    async def _open_up(self, connection: "_Http", loop: asyncio.AbstractEventLoop) -> None:
+        if self._tls:
+            await connection.encrypt(loop, self._tls, self._host)
 
 
 def post(head: bytes, body: bytes) -> bytes:

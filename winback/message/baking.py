@@ -5,7 +5,6 @@ decided here, and a customer's declared field becomes a look-up in his dict, whe
 """
 
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from itertools import chain
 from typing import Any
 
@@ -14,9 +13,9 @@ from jinja2.visitor import NodeTransformer
 
 from winback.message.environment import MessageEnvironment
 from winback.message.flatten import OTHER_FILES, steps
-from winback.message.names import has, stored
+from winback.message.names import copied, has, inside, stored
 
-MOST_UNROLLED = 100  # steps of loops in one part
+MOST_UNROLLED = 5_000  # nodes of the bodies of loops in one part, as often as they are gone through
 _WRITABLE = frozenset({str, int, float, bool, type(None)})
 _LOOP = "loop"
 _UNKNOWN = object()
@@ -37,7 +36,7 @@ class Baker(NodeTransformer):
         fields: Mapping[str, frozenset[str]],
     ) -> None:
         self.read: dict[str, tuple[str, str]] = {}
-        self._environment, self._fields = environment, fields
+        self._fields = fields
         self._known: dict[str, object] = {group: dict(values) for group, values in constants.items()}
         self._evaluation = nodes.EvalContext(environment)
         self._left = MOST_UNROLLED
@@ -105,9 +104,10 @@ class Baker(NodeTransformer):
     def visit_For(self, node: nodes.For) -> nodes.Node | list[nodes.Node]:
         node.iter = self.visit(node.iter)
         rounds = self._rounds(node)
-        if not rounds or len(rounds) > self._left:
+        size = len(rounds) * sum(1 + len(getattr(child, "data", "")) // 100 for child in inside(node.body))
+        if not rounds or size > self._left:
             return self.generic_visit(node)
-        self._left -= len(rounds)
+        self._left -= size
         texts = [self._round(node.body, known) for known in rounds]
         if any(name.name in rounds[0] for text in texts for name in text.find_all(nodes.Name)):
             return self.generic_visit(node)  # something is read in another way
@@ -136,7 +136,7 @@ class Baker(NodeTransformer):
     def _round(self, body: Sequence[nodes.Node], known: Mapping[str, object]) -> nodes.Scope:
         before = self._known
         self._known = {**before, **known}
-        text = nodes.Scope(deepcopy(list(body), {id(self._environment): self._environment}))
+        text = nodes.Scope(copied(body))
         self.generic_visit(text)
         self._known = before
         return text

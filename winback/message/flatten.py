@@ -9,7 +9,6 @@ raises Unsuited. What took a step of the budget still takes one.
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from copy import deepcopy
 from itertools import count
 
 from jinja2 import meta, nodes
@@ -17,7 +16,7 @@ from jinja2.visitor import NodeTransformer
 
 from winback.message.environment import MessageEnvironment
 from winback.message.fields import NAMES
-from winback.message.names import Renamer, has, imported, inside, of_frame, stored, used
+from winback.message.names import Renamer, copied, has, imported, inside, of_frame, stored, used
 
 STEPS, PARENT = "_steps", "_parent"  # filters: takes steps; is around the text of super()
 OTHER_FILES = (nodes.Include, nodes.Import, nodes.FromImport)
@@ -27,6 +26,7 @@ _OF_JINJA = _OF_CALLS | {"loop", "self", "super"}
 _OWN = (nodes.Assign, nodes.AssignBlock, nodes.Macro, nodes.Import, nodes.FromImport)
 _NEW = re.compile(r"\w__\d")  # what the new names look like; a file that has such names stays as it is
 _DEEPEST = 20  # files that extend or include each other
+_LARGEST = 400_000  # characters of all files put together, each as often as it is used
 
 
 class Unsuited(Exception):
@@ -52,6 +52,7 @@ class _Files:
 
     def __init__(self, environment: MessageEnvironment) -> None:
         self._environment, self._numbers = environment, count(1)
+        self._room = _LARGEST
         self._pieces: dict[int, tuple[nodes.Scope, set[str]]] = {}
 
     def template(self, body: Sequence[nodes.Node]) -> nodes.Template:
@@ -62,7 +63,8 @@ class _Files:
         """The tree of one file."""
         assert self._environment.loader is not None
         text, path, _ = self._environment.loader.get_source(self._environment, name)
-        if _NEW.search(text):
+        self._room -= len(text) + 1
+        if self._room < 0 or _NEW.search(text):
             raise Unsuited
         return self._environment.parse(text, path, path)
 
@@ -71,10 +73,6 @@ class _Files:
         scope = nodes.Scope(list(body))
         self._pieces[id(scope)] = scope, free
         return scope
-
-    def copy(self, body: Sequence[nodes.Node]) -> list[nodes.Node]:
-        """The same nodes once more."""
-        return deepcopy(list(body), {id(self._environment): self._environment})
 
     def free(self, body: Sequence[nodes.Node]) -> set[str]:
         """The names ``body`` takes from around it, blocks left out."""
@@ -316,7 +314,7 @@ class _Filler(_Walker):
         """The text of a block; ``depth`` counts the times that super() was said."""
         if depth >= len(self._blocks[name]) or (name, depth) in self._open:
             raise Unsuited
-        body = self._files.copy(self._blocks[name][depth].body)
+        body = copied(self._blocks[name][depth].body)
         body = self._includer.include(body, bool(stored(body) & _GROUPS))
         if self._files.rename(body) & (self._includer.visible | self._local) or stored(body) & _GROUPS:
             raise Unsuited

@@ -59,6 +59,23 @@ def used(body: Iterable[nodes.Node], *, in_scopes_only: bool = False) -> set[str
     return found
 
 
+def copied(body: Iterable[nodes.Node]) -> list[nodes.Node]:
+    """The same nodes once more; values of constants are shared."""
+    return [_copy(node) for node in body]
+
+
+def _copy(node: nodes.Node) -> nodes.Node:
+    new: nodes.Node = object.__new__(type(node))
+    for name, value in vars(node).items():
+        if isinstance(value, nodes.Node):
+            new.__dict__[name] = _copy(value)
+        elif isinstance(value, list) and name in node.fields:
+            new.__dict__[name] = [_copy(item) if isinstance(item, nodes.Node) else item for item in value]
+        else:
+            new.__dict__[name] = value
+    return new
+
+
 class Renamer(NodeTransformer):
     """Gives names another name, everywhere but in blocks."""
 

@@ -5,6 +5,7 @@ private here (its tree, CodeGenerator and Context) is why its minor version is p
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -17,7 +18,7 @@ from winback.message.cleaning import clean_text
 from winback.message.environment import MAX_STEPS, MessageEnvironment, PlainGenerator, joined, step
 from winback.message.flatten import OTHER_FILES, PARENT, STEPS, Unsuited, flatten
 from winback.message.formats import FORMATS, formats_in
-from winback.message.names import has, stored
+from winback.message.names import copied, has, stored
 
 # A filter here gives the same for the same values whenever it is asked, and touches nothing: only so may it be
 # worked out once for all customers. A new filter must be put here before a template with it is rendered fast.
@@ -57,28 +58,39 @@ class Part:
     links: frozenset[str] | None
 
 
+def flat_tree(template: Template) -> nodes.Template:
+    """All that ``template`` is made of in one tree, for every language it is written in; raises Unsuited."""
+    with _as_unsuited():
+        return flatten(_workshop(template), str(template.name))
+
+
 def compile_part(
     template: Template,
+    tree: nodes.Template,
     constants: Mapping[str, Mapping[str, object]],
     fields: Mapping[str, frozenset[str]],
     tag: str,
 ) -> Part:
-    """``template`` in the language ``tag``; raises Unsuited.
+    """``template``, whose flat tree is ``tree``, in the language ``tag``; raises Unsuited.
 
     ``constants``: group -> name -> cleaned value, the same for every customer. ``fields``: group -> the names that
     a customer's dict of that group will have.
     """
-    assert isinstance(template.environment, MessageEnvironment)
-    assert template.name is not None
-    environment = _workshop(template.environment)
-    try:
-        tree = flatten(environment, template.name)
+    environment = _workshop(template)
+    with _as_unsuited():
+        tree = nodes.Template(copied(tree.body), lineno=1)
         shadowed = stored(tree.body)
         if "message" not in shadowed:
             environment.filters = environment.filters | formats_in(tag)
         baker = Baker(environment, _without(constants, shadowed), _without(fields, shadowed))
         baker.visit(tree)
-        return _compiled(environment, template.name, tree, baker.read)
+        return _compiled(environment, str(template.name), tree, baker.read)
+
+
+@contextmanager
+def _as_unsuited() -> Iterator[None]:
+    try:
+        yield
     except (TemplateError, SyntaxError, RecursionError, ValueError, MemoryError) as error:
         raise Unsuited from error
 
@@ -104,8 +116,10 @@ def _without(groups: Mapping[str, _Value], names: frozenset[str]) -> dict[str, _
     return {group: values for group, values in groups.items() if group not in names}
 
 
-def _workshop(environment: MessageEnvironment) -> MessageEnvironment:
-    """A copy of ``environment`` to compile baked trees in; other files are still the original's compiled ones."""
+def _workshop(template: Template) -> MessageEnvironment:
+    """A copy of the template's environment to bake and compile in; other files are still the compiled ones."""
+    environment = template.environment
+    assert isinstance(environment, MessageEnvironment)
     copy = environment.overlay()
     copy.cache = environment.cache
     copy.filters = environment.filters | {STEPS: _take_steps, PARENT: _parent, "_joined": _joined_at_run}

@@ -5,10 +5,10 @@ why not and in which line. ``render`` remains the reference, for previews and ch
 together.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from jinja2 import Template
+from jinja2 import nodes
 from jinja2.runtime import Context
 
 from winback.campaign import Channel
@@ -16,7 +16,7 @@ from winback.message.environment import MAX_CHARS, MAX_STEPS, Budget, MissingVal
 from winback.message.fields import CUSTOMER_FIELDS
 from winback.message.flatten import Unsuited
 from winback.message.languages import Language
-from winback.message.part import Part, compile_part, plain_part
+from winback.message.part import Part, compile_part, flat_tree, plain_part
 from winback.message.rendering import CLEAN, Email, RenderFailure, Sms, Values, anonymous, as_sms, cleaned, render
 from winback.message.template import HTML, PARTS, SMS, TEXT, Message
 
@@ -31,6 +31,7 @@ class Prepared:
 
     def __init__(self, message: Message, channel: Channel, campaign: Values, sender: Values) -> None:
         self._message, self._channel, self._campaign, self._sender = message, channel, campaign, sender
+        self._trees: dict[tuple[str, str], nodes.Template | None] = {}
         self._editions: dict[Language, Edition] = {}
 
     def __call__(self, customer: Values, links: Values) -> Email | Sms | RenderFailure:
@@ -43,19 +44,33 @@ class Prepared:
         language = self._message.language(locale)
         found = self._editions.get(language)
         if found is None:
-            found = Edition(self._message, self._channel, language, self._campaign, self._sender)
+            found = Edition(self._message, self._channel, language, self._campaign, self._sender, self._tree)
             self._editions[language] = found
         return found
+
+    def _tree(self, suffix: str, part: str) -> nodes.Template | None:
+        """The flat tree of a part, the same for all languages of one suffix; None for one that is Unsuited."""
+        if (suffix, part) not in self._trees:
+            self._trees[suffix, part] = None
+            with suppress(Unsuited):
+                self._trees[suffix, part] = flat_tree(self._message.editions[suffix, part])
+        return self._trees[suffix, part]
 
 
 class Edition:
     """A message in one language, as a function of (customer, links).
 
-    ``links``: the names it may read of a customer's links. ``fast``: whether all parts could be specialised.
+    ``links``: the names of a customer's links that it needs. ``fast``: whether all parts could be specialised.
     """
 
     def __init__(
-        self, message: Message, channel: Channel, language: Language, campaign: Values, sender: Values
+        self,
+        message: Message,
+        channel: Channel,
+        language: Language,
+        campaign: Values,
+        sender: Values,
+        tree: Callable[[str, str], nodes.Template | None],
     ) -> None:
         self._message, self._channel, self._language = message, channel, language
         self._campaign, self._sender = campaign, sender
@@ -63,26 +78,24 @@ class Edition:
         groups = {"campaign": campaign, "sender": sender, "message": {"language": language.tag}}
         with suppress(MissingValue):  # of the campaign or sender: nobody can be written to, and render says why
             self._constants = {name: cleaned(message, name, values) for name, values in groups.items()}
-            self.parts = self._compiled()
+            wanted = PARTS[channel] if channel in message.channels else ()
+            self.parts = {part: self._part(part, tree(language.suffix, part)) for part in wanted}
         parts = self.parts.values()
         self.fast = bool(parts) and all(part.fast for part in parts)
-        self.links = _links_of(message, parts)
+        self.links = self._links()
         self._roots = list(parts)
         self._finish = [_finisher(name, part) for name, part in self.parts.items()]
         self._steps = sum(part.steps for part in parts)
         self._bounded = any(part.bounded for part in parts) or self._steps > MAX_STEPS
         self._identified = self._is_identified()
 
-    def _compiled(self) -> dict[str, Part]:
-        wanted = PARTS[self._channel] if self._channel in self._message.channels else ()
-        return {part: self._part(self._message.editions[self._language.suffix, part]) for part in wanted}
-
-    def _part(self, template: Template) -> Part:
+    def _part(self, name: str, tree: nodes.Template | None) -> Part:
+        template = self._message.editions[self._language.suffix, name]
         fields = {"customer": frozenset(CUSTOMER_FIELDS), "links": frozenset(self._message.links)}
-        try:
-            return compile_part(template, self._constants, fields, self._language.tag)
-        except Unsuited:
-            return plain_part(template)
+        with suppress(Unsuited):
+            if tree is not None:
+                return compile_part(template, tree, self._constants, fields, self._language.tag)
+        return plain_part(template)
 
     def __call__(self, customer: Values, links: Values) -> Email | Sms | RenderFailure:
         """What ``render`` gives for this customer."""
@@ -94,6 +107,8 @@ class Edition:
 
     def quick(self, customer: Values, links: Values) -> Email | Sms | RenderFailure:
         """The same without ``render``; raises where that is needed."""
+        if not self.parts:
+            raise Unsuited
         values = {
             "customer": cleaned(self._message, "customer", customer),
             "links": cleaned(self._message, "links", links),
@@ -132,6 +147,14 @@ class Edition:
             texts.append("".join(part.root(context)))
         return texts
 
+    def _links(self) -> tuple[str, ...]:
+        if not self.parts:
+            return self._message.links
+        read = {"unsubscribe"} if self._channel == "email" else set[str]()  # every e-mail must show it
+        for part in self.parts.values():
+            read.update(self._message.links if part.links is None else part.links)
+        return tuple(name for name in self._message.links if name in read)
+
     def _is_identified(self) -> bool:
         """Whether every e-mail is known to show its way out and its sender's address, so that nobody need look.
 
@@ -151,10 +174,3 @@ _WITHOUT_CLEANING: Mapping[str, Callable[[str], str]] = {
     TEXT: lambda text: text.strip() + "\n",
     SMS: str.strip,
 }
-
-
-def _links_of(message: Message, parts: Collection[Part]) -> tuple[str, ...]:
-    if not parts or any(part.links is None for part in parts):
-        return message.links
-    read = frozenset().union(*(part.links or () for part in parts))
-    return tuple(name for name in message.links if name in read)

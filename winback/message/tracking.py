@@ -48,14 +48,14 @@ _ATTRIBUTE = re.compile(r"""([^\s=>"'/]+)(?:\s*=\s*("[^"]*"|'[^']*'|[^\s>"']+))?
 
 def load_tracked(files: Mapping[str, str], message: str) -> Message:
     """``load`` for sending: links are counted. ``Message.links`` names what a customer's links must have."""
-    numbers = {address: number for number, address in enumerate(destinations(files, message), start=1)}
+    found = _addresses(files, message)
+    numbers = _numbers(found)
     if not numbers:
         return load(files, message)
-    rewrites: dict[tuple[str, str], Rewrite] = {}
-    for suffix in suffixes_of(files, message):
-        for part in _TRACKED:
-            counts = bool(_addresses(files, message, suffix, part))
-            rewrites[suffix, part] = partial(_rewritten, part=part, numbers=numbers, honeypot=counts)
+    rewrites: dict[tuple[str, str], Rewrite] = {
+        (suffix, part): partial(_rewritten, part=part, numbers=numbers, honeypot=part == HTML and bool(addresses))
+        for (suffix, part), addresses in found.items()
+    }
     tracked = (f"{CLICK}{number}" for number in (HONEYPOT, *numbers.values()))
     return replace(load(files, message, rewrites), links=(*LINK_FIELDS, *tracked))
 
@@ -65,23 +65,15 @@ def destinations(files: Mapping[str, str], message: str) -> tuple[str, ...]:
 
     Raises TemplateError for files that ``load`` refuses.
     """
-    if "email" not in channels_of(files, message):
-        return ()
-    found = (
-        _addresses(files, message, suffix, part) for suffix in suffixes_of(files, message) for part in _TRACKED
-    )
-    return tuple(sorted(frozenset().union(*found)))
+    return tuple(_numbers(_addresses(files, message)))
 
 
 def links_together(files: Mapping[str, str], message: str) -> frozenset[frozenset[int]]:
     """The numbers of the links in each part of each language: what only a machine follows all at once."""
-    numbers = {address: number for number, address in enumerate(destinations(files, message), start=1)}
-    found = [
-        frozenset(numbers[address] for address in _addresses(files, message, suffix, part))
-        for suffix in (suffixes_of(files, message) if numbers else ())
-        for part in _TRACKED
-    ]
-    return frozenset(links for links in found if len(links) > 1)
+    found = _addresses(files, message)
+    numbers = _numbers(found)
+    together = (frozenset(numbers[address] for address in addresses) for addresses in found.values())
+    return frozenset(links for links in together if len(links) > 1)
 
 
 def link_number(field: str) -> int | None:
@@ -93,9 +85,20 @@ def link_number(field: str) -> int | None:
     return int(field.removeprefix(CLICK)) if field.startswith(CLICK) else None
 
 
-def _addresses(files: Mapping[str, str], message: str, suffix: str, part: str) -> frozenset[str]:
-    read = sources(environment(files, message, suffix, part), f"{message}/{part}").values()
-    return frozenset(link.address for source in read for link in _links(_text(_written(source.tree)), part))
+def _addresses(files: Mapping[str, str], message: str) -> dict[tuple[str, str], frozenset[str]]:
+    """(suffix, part) -> the addresses of its links; none of a message that is no e-mail."""
+    found = {}
+    for suffix in suffixes_of(files, message) if "email" in channels_of(files, message) else ():
+        for part in _TRACKED:
+            read = sources(environment(files, message, suffix, part), f"{message}/{part}").values()
+            links = (link for source in read for link in _links(_text(_written(source.tree)), part))
+            found[suffix, part] = frozenset(link.address for link in links)
+    return found
+
+
+def _numbers(found: Mapping[tuple[str, str], frozenset[str]]) -> dict[str, int]:
+    every = sorted(frozenset().union(*found.values()))
+    return {address: number for number, address in enumerate(every, start=1)}
 
 
 def _rewritten(tree: nodes.Template, *, part: str, numbers: Mapping[str, int], honeypot: bool) -> nodes.Template:
