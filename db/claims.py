@@ -1,4 +1,4 @@
-"""Claim and record: the two short transactions around every send, in sets.
+"""Claim: the short transaction before every send, in sets; what comes after it: db.results.
 
 A claim commits ``sending`` with owner, attempt and lease before the first byte leaves. Only the owner of that
 attempt may record what came of it. Whatever nobody can know becomes ``uncertain``, never ``queued`` by itself.
@@ -11,15 +11,14 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.engine import Connection
 
-from db.allowance import count_claimed, know, lock_addresses, settle_costs
-from db.direct import Sql, as_day, as_instant, execute, is_sqlite, stamp
+from db.allowance import count_claimed, know, lock_addresses
+from db.direct import Sql, as_day, as_instant
 from db.tables import READY
 from winback.campaign import Channel
 from winback.claiming import Candidate, Held, Rules, hold_back
 from winback.events import State
 
 WAKE = 2_000  # messages woken per claim: a writer must not hold SQLite longer than 250 ms
-UNSENT = frozenset({State.QUEUED, State.SKIPPED, State.REJECTED})
 
 
 class Claimed(NamedTuple):
@@ -43,25 +42,13 @@ class Claimed(NamedTuple):
     as_of: date
 
 
-class Result(NamedTuple):
-    """What came of one claimed message; ``state`` queued gives it back for another try at ``not_before``."""
-
-    message: Claimed
-    state: State
-    reason: str | None = None
-    provider: str | None = None
-    provider_id: str | None = None
-    body_hash: str | None = None
-    not_before: datetime | None = None
-    cost_micros: int = 0
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """Who wants to send what: up to ``window`` messages of one channel, rehearsed (``placebo``) or real."""
 
     owner: str
     channel: Channel
+    provider: str
     placebo: bool
     window: int
     now: datetime
@@ -248,7 +235,8 @@ _ASIDE = Sql("""
 UPDATE message SET state = :state, reason = :reason, not_before = :until, state_at = :now
 WHERE id AMONG(:ids) AND state = 'queued'""")
 _MARK = Sql(f"""
-UPDATE message SET state = 'sending', owner = :owner, attempt = attempt + 1, lease_until = :until, reason = NULL,
+UPDATE message SET state = 'sending', owner = :owner, provider = :provider, attempt = attempt + 1,
+  lease_until = :until, reason = NULL,
   sent_at = :now, state_at = :now, cost_micros = cost_micros + :price
 WHERE id AMONG(:ids) AND {READY}""")
 
@@ -256,130 +244,16 @@ WHERE id AMONG(:ids) AND {READY}""")
 def _mark(connection: Connection, wish: Wish, ids: list[int], price_micros: int) -> None:
     """Every row must be hit, or the claim is not ours."""
     hit = _MARK.run(
-        connection, owner=wish.owner, until=wish.now + wish.lease, now=wish.now, price=price_micros, ids=ids
+        connection,
+        owner=wish.owner,
+        provider=wish.provider,
+        until=wish.now + wish.lease,
+        now=wish.now,
+        price=price_micros,
+        ids=ids,
     ).rowcount
     if hit != len(ids):
         raise RuntimeError(f"claimed {len(ids)} messages but changed {hit}")
-
-
-# Every row is locked and looked at before (_OURS, _KNOWN), so these need no more than its attempt.
-_ACCEPT = """
-UPDATE message SET state = {to}, reason = {why}, state_at = {now}, provider = {by}, provider_id = {theirs},
-  body_hash = {hash}, cost_micros = cost_micros + {cost}
-{rows}"""
-_SETTLE = """
-UPDATE message SET state = {to}, reason = {why}, not_before = {later}, state_at = {now}, provider = {by},
-  sent_at = CASE WHEN {went} THEN COALESCE(sent_at, {now}) END,
-  provider_id = {theirs}, body_hash = {hash}, cost_micros = cost_micros + {cost}
-{rows}"""
-_ADD = """
-UPDATE message SET provider = {by}, provider_id = {theirs}, body_hash = {hash}, cost_micros = cost_micros + {cost},
-  sent_at = COALESCE(sent_at, {now})
-{rows}"""
-_NAMES = ("id", "owner", "attempt", "to", "why", "later", "went", "now", "by", "theirs", "hash", "cost")
-_TYPES = (
-    "bigint", "text", "int", "text", "text", "timestamptz", "bool", "timestamptz", "text", "text", "text", "bigint"
-)  # fmt: skip
-
-
-def _on_sqlite(statement: str) -> str:
-    place = {name: f"?{number}" for number, name in enumerate(_NAMES, 1)}
-    rows = f"WHERE id = {place['id']} AND owner = {place['owner']} AND attempt = {place['attempt']}"
-    return statement.format(rows=rows, **place)
-
-
-def _on_postgresql(statement: str) -> str:
-    place = {name: f"told.{name}_" for name in _NAMES}
-    arrays = ", ".join(f"%s::{kind}[]" for kind in _TYPES)
-    told = f"FROM unnest({arrays}) AS told({', '.join(f'{name}_' for name in _NAMES)})"
-    rows = f"{told} WHERE id = told.id_ AND owner = told.owner_ AND attempt = told.attempt_"
-    return statement.format(rows=rows, **place)
-
-
-_RECORDS = {
-    sqlite: tuple(map(made, (_ACCEPT, _SETTLE, _ADD)))
-    for sqlite, made in ((True, _on_sqlite), (False, _on_postgresql))
-}
-
-
-_OURS = Sql("""
-SELECT id FROM message WHERE id AMONG(:ids) AND owner = :owner AND state = 'sending' ORDER BY id FOR UPDATE""")
-_KNOWN = Sql("""
-SELECT id, owner, attempt, state, sent_at FROM message WHERE id AMONG(:ids) ORDER BY id FOR UPDATE""")
-
-
-class Told(NamedTuple):
-    """One result with what it changes: the cost, and how many of the day (-1: the message came back)."""
-
-    result: Result
-    cost_micros: int
-    counted: int = 0
-
-
-def record(connection: Connection, batch: Batch, results: Sequence[Result], now: datetime) -> None:
-    """Store what came of a batch's messages; a result of an attempt that is no longer current changes nothing.
-
-    It settles what is sending or uncertain; an acceptance also what somebody has queued again or given up. What an
-    event has lifted meanwhile keeps its state: an event may come before our own answer is stored.
-    """
-    if not results:
-        return
-    price = batch.rules.price_micros
-    settled, lifted = _sorted_out(connection, sorted(results, key=_id_of), price)
-    plain = [told for told in settled if told.result.state is State.ACCEPTED and not told.counted]
-    others = [told for told in settled if told.result.state is not State.ACCEPTED or told.counted]
-    for statement, tolds in zip(_RECORDS[is_sqlite(connection)], (plain, others, lifted), strict=True):
-        if tolds:
-            execute(connection, statement, _values(tolds, now, sqlite=is_sqlite(connection)))
-    cost = sum(told.cost_micros for told in (*settled, *lifted))
-    counted = sum(told.counted for told in (*settled, *lifted))
-    settle_costs(connection, batch.run.campaign_id, batch.day, batch.rules, counted, cost, placebo=batch.placebo)
-
-
-def _sorted_out(connection: Connection, results: Sequence[Result], price: int) -> tuple[list[Told], list[Told]]:
-    """(results to settle, results of messages an event has lifted meanwhile); the rows are locked from here on."""
-    ids = [result.message.id for result in results]
-    ours = _OURS.run(connection, ids=ids, owner=results[0].message.owner).fetchall()
-    if len(ours) == len(ids):  # as nearly always
-        return [_plain(result, price) for result in results], []
-    known = {id_: rest for id_, *rest in _KNOWN.run(connection, ids=ids).fetchall()}
-    settled: list[Told] = []
-    lifted: list[Told] = []
-    for result in results:
-        owner, attempt, state, sent_at = known[result.message.id]
-        accepted = result.state is State.ACCEPTED
-        if (owner, attempt) != (result.message.owner, result.message.attempt):
-            continue  # somebody else's by now
-        if state in (State.SENDING, State.UNCERTAIN):
-            settled.append(_plain(result, price))
-        elif accepted and state in (State.QUEUED, State.ABANDONED):
-            gone_back = sent_at is None  # its count and its money were given back
-            settled.append(
-                Told(result, result.cost_micros, 1) if gone_back else Told(result, result.cost_micros - price, 0)
-            )
-        elif accepted and state not in UNSENT:
-            lifted.append(Told(result, result.cost_micros - price))
-    return settled, lifted
-
-
-def _plain(result: Result, price: int) -> Told:
-    return Told(result, result.cost_micros - price, -1 if result.state in UNSENT else 0)
-
-
-def _values(tolds: Sequence[Told], now: datetime, *, sqlite: bool) -> Any:  # noqa: ANN401 - the driver's own types
-    """The values of _NAMES: a row for each result on SQLite, a list for each name on PostgreSQL."""
-    at = stamp(now) if sqlite else now
-    rows = [
-        (r.message.id, r.message.owner, r.message.attempt, r.state.value, r.reason,
-         stamp(r.not_before) if sqlite else r.not_before, r.state not in UNSENT, at,
-         r.provider, r.provider_id, r.body_hash, cost)
-        for r, cost, _ in tolds
-    ]  # fmt: skip
-    return rows if sqlite else tuple(map(list, zip(*rows, strict=True)))
-
-
-def _id_of(result: Result) -> int:
-    return result.message.id
 
 
 _EXPIRE = Sql("""

@@ -4,6 +4,7 @@ Claiming and recording: db.claims.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -99,9 +100,39 @@ def written_to_in(session: Session, occurrence_id: int, arm: str) -> int:
     return int(session.execute(chosen).scalar_one())
 
 
-def waiting(session: Session, channels: Sequence[str], *, placebo: bool) -> int:
-    """Messages still queued or being sent on ``channels``, rehearsed or real; those of stopped runs left out."""
-    open_ = col(Message.state).in_([State.QUEUED, State.SENDING])
+def waiting(session: Session, channels: Sequence[str], *, placebo: bool, by: datetime) -> int:
+    """Messages that are being sent on ``channels`` or may leave ``by`` then; those of stopped runs left out."""
+    due = and_(
+        col(Message.state) == State.QUEUED, or_(col(Message.not_before).is_(None), col(Message.not_before) <= by)
+    )
+    open_ = or_(col(Message.state) == State.SENDING, due)
     run = and_(col(Occurrence.id) == col(Message.occurrence_id), col(Occurrence.placebo) == placebo, not_stopped())
     chosen = select(func.count()).select_from(Message).join(Occurrence, run)
     return int(session.execute(chosen.where(open_, col(Message.channel).in_(channels))).scalar_one())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutOff:
+    """Messages that wait for one reason; the first of them may leave ``first_at``."""
+
+    channel: str
+    reason: str | None
+    messages: int
+    first_at: datetime
+
+
+def put_off(session: Session, *, placebo: bool, now: datetime) -> list[PutOff]:
+    """What may leave only later: by channel and reason."""
+    run = and_(col(Occurrence.id) == col(Message.occurrence_id), col(Occurrence.placebo) == placebo, not_stopped())
+    kind = (col(Message.channel), col(Message.reason))
+    chosen = (
+        select(*kind, func.count(), func.min(col(Message.not_before)))
+        .join(Occurrence, run)
+        .where(col(Message.state) == State.QUEUED, col(Message.not_before) > now)
+        .group_by(*kind)
+        .order_by(*kind)
+    )
+    return [
+        PutOff(channel=channel, reason=reason, messages=count, first_at=first_at)
+        for channel, reason, count, first_at in session.execute(chosen).tuples()
+    ]

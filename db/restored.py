@@ -49,7 +49,7 @@ class Hold:
 def remember(settings: Settings, key: str, attempt: int) -> None:
     """Note outside the database which message was claimed last: after the claim's commit, before its first byte.
 
-    About 15 us. It is not synced to the disk: a killed process loses nothing by that, and after a power cut the
+    About 6 us. It is not synced to the disk: a killed process loses nothing by that, and after a power cut the
     database, which is synced, is newer than the memory, which then proves nothing and holds nothing.
     """
     record = f"{key} {attempt}".ljust(RECORD_BYTES - 1).encode() + b"\n"

@@ -14,11 +14,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
 
-from db.claims import Batch, Claimed, Result, Run, Wish, claim, due_runs, expire_leases, record, wake
+from db.claims import Batch, Claimed, Run, Wish, claim, due_runs, expire_leases, wake
 from db.direct import is_sqlite, reader, writer, writing
 from db.engine import reading
 from db.gates import after_answers, ask_leave, spend_pace
 from db.outbox import waiting
+from db.results import Result, record
 from db.stops import is_stopped, stop_if_failing
 from winback.breaker import GOOD, IN_A_ROW
 from winback.campaign import Channel
@@ -37,6 +38,7 @@ IDLE_SECONDS = 1.0
 STOP_SECONDS = 0.05  # how old the answer to "has anybody pressed stop?" may be before a first byte
 HOUSEKEEPING_SECONDS = 1.0
 TRIES = 10  # of recording, a second apart, when the database has gone: well within a lease
+PATIENCE = timedelta(hours=1)  # a longer wait (a cap, a night, a budget) is for a later call
 CLOCK_JUMP = timedelta(minutes=5)
 NEVER = -float("inf")  # on the monotonic clock
 
@@ -81,7 +83,7 @@ class Tally:
 
 
 def drain(post: Post, *, until_empty: bool = False) -> Tally:
-    """Send what is due; with ``until_empty`` until nothing on the open channels is waiting or being sent."""
+    """Send what is due; with ``until_empty`` until nothing more is being sent or may leave within ``PATIENCE``."""
     tally = Tally()
     with writer(post.engine) as connection, reader(post.engine) as watch:
         lines = [Line(post, connection, watch, channel, tally) for channel in post.providers]
@@ -210,6 +212,7 @@ class Line:
         wish = Wish(
             owner=post.owner,
             channel=channel,
+            provider=self._provider.name,
             placebo=post.placebo,
             window=window,
             now=now,
@@ -340,4 +343,4 @@ def body_hash(outgoing: Outgoing) -> str:
 
 def _anything_waiting(post: Post, channels: list[Channel]) -> bool:
     with reading(post.engine) as session:
-        return waiting(session, channels, placebo=post.placebo) > 0
+        return waiting(session, channels, placebo=post.placebo, by=post.clock() + PATIENCE) > 0

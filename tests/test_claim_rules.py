@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import Engine, select, update
 from sqlmodel import col
 
-from db.claims import Result, record, wake
+from db.claims import wake
 from db.engine import reading, transaction
 from db.people import suppress
+from db.results import Result, record
 from db.tables import Assignment, Customer, DayTally, Message, Occurrence, Preference
 from tests.builders import NOON, a_message, an_assignment, an_outbox
 from tests.test_outbox import LEASE, take, take_batch

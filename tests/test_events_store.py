@@ -10,9 +10,10 @@ from sqlalchemy import Engine, select, update
 from sqlmodel import col
 
 from db.callbacks import NOTES, Callback, begin, finish, quarantine, unfinished
-from db.claims import Batch, Result, Wish, claim, due_runs, expire_leases, record
+from db.claims import Batch, Wish, claim, due_runs, expire_leases
 from db.engine import reading, transaction
 from db.events import store
+from db.results import Result, record
 from db.tables import Event as StoredEvent
 from db.tables import Message, Quarantine, Suppression, WebhookBody
 from tests.builders import NOON, an_outbox
@@ -29,6 +30,7 @@ def take(engine: Engine) -> Batch:
     wish = Wish(
         owner="a",
         channel="email",
+        provider="folder",
         placebo=True,
         window=64,
         now=NOON,

@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import Engine, update
 from sqlmodel import col
 
-from db.claims import Result, expire_leases
+from db.claims import expire_leases
 from db.engine import transaction
+from db.results import Result
 from db.tables import Message
 from flows.dispatch import drain
 from tests.builders import NOON, an_outbox

@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import Engine, select, update
 from sqlmodel import col
 
-from db.claims import Batch, Claimed, Result, Wish, claim, due_runs, expire_leases, record, wake
+from db.claims import Batch, Claimed, Wish, claim, due_runs, expire_leases, wake
 from db.engine import reading, transaction
 from db.outbox import counts, plan, queue, waiting
 from db.people import suppress
+from db.results import Result, record
 from db.tables import Customer, Message, Occurrence, Stop
 from tests.builders import NOON, a_customer, an_assignment, an_outbox
 from winback.campaign import Channel
@@ -40,6 +41,7 @@ def take_batch(
     wish = Wish(
         owner=owner,
         channel=channel,
+        provider="folder",
         placebo=placebo,
         window=window,
         now=at,
@@ -212,7 +214,7 @@ def test_the_stop_switch_is_read_at_every_claim(engine: Engine, scope: str):
     assert take(engine) == []
     assert states(engine) == {"queued": 1}
     with reading(engine) as session:
-        assert waiting(session, ["email", "sms"], placebo=True) == 0
+        assert waiting(session, ["email", "sms"], placebo=True, by=NOON) == 0
 
 
 def test_a_message_waits_for_its_not_before(engine: Engine):

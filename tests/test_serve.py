@@ -124,19 +124,21 @@ def test_a_job_that_meets_an_error_nobody_thought_of_goes_on_and_does_not_quote_
     assert address not in caplog.text
 
 
+class StopsLater(Event):
+    """Set from the fifth time it is asked on: once before the batch, then before each message."""
+
+    asked = 0
+
+    def is_set(self) -> bool:
+        self.asked += 1
+        return self.asked > 4
+
+
 def test_a_stop_in_the_middle_of_a_batch_gives_the_rest_back(shop: Settings):
     look(shop, lambda: NOW, Event())
-    stopping, asked = Event(), 0
-
-    def clock() -> datetime:
-        nonlocal asked
-        asked += 1  # once for the claim, then once after each message
-        if asked == 4:
-            stopping.set()
-        return NOW
-
     before = len(states(shop))
-    drain(shop, clock, stopping)
+
+    drain(shop, lambda: NOW, StopsLater())
 
     assert sorted(states(shop)) == ["accepted"] * 3 + ["queued"] * (before - 3)
     assert len(sent(shop)) == 3

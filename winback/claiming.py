@@ -81,7 +81,7 @@ def hold_back(
     for each in candidates:
         answer = _busy(each, free_here, now) or _enough(each, rules.per_person, known, now)
         if answer is None and rules.per_day is not None and sent >= rules.per_day:
-            answer = next_day(now, rules.zone), "capped"
+            answer = next_day(now, rules.zone), "day_limit"
         if answer is None and rules.budget_micros is not None and spent + rules.price_micros > rules.budget_micros:
             may_come_back = known.in_flight or spent > known.spent_micros
             answer = (now + RETURN if may_come_back else None), "over_budget"

@@ -113,6 +113,7 @@ def show_summary(summary: "RunSummary") -> None:
 
 def send(arguments: argparse.Namespace) -> int:
     """Drain the outbox; exit 3 when a provider closed a channel."""
+    from app.commands.status import later_lines
     from flows.sending import send_due
 
     settings = here(arguments.workspace)
@@ -138,6 +139,8 @@ def send(arguments: argparse.Namespace) -> int:
         print_json(read_status(settings, datetime.now(UTC)) | {"now": states, "closed": tally.closed})
     else:
         print_table(["now", "messages"], list(states.items()))
+        for line in later_lines(settings, datetime.now(UTC)):
+            say(line)
     for channel, reason in tally.closed.items():
         say(f"winback: {channel} was closed by its provider ({reason}): the rest stays queued")
     _say_what_is_stopped(settings)
@@ -160,4 +163,4 @@ def _waiting(settings: Settings) -> int:
     from db.outbox import waiting
 
     with database(settings.database_url) as engine, reading(engine) as session:
-        return waiting(session, ["email", "sms"], placebo=settings.placebo)
+        return waiting(session, ["email", "sms"], placebo=settings.placebo, by=datetime.now(UTC))

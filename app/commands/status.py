@@ -13,7 +13,7 @@ from db.campaigns import campaign_ids, campaign_path, check_file
 from db.engine import database, reading
 from db.facts.store import data_through
 from db.gates import gates
-from db.outbox import unknown, waiting
+from db.outbox import PutOff, put_off, unknown, waiting
 from db.settings import Settings, here
 from db.stops import EVERYTHING, stopped_scopes
 from flows.campaign_run import summaries
@@ -24,7 +24,19 @@ from winback.schedule import next_slot
 
 WATCH_SECONDS = 2.0
 CLEAR = "\x1b[2J\x1b[H"
-_TABLES = {"run", "digest", "arms", "reasons", "messages", "waiting", "stopped", "shut", "runs", "next_slots"}
+_TABLES = {
+    "run",
+    "digest",
+    "arms",
+    "reasons",
+    "messages",
+    "waiting",
+    "later",
+    "stopped",
+    "shut",
+    "runs",
+    "next_slots",
+}
 
 
 def status(arguments: argparse.Namespace) -> int:
@@ -62,6 +74,7 @@ def show_status(found: dict[str, Any]) -> None:
             ["waiting", "messages", "done in"],
             [_waiting_line(name, line) for name, line in found["waiting"].items()],
         ),
+        (["later", "messages", "why", "from"], [tuple(line.values()) for line in found["later"]]),
         (["run", "in", "messages"], [_run_line(run) for run in found["runs"]]),
         (["campaign", "next slot"], list(found["next_slots"].items())),
     ]
@@ -103,7 +116,8 @@ def read_status(settings: Settings, now: datetime) -> dict[str, Any]:
             "unknown": unknown(session, now),
             "stopped": [{"scope": scope, "reason": why} for scope, why in stopped_scopes(session).items()],
             "shut": _shut(session),
-            "waiting": _waiting(session, settings),
+            "waiting": _waiting(session, settings, now),
+            "later": [_later(each) for each in put_off(session, placebo=settings.placebo, now=now)],
             "runs": runs,
             "next_slots": {name: next_start(settings, name, now) for name in campaign_ids(settings)},
         }
@@ -117,15 +131,15 @@ def _shut(session: Session) -> list[dict[str, str | None]]:
     ]
 
 
-def _waiting(session: Session, settings: Settings) -> dict[str, dict[str, int | None]]:
-    """Channel -> messages queued or being sent, and seconds until they are gone at the pace of winback.toml.
+def _waiting(session: Session, settings: Settings, now: datetime) -> dict[str, dict[str, int | None]]:
+    """Channel -> messages that may leave now or are leaving, and seconds until they are gone at their pace.
 
     A text message counts as one segment, for how many it has is known only once it is rendered: a lower bound.
     """
     pace = pace_of(settings)
     found: dict[str, dict[str, int | None]] = {}
     for channel in CHANNELS:
-        if count := waiting(session, [channel], placebo=settings.placebo):
+        if count := waiting(session, [channel], placebo=settings.placebo, by=now):
             found[channel] = {"messages": count, "eta_seconds": _eta(count, pace.get(channel))}
     return found
 
@@ -143,3 +157,23 @@ def next_start(settings: Settings, campaign_id: str, now: datetime) -> str:
         return "by hand"
     slot = next_slot(campaign.schedule.cron, campaign.schedule.zone, now)
     return f"{slot.name} {campaign.schedule.timezone}" if slot else "never"
+
+
+def _later(each: PutOff) -> dict[str, object]:
+    return {
+        "channel": each.channel,
+        "messages": each.messages,
+        "reason": each.reason,
+        "from": each.first_at.isoformat(timespec="seconds"),
+    }
+
+
+def later_lines(settings: Settings, now: datetime) -> list[str]:
+    """What a call of ``send`` has left for later, one line for each reason."""
+    with database(settings.database_url) as engine, reading(engine) as session:
+        found = put_off(session, placebo=settings.placebo, now=now)
+    return [
+        f"later: {each.messages:,} by {each.channel} ({each.reason}), the first from "
+        f"{each.first_at.astimezone(settings.zone):%Y-%m-%d %H:%M} on"
+        for each in found
+    ]

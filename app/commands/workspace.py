@@ -21,13 +21,27 @@ salt = "{salt}"
 live = false
 
 [providers]
-email = "folder"             # folder | sendgrid
+email = "folder"             # folder | sendgrid | smtp
 sms = "folder"               # folder | twilio
 
 [sender]
 name = "{sender}"
 email = "hello@example.com"
 postal_address = "{address}"
+
+# What sending costs, in your currency: a budget in a campaign file needs it.
+# [prices]
+# email = "0.0006"
+# sms_segment = "0.0079"
+
+# How much a second, where the provider is not to be used as fast as it takes.
+# [pace]
+# email_per_second = 50
+# sms_segments_per_second = 10
+
+# What customers can leave on the preference page; a campaign names one as its topic.
+# [topics]
+# offers = {{en = "Offers", zh = "优惠"}}
 """
 
 

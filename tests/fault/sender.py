@@ -12,6 +12,7 @@ import signal
 import sqlite3
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -84,7 +85,7 @@ class Watch:
 
     death: Death | None
     seen: dict[Moment, int] = field(default_factory=dict)
-    answers: int = 0  # read and not yet committed
+    recorded: int | None = None  # messages whose acceptance was committed when last looked
 
     def at(self, moment: Moment) -> None:
         """A moment has come."""
@@ -119,7 +120,6 @@ class Watched:
     def send_all(self, messages: Iterable[Outgoing]) -> Iterator[tuple[Outgoing, Answer]]:
         """The provider's own, watched on both sides."""
         for answered in self._provider.send_all(self._pulled(messages)):
-            self._watch.answers += 1
             self._watch.at(Moment.ANSWER)
             yield answered
 
@@ -207,12 +207,15 @@ def watch_database(watch: Watch) -> None:
     plain = DefaultDialect.do_commit
 
     def do_commit(dialect: DefaultDialect, connection: Any) -> None:
-        states, answers = _states(connection), watch.answers
+        states = _states(connection)
+        if watch.recorded is None:
+            watch.recorded = states["accepted"]
+        records = states["accepted"] > watch.recorded  # this transaction does; one that only reads does not
         watch.at(Moment.COMMIT)
         for moment, comes in (
             (Moment.PLAN, "planned" in states),
             (Moment.CLAIM, "sending" in states),
-            (Moment.RECORD, answers > 0),
+            (Moment.RECORD, records),
         ):
             if comes:
                 watch.at(moment)
@@ -223,19 +226,19 @@ def watch_database(watch: Watch) -> None:
         plain(dialect, connection)
         if "queued" in states:
             watch.at(Moment.QUEUED)
-        if answers:
-            watch.answers = 0
+        if records:
+            watch.recorded = states["accepted"]
             watch.at(Moment.RECORDED)
 
     DefaultDialect.do_commit = do_commit
 
 
-def _states(connection: Any) -> set[str]:
-    """The states messages are in, as the transaction that is about to commit sees them."""
+def _states(connection: Any) -> Counter[str]:
+    """State -> messages, as the transaction that is about to commit sees them."""
     cursor = connection.cursor()
     try:
-        return {state for (state,) in cursor.execute("SELECT DISTINCT state FROM message").fetchall()}
+        return Counter(dict(cursor.execute("SELECT state, count(*) FROM message GROUP BY state").fetchall()))
     except (sqlite3.Error, psycopg.Error):  # the connection is gone: the commit will say so
-        return set()
+        return Counter()
     finally:
         cursor.close()

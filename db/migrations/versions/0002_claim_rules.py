@@ -87,8 +87,7 @@ def downgrade() -> None:
     op.create_index("ix_message_queue", "message", ["state", "id"])
     op.create_index("ix_message_provider_id", "message", ["provider_id"])
     for table, column in _ADDED:
-        with op.batch_alter_table(table) as batch_op:
-            batch_op.drop_column(column().name)
+        op.drop_column(table, column().name)
     for table in ("run_tally", "restore", "preference", "gate", "day_tally"):
         op.drop_table(table)
 
