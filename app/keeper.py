@@ -7,12 +7,16 @@ that cannot be stored does not keep the others from it: they are then done one b
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import NamedTuple
 
+from sqlalchemy.engine import Connection
+
 from app.desk import ANSWER_SECONDS, Desk
 from db.callbacks import Callback, begin, finish, quarantine, unfinished
+from db.direct import writer, writing
 from db.engine import reading, transaction
 from db.events import store
 from winback.callbacks import Reading, sendgrid
@@ -36,6 +40,8 @@ class Keeper:
         self._desk = desk
         self._waiting: deque[_Waiting] = deque()
         self._writing: asyncio.Task[None] | None = None
+        self._open = ExitStack()
+        self._connection: Connection | None = None  # kept: opening one for every callback costs as much as a third
 
     async def keep(self, callback: Callback, read: Reading) -> None:
         """Return when everything the callback says is committed; Unusable when that takes too long.
@@ -89,21 +95,32 @@ class Keeper:
             self._keep_long(group[0].callback, group[0].read)
             return
         latest = max(waiting.callback.received_at for waiting in group)
-        with transaction(self._desk.engine) as session:
-            store(session, [event for waiting in group for event in waiting.read.events], latest)
+        with self._transaction() as connection:
+            store(connection, [event for waiting in group for event in waiting.read.events], latest)
             for callback, read, _ in group:
-                quarantine(session, callback, read.refused)
+                quarantine(connection, callback, read.refused)
 
     def _keep_long(self, callback: Callback, read: Reading) -> None:
         """More than one transaction holds; cut off in the middle, it is done again from the start."""
         for start in range(0, len(read.events), CHUNK):
-            with transaction(self._desk.engine) as session:
-                if start == 0 and not begin(session, callback):
+            with self._transaction() as connection:
+                if start == 0 and not begin(connection, callback):
                     return
-                store(session, read.events[start : start + CHUNK], callback.received_at)
+                store(connection, read.events[start : start + CHUNK], callback.received_at)
                 if start + CHUNK >= len(read.events):
-                    quarantine(session, callback, read.refused)
-                    finish(session, callback)
+                    quarantine(connection, callback, read.refused)
+                    finish(connection, callback)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        if self._connection is None:
+            self._connection = self._open.enter_context(writer(self._desk.engine))
+        with writing(self._connection) as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Let go of the database; nothing is written afterwards."""
+        self._open.close()
 
     async def note(self, callback: Callback, read: Reading) -> None:
         """Note what could not be read of a callback, and nothing else."""
@@ -111,7 +128,7 @@ class Keeper:
 
     def _note(self, callback: Callback, read: Reading) -> None:
         with transaction(self._desk.engine) as session:
-            quarantine(session, callback, read.refused)
+            quarantine(session.connection(), callback, read.refused)
 
     async def finish_leftovers(self) -> None:
         """Do what a crash cut off. Only SendGrid's batches take several transactions, so only they are left."""

@@ -1,15 +1,15 @@
 """Callbacks as they came: those that take several transactions, and what made no sense."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
 from sqlmodel import Session, col
 
-from db.engine import insert_or_keep
-from db.sql import Sql
-from db.tables import Quarantine, WebhookBody
+from db.direct import Sql
+from db.tables import WebhookBody
 from winback.callbacks import WHOLE, Refused
 
 NOTES = 1_000  # of one callback at most: ten megabytes hold millions of senseless elements
@@ -25,7 +25,7 @@ class Callback:
     received_at: datetime
 
 
-def begin(session: Session, callback: Callback) -> bool:
+def begin(connection: Connection, callback: Callback) -> bool:
     """Keep a callback that takes several transactions; False when it was received before and is done with."""
     values = {
         "provider": callback.provider,
@@ -33,7 +33,7 @@ def begin(session: Session, callback: Callback) -> bool:
         "body": callback.body,
         "received_at": callback.received_at,
     }
-    return bool(_BEGIN.run(session, [values]))
+    return bool(_BEGIN.run(connection, **values).rowcount)
 
 
 _BEGIN = Sql("""
@@ -42,15 +42,16 @@ ON CONFLICT (digest) DO UPDATE SET body = excluded.body WHERE webhook_body.proce
 """)
 
 
-def finish(session: Session, callback: Callback) -> None:
+def finish(connection: Connection, callback: Callback) -> None:
     """Mark a callback as done and forget its bytes.
 
     They hold addresses and IP numbers that nobody needs once the events are stored, and that an erasure would
     have to search for. The digest stays: it recognises the same callback when it comes again.
     """
-    this = col(WebhookBody.digest) == callback.digest
-    done = update(WebhookBody).where(this).values(processed_at=callback.received_at, body=b"")
-    session.connection().execute(done)
+    _FINISH.run(connection, digest=callback.digest, at=callback.received_at, nothing=b"")
+
+
+_FINISH = Sql("UPDATE webhook_body SET processed_at = :at, body = :nothing WHERE digest = :digest")
 
 
 def unfinished(session: Session) -> list[Callback]:
@@ -64,18 +65,21 @@ def unfinished(session: Session) -> list[Callback]:
     ]
 
 
-def quarantine(session: Session, callback: Callback, refused: Sequence[Refused]) -> None:
+def quarantine(connection: Connection, callback: Callback, refused: Sequence[Refused]) -> None:
     """Note the elements of a callback that could not be understood; their content is not kept.
 
     Of more than NOTES only the first are noted, and one for the whole that says how many there were.
     """
-    rows = _rows(callback, refused[:NOTES])
+    noted = list(refused[:NOTES])
     if len(refused) > NOTES:
-        rows += _rows(callback, [Refused(position=WHOLE, reason=f"{len(refused)} elements refused")])
-    if rows:
-        session.connection().execute(insert_or_keep(session, Quarantine), rows)
-
-
-def _rows(callback: Callback, refused: Iterable[Refused]) -> list[dict[str, object]]:
+        noted.append(Refused(position=WHOLE, reason=f"{len(refused)} elements refused"))
     at, digest = callback.received_at, callback.digest
-    return [{"digest": digest, "position": one.position, "reason": one.reason, "at": at} for one in refused]
+    rows = [{"digest": digest, "position": one.position, "reason": one.reason, "at": at} for one in noted]
+    if rows:
+        _NOTE.run_each(connection, rows)
+
+
+_NOTE = Sql("""
+INSERT INTO quarantine (digest, position, reason, at) VALUES (:digest, :position, :reason, :at)
+ON CONFLICT DO NOTHING
+""")

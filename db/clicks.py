@@ -66,7 +66,7 @@ def keep_click(
         _flag(session, [one.id for one in near if one.id is not None])
     id_ = f"click:{key}:{link}:{int(now.timestamp() * 1_000_000)}"
     event = Event(OURSELVES, id_, key, EventKind.CLICKED, now, link=link, flag=flag)
-    return bool(store(session, [event], now))
+    return bool(store(connection, [event], now))
 
 
 _LOCK = text("SELECT 1 FROM message WHERE key = :key FOR UPDATE")

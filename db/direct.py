@@ -6,7 +6,7 @@ that the statement is prepared once; ``SKIP LOCKED`` stands only where PostgreSQ
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Any
@@ -34,6 +34,13 @@ class Sql:
         if is_sqlite(connection):
             return execute(connection, self._sqlite, {name: _plain(value) for name, value in values.items()})
         return execute(connection, self._postgresql, values)
+
+    def run_each(self, connection: Connection, values: Sequence[Mapping[str, object]]) -> int:
+        """How many rows it changed, run once with each item of ``values``."""
+        if is_sqlite(connection):
+            plain = [{name: _plain(value) for name, value in each.items()} for each in values]
+            return int(execute(connection, self._sqlite, plain).rowcount)
+        return int(execute(connection, self._postgresql, list(values)).rowcount)
 
 
 def execute(connection: Connection, statement: str, values: Any) -> Any:  # noqa: ANN401 - the driver's own types

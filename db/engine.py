@@ -135,7 +135,7 @@ def usable(engine: Engine) -> Iterator[None]:
         if type(error) not in (DatabaseError, OperationalError):  # the others are our own mistakes
             raise
         raise Unusable(f"the database cannot be used: {error.orig}. {_advice(engine)}") from error
-    except sqlite3.DatabaseError as error:  # of a statement that was given to the driver itself (db.sql)
+    except sqlite3.DatabaseError as error:  # of a statement that was given to the driver itself (db.direct)
         if type(error) not in (sqlite3.DatabaseError, sqlite3.OperationalError):
             raise
         raise Unusable(f"the database cannot be used: {error}. {_advice(engine)}") from error

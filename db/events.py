@@ -7,13 +7,14 @@ Everything is done in sets: a provider tells hundreds of events at once.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
-from sqlmodel import Session
+from sqlalchemy.engine import Connection
 
+from db.direct import Sql, execute, is_sqlite, stamp
 from db.people import Closing, close, close_after_soft_bounces, reopen
-from db.sql import Sql, sqlite_driver, utc_text
 from db.tallies import add, tallies
 from winback.clicks import SOON, Flag
 from winback.events import (
@@ -34,29 +35,29 @@ _ADDRESSED = frozenset(
 )  # what may open or close an address
 
 
-def store(session: Session, events: Iterable[Event], received_at: datetime) -> int:
+def store(connection: Connection, events: Iterable[Event], received_at: datetime) -> int:
     """Keep the events we do not have yet and let them change what they change; returns how many.
 
     An event whose message is not known is kept and changes nothing.
     """
     # one order for everybody: two batches with the same events then wait for each other instead of deadlocking
     told = sorted(events, key=_ID)
-    new = _keep_new(session, _with_their_messages(session, told), received_at) if told else []
+    new = _keep_new(connection, _with_their_messages(connection, told), received_at) if told else []
     if new:
-        _apply(session, new, received_at)
+        _apply(connection, new, received_at)
     return len(new)
 
 
-def _apply(session: Session, new: Sequence[Event], received_at: datetime) -> None:
+def _apply(connection: Connection, new: Sequence[Event], received_at: datetime) -> None:
     told = lifts(new)
-    lifted = _lift(session, told, received_at) if told else {}
+    lifted = _lift(connection, told, received_at) if told else {}
     addressed = [event for event in new if event.kind in _ADDRESSED]
     if addressed:
-        _mark_unsubscribed(session, addressed)
-        open_or_close(session, addressed, received_at)
+        _mark_unsubscribed(connection, addressed)
+        open_or_close(connection, addressed, received_at)
     if len(lifted.get(_ARRIVED, ())) < len(told.get(_ARRIVED, ())):
-        _flag_early_clicks(session, new)
-    add(session, tallies(lifted), received_at)
+        _flag_early_clicks(connection, new)
+    add(connection, tallies(lifted), received_at)
 
 
 # keeping
@@ -70,71 +71,72 @@ FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %
 ON CONFLICT DO NOTHING RETURNING provider, provider_event_id"""
 
 
-def _keep_new(session: Session, events: Sequence[Event], received_at: datetime) -> Sequence[Event]:
+def _keep_new(connection: Connection, events: Sequence[Event], received_at: datetime) -> Sequence[Event]:
     """Insert all in one statement; those that were not there."""
-    driver = sqlite_driver(session)
-    if driver is not None:
-        kept = _keep_in_sqlite(driver, events, received_at)
-    else:
-        kept = _keep_in_arrays(session, events, received_at)
+    keep = _keep_in_sqlite if is_sqlite(connection) else _keep_in_arrays
+    kept = keep(connection, events, received_at)
     if kept is None:
         return events
     first = {_PLACE(event): event for event in reversed(events)}
     return [event for place, event in first.items() if place in kept]
 
 
-def _keep_in_sqlite(driver: Any, events: Sequence[Event], received_at: datetime) -> set[Any] | None:  # noqa: ANN401
+def _keep_in_sqlite(connection: Connection, events: Sequence[Event], received_at: datetime) -> set[Any] | None:
     """What was new; None = everything. SQLite numbers what one transaction inserts without a gap."""
-    received = utc_text(received_at)
+    received = _stamp(received_at)
     rows = [
-        (provider, id_, key, kind.value, utc_text(at), reason, link, flag, received)
+        (provider, id_, key, kind.value, _stamp(at), reason, link, flag, received)
         for provider, id_, key, kind, at, reason, link, flag, _, _, _ in events
     ]
-    inserted = driver.executemany(_INSERT, rows).rowcount
+    inserted = execute(connection, _INSERT, rows).rowcount
     if inserted == len(rows):
         return None
-    return set(driver.execute(_NEWEST_IDS, (inserted,))) if inserted else set()
+    return set(execute(connection, _NEWEST_IDS, (inserted,))) if inserted else set()
 
 
-def _keep_in_arrays(session: Session, events: Sequence[Event], received_at: datetime) -> set[Any] | None:
+_stamp = lru_cache(maxsize=1_000)(stamp)  # providers tell whole seconds, and many events of each
+
+
+def _keep_in_arrays(connection: Connection, events: Sequence[Event], received_at: datetime) -> set[Any] | None:
     """The same on PostgreSQL."""
     columns = [list(column) for column in zip(*events, strict=True)][:8]
     columns[3] = [kind.value for kind in columns[3]]
-    rows = session.connection().exec_driver_sql(_INSERT_ARRAYS, (received_at, *columns)).all()
-    return None if len(rows) == len(events) else {(row[0], row[1]) for row in rows}
+    rows = execute(connection, _INSERT_ARRAYS, (received_at, *columns)).fetchall()
+    return None if len(rows) == len(events) else set(rows)
 
 
 # lifting
 
 _ARRIVED = Lift(State.DELIVERED, None, False)
-_LOCK = Sql("SELECT 1 FROM message WHERE key IN {keys} ORDER BY id FOR UPDATE")
+_LOCK = Sql("SELECT 1 FROM message WHERE key AMONG(:keys) ORDER BY id FOR UPDATE")
 _LIFT = {
     told: Sql(
-        f"UPDATE message SET state = '{told}', reason = :reason, state_at = :at WHERE key IN {{keys}} AND state "
+        f"UPDATE message SET state = '{told}', reason = :reason, state_at = :at WHERE key AMONG(:keys) AND state "
         f"NOT IN ({', '.join(repr(state.value) for state in State if state_after(state, told) is state)}) "
         "RETURNING occurrence_id"
     )
     for told in RANKED
 }
 _NAME_REASON = Sql("""
-UPDATE message SET reason = :reason WHERE key IN {keys} AND state = 'bounced' AND COALESCE(reason, '') < :reason
+UPDATE message SET reason = :reason WHERE key AMONG(:keys) AND state = 'bounced' AND COALESCE(reason, '') < :reason
 """)
 
 
-def _lift(session: Session, told: Mapping[Lift, Sequence[str]], received_at: datetime) -> dict[Lift, list[int]]:
+def _lift(
+    connection: Connection, told: Mapping[Lift, Sequence[str]], received_at: datetime
+) -> dict[Lift, list[int]]:
     """Lift messages, lowest state first: the occurrences of those that each lift changed.
 
     The sender's owner, attempt and lease are left alone. PostgreSQL: all rows are locked before, in one order.
     """
-    if sqlite_driver(session) is None:
-        _LOCK.rows(session, {"keys": [key for keys in told.values() for key in keys]})
+    if not is_sqlite(connection):
+        _LOCK.run(connection, keys=[key for keys in told.values() for key in keys])
     lifted: dict[Lift, list[int]] = {}
     for lift, keys in told.items():
-        values = {"keys": keys, "reason": lift.reason}
-        rows = _LIFT[lift.state].rows(session, {**values, "at": received_at})
-        lifted[lift] = [row[0] for row in rows]
-        if lift.state is State.BOUNCED and lift.reason and len(rows) < len(keys):
-            _NAME_REASON.run(session, [values])
+        changed = _LIFT[lift.state].run(connection, keys=keys, reason=lift.reason, at=received_at)
+        lifted[lift] = [row[0] for row in changed.fetchall()]
+        if lift.state is State.BOUNCED and lift.reason and len(lifted[lift]) < len(keys):
+            _NAME_REASON.run(connection, keys=keys, reason=lift.reason)
     return lifted
 
 
@@ -151,7 +153,7 @@ ORDER BY m.sent_at DESC, m.id DESC LIMIT 1
 """)
 
 
-def _flag_early_clicks(session: Session, new: Iterable[Event]) -> None:
+def _flag_early_clicks(connection: Connection, new: Iterable[Event]) -> None:
     """Flag clicks that came too soon after a delivery that we are told of only now.
 
     A click lifts its message to ``delivered``, so only a delivery that lifts nothing can find one.
@@ -162,47 +164,47 @@ def _flag_early_clicks(session: Session, new: Iterable[Event]) -> None:
         if event.kind is EventKind.DELIVERED and event.message_key
     ]
     if values:
-        _EARLY.run(session, values)
+        _EARLY.run_each(connection, values)
 
 
-def _with_their_messages(session: Session, events: Sequence[Event]) -> Sequence[Event]:
+def _with_their_messages(connection: Connection, events: Sequence[Event]) -> Sequence[Event]:
     """A reply counts for the newest message that went out to its number."""
     if not any(map(_is_loose_reply, events)):
         return events
-    return [_with_its_message(session, event) if _is_loose_reply(event) else event for event in events]
+    return [_with_its_message(connection, event) if _is_loose_reply(event) else event for event in events]
 
 
 def _is_loose_reply(event: Event) -> bool:
     return event.kind is EventKind.REPLIED and event.message_key is None
 
 
-def _with_its_message(session: Session, event: Event) -> Event:
-    rows = _NEWEST.rows(session, {"address": event.address_hash, "channel": event.channel})
-    return event._replace(message_key=rows[0][0] if rows else None)
+def _with_its_message(connection: Connection, event: Event) -> Event:
+    newest = _NEWEST.run(connection, address=event.address_hash, channel=event.channel).fetchone()
+    return event._replace(message_key=newest[0] if newest else None)
 
 
 # addresses
 
-_WHO = Sql("SELECT key, address_hash, channel FROM message WHERE key IN {keys}")
+_WHO = Sql("SELECT key, address_hash, channel FROM message WHERE key AMONG(:keys)")
 _LEFT = Sql("""
 UPDATE message SET unsubscribed_at = :at WHERE key = :key AND (unsubscribed_at IS NULL OR unsubscribed_at > :at)
 """)
 
 
-def _mark_unsubscribed(session: Session, events: Sequence[Event]) -> None:
+def _mark_unsubscribed(connection: Connection, events: Sequence[Event]) -> None:
     left = [
         {"key": event.message_key, "at": event.at}
         for event in events
         if event.kind is EventKind.UNSUBSCRIBED and event.message_key
     ]
     if left:
-        _LEFT.run(session, left)
+        _LEFT.run_each(connection, left)
 
 
-def open_or_close(session: Session, events: Sequence[Event], received_at: datetime) -> None:
+def open_or_close(connection: Connection, events: Sequence[Event], received_at: datetime) -> None:
     """Close and reopen the addresses the events speak of, whether they are new or not."""
     keys = {event.message_key for event in events if event.message_key}
-    rows = _WHO.rows(session, {"keys": sorted(keys)}) if keys else ()
+    rows = _WHO.run(connection, keys=sorted(keys)).fetchall() if keys else ()
     of_message = {key: (address, channel) for key, address, channel in rows}
     places = [
         (event, *of_message.get(event.message_key or "", (event.address_hash, event.channel))) for event in events
@@ -213,9 +215,9 @@ def open_or_close(session: Session, events: Sequence[Event], received_at: dateti
         for event, address, channel in known
         if (reason := suppression_reason(event))
     ]
-    close(session, closings)
+    close(connection, closings)
     for event, address, channel in known:
         if is_soft_bounce(event):
-            close_after_soft_bounces(session, address, channel, event.provider, received_at)
+            close_after_soft_bounces(connection, address, channel, event.provider, received_at)
         if event.kind is EventKind.RESUBSCRIBED:
-            reopen(session, address, channel)
+            reopen(connection, address, channel)

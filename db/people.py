@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 import polars as pl
 from sqlalchemy import text
+from sqlalchemy.engine import Connection
 from sqlmodel import Session, col, select
 
+from db.direct import Sql
 from db.engine import changed, insert_or_keep
-from db.sql import Sql
 from db.tables import Customer, Suppression
 from winback.audience import CONTACTS
 from winback.events import CLOSING, OPTED_OUT, OUR_FAULT, SOFT_BOUNCE_SPAN, SOFT_BOUNCES, EventKind
@@ -132,13 +133,13 @@ class Closing(NamedTuple):
     at: datetime
 
 
-def close(session: Session, closings: Iterable[Closing]) -> None:
+def close(connection: Connection, closings: Iterable[Closing]) -> None:
     """Close addresses; where one is closed already the stronger reason stands, whichever came first."""
     strongest: dict[tuple[str, str], Closing] = {}
     for closing in sorted(closings, key=lambda c: (-CLOSING.index(c.reason), c.at)):
         strongest.setdefault(closing[:2], closing)
     if strongest:  # in one order, so that two batches cannot deadlock
-        _CLOSE.run(session, [strongest[place]._asdict() for place in sorted(strongest)])
+        _CLOSE.run_each(connection, [strongest[place]._asdict() for place in sorted(strongest)])
 
 
 def _strength(reason: str) -> str:
@@ -155,13 +156,13 @@ WHERE {_strength("excluded.reason")} > {_strength("suppression.reason")}
 """)
 
 
-def reopen(session: Session, address_hash: str, channel: str) -> bool:
+def reopen(connection: Connection, address_hash: str, channel: str) -> bool:
     """The person takes back his own opt-out there, and nothing else; False when there is none.
 
     A bounce, a complaint, an imported list and what stands for every channel or for the customer stay.
     """
     asked = {"address_hash": address_hash, "channel": channel}
-    return bool(_REOPEN.run(session, [asked]))
+    return bool(_REOPEN.run(connection, **asked).rowcount)
 
 
 _REOPEN = Sql(f"""
@@ -176,18 +177,18 @@ def is_own_opt_out(reason: str, source: str) -> bool:
 
 
 def close_after_soft_bounces(
-    session: Session, address_hash: str, channel: str, source: str, now: datetime
+    connection: Connection, address_hash: str, channel: str, source: str, now: datetime
 ) -> None:
     """Close an address to which SOFT_BOUNCES messages bounced within SOFT_BOUNCE_SPAN."""
     asked = {"address_hash": address_hash, "channel": channel, "since": now - SOFT_BOUNCE_SPAN}
-    if _SOFT_BOUNCED.rows(session, asked)[0][0] >= SOFT_BOUNCES:
-        close(session, [Closing(address_hash, channel, "soft_bounces", source, now)])
+    if _SOFT_BOUNCED.run(connection, **asked).fetchone()[0] >= SOFT_BOUNCES:
+        close(connection, [Closing(address_hash, channel, "soft_bounces", source, now)])
 
 
 _SOFT_BOUNCED = Sql(f"""
 SELECT COUNT(*) FROM message WHERE address_hash = :address_hash AND channel = :channel
 AND state = 'bounced' AND state_at > :since AND COALESCE(reason, '') <> '{OPTED_OUT}'
-AND COALESCE(reason, '') NOT LIKE '{OUR_FAULT}%'
+AND SUBSTR(COALESCE(reason, ''), 1, {len(OUR_FAULT)}) <> '{OUR_FAULT}'
 """)
 
 

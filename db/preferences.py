@@ -14,7 +14,7 @@ from sqlalchemy import RowMapping, bindparam, text
 from sqlmodel import Session
 
 from db.events import open_or_close, store
-from db.people import EVERY_CHANNEL, OURSELVES, Closing, close, is_own_opt_out, reopen
+from db.people import EVERY_CHANNEL, OPT_OUT, OURSELVES, Closing, close, is_own_opt_out, reopen
 from db.tables import UtcDateTime
 from winback.campaign import CHANNELS
 from winback.contact import mask_email, mask_phone
@@ -165,8 +165,8 @@ def unsubscribe(session: Session, key: str, now: datetime) -> bool:
     if session.connection().execute(_MESSAGE, {"key": key}).first() is None:
         return False
     event = Event(OURSELVES, f"unsubscribe:{key}", key, EventKind.UNSUBSCRIBED, now)
-    if not store(session, [event], now):
-        open_or_close(session, [event], now)
+    if not store(session.connection(), [event], now):
+        open_or_close(session.connection(), [event], now)
     return True
 
 
@@ -191,10 +191,10 @@ def save(session: Session, key: str, choices: Choices, now: datetime) -> bool:
 def _allow(session: Session, hashes: Iterable[str], channel: str, wanted: bool, now: datetime) -> None:
     if wanted:
         for address_hash in sorted(hashes):
-            reopen(session, address_hash, channel)
+            reopen(session.connection(), address_hash, channel)
     else:
-        reason = EventKind.UNSUBSCRIBED.value
-        close(session, [Closing(address_hash, channel, reason, OURSELVES, now) for address_hash in hashes])
+        closings = [Closing(address_hash, channel, OPT_OUT, OURSELVES, now) for address_hash in hashes]
+        close(session.connection(), closings)
 
 
 _PREFER = {

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
+from sqlalchemy.engine import Connection
 from sqlmodel import Session
 
 from db.alerts import Alarm, note
+from db.direct import Sql
 from db.occurrences import run_name
-from db.sql import Sql
 from db.stops import switch_stop
 from db.tables import Occurrence
 from winback.breaker import Level, judge
@@ -41,12 +42,12 @@ def tallies(lifted: Mapping[Lift, Iterable[int]]) -> dict[int, Tally]:
 _COUNTED = {State.DELIVERED: "delivered", State.BOUNCED: "bounced", State.COMPLAINED: "complained"}
 
 
-def add(session: Session, changes: Mapping[int, Tally], now: datetime) -> None:
+def add(connection: Connection, changes: Mapping[int, Tally], now: datetime) -> None:
     """Add to the runs' tallies; a run that does harm is stopped, and staff is told."""
     for occurrence, change in changes.items():
-        rows = _ADD.rows(session, {"occurrence": occurrence, **change._asdict()})
+        row = _ADD.run(connection, occurrence=occurrence, **change._asdict()).fetchone()
         if change.bounced or change.complained:
-            _judge(session, occurrence, Tally(*rows[0]), now)
+            _judge(connection, occurrence, Tally(*row), now)
 
 
 _ADD = Sql("""
@@ -58,11 +59,12 @@ RETURNING delivered, bounced, complained
 """)
 
 
-def _judge(session: Session, occurrence: int, tally: Tally, now: datetime) -> None:
+def _judge(connection: Connection, occurrence: int, tally: Tally, now: datetime) -> None:
     judgement = judge(**tally._asdict())
     if judgement.level is Level.OK or judgement.reason is None:
         return
-    run, stop = run_name(session.get_one(Occurrence, occurrence)), judgement.level is Level.STOP
-    if stop:
-        switch_stop(session, run, on=True, now=now, reason=judgement.reason)
-    note(session, [Alarm(kind="stopped" if stop else "harm", run=run, text=judgement.reason)], now)
+    with Session(connection) as session:  # in the connection's own transaction, which others commit
+        run, stop = run_name(session.get_one(Occurrence, occurrence)), judgement.level is Level.STOP
+        if stop:
+            switch_stop(session, run, on=True, now=now, reason=judgement.reason)
+        note(session, [Alarm(kind="stopped" if stop else "harm", run=run, text=judgement.reason)], now)

@@ -28,7 +28,7 @@ def an_event(kind: str = "delivered", *, key: str | None = "k-1", **fields: obje
 
 def tell(engine: Engine, *events: Event, at=LATER) -> int:
     with transaction(engine) as session:
-        return store(session, events, at)
+        return store(session.connection(), events, at)
 
 
 def a_large_outbox(engine: Engine, messages: int, *, state: str, channel: str = "email") -> None:

@@ -123,7 +123,7 @@ def test_a_repeated_old_stop_does_not_undo_a_start(engine: Engine):
 
 def test_what_is_open_cannot_be_opened(engine: Engine):
     with transaction(engine) as session:
-        assert not reopen(session, "phone-1", "sms")
+        assert not reopen(session.connection(), "phone-1", "sms")
 
 
 # soft bounces

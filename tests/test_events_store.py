@@ -266,8 +266,8 @@ def test_a_failure_leaves_neither_event_nor_state_nor_suppression(engine: Engine
     an_outbox(engine, messages=1, state="accepted")
 
     with pytest.raises(RuntimeError), transaction(engine) as session:
-        begin(session, CALLBACK)
-        store(session, [an_event("bounced")], NOON)
+        begin(session.connection(), CALLBACK)
+        store(session.connection(), [an_event("bounced")], NOON)
         raise RuntimeError
 
     assert [count(engine, table) for table in (StoredEvent, Suppression, WebhookBody)] == [0, 0, 0]
@@ -279,12 +279,12 @@ def test_a_failure_leaves_neither_event_nor_state_nor_suppression(engine: Engine
 
 def test_a_callback_is_kept_raw_until_it_is_done_and_then_forgotten(engine: Engine):
     with transaction(engine) as session:
-        assert begin(session, CALLBACK)
+        assert begin(session.connection(), CALLBACK)
     with reading(engine) as session:
         assert unfinished(session) == [CALLBACK]
 
     with transaction(engine) as session:
-        finish(session, CALLBACK)
+        finish(session.connection(), CALLBACK)
 
     with reading(engine) as session:
         kept = session.execute(select(WebhookBody)).scalar_one()
@@ -293,11 +293,11 @@ def test_a_callback_is_kept_raw_until_it_is_done_and_then_forgotten(engine: Engi
 
 def test_a_callback_that_was_cut_off_is_begun_again_and_a_finished_one_is_not(engine: Engine):
     with transaction(engine) as session:
-        assert [begin(session, CALLBACK), begin(session, CALLBACK)] == [True, True]
-        finish(session, CALLBACK)
+        assert [begin(session.connection(), CALLBACK), begin(session.connection(), CALLBACK)] == [True, True]
+        finish(session.connection(), CALLBACK)
 
     with transaction(engine) as session:
-        assert not begin(session, CALLBACK)
+        assert not begin(session.connection(), CALLBACK)
 
     assert count(engine, WebhookBody) == 1
 
@@ -313,7 +313,7 @@ def test_bad_elements_are_noted_once_by_their_position(engine: Engine):
 
     for _ in range(2):
         with transaction(engine) as session:
-            quarantine(session, CALLBACK, refused)
+            quarantine(session.connection(), CALLBACK, refused)
 
     assert noted(engine) == [("d1", WHOLE, "stale"), ("d1", 3, "no_event_id")]
 
@@ -322,7 +322,7 @@ def test_of_very_many_bad_elements_the_first_are_noted_and_their_number(engine: 
     refused = [Refused(position=n, reason="not_an_object") for n in range(NOTES + 5)]
 
     with transaction(engine) as session:
-        quarantine(session, CALLBACK, refused)
+        quarantine(session.connection(), CALLBACK, refused)
 
     rows = noted(engine)
     assert rows[0] == ("d1", WHOLE, "1005 elements refused")

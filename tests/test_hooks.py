@@ -224,7 +224,7 @@ def test_a_batch_cut_off_in_the_middle_is_finished_at_the_next_start(
     an_outbox(engine, messages=4, state="accepted")
     body = batch(*(sendgrid_event(n=n, key=f"k-{n}") for n in range(1, 5)))
     with transaction(engine) as session:
-        begin(session, Callback(provider="sendgrid", digest="cut", body=body, received_at=NOON))
+        begin(session.connection(), Callback(provider="sendgrid", digest="cut", body=body, received_at=NOON))
     monkeypatch.setattr(app.keeper, "CHUNK", 3)
 
     with TestClient(an_app(engine)):

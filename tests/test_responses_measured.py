@@ -72,7 +72,7 @@ def tell(
         Event("sendgrid", f"{at}-{n}", key, kind, at, flag=flag[0] if flag else None)
         for n, (key, kind, at, *flag) in enumerate(events)
     ]
-    store(session, told, NOW)
+    store(session.connection(), told, NOW)
 
 
 def local(day: int, hour: int, month: int = 11) -> datetime:
@@ -123,7 +123,7 @@ def the_story(shop: Settings) -> tuple[list[str], list[str]]:
         )
         [address] = session.execute(select(col(Message.address_hash)).where(col(Message.person) == gus)).scalars()
         reply = Event("twilio", "r", None, EventKind.REPLIED, local(7, 13), address_hash=address, channel="email")
-        store(session, [reply], NOW)
+        store(session.connection(), [reply], NOW)
     order(
         shop,
         (ann, "2025-10-31 15:00", "40.00"),

@@ -16,7 +16,17 @@ from jinja2.visitor import NodeTransformer
 
 from winback.message.environment import MessageEnvironment
 from winback.message.fields import NAMES
-from winback.message.names import Renamer, copied, has, imported, inside, of_frame, stored, used
+from winback.message.names import (
+    Renamer,
+    copied,
+    has,
+    imported,
+    inside,
+    of_frame,
+    read_too_early,
+    stored,
+    used,
+)
 
 STEPS, PARENT = "_steps", "_parent"  # filters: takes steps; is around the text of super()
 OTHER_FILES = (nodes.Include, nodes.Import, nodes.FromImport)
@@ -26,7 +36,7 @@ _OF_JINJA = _OF_CALLS | {"loop", "self", "super"}
 _OWN = (nodes.Assign, nodes.AssignBlock, nodes.Macro, nodes.Import, nodes.FromImport)
 _NEW = re.compile(r"\w__\d")  # what the new names look like; a file that has such names stays as it is
 _DEEPEST = 20  # files that extend or include each other
-_LARGEST = 400_000  # characters of all files put together, each as often as it is used
+_LARGEST = 150_000  # characters of all files put together, each as often as it is used
 
 
 class Unsuited(Exception):
@@ -62,6 +72,8 @@ class _Files:
     def parse(self, name: str) -> nodes.Template:
         """The tree of one file."""
         assert self._environment.loader is not None
+        if self._room < 0:
+            raise Unsuited
         text, path, _ = self._environment.loader.get_source(self._environment, name)
         self._room -= len(text) + 1
         if self._room < 0 or _NEW.search(text):
@@ -103,10 +115,11 @@ class _Files:
         return found
 
     def rename(self, body: Sequence[nodes.Node], keep: Collection[str] = ()) -> frozenset[str]:
-        """Give new names to what ``body`` makes for itself; those that other files may see, which keep theirs.
+        """Give new names to what ``body`` makes for itself; those that must mean nothing around it.
 
-        A name it also takes from around keeps its name, and so do arguments of macros, which calls may name. An
-        included file may read a name before it is made here, and find what is around.
+        A name it also takes from around keeps its name, and so do arguments of macros, which calls may name, and
+        what another file may read. An included file may read a name before it is made here, and finds what is
+        around; a loop here that does so finds nothing, but would find what is around when all is one.
         """
         macros = (node for node in inside(body) if isinstance(node, nodes.Macro | nodes.CallBlock))
         arguments = {argument.name for macro in macros for argument in macro.args}
@@ -117,8 +130,9 @@ class _Files:
                 test = [node.test] if isinstance(node, nodes.For) and node.test else []
                 self._rename([*targets, *test, *node.body], stored(targets) - seen - arguments)
         seen |= self._read_early(body)
-        self._rename(body, stored(body) - self.free(body) - arguments - seen - frozenset(keep))
-        return stored(body, targets=False) & seen
+        free = self.free(body)
+        self._rename(body, stored(body) - free - arguments - seen - frozenset(keep))
+        return stored(body, targets=False) & (seen | (free & read_too_early(body)))
 
     def _read_early(self, body: Sequence[nodes.Node]) -> set[str]:
         """What included files take from around before ``body`` itself has surely made it."""
@@ -172,15 +186,14 @@ class _Files:
     def macros(self, name: str, above: tuple[str, ...]) -> dict[str, nodes.Macro]:
         """The macros of a file that has nothing else, under their names there; they have been renamed."""
         tree = self.parse(name)
-        found = [node for node in tree.body if isinstance(node, nodes.Macro)]
-        macros = {node.name: node for node in found}
+        macros = {node.name: node for node in tree.body if isinstance(node, nodes.Macro)}
         others = [node for node in tree.body if not (isinstance(node, nodes.Macro) or _is_data(node))]
-        inside = stored(child for macro in found for child in macro.iter_child_nodes())
-        if others or len(macros) < len(found) or (inside | macros.keys()) & _GROUPS or inside & macros.keys():
+        made = stored(child for macro in macros.values() for child in macro.iter_child_nodes())
+        if others or made & (macros.keys() | _GROUPS) or name in above or len(above) >= _DEEPEST:
             raise Unsuited
-        if name in above or len(above) >= _DEEPEST or has(found, (nodes.Block,)) or self.free(tree.body) - _GROUPS:
+        if has(tree.body, (nodes.Block,)) or self.free(tree.body) - _GROUPS:
             raise Unsuited
-        _Includer(self, (*above, name), frozenset()).include(list(found), shadowed=False)
+        _Includer(self, (*above, name), frozenset()).include(list(macros.values()), shadowed=False)
         Renamer({name: f"{name}__{next(self._numbers)}" for name in macros}).visit(tree)
         return macros
 
@@ -259,7 +272,7 @@ class _Includer(_Walker):
             body = self._files.body(_name_of(node), self._above, visible)
         except Unsuited:
             return node
-        clash = self._files.rename(body) & visible or stored(body) & _GROUPS
+        clash = self._files.rename(body) & visible
         free = self._files.free(body)
         if self._shadowed or clash or self._calls_differ(body) or free & _OF_JINJA:
             return node
@@ -290,10 +303,9 @@ class _Filler(_Walker):
         super().__init__(files)
         self._blocks, self._includer = blocks, includer
         self._inside: tuple[str, int] | None = None
-        self._open: frozenset[tuple[str, int]] = frozenset()  # blocks around
 
     def visit_Block(self, node: nodes.Block) -> nodes.Node:
-        if (node.scoped and self._local) or (node.required and len(self._blocks[node.name]) < 2):
+        if node.required and len(self._blocks[node.name]) < 2:
             raise Unsuited
         return self._text(node.name, 0)
 
@@ -312,17 +324,17 @@ class _Filler(_Walker):
 
     def _text(self, name: str, depth: int) -> nodes.Node:
         """The text of a block; ``depth`` counts the times that super() was said."""
-        if depth >= len(self._blocks[name]) or (name, depth) in self._open:
+        if depth >= len(self._blocks[name]):
             raise Unsuited
         body = copied(self._blocks[name][depth].body)
         body = self._includer.include(body, bool(stored(body) & _GROUPS))
-        if self._files.rename(body) & (self._includer.visible | self._local) or stored(body) & _GROUPS:
+        if self._files.rename(body) & (self._includer.visible | self._local):
             raise Unsuited
-        before = self._local, self._inside, self._open
+        before = self._local, self._inside
         self._local |= {name for name in of_frame(body) if not _NEW.search(name)}
-        self._inside, self._open = (name, depth), self._open | {(name, depth)}
+        self._inside = name, depth
         body = self.visit_all(body)
-        self._local, self._inside, self._open = before
+        self._local, self._inside = before
         free = self._files.free(body)
         if (free | self._files.mentioned(body)) & self._local or free & _OF_JINJA or self._calls_differ(body):
             raise Unsuited

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from jinja2 import nodes
-from jinja2.idtracking import symbols_for_node
+from jinja2.idtracking import VAR_LOAD_UNDEFINED, symbols_for_node
 from jinja2.visitor import NodeTransformer
 
 _SCOPES = (nodes.For, nodes.With, nodes.Macro, nodes.CallBlock, nodes.FilterBlock, nodes.AssignBlock, nodes.Scope)
@@ -56,6 +56,17 @@ def used(body: Iterable[nodes.Node], *, in_scopes_only: bool = False) -> set[str
             found.add(node.name)
         if not isinstance(node, nodes.Block):
             found |= used(node.iter_child_nodes(), in_scopes_only=in_scopes_only and not isinstance(node, _SCOPES))
+    return found
+
+
+def read_too_early(body: Sequence[nodes.Node]) -> set[str]:
+    """Names that a scope of ``body`` makes, but reads in a scope within, it may be before it has made them."""
+    found = set[str]()
+    scopes = (node for node in inside(body) if isinstance(node, _SCOPES))
+    for text in (body, *(text for scope in scopes for text in (scope.body, getattr(scope, "else_", ())))):
+        symbols = symbols_for_node(nodes.Scope(list(text)))
+        made = {name for name in symbols.stores if symbols.loads[symbols.refs[name]][0] == VAR_LOAD_UNDEFINED}
+        found |= made & used(text, in_scopes_only=True)
     return found
 
 
