@@ -22,7 +22,6 @@ FORM_BYTES = 64 * 1024  # more than Twilio or a page of ours sends
 BODY_SECONDS = 30.0
 ANSWER_SECONDS = 5.0  # to commit what a request says; also how long its database connections wait for a lock
 RETRY_AFTER = {"Retry-After": "60"}
-POSTGRESQL_WRITERS = 8
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -34,9 +33,9 @@ class Desk:
     def __init__(self, engine: Engine, settings: Settings, clock: Callable[[], datetime]) -> None:
         self.engine, self.settings, self.clock = engine, settings, clock
         self.signer = Signer([settings.file.salt])
-        # SQLite lets one write at a time: a queue here is fairer and cheaper than threads that ask it in turn
-        writers = 1 if engine.dialect.name == "sqlite" else POSTGRESQL_WRITERS
-        self._writers = ThreadPoolExecutor(writers, thread_name_prefix="writer")
+        # one queue for all that is written: SQLite lets one write at a time, and threads that ask it in turn are
+        # slower and less fair; PostgreSQL gets fewer and larger transactions
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
 
     async def write(self, work: Callable[[], T], seconds: float = ANSWER_SECONDS) -> T:
         """``work`` where writing is done; Unusable when it takes longer than ``seconds``.
@@ -45,13 +44,13 @@ class Desk:
         """
         try:
             async with asyncio.timeout(seconds):
-                return await asyncio.get_running_loop().run_in_executor(self._writers, work)
+                return await asyncio.get_running_loop().run_in_executor(self._writer, work)
         except TimeoutError as error:
             raise Unusable("the database is busy for too long") from error
 
     def close(self) -> None:
         """End when what was begun is done."""
-        self._writers.shutdown(wait=True, cancel_futures=True)
+        self._writer.shutdown(wait=True, cancel_futures=True)
 
     def page(
         self,

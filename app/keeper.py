@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 from app.desk import ANSWER_SECONDS, Desk
 from db.callbacks import Callback, begin, finish, quarantine, unfinished
 from db.direct import writer, writing
-from db.engine import reading, transaction
+from db.engine import reading
 from db.events import store
 from winback.callbacks import Reading, sendgrid
 from winback.errors import Unusable
@@ -40,8 +40,6 @@ class Keeper:
         self._desk = desk
         self._waiting: deque[_Waiting] = deque()
         self._writing: asyncio.Task[None] | None = None
-        self._open = ExitStack()
-        self._connection: Connection | None = None  # kept: opening one for every callback costs as much as a third
 
     async def keep(self, callback: Callback, read: Reading) -> None:
         """Return when everything the callback says is committed; Unusable when that takes too long.
@@ -113,22 +111,16 @@ class Keeper:
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        if self._connection is None:
-            self._connection = self._open.enter_context(writer(self._desk.engine))
-        with writing(self._connection) as connection:
+        with writer(self._desk.engine) as connection, writing(connection):
             yield connection
-
-    def close(self) -> None:
-        """Let go of the database; nothing is written afterwards."""
-        self._open.close()
 
     async def note(self, callback: Callback, read: Reading) -> None:
         """Note what could not be read of a callback, and nothing else."""
         await self._desk.write(partial(self._note, callback, read))
 
     def _note(self, callback: Callback, read: Reading) -> None:
-        with transaction(self._desk.engine) as session:
-            quarantine(session.connection(), callback, read.refused)
+        with self._transaction() as connection:
+            quarantine(connection, callback, read.refused)
 
     async def finish_leftovers(self) -> None:
         """Do what a crash cut off. Only SendGrid's batches take several transactions, so only they are left."""

@@ -41,7 +41,6 @@ def make_app(engine: Engine, settings: Settings, clock: Callable[[], datetime]) 
         await keeper.finish_leftovers()
         yield
         desk.close()
-        keeper.close()
 
     def cannot_keep(request: Request, error: Exception) -> Response:
         """The database cannot be used now: nothing was kept, try again. Its message may quote rows, so no log."""

@@ -19,7 +19,7 @@ from db.tables import Event
 from tests.builders import NOON, an_outbox
 from tests.signing import batch, sendgrid_event, sign_sendgrid
 from tests.telling import an_event, count
-from tests.web import an_app, counts, states, the_settings
+from tests.web import TestClient, an_app, counts, states, the_settings
 from winback.callbacks import Reading, Refused
 from winback.errors import Unusable
 
@@ -177,3 +177,23 @@ def test_a_webhook_that_cannot_commit_in_time_answers_503_and_is_kept_when_it_co
 
 def test_five_seconds_is_how_long_a_webhook_may_take():
     assert app.desk.ANSWER_SECONDS == 5
+
+
+def test_a_connection_that_broke_is_opened_anew(new_postgresql, tmp_path):
+    engine = open_engine(new_postgresql(tmp_path), wait_seconds=5)
+    an_outbox(engine, messages=1, state="accepted")
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+
+    with TestClient(an_app(engine)) as client:
+        answers = []
+        for n in range(3):
+            body = batch(sendgrid_event(n=n))
+            answers.append(client.post("/hooks/sendgrid", content=body, headers=sign_sendgrid(body)).status_code)
+            if n == 0:
+                with engine.connect() as other:
+                    other.exec_driver_sql(f"{others} AND pid <> pg_backend_pid()")
+
+    assert (answers[0], answers[2]) == (200, 200)
+    assert answers[1] in (200, 503)
+    assert count(engine, Event) == answers.count(200)
+    engine.dispose()
