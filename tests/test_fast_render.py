@@ -128,6 +128,16 @@ TRICKY = {
         "text": '{% extends "_shared/base.txt" %}{% block b %}{{ x|default("none") }}{% endblock %}',
         BASE: "{% for x in 'ab' %}{% block b %}{% endblock %}{% endfor %}" + FOOT,
     },
+    "a block sees nothing of the loop around it, that a piece there sees": {
+        "text": '{% extends "_shared/base.txt" %}{% block b %}{{ x|default("none") }}{% endblock %}',
+        BASE: "{% for x in 'ab' %}{% include '_shared/q.txt' %}{% block b %}{% endblock %}{% endfor %}" + FOOT,
+        "_shared/q.txt": "{% block z %}{{ x|default('none') }}{% endblock %}{{ self.z() }}",
+    },
+    "a piece in a block sees nothing of the loop around that, which a piece there sees": {
+        "text": '{% extends "_shared/base.txt" %}{% block b %}{% include "_shared/q.txt" %}{% endblock %}',
+        BASE: "{% for x in 'ab' %}{% include '_shared/q.txt' %}{% block b %}{% endblock %}{% endfor %}" + FOOT,
+        "_shared/q.txt": "{% block z %}{{ x|default('none') }}{% endblock %}{{ self.z() }}",
+    },
     "a block sees no counter of the loop around it": {
         "text": '{% extends "_shared/base.txt" %}{% block b %}{{ loop|default("none") }}{% endblock %}',
         BASE: "{% for x in 'ab' %}{% block b %}{% endblock %}{{ loop.index }}{% endfor %}" + FOOT,

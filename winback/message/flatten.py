@@ -335,8 +335,8 @@ class _Filler(_Walker):
         self._inside = name, depth
         body = self.visit_all(body)
         self._local, self._inside = before
-        free = self._files.free(body)
-        if (free | self._files.mentioned(body)) & self._local or free & _OF_JINJA or self._calls_differ(body):
+        taken = self._files.free(body) | self._files.mentioned(body)
+        if taken & self._local or self._calls_differ(body):
             raise Unsuited
         return nodes.Scope(body)
 
