@@ -154,13 +154,16 @@ def anonymous(email: Email, context: Mapping[str, Mapping[str, object]], name: s
 
 
 def _failure(error: Exception, place: str) -> RenderFailure:
-    """The innermost template line of the traceback, without any text that may hold a customer's data."""
+    """The innermost template line of the traceback, without any text that may hold a customer's data.
+
+    Of a template that calls itself without end, the outermost: where it stops is chance.
+    """
     lines = [
         (frame.f_code.co_filename, line)
         for frame, line in traceback.walk_tb(error.__traceback__)
         if "__jinja_exception__" in frame.f_globals  # the frames Jinja rewrites to template lines
     ]
-    file, line = lines[-1] if lines else (place, None)
+    file, line = lines[0 if isinstance(error, RecursionError) else -1] if lines else (place, None)
     field = error.field if isinstance(error, MissingValue) else None
     problem = str(error) if isinstance(error, JinjaError) else f"raised {type(error).__name__}"
     return RenderFailure(file=file, line=line, field=field, problem=problem)
