@@ -1,9 +1,11 @@
 """What a person sees: results on standard output, progress and messages on standard error."""
 
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from threading import Event
 from typing import Any
 
 
@@ -80,3 +82,22 @@ def waterfall_rows(reasons: Mapping[str, int], arms: Mapping[str, int]) -> list[
         left -= count
         rows.append((f"- {reason}", count, left))
     return [*rows, ("in", left, left), *((f"  {arm}", n, None) for arm, n in arms.items())]
+
+
+@contextmanager
+def asked_to_end() -> Iterator[Event]:
+    """Set by the first SIGINT or SIGTERM, so that what is under way can be finished; the second does as usual."""
+    ending = Event()
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+
+    def end(number: int, _: object) -> None:
+        ending.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    for each in before:
+        signal.signal(each, end)
+    try:
+        yield ending
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from threading import Event
 
 from sqlalchemy import Engine
 
@@ -116,7 +117,13 @@ def send_due(
     until_empty: bool = False,
     insist: bool = False,
     progress: Callable[[int], None] = lambda done: None,
+    ending: Event | None = None,
 ) -> Tally:
-    """Send what is due now, or until nothing is left; ``insist``: a person asks, so a shut provider is tried."""
+    """Send what is due now, or until nothing is left; ``insist``: a person asks, so a shut provider is tried.
+
+    Once ``ending`` is set nothing more is begun; what is under way gets its answer and is recorded.
+    """
+    ending = ending or Event()
     with sender(settings, clock, progress) as post:
-        return drain(replace(post, insist=insist), until_empty=until_empty)
+        post = replace(post, insist=insist, interrupted=ending.is_set)
+        return drain(post, until_empty=until_empty)

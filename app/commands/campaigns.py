@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.terminal import print_json, print_table, progress_bar, say, waterfall_rows, working
+from app.terminal import asked_to_end, print_json, print_table, progress_bar, say, waterfall_rows, working
 from db.campaigns import campaign_ids, campaign_path, check_file
 from db.settings import Settings, check_live, here
 from winback.errors import Exit
@@ -117,7 +117,7 @@ def send(arguments: argparse.Namespace) -> int:
     from flows.sending import send_due
 
     settings = here(arguments.workspace)
-    with progress_bar("sending") as bar:
+    with progress_bar("sending") as bar, asked_to_end() as ending:
         total, done = _waiting(settings), 0
 
         def progress(sent: int) -> None:
@@ -131,6 +131,7 @@ def send(arguments: argparse.Namespace) -> int:
             until_empty=arguments.until_empty,
             insist=True,
             progress=progress,
+            ending=ending,
         )
     states = {state: count for state, count in sorted(tally.states.items()) if count}
     if arguments.json:
@@ -144,6 +145,8 @@ def send(arguments: argparse.Namespace) -> int:
     for channel, reason in tally.closed.items():
         say(f"winback: {channel} was closed by its provider ({reason}): the rest stays queued")
     _say_what_is_stopped(settings)
+    if ending.is_set():
+        raise KeyboardInterrupt
     return Exit.UNUSABLE if tally.closed else Exit.DONE
 
 

@@ -26,7 +26,7 @@ UNENCODABLE = Answer(
 )  # half of a surrogate pair: no text at all
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # one for each message: freezing it would triple its price
 class Outgoing:
     """A message with everything a provider needs, and nothing to look up.
 
