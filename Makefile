@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DO_NOT_TRACK = 1
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 
-.PHONY: help install demo test soak check check-data bench lock clean
+.PHONY: help install demo test soak lint check check-data bench lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,10 +28,12 @@ test: .venv/installed  ## every test, with a real PostgreSQL and a real Prefect 
 soak: .venv/installed  ## minutes of kills: 20,000 messages and 100 of them, on both databases
 	$(BIN)/pytest -m soak
 
-check: .venv/installed  ## the fast loop: format, lint, types, layers, unit tests
+lint: .venv/installed  ## format, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+check: lint  ## the fast loop: lint, layers, unit tests
 	$(BIN)/pytest -q -n auto --dist loadfile -m "not data and not server and not database and not slow"
 
 check-data: .venv/installed  ## checks against the full data sets: make check-data DATA=DIR
