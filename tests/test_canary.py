@@ -173,7 +173,9 @@ def import_and_run(world: World, elsewhere: Path) -> None:
     people += [f"{n:03},,{PHONE.format(n)},{NAME} {n},,yes,{zone}" for n in range(MAILS + 1, MAILS + TEXTS + 1)]
     people += [f"999,{MAIL.format(999)},,{NAME},perhaps,,{zone}"]  # a bad row
     customers, orders = elsewhere / "customers.csv", elsewhere / "orders.csv"
-    customers.write_text("customer_id,email,phone,name,email_consent,sms_consent,timezone\n" + "\n".join(people) + "\n")
+    customers.write_text(
+        "customer_id,email,phone,name,email_consent,sms_consent,timezone\n" + "\n".join(people) + "\n"
+    )
     rows = [f"{n:03},o{n},{day - timedelta(days=100 + n)},9.00" for n in range(1, MAILS + TEXTS + 1)]
     orders.write_text("customer_id,order_id,ordered_at,amount\n" + "\n".join(rows) + "\n")
     world.winback("import", "customers", str(customers))
