@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from winback.intervals import (
     ALPHA,
+    Z95,
     Amount,
     Interval,
     Proportion,
@@ -20,6 +21,7 @@ from winback.intervals import (
     welch,
     wilson,
 )
+from winback.looks import Look
 from winback.planning import needed_total
 from winback.significance import holm, p_mn, p_newcombe, p_pooled, p_pooled_means
 from winback.verdict import FEWEST_EVENTS, MONEY_FLOOR, Conditions, Evidence, Rule, Verdict, explain, judge
@@ -61,6 +63,8 @@ class MoneySums:
 class RateContrast:
     """Shares 0-1, 95 % intervals (Wilson for rates, Newcombe and mn_ for the difference, Katz for the ratio).
 
+    After a look those of the difference and the ratio are at the look's level; each rate keeps its 95 %.
+
     ``needed_n`` = customers of both arms together. ``rules`` = every rule that applies; not part of the JSON.
     """
 
@@ -96,7 +100,7 @@ class RateContrast:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoneyContrast:
-    """Means per assigned customer in the unit of the sums, with Welch's 95 % interval of the difference."""
+    """Means per assigned customer in the unit of the sums, with Welch's interval (95 %, or the look's level)."""
 
     column: str
     arm: str
@@ -119,12 +123,26 @@ class MoneyContrast:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What all contrasts of one comparison share; ``smallest_effect`` by column, a share or an amount."""
+    """What all contrasts of one comparison share; ``smallest_effect`` by column, a share or an amount.
+
+    ``look``: one of several planned readings, judged at its own boundary; None is the only reading there is.
+    """
 
     conditions: Conditions
     lower_is_better: Collection[str] = ()
     smallest_effect: Mapping[str, float] = field(default_factory=dict)
     money_floor: int = MONEY_FLOOR
+    look: Look | None = None
+
+    @property
+    def alpha(self) -> float:
+        """The two-sided level of this reading."""
+        return self.look.alpha if self.look else ALPHA
+
+    @property
+    def z(self) -> float:
+        """The normal quantile of this reading's level."""
+        return self.look.boundary if self.look else Z95
 
 
 def rate_family(treated: Sequence[RateSums], control: RateSums, terms: Terms) -> list[RateContrast]:
@@ -137,9 +155,9 @@ def _rate_contrast(arm: RateSums, control: RateSums, p_holm: float | None, terms
     one, zero = arm.proportion, control.proportion
     rate_low, rate_high = _ends(wilson(one))
     control_low, control_high = _ends(wilson(zero))
-    low, high = _ends(newcombe(one, zero))
-    mn_low, mn_high = _ends(miettinen_nurminen(one, zero))
-    ratio = katz(one, zero)
+    low, high = _ends(newcombe(one, zero, z=terms.z))
+    mn_low, mn_high = _ends(miettinen_nurminen(one, zero, z=terms.z))
+    ratio = katz(one, zero, z=terms.z)
     needed_n = _needed_n(arm, control, terms)
     verdict, rules, reason = _judged(_rate_evidence(arm, control, low, high, p_holm, terms), terms, needed_n)
     return RateContrast(
@@ -166,7 +184,7 @@ def _rate_evidence(
         scarcity=Rule.FEW_EVENTS,
         low=low,
         high=high,
-        decides=p is not None and p <= ALPHA,
+        decides=p is not None and p <= terms.alpha,
         lower_is_better=arm.column in terms.lower_is_better,
         smallest_effect=terms.smallest_effect.get(arm.column),
     )
@@ -208,14 +226,15 @@ def money_family(treated: Sequence[MoneySums], control: MoneySums, terms: Terms)
     by_welch = holm([test.p if (test := welch(arm.sums, control.sums)) else None for arm in treated])
     by_pooled = holm([p_pooled_means(arm.sums, control.sums) for arm in treated])
     decided = [
-        w is not None and p is not None and max(w, p) <= ALPHA for w, p in zip(by_welch, by_pooled, strict=True)
+        w is not None and p is not None and max(w, p) <= terms.alpha
+        for w, p in zip(by_welch, by_pooled, strict=True)
     ]
     return [_money_contrast(arm, control, yes, terms) for arm, yes in zip(treated, decided, strict=True)]
 
 
 def _money_contrast(arm: MoneySums, control: MoneySums, decides: bool, terms: Terms) -> MoneyContrast:
     one, zero = arm.sums, control.sums
-    test = welch(one, zero)
+    test = welch(one, zero, alpha=terms.alpha)
     evidence = Evidence(
         customers=arm.n + control.n,
         smallest_arm=min(arm.n, control.n),

@@ -17,6 +17,7 @@ from winback.verdict import (
     Judgement,
     Rule,
     Verdict,
+    first_to_speak,
     judge,
 )
 
@@ -102,7 +103,7 @@ def _missing_group(outcome: Outcome) -> str | None:
 
 
 def _sentences(outcome: Outcome, found: Judgement, say: Speaker) -> Iterator[str]:
-    speaker = next(rule for rule in found.rules if rule is not Rule.HOLDOUT_TOUCHED)
+    speaker = first_to_speak(found.rules)
     why = rule_sentence(speaker, outcome, say)
     facts = _facts(outcome, say)
     yield from [why, *facts] if found.verdict is Verdict.DO_NOT_TRUST else [*facts, why]

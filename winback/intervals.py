@@ -199,7 +199,7 @@ def welch(treated: Sums, control: Sums, *, alpha: float = ALPHA) -> Welch | None
     e1, e0 = v1 / treated.n, v0 / control.n
     df = (e1 + e0) ** 2 / (e1 * e1 / (treated.n - 1) + e0 * e0 / (control.n - 1))
     error = math.sqrt(e1 + e0)
-    half = float(stdtrit(df, 1 - alpha / 2)) * error
+    half = -float(stdtrit(df, alpha / 2)) * error  # the lower tail keeps the digits of a tiny alpha
     t = difference / error
     return Welch(
         difference=difference, low=difference - half, high=difference + half, df=df, t=t, p=student_p(t, df)

@@ -19,6 +19,7 @@ from winback.contrast import (
     pool_rates,
     rate_family,
 )
+from winback.looks import Look
 from winback.significance import SampleRatio, sample_ratio
 from winback.verdict import MONEY_FLOOR, Conditions
 
@@ -80,21 +81,28 @@ def compare(
     contaminated_share: float | None = None,
     money_floor: int = MONEY_FLOOR,
     pooled_as: str | None = None,
+    look: Look | None = None,
 ) -> Lift:
     """Every arm against ``control`` in every column, with Holm over the arms of a column.
 
     An arm without sums of a column is an empty arm. ``smallest_effect`` by column: a share for rates, an amount
     for money. ``pooled_as`` names one more contrast per column, of all treated arms together: a campaign's
-    primary question, no part of the arms' Holm family. Raises WrongUse for planned shares that do not add up
-    to 1; without a planned share for every arm ``srm`` is None.
+    primary question, no part of the arms' Holm family.
+
+    ``look``: one of several planned readings (winback.looks): intervals as wide as its boundary, and a verdict
+    before the window is complete only beyond it. Raises WrongUse for planned shares that do not add up to 1;
+    without a planned share for every arm ``srm`` is None.
     """
     srm = _sample_ratio(arms)
     srm_p = srm.p if srm else None
     terms = Terms(
-        conditions=Conditions(srm_p=srm_p, contaminated_share=contaminated_share, matured=matured),
+        conditions=Conditions(
+            srm_p=srm_p, contaminated_share=contaminated_share, matured=matured, planned_look=look is not None
+        ),
         lower_is_better=lower_is_better,
         smallest_effect=smallest_effect or {},
         money_floor=money_floor,
+        look=look,
     )
     treated = [arm.name for arm in arms if arm.name != control]
     by_rate = _columns(rates, control, treated, RateSums)

@@ -4,6 +4,7 @@ The rules speak in a fixed order; the first that speaks is the verdict, and all 
 no verdict "no effect": an interval that holds 0 is either small enough not to matter, or can't tell.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -33,6 +34,7 @@ class Rule(StrEnum):
     HOLDOUT_CONTAMINATED = "holdout_contaminated"  # 10: more than 1 % of the hold-out was written to
     HOLDOUT_TOUCHED = "holdout_touched"  # 10: some of it, but not more; is listed, never speaks
     NOT_MATURED = "not_matured"  # 3: the window is not complete for all
+    BOUNDARY_CROSSED = "boundary_crossed"  # 3: nor is it, but this look may speak; is listed, never speaks
     FEW_EVENTS = "few_events"  # 4: rates
     FEW_BUYERS = "few_buyers"  # 7: money
     NO_INTERVAL = "no_interval"  # nothing varies, so nothing can be said
@@ -52,20 +54,25 @@ _SPEAKS = {
     Rule.INSIDE_SMALLEST_EFFECT: Verdict.NO_EFFECT_WORTH_HAVING,
     Rule.UNDECIDED: Verdict.CANT_TELL,
 }
+SILENT = frozenset({Rule.HOLDOUT_TOUCHED, Rule.BOUNDARY_CROSSED})  # listed, but another rule is the verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """What holds for the whole comparison; shares 0-1, None = not known (and so not a reason)."""
+    """What holds for the whole comparison; shares 0-1, None = not known (and so not a reason).
+
+    ``planned_look``: the evidence decides at the boundary of this look (winback.looks), so it may speak early.
+    """
 
     srm_p: float | None
     contaminated_share: float | None = None
     matured: bool = True
+    planned_look: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What one contrast has: its customers, the scarcest count, the 95 % interval and whether it decides.
+    """What one contrast has: its customers, the scarcest count, the interval and whether it decides.
 
     ``scarcest`` must reach ``enough``: of rates it is the least of events and non-events of both arms, of money
     the fewer buyers; ``scarcity`` is the rule that speaks when it does not. ``decides``: 0 is excluded with
@@ -95,18 +102,25 @@ class Judgement:
 def judge(conditions: Conditions, evidence: Evidence) -> Judgement:
     """The verdict of one contrast: the first rule that speaks, and all that apply."""
     rules = (*_about_the_whole(conditions, evidence), *_about_the_data(evidence), _about_the_effect(evidence))
-    speaker = next(rule for rule in rules if rule is not Rule.HOLDOUT_TOUCHED)
+    speaker = first_to_speak(rules)
     return Judgement(verdict=_SPEAKS.get(speaker) or _direction(evidence), rules=rules)
+
+
+def first_to_speak(rules: Iterable[Rule]) -> Rule:
+    """The rule whose verdict it is."""
+    return next(rule for rule in rules if rule not in SILENT)
 
 
 def _about_the_whole(conditions: Conditions, evidence: Evidence) -> list[Rule]:
     touched = conditions.contaminated_share or 0.0
+    crossed = conditions.planned_look and evidence.decides
     applies = {
         Rule.EMPTY_ARM: evidence.smallest_arm < 2,
         Rule.SPLIT_WRONG: conditions.srm_p is not None and conditions.srm_p < SRM_LEVEL,
         Rule.HOLDOUT_CONTAMINATED: touched > CONTAMINATION_LIMIT,
         Rule.HOLDOUT_TOUCHED: 0 < touched <= CONTAMINATION_LIMIT,
-        Rule.NOT_MATURED: not conditions.matured,
+        Rule.NOT_MATURED: not conditions.matured and not crossed,
+        Rule.BOUNDARY_CROSSED: not conditions.matured and crossed,
     }
     return [rule for rule, holds in applies.items() if holds]
 
@@ -138,6 +152,7 @@ _SENTENCES = {
     Rule.HOLDOUT_CONTAMINATED: "{touched:.1%} of the hold-out was written to",
     Rule.HOLDOUT_TOUCHED: "{touched:.2%} of the hold-out was written to",
     Rule.NOT_MATURED: "the window is not complete for all customers",
+    Rule.BOUNDARY_CROSSED: "the window is not complete, but the boundary for this early look is crossed",
     Rule.FEW_EVENTS: "an arm has fewer than {enough} customers with the event or without it",
     Rule.FEW_BUYERS: "an arm has fewer than {enough} buyers",
     Rule.NO_INTERVAL: "no interval can be computed",

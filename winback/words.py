@@ -76,6 +76,10 @@ RULES: dict[Rule, Words] = {
         "The window is not complete: the data reach {through}, and the answer needs orders through {last}.",
         "观察期数据尚不完整：数据截至 {through}，需要 {last} 及之前的全部订单才能得出结论。",
     ),
+    Rule.BOUNDARY_CROSSED: Words(
+        "The window is not complete, but the difference is already beyond the wider limit set for an early look.",
+        "观察期尚未结束，但差异已超出为提前查看设定的更宽界限。",
+    ),
     Rule.FEW_EVENTS: Words(
         "In one of the groups fewer than {enough} customers churned, or fewer than {enough} did not: "
         "too few for a verdict.",

@@ -1,0 +1,33 @@
+"""Readings before the end: an interim result must be farther out, so that looking often claims nothing more often.
+
+The boundaries are those of winback.boundaries.
+"""
+
+from dataclasses import dataclass
+
+from winback.significance import normal_p
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """A reading at ``fraction`` (0-1) of the information: |z| must reach ``boundary`` for a verdict.
+
+    The interval of a look is drawn at ``boundary`` in place of 1.96.
+    """
+
+    fraction: float
+    boundary: float
+
+    @property
+    def alpha(self) -> float:
+        """The two-sided level of this one reading."""
+        return normal_p(self.boundary)
+
+
+def information_fraction(seen: float, expected: float) -> float | None:
+    """Information so far as a share of the final one, at most 1; None before there is any.
+
+    For one cohort: those who churned so far, both arms together, of those expected at the window's end; for
+    customers who enter over time: matured of planned.
+    """
+    return min(1.0, seen / expected) if seen > 0 and expected > 0 else None
