@@ -129,7 +129,6 @@ DAYS, RUNS, CHURN, SEED = 28, 20_000, 0.2, 20261122
 PER_DAY = {"treated": 57, "holdout": 14}
 
 
-@pytest.mark.slow
 def test_looking_every_day_claims_nothing_more_often_and_naively_it_would():
     rng = np.random.default_rng(SEED)
     treated, held = (np.cumsum(rng.binomial(each, CHURN, size=(RUNS, DAYS)), axis=1) for each in PER_DAY.values())

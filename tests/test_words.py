@@ -9,6 +9,7 @@ import pytest
 
 from winback import words
 from winback.audience import Reason
+from winback.estimates import Missing
 from winback.events import State
 from winback.report_words import TEXTS, Speaker
 from winback.verdict import Rule, Verdict
@@ -21,6 +22,7 @@ NAMED = {
     "reason": (Reason, words.REASONS),
     "reason note": (Reason, words.REASON_NOTES),
     "state": (State, words.STATES),
+    "missing": (Missing, words.MISSING),
 }
 EVERY = [each for _, named in NAMED.values() for each in named.values()] + list(TEXTS.values())
 

@@ -1,7 +1,7 @@
 """The words and figures of reports, in English and Chinese: names of the closed sets, and how numbers are written.
 
-Every member of Verdict, Rule, Reason and State has its words here. What is undefined is written as an en dash,
-never as 0.
+Every member of Verdict, Rule, Missing, Reason and State has its words here. What is undefined is written as an
+en dash, never as 0.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from typing import Literal
 from babel.dates import format_date
 
 from winback.audience import Reason
+from winback.estimates import Missing
 from winback.events import State
 from winback.money import exponent, format_money
 from winback.verdict import Rule, Verdict
@@ -99,6 +100,19 @@ RULES: dict[Rule, Words] = {
         "The 95% interval includes 0: the data fit a benefit, a harm, and nothing at all.",
         "95% 置信区间包含 0：有利、有害或毫无作用，都与数据相符。",
     ),
+}
+
+MISSING: dict[Missing, Words] = {
+    Missing.TOO_FEW_CUSTOMERS: Words("too few customers", "客户太少"),
+    Missing.TOO_FEW_EVENTS: Words("too few of them churned or stayed", "流失或留存的客户太少"),
+    Missing.NO_SPREAD: Words("all customers are alike", "所有客户完全相同，无从估计"),
+    Missing.NO_VALUE: Words("worth nothing at the start", "期初价值为零"),
+    Missing.NO_COST: Words("nothing was spent", "没有支出"),
+    Missing.NOBODY_DELIVERED: Words("no message was delivered", "没有消息送达"),
+    Missing.NOBODY_SAVED: Words("no customers saved", "没有挽回客户"),
+    Missing.NOT_FOLLOWED: Words("not watched for that long", "观察时间不够长"),
+    Missing.NOTHING_TO_COMPARE: Words("fewer than two groups to compare", "可比较的组不足两个"),
+    Missing.NOT_VISIBLE: Words("this audience is too small to show any effect", "受众太小，任何效果都无法看出"),
 }
 
 REASONS: dict[Reason, Words] = {
