@@ -86,6 +86,28 @@ def unknown(session: Session, now: datetime) -> int:
     return int(session.execute(chosen).scalar_one())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InHand:
+    """What senders have claimed; not reported by ``until``, the last lease's end, it becomes uncertain."""
+
+    messages: int
+    until: datetime
+
+
+def in_hand(session: Session, now: datetime, run: str | None = None) -> InHand | None:
+    """What senders have claimed whose leases still run, of one run or of all; None when that is nothing.
+
+    Nobody but time can tell a sender at work from one that died a moment ago.
+    """
+    claimed = and_(col(Message.state) == State.SENDING, col(Message.lease_until) >= now)
+    chosen = select(func.count(), func.max(col(Message.lease_until))).select_from(Message).where(claimed)
+    if run is not None:
+        name = col(Occurrence.campaign_id).concat("/").concat(col(Occurrence.slot))
+        chosen = chosen.join(Occurrence, col(Occurrence.id) == col(Message.occurrence_id)).where(name == run)
+    messages, until = session.execute(chosen).tuples().one()
+    return InHand(messages=messages, until=until) if messages else None
+
+
 def written_to_in(session: Session, occurrence_id: int, arm: str) -> int:
     """Members of an arm of an occurrence to whom a message of the same campaign may have gone out."""
     went_out = and_(

@@ -11,7 +11,7 @@ from sqlmodel import col
 
 from db.claims import Batch, Claimed, Wish, claim, due_runs, expire_leases, wake
 from db.engine import reading, transaction
-from db.outbox import counts, plan, queue, waiting
+from db.outbox import InHand, counts, in_hand, plan, queue, waiting
 from db.people import suppress
 from db.results import Result, record
 from db.tables import Customer, Message, Occurrence, Stop
@@ -236,6 +236,25 @@ def test_a_dead_owners_messages_become_uncertain_and_are_not_claimed_again(engin
 
     assert states(engine) == {"uncertain": 2}
     assert take(engine, at=NOON + LEASE * 2) == []
+
+
+def test_what_senders_hold_is_counted_with_the_end_of_the_last_lease(engine: Engine):
+    """Two claimed at noon and one half a minute later: all are known or uncertain 2.5 minutes after noon."""
+    an_outbox(engine, messages=4)
+    take(engine, window=2)
+    take(engine, owner="b", window=1, at=NOON + timedelta(seconds=30))
+
+    with reading(engine) as session:
+        held = in_hand(session, NOON + timedelta(seconds=31))
+        of_run = in_hand(session, NOON + timedelta(seconds=31), "spring/manual-2026-03-01")
+        of_another = in_hand(session, NOON + timedelta(seconds=31), "autumn/manual-2026-03-01")
+        after_the_first = in_hand(session, NOON + LEASE + timedelta(seconds=1))
+        after_all = in_hand(session, NOON + LEASE + timedelta(seconds=31))
+
+    until = NOON + timedelta(seconds=150)
+    assert held == of_run == InHand(messages=3, until=until)
+    assert after_the_first == InHand(messages=1, until=until)
+    assert of_another is after_all is None
 
 
 def test_a_living_lease_is_left_alone(engine: Engine):

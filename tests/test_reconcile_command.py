@@ -7,7 +7,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select, text, update
@@ -68,8 +70,6 @@ def lately(shop: Settings) -> Settings:
 
 
 def since_lately(shop: Settings, minutes: int = 15) -> None:
-    from datetime import UTC, datetime, timedelta
-
     at = datetime.now(UTC) - timedelta(minutes=minutes)
     with database(shop.database_url) as engine, transaction(engine) as session:
         session.execute(update(Message).where(col(Message.state) == "uncertain").values(state_at=at))
@@ -236,6 +236,40 @@ def test_status_and_report_count_the_same_messages(lately: Settings, capsys, tmp
     reported: Counter[str] = sum((Counter(arm["messages"]) for arm in arms), Counter())
     assert reported == Counter(status["messages"]) == states(lately)
     assert reported["abandoned"] == 1
+
+
+@pytest.fixture
+def orphans(shop: Settings) -> tuple[Settings, str]:
+    """Three messages whose sender was killed a moment ago, and the second until which they are its."""
+    until = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=100)
+    claimed = {"state": "sending", "owner": "dead", "reason": None, "lease_until": until}
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        session.execute(update(Message).where(col(Message.state) == "uncertain").values(**claimed))
+    by = f"{until.astimezone(shop.zone):%H:%M:%S} America/New_York"
+    return shop, f"3 are claimed by a sender; what it has not reported by {by} becomes uncertain"
+
+
+def test_after_a_kill_every_command_says_who_holds_what_and_until_when(
+    orphans: tuple[Settings, str], capsys: pytest.CaptureFixture[str]
+):
+    _, line = orphans
+
+    shown = {" ".join(words): "".join(say(capsys, *words)[1:]) for words in (
+        ["status"], ["send"], ["reconcile"], ["reconcile", RUN],
+    )}  # fmt: skip
+    found = json.loads(say(capsys, "status", "--json")[1])["claimed"]
+
+    assert {name: text.count(line) for name, text in shown.items()} == dict.fromkeys(shown, 1)
+    assert "nothing is uncertain" in shown["reconcile"]
+    assert found["messages"] == 3
+    assert datetime.fromisoformat(found["until"]).astimezone(ZoneInfo("America/New_York")).strftime("%X") in line
+
+
+def test_where_no_sender_holds_anything_nobody_speaks_of_it(lately: Settings, capsys):
+    shown = "".join("".join(say(capsys, word)[1:]) for word in ("status", "send", "reconcile"))
+
+    assert "claimed" not in shown
+    assert json.loads(say(capsys, "status", "--json")[1])["claimed"] is None
 
 
 def test_watch_and_json_do_not_go_together(lately: Settings, capsys):

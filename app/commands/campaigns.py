@@ -113,7 +113,7 @@ def show_summary(summary: "RunSummary") -> None:
 
 def send(arguments: argparse.Namespace) -> int:
     """Drain the outbox; exit 3 when a provider closed a channel."""
-    from app.commands.status import later_lines
+    from app.commands.status import claimed_lines, later_lines
     from flows.sending import send_due
 
     settings = here(arguments.workspace)
@@ -140,7 +140,8 @@ def send(arguments: argparse.Namespace) -> int:
         print_json(read_status(settings, datetime.now(UTC)) | {"now": states, "closed": tally.closed})
     else:
         print_table(["now", "messages"], list(states.items()))
-        for line in later_lines(settings, datetime.now(UTC)):
+        now = datetime.now(UTC)
+        for line in (*claimed_lines(settings, now), *later_lines(settings, now)):
             say(line)
     for channel, reason in tally.closed.items():
         say(f"winback: {channel} was closed by its provider ({reason}): the rest stays queued")

@@ -4,11 +4,12 @@ import argparse
 import csv
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from app.commands.status import claimed_lines
 from app.terminal import print_json, print_table, say
 from db.engine import database, reading
 from db.reconciling import Uncertain, uncertain
@@ -99,6 +100,12 @@ def _show(
         if counts:
             print_table([title, "messages"], list(counts.items()))
             print()
+    _list(left)
+    for line in claimed_lines(settings, datetime.now(UTC), arguments.run_name):
+        say(line)
+
+
+def _list(left: Sequence[dict[str, Any]]) -> None:
     if not left:
         print("nothing is uncertain")
         return

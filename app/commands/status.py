@@ -5,6 +5,7 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
@@ -13,7 +14,7 @@ from db.campaigns import campaign_ids, campaign_path, check_file
 from db.engine import database, reading
 from db.facts.store import data_through
 from db.gates import gates
-from db.outbox import PutOff, put_off, unknown, waiting
+from db.outbox import InHand, PutOff, in_hand, put_off, unknown, waiting
 from db.settings import Settings, here
 from db.stops import EVERYTHING, stopped_scopes
 from flows.campaign_run import summaries
@@ -30,6 +31,7 @@ _TABLES = {
     "arms",
     "reasons",
     "messages",
+    "claimed",
     "waiting",
     "later",
     "stopped",
@@ -67,6 +69,9 @@ def show_status(found: dict[str, Any]) -> None:
     print_table(["setting", "value"], [(key, found[key]) for key in found if key not in _TABLES])
     if found["unknown"]:
         print("nobody knows whether the unknown ones arrived: winback reconcile")
+    if claimed := found["claimed"]:
+        until, zone = datetime.fromisoformat(claimed["until"]), found["timezone"]
+        print(_claimed_words(claimed["messages"], until, zone))
     tables: list[tuple[list[str], list[tuple[object, ...]]]] = [
         (["stopped", "why"], [(_scope(stop["scope"]), stop["reason"]) for stop in found["stopped"]]),
         (["shut provider", "next try", "why"], [tuple(gate.values()) for gate in found["shut"]]),
@@ -114,6 +119,7 @@ def read_status(settings: Settings, now: datetime) -> dict[str, Any]:
             "live": settings.file.live,
             "database": "PostgreSQL" if engine.dialect.name == "postgresql" else "SQLite",
             "unknown": unknown(session, now),
+            "claimed": _claimed(in_hand(session, now)),
             "stopped": [{"scope": scope, "reason": why} for scope, why in stopped_scopes(session).items()],
             "shut": _shut(session),
             "waiting": _waiting(session, settings, now),
@@ -121,6 +127,25 @@ def read_status(settings: Settings, now: datetime) -> dict[str, Any]:
             "runs": runs,
             "next_slots": {name: next_start(settings, name, now) for name in campaign_ids(settings)},
         }
+
+
+def _claimed(found: InHand | None) -> dict[str, object] | None:
+    if found is None:
+        return None
+    return {"messages": found.messages, "until": found.until.isoformat(timespec="seconds")}
+
+
+def _claimed_words(messages: int, until: datetime, zone: str) -> str:
+    by = f"{until.astimezone(ZoneInfo(zone)):%H:%M:%S} {zone}"
+    verb = "is" if messages == 1 else "are"
+    return f"{messages:,} {verb} claimed by a sender; what it has not reported by {by} becomes uncertain"
+
+
+def claimed_lines(settings: Settings, now: datetime, run: str | None = None) -> list[str]:
+    """One line about the messages senders have claimed, of one run or of all; none when there are none."""
+    with database(settings.database_url) as engine, reading(engine) as session:
+        found = in_hand(session, now, run)
+    return [_claimed_words(found.messages, found.until, settings.file.timezone)] if found else []
 
 
 def _shut(session: Session) -> list[dict[str, str | None]]:
