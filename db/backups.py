@@ -23,6 +23,7 @@ from db.settings import Settings
 from db.tables import Occurrence
 from winback.errors import Unusable, WrongUse
 
+SQLITE_MAGIC = b"SQLite format 3\x00"
 WAIT_SECONDS = 5.0  # for a writer that is just finishing
 PG_DUMP = "PostgreSQL keeps its own backups: pg_dump --format=custom --file=FILE DATABASE"
 PG_RESTORE = (
@@ -51,7 +52,9 @@ def back_up(settings: Settings, engine: Engine, target: Path, now: datetime) -> 
         with _opened(source) as connection:
             connection.execute("VACUUM INTO ?", (str(draft),))
         _bear_held(draft, now)
-        _check(draft)
+        if not _is_sound(draft):
+            raise Unusable(f"{source}: it is damaged, and so is a copy of it")
+        _sync(draft)
         os.link(draft, target)  # unlike a rename it never replaces a file
     make_durable(target.absolute().parent)
 
@@ -68,16 +71,14 @@ def belonging(session: Session, settings: Settings) -> Belonging:
 def put_back(settings: Settings, source: Path, now: datetime) -> Path | None:
     """Replace the state by a backup, held; returns where the replaced database is kept, None when there was none.
 
-    Unusable while somebody works with the database, and for a file that is no sound backup of this or an earlier
-    winback. Until the very last step the old database is in its place, from then on the new one.
+    Unusable while somebody works with the database, and for a backup of a newer winback; WrongUse for what is no
+    sound backup. Until the very last step the old database is in its place, from then on the new one.
     """
     place = _file_of(settings, PG_RESTORE)
-    if not source.is_file():
-        raise WrongUse(f"no file {source}")
+    _refuse_other_files(source)
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _drafted(place) as draft:
-        _copy(source, draft)
-        _check(draft)
+        _take(source, draft)
         _hold(draft, now)
         kept = place.with_name(f"{place.name}.replaced-{now.astimezone(UTC):%Y%m%dT%H%M%S}")
         with _alone(place, now) as existed:
@@ -133,16 +134,39 @@ def _bear_held(draft: Path, now: datetime) -> None:
         connection.execute("COMMIT")
 
 
-def _check(draft: Path) -> None:
-    """Unusable unless the file is sound, and of this or an earlier winback; then it is on the disk."""
+def _refuse_other_files(source: Path) -> None:
+    """WrongUse unless it begins as every SQLite database does (sqlite.org/fileformat2.html, 1.3)."""
+    try:
+        with source.open("rb") as file:
+            start = file.read(len(SQLITE_MAGIC))
+    except OSError as error:
+        raise WrongUse(f"{source}: {error.strerror or error}") from error
+    if start != SQLITE_MAGIC:
+        raise WrongUse(f"{source} is no SQLite database, so it is no backup of winback; nothing was changed")
+
+
+def _take(source: Path, draft: Path) -> None:
+    """Copy a backup; WrongUse unless it is sound, Unusable when it is of a newer winback."""
+    try:
+        _copy(source, draft)
+        sound = _is_sound(draft)
+    except sqlite3.OperationalError:  # the disk, or a lock
+        raise
+    except sqlite3.DatabaseError:  # pages that cannot be read
+        sound = False
+    if not sound:
+        raise WrongUse(f"{source} is damaged or no backup of winback; nothing was changed")
     with _opened(draft) as connection:
-        said = [row[0] for row in connection.execute("PRAGMA integrity_check(1)")]
-        if said != ["ok"] or not {"alembic_version", "message"} <= _tables(connection):
-            raise Unusable("this is no sound database of winback")
         revision = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     if revision is not None and revision[0] > SCHEMA:
-        raise Unusable(f"it has schema {revision[0]}, this winback knows {SCHEMA}: upgrade winback")
-    _sync(draft)
+        raise Unusable(f"{source} has schema {revision[0]}, this winback knows {SCHEMA}: upgrade winback")
+
+
+def _is_sound(draft: Path) -> bool:
+    """Whether SQLite finds nothing wrong, and the tables of winback in it."""
+    with _opened(draft) as connection:
+        said = [row[0] for row in connection.execute("PRAGMA integrity_check(1)")]
+        return said == ["ok"] and {"alembic_version", "message"} <= _tables(connection)
 
 
 def _tables(connection: sqlite3.Connection) -> set[str]:

@@ -1,6 +1,7 @@
 """winback backup and restore: whole copies made while others work; nothing is sent twice after one is put back."""
 
 import os
+import re
 import shutil
 import sqlite3
 import stat
@@ -221,15 +222,33 @@ def test_what_is_no_sound_backup_is_refused_and_nothing_is_replaced(shop: Settin
         copy.execute("UPDATE alembic_version SET version_num = '9999'")
         copy.commit()
     (tmp_path / "text.db").write_text("no database at all, but long enough to be read as a page\n" * 100)
+    (tmp_path / "empty.db").touch()
 
-    for wrong in (broken, strange, newer, tmp_path / "text.db"):
-        with pytest.raises(Unusable):
+    for wrong in (broken, strange, tmp_path / "text.db", tmp_path / "empty.db", tmp_path, tmp_path / "gone.db"):
+        with pytest.raises(WrongUse, match=f"^{re.escape(str(wrong))}[: ]"):
             put_back(shop, wrong, LATER)
+    with pytest.raises(Unusable, match=r"newer\.db has schema 9999"):
+        put_back(shop, newer, LATER)
 
     assert states(shop) == {("queued", None): 3}
     assert (
         sorted(path.name for path in shop.state.iterdir() if "replaced" in path.name or path.name[0] == ".") == []
     )
+
+
+def test_restore_blames_the_file_it_was_given_and_leaves_the_live_database_alone(
+    shop: Settings, capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    wrong = tmp_path / "customers.csv"
+    wrong.write_text("customer_id,email\n1,a@example.com\n")
+    before = database_of(shop).read_bytes()
+
+    code, said = run(shop, capsys, "restore", str(wrong))
+
+    assert code == 2
+    assert said == f"winback: {wrong} is no SQLite database, so it is no backup of winback; nothing was changed\n"
+    assert database_of(shop).read_bytes() == before
+    assert not is_held(shop)
 
 
 def test_a_database_that_is_damaged_can_be_replaced(shop: Settings):
