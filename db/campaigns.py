@@ -61,7 +61,10 @@ def _check_settings(settings: Settings, campaign: Campaign, shown: str) -> Itera
     topics, budget = list(settings.file.topics), campaign.limits.budget
     if campaign.topic and campaign.topic not in topics:
         allowed, near = ", ".join(topics) or None, nearest(campaign.topic, topics)
-        yield problem(f"is none of the [topics] of {FILE_NAME}", "topic", allowed=allowed, near=near)
+        words = (
+            f"is none of the [topics] of {FILE_NAME}" if topics else f"needs [topics] in {FILE_NAME}: it has none"
+        )
+        yield problem(words, "topic", allowed=allowed, near=near)
     if budget and budget.currency != settings.file.currency:
         words, currency = f"must be the workspace's: {FILE_NAME}", settings.file.currency
         yield problem(words, "limits", "budget", "currency", allowed=currency)

@@ -16,9 +16,11 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from winback.campaign import Channel, Identifier, LocalName, check_zone
+from winback.campaign import Channel, Identifier, Names, check_zone
 from winback.errors import FileProblem, Unusable, WrongUse, nearest
+from winback.faults import CURRENCY, EMAIL, SENDER_NAME, explain
 from winback.limits import micros
+from winback.toml_lines import lines_of
 
 FILE_NAME = "winback.toml"
 SENDGRID_URL, TWILIO_URL = "https://api.sendgrid.com", "https://api.twilio.com"
@@ -36,9 +38,9 @@ class Sender(BaseModel):
     """Who writes: shown in every message and, for e-mail, in its headers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    name: str = Field(default="Example shop", pattern=r"^[^\r\n]{1,120}$")
-    email: str = Field(default="hello@example.com", pattern=r"^[^@\s]+@[^@\s]+$")
-    reply_to: str | None = Field(default=None, pattern=r"^[^@\s]+@[^@\s]+$")
+    name: str = Field(default="Example shop", pattern=SENDER_NAME)
+    email: str = Field(default="hello@example.com", pattern=EMAIL)
+    reply_to: str | None = Field(default=None, pattern=EMAIL)
     postal_address: str = Field(default="1 Example Street, Example Town", min_length=1, max_length=300)
     phone: str = Field(default="+15005550006", min_length=3, max_length=40)
 
@@ -68,7 +70,7 @@ class WorkspaceFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     timezone: Annotated[str, AfterValidator(check_zone)] = "UTC"
-    currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
+    currency: str = Field(default="USD", pattern=CURRENCY)
     salt: str = Field(min_length=8, max_length=200)
     live: bool = Field(default=False, strict=True)  # the one switch where "yes" and 1 are not good enough
     unknown_email_consent: Literal["exclude", "allow"] = "exclude"
@@ -76,7 +78,7 @@ class WorkspaceFile(BaseModel):
     sender: Sender = Sender()
     prices: Prices = Prices()
     pace: Pace = Pace()
-    topics: dict[Identifier, LocalName] = Field(default_factory=dict)
+    topics: dict[Identifier, Names] = Field(default_factory=dict)
 
 
 AlertKind = Literal["plain", "slack", "wecom", "dingtalk"]
@@ -242,34 +244,30 @@ def _needed_keys(settings: Settings) -> dict[str, str | None]:
 
 def _read_file(path: Path) -> WorkspaceFile:
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise Unusable(f"no {FILE_NAME} in {path.parent}: run 'winback init DIR' or name a --workspace") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise FileProblem(f"not readable as TOML: {error}", file=str(path)) from error
+    except UnicodeDecodeError as error:
+        raise FileProblem(f"is not UTF-8 (byte {error.start + 1})", file=str(path)) from error
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _not_toml(error, path) from error
     try:
         return WorkspaceFile.model_validate(data)
     except ValidationError as error:
-        raise _problem(error, path) from error
+        lines = lines_of(text)
+        found = explain(error, model=WorkspaceFile, error=FileProblem, file=str(path), lines=lines)
+        raise found[0] from error
 
 
-def _problem(error: ValidationError, path: Path) -> FileProblem:
-    detail = error.errors()[0]
-    name = ".".join(str(part) for part in detail["loc"])
-    if detail["type"] != "extra_forbidden":
-        return FileProblem(detail["msg"], file=str(path), field=name)
-    known = list(_SECTIONS.get(str(detail["loc"][0]), WorkspaceFile).model_fields)
-    near = nearest(str(detail["loc"][-1]), known)
-    return FileProblem("is not a setting", file=str(path), field=name, allowed=", ".join(known), nearest=near)
-
-
-_SECTIONS: Mapping[str, type[BaseModel]] = {
-    "providers": Providers,
-    "sender": Sender,
-    "prices": Prices,
-    "pace": Pace,
-    "topics": LocalName,
-}
+def _not_toml(error: tomllib.TOMLDecodeError, path: Path) -> FileProblem:
+    """The parser's own words, with its line where a person looks for it."""
+    words, _, place = str(error).removesuffix(")").partition(" (at ")
+    line = re.match(r"line (\d+)", place)
+    twice = words.startswith(("Cannot overwrite", "Cannot declare"))
+    problem = "is given twice" if twice else f"not readable as TOML: {words[:1].lower()}{words[1:]}"
+    return FileProblem(problem, file=str(path), line=int(line[1]) if line else None)
 
 
 def _read_secrets(environ: Mapping[str, str]) -> Secrets:

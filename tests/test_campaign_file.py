@@ -92,7 +92,7 @@ def test_a_field_of_a_later_version_is_refused_as_not_yet_supported(line: str, f
 @pytest.mark.parametrize(
     ("old", "new", "field", "line", "words"),
     [
-        ("id: spring", "id: Spring Sale", "id", 1, "pattern"),
+        ("id: spring", "id: Spring Sale", "id", 1, "lower-case words joined by hyphens"),
         ("id: spring", "id: 7", "id", 1, "must be text"),
         ("within: 90d", "within: 90", "churn.within", 4, "such as 90d"),
         ("within: 90d", "within: 0d", "churn.within", 4, "at least 1"),
@@ -104,8 +104,8 @@ def test_a_field_of_a_later_version_is_refused_as_not_yet_supported(line: str, f
         ("[{send: hello}]", "[{send: a}, {send: b}]", "journey", 6, "at most 1"),
         ("[{send: hello}]", "[{send: hello, channels: [email, email]}]", "journey[1].channels", 6, "once"),
         ("[{send: hello}]", "[{send: hello, channels: [fax]}]", "journey[1].channels[1]", 6, "email or sms"),
-        ("[{send: hello}]", "[{send: ../secrets}]", "journey[1].send", 6, "pattern"),
-        ("owner: ann@example.com", "owner: ann", "owner", 3, "pattern"),
+        ("[{send: hello}]", "[{send: ../secrets}]", "journey[1].send", 6, "lower-case words"),
+        ("owner: ann@example.com", "owner: ann", "owner", 3, "must be an e-mail address"),
         (
             "success: {window: 90d}",
             "success: {window: 90d, smallest_effect: 3%}",
@@ -200,7 +200,7 @@ def test_without_limits_there_are_none_and_what_is_unknown_is_left_to_people():
         ("budget: {amount: .nan, currency: GBP}", "budget.amount", "must be a number"),
         ("budget: {amount: '500', currency: GBP}", "budget.amount", "must be a number"),
         ("budget: {amount: 0.0000001, currency: GBP}", "budget.amount", "six decimals"),
-        ("budget: {amount: 500, currency: pounds}", "budget.currency", "pattern"),
+        ("budget: {amount: 500, currency: pounds}", "budget.currency", "three capital letters"),
         ("budget: {amout: 500, amount: 500, currency: GBP}", "budget.amout", "did you mean 'amount'"),
         ("frequncy: 1", "frequncy", "per_person, quiet_hours, per_day, budget, priority"),
         ("quiet_hour: 21:00-09:00", "quiet_hour", "did you mean 'quiet_hours'"),
@@ -218,7 +218,7 @@ def test_a_wrong_limit_is_refused_at_its_line_in_words(said: str, field: str, wo
     [
         ("on_uncertain: resend", "on_uncertain", "hold or resend_after_reconcile"),
         ("on_uncertain: resend_after_reconcil", "on_uncertain", "did you mean 'resend_after_reconcile'"),
-        ("topic: Autumn News", "topic", "pattern"),
+        ("topic: Autumn News", "topic", "lower-case words"),
     ],
 )
 def test_a_wrong_choice_is_refused_in_words(line: str, field: str, words: str):
@@ -246,6 +246,9 @@ def test_a_topic_must_be_one_of_the_workspace(tmp_path: Path):
     assert (line, field) == (10, "topic")
     assert "allowed: autumn-news, offers; did you mean 'autumn-news'?" in words
     assert faults(shop, "topic: offers\n") == []
+    assert (
+        "needs [topics] in winback.toml: it has none" in faults(shop_with(tmp_path / "b"), "topic: offers\n")[0][2]
+    )
 
 
 def test_a_budget_needs_the_workspaces_currency_and_a_price_for_every_channel(tmp_path: Path):

@@ -24,10 +24,11 @@ from app.cli import parser
 from db.settings import FILE_NAME, WorkspaceFile
 from winback import __version__
 from winback.audience import Reason
-from winback.campaign import Campaign, model_at
+from winback.campaign import Campaign
 from winback.campaign_file import examine
 from winback.errors import Exit
 from winback.events import State
+from winback.faults import fields_at
 from winback.fields import FIELDS
 from winback.message.environment import FILTERS, TESTS
 from winback.message.fields import NAMES
@@ -274,8 +275,8 @@ def order_of(table: list[list[str]]):
 
 
 def campaign_fields(path: tuple[str, ...]) -> Iterator[str]:
-    for name in model_at(path):
-        below = model_at((*path, name))
+    for name in fields_at(Campaign, path):
+        below = fields_at(Campaign, (*path, name))
         if below and name != "name":  # a text, or one for each language
             yield from campaign_fields((*path, name))
         else:

@@ -1,5 +1,6 @@
 """winback.toml and the environment: what is read, what is refused, and that no secret is shown."""
 
+import re
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -7,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from db.settings import Secrets, Settings, WorkspaceFile, check_live, read_settings
+from winback.campaign import Campaign
 from winback.errors import FileProblem, Unusable, WinbackError, WrongUse
+from winback.faults import PATTERNS
 
 PASSWORD = "hunter2-of-the-mail-server"
 SMTP_URL = f"smtp://shop:{PASSWORD}@mail.shop.example:587"
@@ -39,37 +42,79 @@ def test_prices_are_whole_millionths_and_unknown_where_nobody_said(home: Path):
 
 
 @pytest.mark.parametrize(
-    ("text", "field"),
+    ("text", "said"),
     [
-        ('[prices]\nemail = "-0.01"\n', "prices.email"),
-        ('[prices]\nemail = "0.0000001"\n', "prices.email"),
-        ('[prices]\nemail = "a penny"\n', "prices.email"),
-        ('[prices]\nemail = "NaN"\n', "prices.email"),
-        ("[prices]\nemail = 1e400\n", "prices.email"),
-        ("[pace]\nemail_per_second = 0\n", "pace.email_per_second"),
-        ("[pace]\nsms_segments_per_second = -1\n", "pace.sms_segments_per_second"),
-        ("[pace]\nemail_per_second = inf\n", "pace.email_per_second"),
-        ('[topics]\nnews = "News"\n', "topics.news"),
-        ('[topics]\nnews = {zh = "新闻"}\n', "topics.news.en"),
-        ('[topics]\n"Our News" = {en = "News"}\n', "topics.Our News"),
-        ('[providers]\nsms = "smtp"\n', "providers.sms"),
+        ('[prices]\nemail = "-0.01"\n', "3: prices.email: is too small (allowed: at least 0)"),
+        ('[prices]\nemail = "0.0000001"\n', "3: prices.email: has too many decimals (allowed: at most 6)"),
+        ('[prices]\nemail = "a penny"\n', "3: prices.email: must be a number"),
+        ('[prices]\nemail = "NaN"\n', "3: prices.email: must be a number"),
+        ("[prices]\nemail = 1e400\n", "3: prices.email: must be a number"),
+        ("[pace]\nemail_per_second = 0\n", "3: pace.email_per_second: is too small (allowed: more than 0)"),
+        ("[pace]\nsms_segments_per_second = -1\n", "3: pace.sms_segments_per_second: is too small"),
+        ("[pace]\nemail_per_second = inf\n", "3: pace.email_per_second: is too large (allowed: at most 100000)"),
+        ("[topics]\nnews = 5\n", "3: topics.news: must hold fields of its own (allowed: en, zh)"),
+        ('[topics]\nnews = ""\n', "3: topics.news.en: is too short (allowed: at least 1 character)"),
+        ('[topics]\nnews = {zh = "新闻"}\n', "3: topics.news.en: is missing"),
+        (
+            '[topics]\n"Our News" = {en = "News"}\n',
+            "3: topics.Our News: must be lower-case words joined by hyphens",
+        ),
+        ("topics = 5\n", "2: topics: must hold fields of its own"),
+        ('sender = "Tea & Co"\n', "2: sender: must hold fields of its own (allowed: name, email, reply_to,"),
+        ('[providers]\nsms = "smtp"\n', "3: providers.sms: is none of the choices (allowed: folder or twilio)"),
+        (
+            'providers.email = "sendgird"\n',
+            "2: providers.email: is none of the choices (allowed: folder, sendgrid or",
+        ),
+        ('live = "yes"\n', "2: live: must be true or false"),
+        ('currency = "dollars"\n', "2: currency: must be three capital letters, such as EUR"),
+        (
+            '# ours\n\n[sender]\n# hers\nname = "Tea"\nemail = "tea"\n',
+            "7: sender.email: must be an e-mail address",
+        ),
+        ('[sender]\npostal_address = ""\n', "3: sender.postal_address: is too short"),
+        ('[sender]\nname = """\nTea\n"""\n', "3: sender.name: must be one line of up to 120 characters"),
+        ('timezone = "Europe/Lodnon"\n', "did you mean 'Europe/London'?"),
+        ('salt = "another salt"\n', "2: is given twice"),
+        ("[sender]\n[sender]\n", "3: is given twice"),
+        ("currency = USD\n", "2: not readable as TOML: invalid value"),
     ],
 )
-def test_a_wrong_value_is_refused_by_name(home: Path, text: str, field: str):
-    assert f"winback.toml: {field}" in refused(home, text)
+def test_a_wrong_value_is_refused_at_its_line_in_words(home: Path, text: str, said: str):
+    assert said in refused(home, text).partition("winback.toml:")[2]
 
 
 @pytest.mark.parametrize(
-    ("text", "nearest"),
+    ("text", "field", "nearest"),
     [
-        ('[prices]\nemial = "0.1"\n', "email"),
-        ("[pace]\nsms_segments_per_secnd = 1\n", "sms_segments_per_second"),
-        ('[topics]\nnews = {en = "News", zhh = "新闻"}\n', "zh"),
-        ("[topcs]\n", "topics"),
+        ('[prices]\nemial = "0.1"\n', "3: prices.emial", "email"),
+        ("[pace]\nsms_segments_per_secnd = 1\n", "3: pace.sms_segments_per_secnd", "sms_segments_per_second"),
+        ('[topics]\nnews = {en = "News", zhh = "新闻"}\n', "3: topics.news.zhh", "zh"),
+        ("[topcs]\n", "2: topcs", "topics"),
     ],
 )
-def test_an_unknown_setting_is_refused_with_the_nearest(home: Path, text: str, nearest: str):
-    assert f"did you mean '{nearest}'" in refused(home, text)
+def test_an_unknown_setting_is_refused_at_its_line_with_the_nearest(
+    home: Path, text: str, field: str, nearest: str
+):
+    said = refused(home, text)
+
+    assert f"winback.toml:{field}: is not a field here (allowed: " in said
+    assert f"did you mean '{nearest}'" in said
+
+
+def test_a_topic_is_named_as_a_campaign_is_in_one_language_or_in_both(home: Path):
+    topics = said(home, '[topics]\nnews = "News"\noffers = {en = "Offers", zh = "优惠"}\n').file.topics
+
+    assert (topics["news"].en, topics["news"].zh) == ("News", None)
+    assert (topics["offers"].en, topics["offers"].zh) == ("Offers", "优惠")
+
+
+def test_every_pattern_of_a_setting_or_a_campaign_is_told_in_words():
+    """No regular expression is shown to the person who is to mend a file."""
+    schemas = str([model.model_json_schema() for model in (WorkspaceFile, Campaign)])
+    used = set(re.findall(r"'pattern': '((?:[^'\\]|\\.)+)'", schemas))
+
+    assert {pattern.replace("\\\\", "\\") for pattern in used} == set(PATTERNS)
 
 
 def test_pace_and_topics_are_read_as_they_stand(home: Path):

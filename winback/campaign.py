@@ -5,7 +5,7 @@ A field that is not implemented is refused by name, never ignored. Reading the t
 
 import re
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from winback.faults import CURRENCY, EMAIL, IDENTIFIER
 from winback.limits import PerPerson, micros
 from winback.quiet_hours import QuietHours, read_quiet_hours
 from winback.schedule import check_cron
@@ -94,7 +95,7 @@ Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)]
 PositiveShare = Annotated[float, BeforeValidator(_share), Field(gt=0, le=1)]
 Points = Annotated[float, BeforeValidator(_points), Field(gt=0, le=1)]
 Amount = Annotated[Decimal, BeforeValidator(_amount), Field(gt=0, le=1_000_000_000), AfterValidator(_exact)]
-Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=60)]
+Identifier = Annotated[str, Field(pattern=IDENTIFIER, max_length=60)]
 
 
 class Section(BaseModel):
@@ -104,10 +105,13 @@ class Section(BaseModel):
 
 
 class LocalName(Section):
-    """The campaign's name in the languages it is shown in; English is the fallback."""
+    """A name in the languages it is shown in; English is the fallback."""
 
     en: str = Field(min_length=1, max_length=120)
     zh: str | None = Field(default=None, min_length=1, max_length=120)
+
+
+Names = Annotated[LocalName, BeforeValidator(_names)]
 
 
 class ChurnRule(Section):
@@ -198,7 +202,7 @@ class Budget(Section):
     """What sending may cost: an amount in major units of the workspace's currency."""
 
     amount: Amount
-    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    currency: str = Field(pattern=CURRENCY)
 
     @property
     def micros(self) -> int:
@@ -227,8 +231,8 @@ class Campaign(Section):
     """One campaign file."""
 
     id: Identifier
-    name: Annotated[LocalName, BeforeValidator(_names)]
-    owner: str = Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)
+    name: Names
+    owner: str = Field(pattern=EMAIL, max_length=254)
     churn: ChurnRule
     audience: AudienceRule
     holdout: Share | None = None
@@ -286,21 +290,3 @@ def check_zone(value: str) -> str:
     except (KeyError, ValueError, OSError):  # listing all zones to look it up would take 50 ms
         raise ValueError("not a time zone; zones are named like Europe/London or Asia/Shanghai") from None
     return value
-
-
-def model_at(path: tuple[str | int, ...]) -> list[str]:
-    """The field names allowed at a place of the file, for messages; empty where there are none."""
-    model: Any = Campaign
-    for part in path:
-        if isinstance(part, int):
-            continue
-        field = getattr(model, "model_fields", {}).get(part)
-        model = _section_in(field.annotation) if field else None
-    return list(getattr(model, "model_fields", {}))
-
-
-def _section_in(annotation: Any) -> Any:  # noqa: ANN401 - typing forms have no common type
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        return annotation
-    found = [_section_in(part) for part in getattr(annotation, "__args__", ())]
-    return next((part for part in found if part is not None), None)

@@ -1,0 +1,181 @@
+"""What a model finds wrong with a file's values -> errors for the person who wrote it: line, field, plain words.
+
+Campaign files and winback.toml are both explained here, so that they are refused in the same words.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any, TypeVar, get_args, get_origin
+from zoneinfo import available_timezones
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from winback.errors import FileProblem, nearest
+
+Path = tuple[str | int, ...]
+E = TypeVar("E", bound=FileProblem)
+
+# The texts that models describe by a pattern, and what a person is told instead of it.
+IDENTIFIER = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
+EMAIL = r"^[^@\s]+@[^@\s]+$"
+CURRENCY = r"^[A-Z]{3}$"
+SENDER_NAME = r"^[^\r\n]{1,120}$"
+PATTERNS = {
+    IDENTIFIER: "must be lower-case words joined by hyphens, such as spring-offer",
+    EMAIL: "must be an e-mail address",
+    CURRENCY: "must be three capital letters, such as EUR",
+    SENDER_NAME: "must be one line of up to 120 characters",
+}
+
+_PLAIN = {
+    "missing": "is missing",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a number",
+    "decimal_type": "must be a number",
+    "decimal_parsing": "must be a number",
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "literal_error": "is none of the choices",
+    "greater_than": "is too small",
+    "greater_than_equal": "is too small",
+    "less_than": "is too large",
+    "less_than_equal": "is too large",
+    "string_too_short": "is too short",
+    "string_too_long": "is too long",
+    "too_short": "has too few entries",
+    "too_long": "has too many entries",
+    "decimal_max_places": "has too many decimals",
+}
+_LIMITS = {
+    "gt": "more than {}",
+    "ge": "at least {}",
+    "lt": "less than {}",
+    "le": "at most {}",
+    "min_length": "at least {}",
+    "max_length": "at most {}",
+    "decimal_places": "at most {}",
+}
+
+
+def explain(
+    found: ValidationError,
+    *,
+    model: type[BaseModel],
+    error: type[E],
+    file: str,
+    lines: Mapping[Path, int],
+    later: Collection[str] = (),
+) -> list[E]:
+    """Every fault as an ``error``, in the order of the file.
+
+    ``lines``: path -> line, with () for the whole. ``later``: fields of later versions.
+    """
+    explained = [_explain(detail, model, error, file, lines, later) for detail in _own_faults(found.errors())]
+    return sorted(explained, key=lambda problem: problem.line or 0)
+
+
+def line_at(path: Path, lines: Mapping[Path, int]) -> int:
+    """The line of a field; where it is absent, of what is around it."""
+    while path not in lines:
+        path = path[:-1]
+    return lines[path]
+
+
+def dotted(path: Path) -> str:
+    """A field as people write it: ``journey[1].send``."""
+    text = ""
+    for part in path:
+        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def fields_at(model: type[BaseModel], path: Path) -> list[str]:
+    """The field names ``model`` allows at a place of its file; empty where there are none, or any may be."""
+    place: Any = model
+    for part in path:
+        if not isinstance(part, int):
+            place = _below(place, part)
+    section = _section_in(place)
+    return [] if section is None or _is_mapping(place) else list(section.model_fields)
+
+
+def _below(place: Any, name: str) -> Any:  # noqa: ANN401 - typing forms have no common type
+    if _is_mapping(place):
+        return get_args(place)[1]
+    section = _section_in(place)
+    field = section.model_fields.get(name) if section else None
+    return field.annotation if field else None
+
+
+def _is_mapping(annotation: Any) -> bool:  # noqa: ANN401 - typing forms have no common type
+    return get_origin(annotation) is dict
+
+
+def _section_in(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 - typing forms have no common type
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = [_section_in(part) for part in getattr(annotation, "__args__", ())]
+    return next((part for part in found if part is not None), None)
+
+
+def _own_faults(details: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Without "too short" of a list whose items are at fault themselves: the reader mends one thing."""
+    inner = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
+    return [detail for detail in details if not (detail["type"] == "too_short" and detail["loc"] in inner)]
+
+
+def _explain(
+    detail: ErrorDetails,
+    model: type[BaseModel],
+    error: type[E],
+    file: str,
+    lines: Mapping[Path, int],
+    later: Collection[str],
+) -> E:
+    path: Path = tuple(part for part in detail["loc"] if part != "[key]")  # of a name that is at fault itself
+    known = fields_at(model, path[:-1])
+    place: dict[str, Any] = {"file": file, "line": line_at(path, lines), "field": dotted(path)}
+    if detail["type"] != "extra_forbidden":
+        allowed = _allowed(detail, model, path)
+        return error(_words(detail), allowed=allowed, nearest=_near_value(detail), **place)
+    if path[-1] in later:
+        return error("is not yet supported: remove it", allowed=", ".join(known), **place)
+    near = nearest(str(path[-1]), known)
+    return error("is not a field here", allowed=", ".join(known), nearest=near, **place)
+
+
+def _words(detail: ErrorDetails) -> str:
+    kind = detail["type"]
+    if kind == "value_error":
+        return str(detail["ctx"]["error"])
+    if kind == "string_pattern_mismatch":
+        return PATTERNS[detail["ctx"]["pattern"]]
+    if kind in _PLAIN:
+        return _PLAIN[kind]
+    if kind in {"model_type", "model_attributes_type", "dict_type"}:
+        return "must hold fields of its own"
+    return detail["msg"][0].lower() + detail["msg"][1:]
+
+
+def _allowed(detail: ErrorDetails, model: type[BaseModel], path: Path) -> str | None:
+    context = detail.get("ctx", {})
+    if detail["type"] == "literal_error":
+        return str(context["expected"]).replace("'", "")
+    if detail["type"].startswith(("model_", "dict_")):
+        return ", ".join(fields_at(model, path)) or None
+    limits = [text.format(f"{context[key]}".removesuffix(".0")) for key, text in _LIMITS.items() if key in context]
+    unit = "" if not detail["type"].startswith("string_") else " character" + "s" * (limits[-1:] != ["at least 1"])
+    return " and ".join(limits) + unit if limits else None
+
+
+def _near_value(detail: ErrorDetails) -> str | None:
+    value = str(detail["input"])
+    if detail["type"] == "literal_error":
+        return nearest(value, str(detail["ctx"]["expected"]).replace("'", "").replace(" or ", ", ").split(", "))
+    if detail["type"] == "value_error" and "time zone" in str(detail["ctx"]["error"]):
+        return nearest(value, sorted(available_timezones()))
+    return None
