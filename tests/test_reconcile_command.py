@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -189,6 +190,42 @@ def test_one_run_is_stopped_and_resumed_with_the_reason_it_was_stopped_for(latel
     assert "0.31 % complaints" in shown
     assert resumed == [f"resumed: {RUN}\n", "resumed: spring (it was stopped: 0.31 % complaints)\n"]
     assert json.loads(say(capsys, "status", "--json")[1])["stopped"] == []
+
+
+def test_resume_says_what_is_still_stopped_and_what_lets_it_go_on(lately: Settings, capsys):
+    for words in (["stop"], ["stop", RUN]):
+        say(capsys, *words)
+    with database(lately.database_url) as engine, transaction(engine) as session:
+        switch_stop(session, "spring", on=True, now=NOON, reason="0.31 % complaints")
+
+    of_the_run = say(capsys, "resume", RUN)
+    of_everything = say(capsys, "resume")
+    sent = say(capsys, "send")[2]
+
+    campaign = "stopped: spring (0.31 % complaints); 'winback resume spring'\n"
+    assert of_the_run == (
+        0,
+        f"resumed: {RUN}\n",
+        f"still stopped: everything (by hand); 'winback resume'\nstill {campaign}",
+    )
+    assert of_everything == (0, "resumed: everything\n", f"still {campaign}")
+    assert campaign in sent
+
+
+def test_what_was_not_stopped_and_what_was_stopped_before_is_said(lately: Settings, capsys):
+    never = say(capsys, "resume", "spring")
+    first, again = say(capsys, "stop", "spring"), say(capsys, "stop", "spring")
+
+    assert never == (0, "was not stopped: spring\n", "")
+    assert (first[1], again[1]) == ("stopped: spring\n", "it was stopped before: spring (by hand)\n")
+
+
+def test_a_stop_by_hand_says_so_in_the_status(lately: Settings, capsys):
+    say(capsys, "stop")
+
+    shown = say(capsys, "status")[1]
+
+    assert re.search(r"^everything +by hand$", shown, re.M)
 
 
 @pytest.mark.parametrize("what", ["sprnig", "spring/manual-1999-01-01", "*"])

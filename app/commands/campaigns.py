@@ -152,14 +152,14 @@ def send(arguments: argparse.Namespace) -> int:
 
 
 def _say_what_is_stopped(settings: Settings) -> None:
+    from app.commands.stops import stopped_lines
     from db.engine import database, reading
-    from db.stops import EVERYTHING, stopped_scopes
+    from db.stops import stopped_scopes
 
     with database(settings.database_url) as engine, reading(engine) as session:
         scopes = stopped_scopes(session)
-    for scope, reason in scopes.items():
-        why = f" ({reason})" if reason else ""
-        say(f"stopped{why}: {'everything' if scope == EVERYTHING else scope}; see 'winback resume'")
+    for line in stopped_lines(scopes):
+        say(line)
 
 
 def _waiting(settings: Settings) -> int:

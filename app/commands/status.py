@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
+from app.commands.stops import scope_words, why_words
 from app.terminal import print_json, print_table
 from db.campaigns import campaign_ids, campaign_path, check_file
 from db.engine import database, reading
@@ -16,7 +17,7 @@ from db.facts.store import data_through
 from db.gates import gates
 from db.outbox import InHand, PutOff, in_hand, put_off, unknown, waiting
 from db.settings import Settings, here
-from db.stops import EVERYTHING, stopped_scopes
+from db.stops import stopped_scopes
 from flows.campaign_run import summaries
 from flows.sending import pace_of
 from winback.campaign import CHANNELS
@@ -73,7 +74,10 @@ def show_status(found: dict[str, Any]) -> None:
         until, zone = datetime.fromisoformat(claimed["until"]), found["timezone"]
         print(_claimed_words(claimed["messages"], until, zone))
     tables: list[tuple[list[str], list[tuple[object, ...]]]] = [
-        (["stopped", "why"], [(_scope(stop["scope"]), stop["reason"]) for stop in found["stopped"]]),
+        (
+            ["stopped", "why"],
+            [(scope_words(stop["scope"]), why_words(stop["reason"])) for stop in found["stopped"]],
+        ),
         (["shut provider", "next try", "why"], [tuple(gate.values()) for gate in found["shut"]]),
         (
             ["waiting", "messages", "done in"],
@@ -87,10 +91,6 @@ def show_status(found: dict[str, Any]) -> None:
         if rows:
             print()
             print_table(columns, rows)
-
-
-def _scope(scope: str) -> str:
-    return "everything" if scope == EVERYTHING else scope
 
 
 def _waiting_line(channel: str, line: dict[str, Any]) -> tuple[str, int, str]:

@@ -1,6 +1,7 @@
 """stop and resume: everything, one campaign, or one run; and the release of a state put back from a backup."""
 
 import argparse
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from sqlmodel import Session
@@ -9,7 +10,7 @@ from app.terminal import say
 from db.campaigns import campaign_ids
 from db.engine import database, reading, transaction
 from db.occurrences import all_runs, find_run
-from db.restored import Hold, release, standing_hold
+from db.restored import RESTORED, Hold, release, standing_hold
 from db.settings import Settings, here
 from db.stops import EVERYTHING, stopped_scopes, switch_stop
 from winback.errors import Exit, WrongUse, nearest
@@ -20,8 +21,9 @@ def stop(arguments: argparse.Namespace) -> int:
     settings, now = here(arguments.workspace), datetime.now(UTC)
     with database(settings.database_url) as engine, transaction(engine) as session:
         scope = _scope(session, settings, arguments.what)
-        switch_stop(session, scope, on=True, now=now)
-    print(f"stopped: {_words(scope)}")
+        new = switch_stop(session, scope, on=True, now=now)
+        why = scope_and_why(scope, stopped_scopes(session)[scope])
+    print(f"stopped: {scope_words(scope)}" if new else f"it was stopped before: {why}")
     return Exit.DONE
 
 
@@ -31,7 +33,7 @@ def resume(arguments: argparse.Namespace) -> int:
     with database(settings.database_url) as engine:
         with reading(engine) as session:
             scope = _scope(session, settings, arguments.what)
-            held, reason = standing_hold(session), stopped_scopes(session).get(scope)
+            held, before = standing_hold(session), stopped_scopes(session)
         if arguments.restored and (held is None or scope != EVERYTHING):
             raise WrongUse(
                 "nothing put back from a backup is held" if held is None else "--restored is for everything"
@@ -44,10 +46,38 @@ def resume(arguments: argparse.Namespace) -> int:
         else:
             with transaction(engine) as session:
                 switch_stop(session, scope, on=False, now=now)
-    print(f"resumed: {_words(scope)}" + (f" (it was stopped: {reason})" if reason else ""))
+    if scope in before:
+        print(f"resumed: {scope_words(scope)}" + (f" (it was stopped: {why})" if (why := before[scope]) else ""))
+    else:
+        print(f"was not stopped: {scope_words(scope)}")
     if held and scope != EVERYTHING:
         say("still held: the database was put back from a backup; see 'winback resume'")
+    for line in stopped_lines({name: why for name, why in before.items() if name != scope and why != RESTORED}):
+        say(f"still {line}")
     return Exit.DONE
+
+
+def stopped_lines(scopes: Mapping[str, str | None]) -> list[str]:
+    """What is stopped, why, and what lets it go on: one line for each scope."""
+    return [
+        f"stopped: {scope_and_why(scope, why)}; 'winback resume{'' if scope == EVERYTHING else f' {scope}'}'"
+        for scope, why in scopes.items()
+    ]
+
+
+def scope_and_why(scope: str, why: str | None) -> str:
+    """``spring (by hand)``."""
+    return f"{scope_words(scope)} ({why_words(why)})"
+
+
+def why_words(why: str | None) -> str:
+    """Why something is stopped; nothing is noted of a stop that a person asked for."""
+    return why or "by hand"
+
+
+def scope_words(scope: str) -> str:
+    """What is stopped."""
+    return "everything" if scope == EVERYTHING else scope
 
 
 def _show_hold(held: Hold) -> None:
@@ -76,7 +106,3 @@ def _scope(session: Session, settings: Settings, what: str | None) -> str:
         near = nearest(what, known)
         raise WrongUse(f"no campaign '{what}'" + (f"; did you mean '{near}'?" if near else ""))
     return what
-
-
-def _words(scope: str) -> str:
-    return "everything" if scope == EVERYTHING else scope
