@@ -79,6 +79,12 @@ def with_keys(session: Session, keys: Sequence[str]) -> list[Uncertain]:
     return _read(session, chosen.order_by(col(Message.id)).with_for_update(of=Message))
 
 
+def states_of(session: Session, keys: Sequence[str]) -> dict[str, State]:
+    """Key -> state, of those keys that a message has."""
+    chosen = select(col(Message.key), col(Message.state)).where(col(Message.key).in_(keys))
+    return {key: State(state) for key, state in session.execute(chosen).tuples()}
+
+
 def _chosen() -> Select[Any]:
     said = (
         select(col(StoredEvent.reason))

@@ -121,6 +121,10 @@ class Settings:
         """Whether nobody really gets messages now: every channel goes to the folder."""
         return {self.file.providers.email, self.file.providers.sms} == {"folder"}
 
+    def provider_of(self, channel: Channel) -> str:
+        """The name of the provider that sends a channel."""
+        return self.file.providers.email if channel == "email" else self.file.providers.sms
+
     def price_micros(self, channel: Channel) -> int:
         """What one e-mail or one segment of a text message costs, in millionths of a major unit; 0 = not known."""
         prices = self.file.prices

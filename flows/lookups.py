@@ -45,8 +45,7 @@ class LookUps:
 
     def provider_of(self, message: Uncertain) -> str:
         """The name of the provider that had the message, or would have had it."""
-        names = self._settings.file.providers
-        return message.provider or (names.email if message.channel == "email" else names.sms)
+        return message.provider or self._settings.provider_of(message.channel)
 
     def ask(self, message: Uncertain, now: datetime) -> Found:
         """What its provider says of the message; ``arrived`` False only where that can be believed."""

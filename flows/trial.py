@@ -102,8 +102,7 @@ def _refuse_closed(settings: Settings, channel: Channel, address: str) -> None:
 
 
 def _provider(settings: Settings, channel: Channel) -> Provider:
-    providers = settings.file.providers
-    if (providers.email if channel == "email" else providers.sms) == "folder":
+    if settings.provider_of(channel) == "folder":
         return open_provider("folder", path=settings.state / "trials")  # what was really sent stands by itself
     return open_providers(settings)[channel]
 

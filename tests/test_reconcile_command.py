@@ -132,13 +132,53 @@ def test_a_person_settles_by_key_and_by_file(lately: Settings, capsys, tmp_path:
     assert states(lately) == {"accepted": 7, "abandoned": 2}
 
 
+def test_asked_too_early_it_says_from_when_on_it_can_be_asked(shop: Settings, capsys):
+    """The folder's settle window is two minutes (winback.settling); unknown since one."""
+    since_lately(shop, minutes=1)
+    [since] = {message["since"] for message in json.loads(say(capsys, "reconcile", "--json")[1])["uncertain"]}
+
+    code, out, said = say(capsys, "reconcile")
+    found = json.loads(say(capsys, "reconcile", "--json")[1])
+
+    ripe = datetime.fromisoformat(since) + timedelta(minutes=2)
+    assert code == 0
+    assert re.search(r"^too_early +3$", out, re.M)
+    assert (
+        f"too early for 3: the first can be asked about from {ripe.astimezone(shop.zone):%H:%M:%S} America/New_York on"
+        in said
+    )
+    assert {line["ask_from"] for line in found["uncertain"]} == {ripe.isoformat()}
+    assert {line["provider"] for line in found["uncertain"]} == {"folder"}
+
+
+def test_a_provider_that_cannot_be_asked_has_no_instant_for_it(shop: Settings, capsys):
+    since_lately(shop, minutes=1)
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        session.execute(update(Message).where(col(Message.id) == 1).values(provider="smtp"))
+        session.execute(update(Message).where(col(Message.id) == 2).values(state_at=NOON.replace(year=2020)))
+
+    said = say(capsys, "reconcile")[2]
+    found = json.loads(say(capsys, "reconcile", "--json")[1])
+
+    assert "too early for 1: " in said
+    assert found["not_settled"] == {"cannot_be_asked": 1, "too_early": 1}
+    assert [line["ask_from"] is None for line in found["uncertain"]] == [True, False]
+
+
+def test_a_key_that_no_message_has_is_named_and_exits_one(lately: Settings, capsys):
+    code, _, said = say(capsys, "reconcile", "--key", "zzz", "--not-sent", "--evidence", "a guess")
+
+    assert code == 1
+    assert said == "winback: no message has the key 'zzz': nothing was changed\n"
+
+
 def test_a_key_that_is_not_uncertain_is_named_and_exits_one(lately: Settings, capsys):
     accepted = keys(lately)[5]
 
     code, _, said = say(capsys, "reconcile", "--key", accepted, "--not-sent", "--evidence", "a guess")
 
     assert code == 1
-    assert f"{accepted} is not uncertain: nothing was changed" in said
+    assert f"{accepted} is accepted, not uncertain: nothing was changed" in said
     assert states(lately) == {"accepted": 6, "uncertain": 3}
 
 

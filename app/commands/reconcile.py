@@ -12,13 +12,14 @@ from typing import Any
 from app.commands.status import claimed_lines
 from app.terminal import print_json, print_table, say
 from db.engine import database, reading
-from db.reconciling import Uncertain, uncertain
+from db.reconciling import Uncertain, states_of, uncertain
 from db.settings import Settings, here
-from flows.reconciling import Patience, Said, reconcile, settle_by_hand
+from flows.reconciling import CHUNK, Patience, Said, reconcile, settle_by_hand
 from winback.contact import mask_contact
 from winback.delivery.lookup import PAUSE_SECONDS
 from winback.errors import Exit, ImportProblem, WrongUse
 from winback.message.cleaning import clean_line
+from winback.settling import may_be_asked_from
 
 LONGEST_EVIDENCE = 300
 MOST_LINES = 50
@@ -35,9 +36,21 @@ def reconcile_(arguments: argparse.Namespace) -> int:
         states, refused = settle_by_hand(settings, _keys(arguments), said, _evidence(arguments), datetime.now(UTC))
         unlearnt = Counter()
     _show(settings, arguments, +states, +unlearnt)
-    for key in refused:
-        say(f"winback: {key} is not uncertain: nothing was changed")
+    for line in _refusals(settings, refused):
+        say(line)
     return Exit.NO if refused else Exit.DONE
+
+
+def _refusals(settings: Settings, keys: Sequence[str]) -> list[str]:
+    with database(settings.database_url) as engine, reading(engine) as session:
+        groups = [states_of(session, keys[start : start + CHUNK]) for start in range(0, len(keys), CHUNK)]
+    states = {key: state for group in groups for key, state in group.items()}
+    return [
+        f"winback: {key} is {states[key]}, not uncertain: nothing was changed"
+        if key in states
+        else f"winback: no message has the key '{clean_line(key)}': nothing was changed"
+        for key in keys
+    ]
 
 
 def _said(arguments: argparse.Namespace) -> Said | None:
@@ -92,7 +105,7 @@ def _show(
     settings: Settings, arguments: argparse.Namespace, states: Mapping[str, int], unlearnt: Mapping[str, int]
 ) -> None:
     with database(settings.database_url) as engine, reading(engine) as session:
-        left = [_line(message) for message in uncertain(session, arguments.run_name)]
+        left = [_line(message, settings) for message in uncertain(session, arguments.run_name)]
     if arguments.json:
         print_json({"run": arguments.run_name, "settled": states, "not_settled": unlearnt, "uncertain": left})
         return
@@ -101,6 +114,8 @@ def _show(
             print_table([title, "messages"], list(counts.items()))
             print()
     _list(left)
+    for line in _too_early(left, settings, datetime.now(UTC)):
+        say(line)
     for line in claimed_lines(settings, datetime.now(UTC), arguments.run_name):
         say(line)
 
@@ -114,15 +129,28 @@ def _list(left: Sequence[dict[str, Any]]) -> None:
         print(f"and {len(left) - MOST_LINES:,} more: --json lists them all")
 
 
-def _line(message: Uncertain) -> dict[str, Any]:
+def _too_early(left: Sequence[dict[str, Any]], settings: Settings, now: datetime) -> list[str]:
+    """One line about those a provider cannot be asked about yet; none where there are none."""
+    instants = [datetime.fromisoformat(line["ask_from"]) for line in left if line["ask_from"]]
+    early = [at for at in instants if at > now]
+    if not early:
+        return []
+    first = f"{min(early).astimezone(settings.zone):%H:%M:%S} {settings.file.timezone}"
+    return [f"too early for {len(early):,}: the first can be asked about from {first} on"]
+
+
+def _line(message: Uncertain, settings: Settings) -> dict[str, Any]:
+    provider = message.provider or settings.provider_of(message.channel)  # of one never claimed: who will be asked
+    ripe = may_be_asked_from(message.since, provider)
     return {
         "run": message.run,
         "key": message.key,
         "to": mask_contact(message.address) if message.address else None,
         "channel": message.channel,
-        "provider": message.provider,
+        "provider": provider,
         "attempt": message.attempt,
         "since": message.since.isoformat(timespec="seconds"),
+        "ask_from": ripe.isoformat(timespec="seconds") if ripe else None,
         "why": message.reason,
         "evidence": message.evidence,
     }
