@@ -23,9 +23,10 @@ from winback.delivery.outgoing import Outgoing
 from winback.delivery.registry import Provider, open_provider
 from winback.errors import TemplateError, WrongUse, nearest
 from winback.message.fields import samples
+from winback.message.languages import PLAIN
 from winback.message.rendering import Email, RenderFailure, Sms, render
 from winback.message.sms import sms_size
-from winback.message.template import load
+from winback.message.template import Message, load
 from winback.tokens import Signer
 
 MARK = "[TEST]"
@@ -56,8 +57,8 @@ class Tried:
 def try_out(settings: Settings, trial: Trial, now: datetime) -> list[Tried]:
     """Send every variant in every language asked for to one address, once each.
 
-    Raises WrongUse for an address that is none or has opted out and for an unknown variant, and what ``check``
-    reports of the campaign.
+    Raises WrongUse for an address that is none or has opted out and for an unknown variant or language, and what
+    ``check`` reports of the campaign; then nothing was sent.
     """
     check_live(settings)
     channel, address = _address(trial.to)
@@ -68,12 +69,13 @@ def try_out(settings: Settings, trial: Trial, now: datetime) -> list[Tried]:
         raise WrongUse(f"{campaign.id} is not sent by {channel}, only by {', '.join(campaign.step.channels)}")
     _refuse_closed(settings, channel, address)
     sheet = _Sheet(settings, campaign, pinned_templates(files), channel, address, now)
+    written = [
+        (variant, *sheet.written(template, locale))
+        for variant, template in wanted.items()
+        for locale in trial.locales or [PLAIN]
+    ]
     with closing(_provider(settings, channel)) as provider:
-        return [
-            _send(provider, settings, variant, *sheet.written(template, locale))
-            for variant, template in wanted.items()
-            for locale in trial.locales or ["en"]
-        ]
+        return [_send(provider, settings, *each) for each in written]
 
 
 def _address(text: str) -> tuple[Channel, str]:
@@ -124,11 +126,16 @@ class _Sheet:
         self._signer = Signer([settings.file.salt])
 
     def written(self, template: str, locale: str) -> tuple[str, Outgoing]:
-        """(language, message); TemplateError where the made-up customer cannot be written to."""
+        """(language, message); TemplateError where the made-up customer cannot be written to.
+
+        WrongUse where the message has no edition for ``locale``: the English one would say nothing about it.
+        """
         message, sender, name = load(self._files, template), self._settings.file.sender, self._campaign.name
         key = f"trial-{secrets.token_hex(12)}"
         link = f"{self._settings.public_url}/u/{self._signer.unsubscribe_token(key)}"
         language = message.language(locale).tag
+        if not message.has_edition_for(locale):
+            raise WrongUse(_no_edition(message, locale))
         rendered = render(
             message,
             self._channel,
@@ -159,6 +166,13 @@ class _Sheet:
             html=rendered.html,
             unsubscribe_url=link,
         )
+
+
+def _no_edition(message: Message, locale: str) -> str:
+    there = sorted(suffix or PLAIN for suffix in message.suffixes)
+    near = nearest(locale, there)
+    hint = f"there are: {', '.join(there)}" + (f"; did you mean '{near}'?" if near else "")
+    return f"{message.name} has no edition for '{locale}' ({hint}); customers of other languages get {PLAIN}"
 
 
 def _send(provider: Provider, settings: Settings, variant: str, language: str, outgoing: Outgoing) -> Tried:

@@ -72,6 +72,22 @@ def test_every_variant_in_every_language_asked_for_is_one_message(shop: Settings
     assert len({each.subject for each in tried}) == 4
 
 
+@pytest.mark.parametrize("locale", ["xx", "fr-FR", "zh-TW", "English", "", "e" * 200])
+def test_a_language_without_an_edition_is_refused_and_nothing_is_sent(shop: Settings, locale: str):
+    with pytest.raises(WrongUse) as refusal:
+        try_out(shop, trial(locales=["en", locale]), NOW)
+
+    assert f"winback-advice has no edition for '{locale}' (there are: en, zh-CN" in str(refusal.value)
+    assert not (shop.state / "trials").exists()
+
+
+@pytest.mark.parametrize(("locale", "language"), [("en-GB", "en"), ("zh", "zh"), ("zh_Hans_CN", "zh")])
+def test_a_locale_of_a_language_that_has_an_edition_gets_it(shop: Settings, locale: str, language: str):
+    [tried] = try_out(shop, trial(locales=[locale]), NOW)
+
+    assert tried.language.partition("-")[0] == language
+
+
 def test_sendgrids_official_client_gets_what_a_customer_would_with_a_mark(shop: Settings, folder: Path):
     with Sink(folder) as sink:
         [tried] = try_out(live(shop, sink.url), trial(), NOW)

@@ -19,7 +19,7 @@ from winback.message.cleaning import clean_text
 from winback.message.environment import FILTERS, TESTS, MessageEnvironment
 from winback.message.fields import LINK_FIELDS
 from winback.message.formats import FORMATS
-from winback.message.languages import LONGEST_TAG, Language, candidates, choose
+from winback.message.languages import LONGEST_TAG, PLAIN, Language, candidates, choose
 
 SHARED = "_shared"
 _BY_META = "<introspection>"  # the file name jinja2.meta gives its errors
@@ -47,6 +47,11 @@ class Message:
     def language(self, locale: str | None) -> Language:
         """The language a customer of ``locale`` is written to."""
         return choose(locale if locale and len(locale) <= LONGEST_TAG else None, self.suffixes)
+
+    def has_edition_for(self, locale: str) -> bool:
+        """Whether a customer of ``locale`` is written to in his own language."""
+        tags = candidates(locale) if len(locale) <= LONGEST_TAG else ()
+        return any(tag in self.suffixes or tag == PLAIN for tag in tags)
 
 
 Rewrite = Callable[[nodes.Template], nodes.Template]
