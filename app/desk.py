@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from app.pages import HEADERS, Notice, View, choose_language, render
+from app.pages import HEADERS, LANGUAGE, Notice, View, choose_language, render
 from db.settings import Settings
 from winback.errors import Unusable
 from winback.tokens import Signer
@@ -61,12 +61,12 @@ class Desk:
         locale: str | None = None,
         status: int = 200,
     ) -> Response:
-        """One page in the customer's language, else the browser's."""
-        sender = self.settings.file.sender
+        """One page in the language chosen on it, else the customer's, else the browser's."""
+        sender, asked = self.settings.file.sender, request.query_params.get(LANGUAGE)
         html = render(
             notice,
             view=view,
-            language=choose_language(locale, request.headers.get("Accept-Language", "")),
+            speech=choose_language(asked, locale, request.headers.get("Accept-Language", "")),
             sender=sender.name,
             reply_to=sender.reply_to or sender.email,
             postal=sender.postal_address,

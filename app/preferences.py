@@ -35,8 +35,9 @@ class Preferences:
     async def unsubscribe(self, request: Request) -> Response:
         """Unsubscribe, whether a mail program does it in one click (RFC 8058) or the page's button.
 
-        The token says everything, so the body is not read.
+        The token says everything: the body is read only to refuse what no mail program sends.
         """
+        await read_body(request, FORM_BYTES)
         key = self._key(request)
         who = await self._desk.write(partial(self._unsubscribe, key)) if key else None
         return self._page(request, who, Notice.DONE) if who else self._broken(request)

@@ -1,13 +1,19 @@
 """The unsubscribe page as mail programs, scanners and customers meet it."""
 
-from collections.abc import Iterator
+import asyncio
+import re
+from collections.abc import Iterator, MutableMapping
 from datetime import timedelta
+from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from sqlalchemy import Engine, select, update
 from sqlmodel import col
+from starlette.applications import Starlette
 
-from app.pages import choose_language
+from app.desk import FORM_BYTES, MAX_BODY_BYTES
+from app.pages import Speech, choose_language
 from db.engine import reading, transaction
 from db.tables import Customer, Suppression
 from tests.builders import NOON, an_outbox
@@ -85,6 +91,50 @@ def test_a_link_in_a_text_message_unsubscribes_from_text_messages(engine: Engine
         assert [row.channel for row in session.execute(select(Suppression)).scalars()] == ["sms"]
 
 
+PIECE = 64 * 1024
+
+
+def taken(app: Starlette, path: str) -> tuple[int, int]:
+    """(status, bytes read) of a POST whose 64 MiB come in pieces for as long as somebody asks for them."""
+    read, answers = 0, []
+
+    async def receive() -> dict[str, object]:
+        nonlocal read
+        read += PIECE
+        return {"type": "http.request", "body": b"x" * PIECE, "more_body": read < 64 * 1024 * 1024}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        answers.append(message)
+
+    scope = {
+        "type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"",
+        "headers": [], "http_version": "1.1", "scheme": "https", "root_path": "", "client": None,
+        "server": ("shop.example", 443),
+    }  # fmt: skip
+    asyncio.run(app(scope, receive, send))
+    return answers[0]["status"], read
+
+
+@pytest.mark.parametrize(
+    ("path", "limit"),
+    [
+        (link("k-1"), FORM_BYTES),
+        (f"{link('k-1')}/preferences", FORM_BYTES),
+        ("/u/x", FORM_BYTES),
+        ("/hooks/twilio", FORM_BYTES),
+        ("/hooks/sendgrid", MAX_BODY_BYTES),
+    ],
+)
+def test_no_body_is_read_beyond_its_limit(engine: Engine, path: str, limit: int):
+    an_outbox(engine, messages=1, state="accepted")
+
+    status, read = taken(an_app(engine), path)
+
+    assert status == 413
+    assert read <= limit + PIECE
+    assert counts(engine) == {}
+
+
 SPOILED = [link("k-2"), link("k-1")[:-1], link("k-1") + "a", "/u/x", "/u/%00", "/u/%ED%A0%80"]
 
 
@@ -155,4 +205,62 @@ def test_the_page_speaks_the_customers_language_then_the_browsers(engine: Engine
     ],
 )
 def test_the_browsers_languages_are_read_in_their_order(header: str, language: str):
-    assert choose_language(None, header) == language
+    assert choose_language(None, None, header) == Speech(language=language, chosen=False)
+
+
+def switch(page: str) -> str:
+    """Where the page's only language link leads to."""
+    [found] = re.findall(r'<nav><a href="([^"]+)"', page)
+    return urljoin(link("k-1"), found)
+
+
+def test_a_reader_may_change_the_language_without_script_and_keeps_it_through_the_forms(
+    engine: Engine, client: TestClient
+):
+    an_outbox(engine, messages=1, state="accepted")
+
+    english = client.get(link("k-1")).text
+    chinese = client.get(switch(english)).text
+    action = re.search(r'class="leave" method="post" action="([^"]+)"', chinese)[1]
+    done = client.post(urljoin(link("k-1"), action)).text
+    back = client.get(switch(done), headers=CHINESE).text
+
+    assert ">中文</a>" in english
+    assert '<html lang="zh-CN">' in chinese
+    assert ">English</a>" in chinese
+    assert '<html lang="zh-CN">' in done
+    assert "You are unsubscribed" in back
+
+
+def test_the_choices_form_keeps_the_language_that_was_chosen(engine: Engine, client: TestClient):
+    an_outbox(engine, messages=1, state="accepted")
+
+    page = client.get(f"{link('k-1')}?lang=zh").text
+    action = re.search(r'class="choices" method="post" action="([^"]+)"', page)[1]
+    place = urljoin(link("k-1"), action)
+    saved = client.post(place, data={"shown": ["less_often"], "less_often": "1"}).text
+    again = client.get(urljoin(place, re.search(r'<nav><a href="([^"]+)"', saved)[1])).text
+
+    assert '<html lang="zh-CN">' in saved
+    assert '<html lang="en">' in again
+    assert 'name="less_often" value="1" checked' in again
+
+
+@pytest.mark.parametrize(
+    "asked", ["", "?lang=", "?lang=fr", "?lang=%00", "?lang=zh-CN&lang=x", "?lang=%22%3E%3Cb%3E"]
+)
+def test_a_language_we_do_not_speak_is_not_asked_for(engine: Engine, client: TestClient, asked: str):
+    an_outbox(engine, messages=1, state="accepted")
+
+    page = client.get(f"{link('k-1')}{asked}").text
+
+    assert '<html lang="en">' in page
+    assert 'action="' + link("k-1").removeprefix("/u/") + '"' in page
+
+
+def test_a_broken_link_can_be_read_in_the_other_language_too(engine: Engine, client: TestClient):
+    answer = client.get("/u/x?lang=zh")
+
+    assert answer.status_code == 404
+    assert "链接" in answer.text
+    assert '<nav><a href="?lang=en"' in answer.text

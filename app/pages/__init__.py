@@ -23,6 +23,7 @@ HEADERS = MappingProxyType(
         "Cache-Control": "no-store",
     }
 )
+LANGUAGE = "lang"  # of a page's address
 # the form's fields: SHOWN names every box that was shown, since a box that is not ticked is not sent
 SHOWN, EVERYTHING = "shown", "everything"
 CHANNEL, TOPIC = "channel.", "topic."  # before the name of one
@@ -69,9 +70,22 @@ class Group:
     boxes: tuple[Box, ...]
 
 
-def render(notice: Notice, *, view: View | None, language: str, sender: str, reply_to: str, postal: str) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speech:
+    """The language of a page; ``chosen`` on the page itself, so that what follows from it keeps it."""
+
+    language: str
+    chosen: bool
+
+    @property
+    def query(self) -> str:
+        """What keeps the choice in the address of the next page."""
+        return f"?{LANGUAGE}={self.language}" if self.chosen else ""
+
+
+def render(notice: Notice, *, view: View | None, speech: Speech, sender: str, reply_to: str, postal: str) -> str:
     """One page as HTML."""
-    words = WORDS[language]
+    words = WORDS[speech.language]
     channel = view.who.channel if view else "email"
     address = view.who.addresses[0].masked if view else None
     to = words.to.format(address=address) if address else ""
@@ -89,7 +103,13 @@ def render(notice: Notice, *, view: View | None, language: str, sender: str, rep
             button=words.button,
             words=words.form,
             place=view.place if view else "",
-            groups=_groups(words, view, language, facts) if view else (),
+            query=speech.query,
+            others=[
+                (f"?{LANGUAGE}={name}", other.tag, other.name)
+                for name, other in WORDS.items()
+                if name != speech.language
+            ],
+            groups=_groups(words, view, speech.language, facts) if view else (),
             sender=sender,
             postal=postal,
         )
@@ -135,10 +155,13 @@ def _groups(words: Words, view: View, language: str, facts: Mapping[str, str]) -
     return [Group(title=title, boxes=tuple(boxes)) for title, boxes in groups if boxes]
 
 
-def choose_language(locale: str | None, accept_language: str) -> str:
-    """The language of the pages: the customer's, else the browser's first that we speak, else English."""
+def choose_language(asked: str | None, locale: str | None, accept_language: str) -> Speech:
+    """The one asked for on the page, else the customer's, else the browser's first that we speak, else English."""
+    if asked in WORDS:
+        return Speech(language=asked, chosen=True)
     spoken = [locale or "", *_by_preference(accept_language[:500])]
-    return next((language for tag in spoken if (language := _primary(tag)) in WORDS), "en")
+    found = next((language for tag in spoken if (language := _primary(tag)) in WORDS), "en")
+    return Speech(language=found, chosen=False)
 
 
 def _primary(tag: str) -> str:

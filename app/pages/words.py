@@ -38,6 +38,7 @@ class Words:
     """The sentences of one language."""
 
     tag: str
+    name: str  # of the language, in itself
     to: str
     button: str
     ask_email: Saying
@@ -55,6 +56,7 @@ class Words:
 WORDS = {
     "en": Words(
         tag="en",
+        name="English",
         to=" to {address}",
         button="Unsubscribe",
         ask_email=Saying(
@@ -123,6 +125,7 @@ WORDS = {
     ),
     "zh": Words(
         tag="zh-CN",
+        name="中文",
         to="（{address}）",
         button="退订",
         ask_email=Saying(
