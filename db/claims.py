@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from db.allowance import count_claimed, know, lock_addresses
 from db.direct import Sql, as_day, as_instant
+from db.memory import Mark, count_claim
 from db.tables import READY
 from winback.campaign import Channel
 from winback.claiming import Candidate, Held, Rules, hold_back
@@ -70,12 +71,16 @@ class Run:
 
 @dataclass(slots=True, kw_only=True)
 class Batch:
-    """What one claim took, all of one run, and what it skipped or put off; it counts for the local ``day``."""
+    """What one claim took, all of one run, and what it skipped or put off; it counts for the local ``day``.
+
+    ``mark``: of a claim that took something.
+    """
 
     run: Run
     rules: Rules
     day: date
     placebo: bool
+    mark: Mark | None = None
     messages: list[Claimed] = field(default_factory=list)
     skipped: int = 0
     held: int = 0
@@ -179,6 +184,7 @@ def claim(connection: Connection, wish: Wish, run: Run, rules: Rules) -> Batch:
         rules=rules,
         day=day,
         placebo=wish.placebo,
+        mark=count_claim(connection, wish.owner) if able else None,
         messages=[_claimed(row, wish, run) for row in able],
         skipped=len(skipped) + sum(each.until is None for each in held),
         held=sum(each.until is not None for each in held),

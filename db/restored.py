@@ -2,37 +2,33 @@
 released.
 
 How it is noticed: a backup made by ``winback backup`` is born held; ``winback restore`` holds what it puts
-back; and each sender remembers, outside the database, the last message it claimed: a database that does not
-know that claim is older than the memory. What is not noticed: a snapshot of the whole machine, which takes the
-memory back too.
+back; and each sender remembers its last claim outside the database (db.memory): a database that has not counted
+that claim is older. What is not noticed: a snapshot of the whole machine, which takes the memory back too.
 
 While held: the stop switch is on for everything, no due slot runs, and every message that had not left is
 ``uncertain`` (``restored``), for it may have left since. ``winback resume`` releases it; the uncertain ones
 stay so until an event, a look-up or a person settles them.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
+from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, bindparam, func, select, text, update
 from sqlmodel import Session, col
 
 from db.alerts import Alarm, note
 from db.engine import reading, transaction
+from db.memory import is_older, recall
 from db.occurrences import Stage, give_up, run_name, unfinished
 from db.settings import Settings
 from db.stops import EVERYTHING, switch_stop
 from db.tables import Message, Occurrence, Restore, Stop, UtcDateTime
-from winback.errors import Unusable
 from winback.events import State
 
 RESTORED = "restored"  # reason of the stop, and of the messages nobody can know about
 RESTORING = "restoring"  # reason of the stop while those messages are still being marked
 CHUNK = 2_000  # messages per transaction: well under the 250 ms a writer may hold SQLite
-RECORD_BYTES = 160  # one write of a fixed length: a reader sees the old record or the new one
 ADVICE = "the database was put back from a backup: nothing leaves until 'winback resume'"
 
 
@@ -46,32 +42,14 @@ class Hold:
     given_up: Sequence[str]
 
 
-def remember(settings: Settings, key: str, attempt: int) -> None:
-    """Note outside the database which message was claimed last: after the claim's commit, before its first byte.
-
-    About 6 us. It is not synced to the disk: a killed process loses nothing by that, and after a power cut the
-    database, which is synced, is newer than the memory, which then proves nothing and holds nothing.
-    """
-    record = f"{key} {attempt}".ljust(RECORD_BYTES - 1).encode() + b"\n"
-    place = _memory(settings)
-    try:
-        file = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            os.pwrite(file, record, 0)
-        finally:
-            os.close(file)
-    except OSError as error:
-        raise Unusable(f"{place} cannot be written: {error.strerror}") from error
-
-
 def check_not_restored(settings: Settings, engine: Engine, now: datetime) -> bool:
     """Whether everything is held, because this state came from a backup; asked by whoever is about to send or run.
 
     A state that turns out to be older than the memory is held from here on.
     """
-    claimed = _recall(settings)  # before the database is read: it is never the older of the two by our own doing
+    claimed = recall(settings)
     with reading(engine) as session:
-        if not (held := _unreleased(session) is not None) and (claimed is None or _knows(session, *claimed)):
+        if not (held := _unreleased(session) is not None) and not is_older(session.connection(), claimed):
             return False
         complete = held and _all_marked(session)
     if not complete:
@@ -111,20 +89,23 @@ def _stop(session: Session, reason: str, now: datetime) -> None:
     session.execute(update(Stop).where(col(Stop.scope) == EVERYTHING).values(reason=reason))
 
 
-def release(settings: Settings, engine: Engine, now: datetime) -> None:
+def release(engine: Engine, now: datetime) -> None:
     """Let messages planned from now on leave; what may have left since the backup stays uncertain.
 
-    Runs the backup caught half-way are given up, but those wholly planned: their people have entered.
+    Runs the backup caught half-way are given up, but those wholly planned: their people have entered. What any
+    machine remembers from before says nothing from here on (db.memory), so a release is always the latest, also
+    by a clock that is slow.
     """
     with reading(engine) as session:
         complete = _all_marked(session)
     if not complete:
         hold(engine, now)
-    _memory(settings).unlink(missing_ok=True)  # first: dying here leaves the state held
     with transaction(engine) as session:
+        last = released_at(session)
+        at = now if last is None else max(now, last + timedelta(microseconds=1))
         for occurrence in _half_way(session):
             give_up(session, occurrence.id or 0)
-        session.execute(update(Restore).where(col(Restore.released_at).is_(None)).values(released_at=now))
+        session.execute(update(Restore).where(col(Restore.released_at).is_(None)).values(released_at=at))
         switch_stop(session, EVERYTHING, on=False, now=now)
 
 
@@ -162,25 +143,3 @@ def _unreleased(session: Session) -> Restore | None:
 def _all_marked(session: Session) -> bool:
     stop = session.get(Stop, EVERYTHING)
     return stop is not None and stop.reason == RESTORED
-
-
-def _knows(session: Session, key: str, attempt: int) -> bool:
-    known: int | None = session.execute(
-        select(col(Message.attempt)).where(col(Message.key) == key)
-    ).scalar_one_or_none()
-    return known is not None and known >= attempt
-
-
-def _memory(settings: Settings) -> Path:
-    return settings.state / "last-claim"
-
-
-def _recall(settings: Settings) -> tuple[str, int] | None:
-    """(key, attempt) of the last claim made from here; None when there was none, or it cannot be read."""
-    try:
-        key, _, attempt = _memory(settings).read_text(encoding="ascii").strip().partition(" ")
-        return key, int(attempt)
-    except FileNotFoundError:
-        return None
-    except ValueError:  # torn by a power cut: then the database is the newer of the two
-        return None

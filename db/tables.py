@@ -311,6 +311,13 @@ class Gate(SQLModel, table=True):
     reason: str | None = None
 
 
+class Sender(SQLModel, table=True):
+    """How many claims a sender has made: what a memory outside the database is compared with (db.memory)."""
+
+    name: str = Field(primary_key=True)
+    claims: int
+
+
 class DayTally(SQLModel, table=True):
     """What a campaign sent on one local day, and what it cost: kept beside the claims, never counted anew."""
 

@@ -18,6 +18,7 @@ from db.claims import Batch, Claimed, Run, Wish, claim, due_runs, expire_leases,
 from db.direct import is_sqlite, reader, writer, writing
 from db.engine import reading
 from db.gates import after_answers, ask_leave, spend_pace
+from db.memory import Mark
 from db.outbox import waiting
 from db.results import Result, record
 from db.stops import is_stopped, stop_if_failing
@@ -49,7 +50,7 @@ class Post:
 
     ``rules``: (campaign id, version, channel) -> what its limits ask. ``pace``: channel -> units a second, where
     the provider is not to be used as fast as it takes (SMS: segments). ``price_micros``: channel -> of one unit.
-    ``remember``: told the last message of each claim, for the day the database is restored from a backup.
+    ``remember``: told of each claim before its first byte, for the day the database is restored from a backup.
     ``insist``: the first try goes out although the provider was shut: a person has asked. ``interrupted``: whether
     the process wants to end: what is not begun goes back.
     """
@@ -66,7 +67,7 @@ class Post:
     sleep: Callable[[float], None]
     pace: Mapping[Channel, float] = field(default_factory=dict)
     price_micros: Mapping[Channel, int] = field(default_factory=dict)
-    remember: Callable[[Claimed], None] = lambda claimed: None
+    remember: Callable[[Mark], None] = lambda mark: None
     insist: bool = False
     interrupted: Callable[[], bool] = lambda: False
     window: int = WINDOW
@@ -240,7 +241,8 @@ class Line:
         """Hand the batch over; every message gets a result, but one begun whose answer never came."""
         waiting = {message.key: message for message in batch.messages}
         try:
-            self._post.remember(batch.messages[-1])
+            if batch.mark is not None:
+                self._post.remember(batch.mark)
             for outgoing, answer in self._provider.send_all(self._outgoing(batch, waiting, now, began)):
                 self._answered(self._begun.pop(outgoing.key), outgoing, answer)
         finally:  # not begun: it goes back

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from threading import Event
 
 from sqlalchemy import Engine
 
 from db.engine import database
-from db.restored import check_not_restored, remember
+from db.memory import remember
+from db.restored import check_not_restored
 from db.settings import Settings, check_live
 from flows.compose import Composer
 from flows.dispatch import Post, Tally, drain
@@ -53,7 +55,7 @@ def make_post(
         ),
         pace=pace_of(settings),
         price_micros={channel: settings.price_micros(channel) for channel in CHANNELS},
-        remember=lambda claimed: remember(settings, claimed.key, claimed.attempt),
+        remember=partial(remember, settings),
         unknown_email_consent=settings.file.unknown_email_consent == "allow",
         placebo=settings.placebo,
         owner=f"{socket.gethostname()}-{os.getpid()}-{time.monotonic_ns():x}",

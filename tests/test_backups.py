@@ -21,8 +21,9 @@ from sqlmodel import col
 from app.cli import main
 from db.backups import back_up, put_back
 from db.engine import SCHEMA, database, make_engine, reading, transaction
+from db.memory import Mark, remember
 from db.migrate import upgrade
-from db.restored import check_not_restored, remember, standing_hold
+from db.restored import check_not_restored, standing_hold
 from db.settings import Settings
 from db.tables import Customer, Message, Restore
 from flows.campaign_run import carry_out, manual
@@ -167,7 +168,7 @@ def test_a_copy_of_an_older_file_put_back_is_recognised_by_the_memory(shop: Sett
     old = shop.workspace.parent / "old.db"
     with closing(sqlite3.connect(database_of(shop))) as source, closing(sqlite3.connect(old)) as copy:
         source.backup(copy)
-    remember(shop, "k-3", 1)
+    remember(shop, Mark("ann-1", 1, None))
     shutil.copy(old, database_of(shop))
 
     with database(shop.database_url) as engine:

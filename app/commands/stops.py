@@ -42,7 +42,7 @@ def resume(arguments: argparse.Namespace) -> int:
             _show_hold(held)
             if not arguments.restored:
                 return Exit.NO
-            release(settings, engine, now)
+            release(engine, now)
         else:
             with transaction(engine) as session:
                 switch_stop(session, scope, on=False, now=now)
