@@ -37,7 +37,7 @@ def plan(
 
 _PLANNED_COLUMNS = [
     "key", "occurrence_id", "campaign_id", "assignment_id", "customer_no", "person", "step", "channel", "template",
-    "address_hash", "state", "attempt", "cost_micros", "late_after", "state_at",
+    "address_hash", "state", "attempt", "resends", "cost_micros", "late_after", "state_at",
 ]  # fmt: skip
 
 
@@ -54,6 +54,7 @@ def _planned(prefix: str, step: str, template: str) -> Select[Any]:
         literal(template),
         col(Assignment.address_hash),
         literal(State.PLANNED.value),
+        literal(0),
         literal(0),
         literal(0),
         col(Occurrence.late_after),

@@ -48,6 +48,7 @@ class Uncertain:
     state: State
     reason: str | None
     attempt: int
+    resends: int
     claimed: bool
     since: datetime
     sent_at: datetime
@@ -94,8 +95,8 @@ def _chosen() -> Select[Any]:
     )
     columns = (
         Message.id, Message.key, Message.campaign_id, Message.channel, Message.provider, Message.state,
-        Message.reason, Message.attempt, Message.owner, Message.state_at, Message.sent_at, Message.late_after,
-        Message.lease_until, Message.cost_micros, Message.address_hash,
+        Message.reason, Message.attempt, Message.resends, Message.owner, Message.state_at, Message.sent_at,
+        Message.late_after, Message.lease_until, Message.cost_micros, Message.address_hash,
         Occurrence.slot, Occurrence.version_id, Occurrence.placebo, Occurrence.opened_at,
         Customer.email, Customer.email_hash, Customer.phone, Customer.sms_hash,
     )  # fmt: skip
@@ -126,6 +127,7 @@ def _read(session: Session, chosen: Select[Any]) -> list[Uncertain]:
                 state=State(row.state),
                 reason=row.reason,
                 attempt=row.attempt,
+                resends=row.resends,
                 claimed=row.owner is not None,
                 since=row.state_at,
                 sent_at=row.sent_at or row.state_at,
@@ -225,6 +227,7 @@ def _unsent(session: Session, message: Uncertain, now: datetime, rules: Rules, s
     values = {
         "state": state, "reason": "not_sent", "state_at": now, "sent_at": None, "cost_micros": 0,
         "not_before": None, "lease_until": None,
+        "resends": col(Message.resends) + int(state is State.QUEUED),
     }  # fmt: skip
     if not changed(session, update(Message).where(_still(message)).values(**values)):
         return False

@@ -212,6 +212,7 @@ class Message(SQLModel, table=True):
     state: str
     reason: str | None = None
     attempt: int = 0
+    resends: int = 0  # how often it was queued again after its first byte may have left
     owner: str | None = None
     lease_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     not_before: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -89,7 +89,7 @@ class Campaigns:
         """The message as the rules see it."""
         return Unknown(
             since=message.since,
-            attempt=message.attempt,
+            resends=message.resends,
             late_after=message.late_after,
             stopped=message.stopped,
             policy=self.of(message).on_uncertain,

@@ -37,6 +37,7 @@ pytestmark = pytest.mark.slow
 RESEND = EVERYBODY + "on_uncertain: resend_after_reconcile\n"
 LOST = Reply(act="reset", takes=True)  # the provider has it, we never hear
 GONE = Reply(act="reset", takes=False)  # neither has it, nor do we hear
+BUSY = Reply(status=429, headers={"Retry-After": "7"})
 WINDOW = timedelta(minutes=15)
 RUN = f"spring/manual-{AS_OF}"
 
@@ -121,9 +122,13 @@ def scene(tmp_path: Path, database_url: str, folder: Path, clock: Clock):
     opened: list[Sink] = []
 
     def make(
-        *replies: Reply, campaign: str = EVERYBODY, channel: str = "email", look_ups: list[Reply] | None = None
+        *replies: Reply,
+        campaign: str = EVERYBODY,
+        channel: str = "email",
+        look_ups: list[Reply] | None = None,
+        people: int | None = None,
     ) -> Scene:
-        shop = with_prices(a_live_shop(tmp_path, database_url, 1 + len(replies), channel))
+        shop = with_prices(a_live_shop(tmp_path, database_url, people or 1 + len(replies), channel))
         write_campaign(shop, campaign)
         sink = Sink(
             folder, [Reply(), *replies, Reply()], look_ups=look_ups or [Reply()], clock=clock.seconds
@@ -192,7 +197,7 @@ def test_with_resend_what_did_not_arrive_is_sent_once_more_and_arrives_once(scen
 
 def test_what_stays_unknown_after_its_second_try_is_not_sent_a_third_time(scene):
     it = scene(GONE, GONE, GONE, GONE, campaign=RESEND)
-    it.change(attempt=2)
+    it.change(attempt=2, resends=1)
 
     for _ in range(3):
         it.reconcile(after=WINDOW, by_hand=True)
@@ -476,7 +481,24 @@ def test_a_person_says_that_it_was_not_sent_and_it_leaves_once_more(scene):
     assert it.states() == {"accepted": 2}
 
 
-@pytest.mark.parametrize("changes", [{"late_after": NOW}, {"attempt": 2}])
+def test_tries_that_came_back_unsent_leave_a_person_his_resend_but_only_one(scene):
+    """The provider is busy twice, so nothing leaves; then twice nobody knows, and a person says it did not."""
+    it = scene(BUSY, BUSY, GONE, GONE, people=2)
+    for _ in range(2):
+        it.clock.now += timedelta(minutes=1)
+        it.send()
+    assert it.rows(col(Message.state), col(Message.attempt))[-1] == ("uncertain", 3)
+
+    first, _ = by_hand(it, Said.NOT_SENT)
+    it.clock.now += timedelta(minutes=30)  # the gate is shut meanwhile
+    it.send()
+    second, _ = by_hand(it, Said.NOT_SENT)
+
+    assert (first, second) == ({"queued": 1}, {"abandoned": 1})
+    assert it.rows(col(Message.attempt), col(Message.resends))[-1] == (4, 1)
+
+
+@pytest.mark.parametrize("changes", [{"late_after": NOW}, {"resends": 1}])
 def test_what_was_not_sent_and_may_not_leave_any_more_is_abandoned(scene, changes: dict[str, object]):
     it = scene(GONE)
     it.change(**changes)

@@ -16,7 +16,7 @@ LATE = SINCE + timedelta(hours=4)
 
 def unknown(**changes: object) -> Unknown:
     default: dict[str, object] = {
-        "since": SINCE, "attempt": 1, "late_after": LATE, "stopped": False, "policy": "resend_after_reconcile",
+        "since": SINCE, "resends": 0, "late_after": LATE, "stopped": False, "policy": "resend_after_reconcile",
     }  # fmt: skip
     return Unknown(**(default | changes))
 
@@ -45,9 +45,9 @@ def test_an_absence_counts_from_the_settle_window_to_the_late_limit(minutes: flo
 
 
 @pytest.mark.parametrize(
-    "changes", [{"policy": "hold"}, {"stopped": True}, {"attempt": 2}, {"late_after": SINCE + WINDOW}]
+    "changes", [{"policy": "hold"}, {"stopped": True}, {"resends": 1}, {"late_after": SINCE + WINDOW}]
 )
-def test_an_absent_message_stays_unknown_when_the_campaign_holds_or_is_stopped_or_it_was_tried_twice(
+def test_an_absent_message_stays_unknown_when_the_campaign_holds_or_is_stopped_or_it_may_have_gone_twice(
     changes: dict[str, object],
 ):
     assert after_absence(unknown(**changes), "sendgrid", SINCE + WINDOW) is State.UNCERTAIN
@@ -67,7 +67,7 @@ def test_a_message_without_a_late_limit_may_always_leave():
         ({}, "queued"),
         ({"policy": "hold"}, "queued"),  # a person knows better than the policy for when nobody does
         ({"stopped": True}, "queued"),  # and waits there
-        ({"attempt": 2}, "abandoned"),
+        ({"resends": 1}, "abandoned"),
         ({"late_after": SINCE}, "abandoned"),
     ],
 )

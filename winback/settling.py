@@ -7,10 +7,11 @@ it), the request timeout (10 s) and the provider's own delay together.
     found                                     accepted
     not found, and the campaign says
     ``resend_after_reconcile``, it is not late,
-    nothing stops it, it was tried once       queued
+    nothing stops it, it may have gone once   queued
     not found otherwise                       stays uncertain, with what was seen and when
     a person says it was sent                 accepted
-    a person says it was not                  queued; abandoned when it is late or was tried twice
+    a person says it was not                  queued; abandoned when it is late or may have
+                                              gone twice
     a person gives it up                      abandoned
     nobody knows 72 h after its last chance   abandoned: by then the provider has stopped repeating its events
 """
@@ -23,17 +24,20 @@ from winback.events import State
 
 # Providers that can be asked. Not SMTP: a mail server keeps nothing that could be looked up.
 SETTLE = {"folder": timedelta(minutes=2), "sendgrid": timedelta(minutes=15), "twilio": timedelta(minutes=15)}
-MOST_ATTEMPTS = 2
+MOST_RESENDS = 1  # so a message may have gone twice; tries that are known not to have left count for nothing
 HORIZON = timedelta(hours=72)  # how long providers repeat an event that was not taken
 Policy = Literal["hold", "resend_after_reconcile"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """One message nobody knows about, since ``since``; after ``late_after`` it may not leave any more."""
+    """One message nobody knows about, since ``since``; after ``late_after`` it may not leave any more.
+
+    ``resends``: how often it was queued again after it may have gone.
+    """
 
     since: datetime
-    attempt: int
+    resends: int
     late_after: datetime | None
     stopped: bool
     policy: Policy
@@ -66,4 +70,4 @@ def is_past(message: Unknown, now: datetime) -> bool:
 
 def _may_leave(message: Unknown, now: datetime) -> bool:
     late = message.late_after is not None and now >= message.late_after
-    return not late and message.attempt < MOST_ATTEMPTS
+    return not late and message.resends < MOST_RESENDS

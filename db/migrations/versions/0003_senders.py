@@ -1,4 +1,4 @@
-"""claims counted for each sender
+"""claims counted for each sender, resends for each message
 
 Revision ID: 0003
 Revises: 0002
@@ -20,7 +20,12 @@ def upgrade() -> None:
         sa.Column("claims", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
+    op.add_column("message", sa.Column("resends", sa.Integer(), nullable=False, server_default="0"))
+    op.execute(
+        "UPDATE message SET resends = 1 WHERE attempt > 1"
+    )  # perhaps only tries that came back: none goes twice
 
 
 def downgrade() -> None:
+    op.drop_column("message", "resends")
     op.drop_table("sender")
