@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import Engine, make_url, select
+from sqlalchemy import Engine, func, make_url, select
 from sqlmodel import Session, col
 
-from db.engine import SCHEMA, database
+from db.engine import SCHEMA, database, reading
 from db.facts.store import digests, path_of
 from db.frames import make_durable
 from db.restored import RESTORING, hold
 from db.settings import Settings
-from db.tables import Occurrence
+from db.tables import Assignment, Occurrence
+from winback.assignment import CODE_LENGTH, person_code
 from winback.errors import Unusable, WrongUse
 
 SQLITE_MAGIC = b"SQLite format 3\x00"
@@ -72,14 +73,15 @@ def put_back(settings: Settings, source: Path, now: datetime) -> Path | None:
     """Replace the state by a backup, held; returns where the replaced database is kept, None when there was none.
 
     Unusable while somebody works with the database, and for a backup of a newer winback; WrongUse for what is no
-    sound backup. Until the very last step the old database is in its place, from then on the new one.
+    sound backup of this workspace. Until the very last step the old database is in its place, from then on the
+    new one.
     """
     place = _file_of(settings, PG_RESTORE)
     _refuse_other_files(source)
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _drafted(place) as draft:
         _take(source, draft)
-        _hold(draft, now)
+        _hold(settings, draft, now)
         kept = place.with_name(f"{place.name}.replaced-{now.astimezone(UTC):%Y%m%dT%H%M%S}")
         with _alone(place, now) as existed:
             if existed:
@@ -184,12 +186,26 @@ def _copy(source: Path, draft: Path) -> None:
         given.backup(taken)
 
 
-def _hold(draft: Path, now: datetime) -> None:
+def _hold(settings: Settings, draft: Path, now: datetime) -> None:
     with database(f"sqlite:///{draft}") as engine:
+        _refuse_another(settings, engine)
         hold(engine, now)
     with _opened(draft) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")  # everything in one file, to be moved as one
     _sync(draft)
+
+
+def _refuse_another(settings: Settings, engine: Engine) -> None:
+    """WrongUse when the newest member of a run was drawn with another salt than this workspace's.
+
+    Codes of members from before there were any are shorter (migration 0002) and say nothing.
+    """
+    drawn = select(col(Assignment.campaign_id), col(Assignment.person), col(Assignment.code))
+    salted = drawn.where(func.length(col(Assignment.code)) == CODE_LENGTH).order_by(col(Assignment.id).desc())
+    with reading(engine) as session:
+        newest = session.execute(salted.limit(1)).tuples().first()
+    if newest and newest[2] != person_code(settings.file.salt, newest[0], newest[1]):
+        raise WrongUse("it is of another workspace: its people were drawn with another salt than in winback.toml")
 
 
 @contextmanager

@@ -13,6 +13,7 @@ stay so until an event, a look-up or a person settles them.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from sqlalchemy import Engine, bindparam, func, select, text, update
 from sqlmodel import Session, col
@@ -30,6 +31,13 @@ RESTORED = "restored"  # reason of the stop, and of the messages nobody can know
 RESTORING = "restoring"  # reason of the stop while those messages are still being marked
 CHUNK = 2_000  # messages per transaction: well under the 250 ms a writer may hold SQLite
 ADVICE = "the database was put back from a backup: nothing leaves until 'winback resume'"
+
+
+class PutBack(StrEnum):
+    """How a state from a backup stands; ``OLDER``: nobody has held it yet, whoever sends or runs next will."""
+
+    HELD = "held"
+    OLDER = "older"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +63,14 @@ def check_not_restored(settings: Settings, engine: Engine, now: datetime) -> boo
     if not complete:
         hold(engine, now)
     return True
+
+
+def is_put_back(session: Session, settings: Settings) -> PutBack | None:
+    """Whether the state came from a backup and is not released, for those who only look."""
+    claimed = recall(settings)
+    if _unreleased(session) is not None:
+        return PutBack.HELD
+    return PutBack.OLDER if is_older(session.connection(), claimed) else None
 
 
 def hold(engine: Engine, now: datetime, backup_at: datetime | None = None) -> None:

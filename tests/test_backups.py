@@ -24,7 +24,7 @@ from db.engine import SCHEMA, database, make_engine, reading, transaction
 from db.memory import Mark, remember
 from db.migrate import upgrade
 from db.restored import check_not_restored, standing_hold
-from db.settings import Settings
+from db.settings import Settings, read_settings
 from db.tables import Customer, Message, Restore
 from flows.campaign_run import carry_out, manual
 from flows.sending import send_due
@@ -175,6 +175,49 @@ def test_a_copy_of_an_older_file_put_back_is_recognised_by_the_memory(shop: Sett
         assert check_not_restored(shop, engine, LATER) is True
 
     assert states(shop) == {("uncertain", "restored"): 3}
+
+
+@pytest.mark.slow
+def test_the_backup_of_another_workspace_is_refused_with_the_reason_and_its_own_is_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """Another shop: the same campaign for people drawn with another salt."""
+    (tmp_path / "other").mkdir()
+    ours, other = a_workspace(tmp_path), a_workspace(tmp_path / "other")
+    toml = other.workspace / "winback.toml"
+    toml.write_text(toml.read_text().replace("a salt for tests", "another salt altogether"))
+    for name, each in (("ours.db", ours), ("other.db", read_settings({}, other.workspace))):
+        a_quiet_crowd(each, 5)
+        carry_out(manual("spring", AS_OF), each, NOW)
+        assert run(each, capsys, "backup", str(tmp_path / name))[0] == 0
+
+    refused, why = run(ours, capsys, "restore", str(tmp_path / "other.db"))
+    held = is_held(ours)
+    taken, _ = run(ours, capsys, "restore", str(tmp_path / "ours.db"))
+
+    assert (refused, held, taken) == (2, False, 0)
+    assert "another workspace" in why
+    assert "salt" in why
+    assert [path.name for path in ours.state.glob(".winback.db*")] == []
+
+
+def test_status_says_that_a_database_is_older_before_anybody_sends_and_that_it_is_held_after(
+    shop: Settings, capsys: pytest.CaptureFixture[str]
+):
+    _, before = run(shop, capsys, "status")
+    remember(shop, Mark("ann-1", 1, None))
+
+    _, older = run(shop, capsys, "status")
+    held_by_looking = is_held(shop)
+    run(shop, capsys, "send")
+    _, held = run(shop, capsys, "status")
+    run(shop, capsys, "resume", "--restored")
+    _, after = run(shop, capsys, "status")
+
+    assert "backup" not in before + after
+    assert "older than what was sent from here" in older
+    assert held_by_looking is False
+    assert "nothing leaves until 'winback resume --restored'" in held
 
 
 def test_a_restore_is_refused_while_a_sender_holds_a_lease(shop: Settings):

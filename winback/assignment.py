@@ -12,6 +12,8 @@ import polars as pl
 
 from winback.campaign import HOLDOUT
 
+CODE_LENGTH = 16
+
 
 def point(salt: str, campaign_id: str, person: str) -> float:
     """The person's point in [0, 1): the first 8 bytes of sha256(salt NUL campaign NUL person) / 2^64."""

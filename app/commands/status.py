@@ -16,6 +16,7 @@ from db.engine import database, reading
 from db.facts.store import data_through
 from db.gates import gates
 from db.outbox import InHand, PutOff, in_hand, put_off, unknown, waiting
+from db.restored import PutBack, is_put_back
 from db.settings import Settings, here
 from db.stops import stopped_scopes
 from flows.campaign_run import summaries
@@ -26,7 +27,13 @@ from winback.schedule import next_slot
 
 WATCH_SECONDS = 2.0
 CLEAR = "\x1b[2J\x1b[H"
+_PUT_BACK = {
+    PutBack.HELD: "The database was put back from a backup: nothing leaves until 'winback resume --restored'",
+    PutBack.OLDER: "The database is older than what was sent from here: it was put back from a backup, and the "
+    "next send holds everything",
+}
 _TABLES = {
+    "put_back",
     "run",
     "digest",
     "arms",
@@ -67,6 +74,9 @@ def status(arguments: argparse.Namespace) -> int:
 
 def show_status(found: dict[str, Any]) -> None:
     """The status as tables, those with nothing in them left out."""
+    if found["put_back"]:
+        print(_PUT_BACK[found["put_back"]])
+        print()
     print_table(["setting", "value"], [(key, found[key]) for key in found if key not in _TABLES])
     if found["unknown"]:
         print("nobody knows whether the unknown ones arrived: winback reconcile")
@@ -118,6 +128,7 @@ def read_status(settings: Settings, now: datetime) -> dict[str, Any]:
             "sms": settings.file.providers.sms,
             "live": settings.file.live,
             "database": "PostgreSQL" if engine.dialect.name == "postgresql" else "SQLite",
+            "put_back": is_put_back(session, settings),
             "unknown": unknown(session, now),
             "claimed": _claimed(in_hand(session, now)),
             "stopped": [{"scope": scope, "reason": why} for scope, why in stopped_scopes(session).items()],
