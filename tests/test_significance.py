@@ -12,7 +12,16 @@ from tests.printed import printed
 from tests.test_intervals import a_proportion, amount_lists, amounts, arms
 from winback.errors import WrongUse
 from winback.intervals import Proportion, newcombe
-from winback.significance import holm, normal_p, p_mn, p_newcombe, p_pooled, p_pooled_means, sample_ratio
+from winback.significance import (
+    benjamini_hochberg,
+    holm,
+    normal_p,
+    p_mn,
+    p_newcombe,
+    p_pooled,
+    p_pooled_means,
+    sample_ratio,
+)
 
 
 def test_p_values_of_a_campaign_are_those_of_r():
@@ -108,6 +117,19 @@ def test_holm_never_lowers_a_p_and_keeps_their_order(p_values):
 
     assert all(p <= adjusted <= 1 for p, adjusted in zip(p_values, corrected, strict=True))
     assert [adjusted for _, adjusted in sorted(zip(p_values, corrected, strict=True))] == sorted(corrected)
+
+
+def test_benjamini_hochberg_gives_the_values_of_r():
+    assert benjamini_hochberg([0.001, 0.012, 0.03, 0.04, 0.2]) == pytest.approx([0.005, 0.03, 0.05, 0.05, 0.2])
+
+
+def test_benjamini_hochberg_leaves_out_what_is_undefined():
+    assert benjamini_hochberg([0.04, None, 0.01]) == pytest.approx([0.04, None, 0.02])
+
+
+@given(st.lists(st.floats(1e-12, 1), min_size=1, max_size=8))
+def test_benjamini_hochberg_agrees_with_scipy_in_any_order(p_values):
+    assert benjamini_hochberg(p_values) == pytest.approx(stats.false_discovery_control(p_values))
 
 
 def test_the_thirds_of_hillstrom_are_a_fair_split():

@@ -1,4 +1,4 @@
-"""Tests of a difference: p-values of rates and means, Holm's correction, the sample-ratio check.
+"""Tests of a difference: p-values of rates and means, corrections for many, the sample-ratio check.
 
 Undefined is None. No p is 0: the smallest positive float stands for everything below it.
 """
@@ -84,6 +84,20 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     running = 0.0
     for rank, (p, place) in enumerate(defined):
         running = max(running, min(1.0, p * (len(defined) - rank)))
+        adjusted[place] = running
+    return adjusted
+
+
+def benjamini_hochberg(p_values: Sequence[float | None]) -> list[float | None]:
+    """Step-up p-values that keep the share of false finds (Benjamini and Hochberg 1995), in the order given.
+
+    For what is explored (segments, kinds); an undefined p is no hypothesis.
+    """
+    defined = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
+    adjusted: list[float | None] = [None] * len(p_values)
+    running = 1.0
+    for rank, (p, place) in reversed(list(enumerate(defined, start=1))):
+        running = min(running, p * len(defined) / rank)
         adjusted[place] = running
     return adjusted
 
