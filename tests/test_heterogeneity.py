@@ -21,7 +21,9 @@ def a_rate(x: int, n: int) -> RateSums:
 
 
 effects = st.lists(
-    st.builds(an_effect, st.floats(-0.5, 0.5), st.floats(0.01, 0.2), st.sampled_from("abc")), min_size=2, max_size=8
+    st.builds(an_effect, st.floats(-0.5, 0.5), st.floats(0.01, 0.2), st.sampled_from("abc")),
+    min_size=2,
+    max_size=8,
 )
 
 

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.test_intervals import power
-from winback.planning import needed_total, smallest_visible_effect
+from winback.estimates import Missing, NoEstimate
+from winback.planning import Visibility, best_holdout, needed_total, smallest_visible_effect
 
 # Computed beforehand: hold-out churn -> relative reduction -> total for a 20 % and for a 50 % hold-out.
 TABLE = {
@@ -93,3 +94,45 @@ def test_an_effect_that_is_just_visible_needs_all_customers(rate, total, share, 
 )
 def test_an_effect_that_cannot_be_seen_is_none_and_never_0(rate, total, share, upwards):
     assert smallest_visible_effect(control_rate=rate, total=total, holdout_share=share, upwards=upwards) is None
+
+
+@pytest.mark.parametrize("reduction", [0.10, 0.15, 0.20, 0.30])
+@pytest.mark.parametrize("churn", [0.05, 0.10, 0.20, 0.40])
+def test_the_best_hold_out_is_the_smallest_that_shows_the_effect(churn, reduction):
+    """With the table's total for 20 %, a fifth is just enough and less is not; with that for 50 %, only a half.
+
+    One customer in a thousand more, so that rounding the groups to whole customers does not matter.
+    """
+    fifth, half = (round(total * 1.001) + 1 for total in TABLE[churn][reduction])
+
+    of_many, of_few = (
+        best_holdout(control_rate=churn, total=total, smallest_effect=churn * reduction) for total in (fifth, half)
+    )
+
+    assert of_many.holdout_share == 0.20
+    assert 0.45 <= of_few.holdout_share <= 0.50
+    assert of_few.effect <= churn * reduction
+
+
+def test_where_no_share_shows_the_effect_it_is_the_sharpest():
+    """2,000 customers, 20 % churn: 6.1 points with a fifth held out; 15 % relative needs 5,252 and a half."""
+    best = best_holdout(control_rate=0.2, total=2_000, smallest_effect=0.03)
+
+    assert best == best_holdout(control_rate=0.2, total=2_000)
+    assert best.holdout_share >= 0.45
+    assert 0.03 < best.effect < 0.061
+
+
+@given(st.floats(0.02, 0.98), st.integers(200, 10**6))
+def test_no_other_share_shows_a_smaller_effect(rate, total):
+    best = best_holdout(control_rate=rate, total=total)
+
+    for share in (0.1, 0.2, 0.3, 0.4, 0.5):
+        effect = smallest_visible_effect(control_rate=rate, total=total, holdout_share=share)
+        usable = effect is not None and min(rate, 1 - rate) * round(total * share) >= 5
+        assert not usable or (isinstance(best, Visibility) and best.effect <= effect)
+
+
+@pytest.mark.parametrize(("rate", "total"), [(0.2, 0), (0.2, 20), (0.0, 1000), (1.0, 1000), (0.01, 300)])
+def test_an_audience_that_can_show_nothing_has_no_best_hold_out(rate, total):
+    assert best_holdout(control_rate=rate, total=total) == NoEstimate(reason=Missing.NOT_VISIBLE)

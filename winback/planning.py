@@ -5,12 +5,24 @@ n0 = (z_alpha/2 + z_power)^2 (p0 q0 + p1 q1 / k) / (p1 - p0)^2.
 """
 
 import math
+from dataclasses import dataclass
 from statistics import NormalDist
 
+from winback.estimates import Missing, NoEstimate
 from winback.intervals import ALPHA
+from winback.verdict import FEWEST_EVENTS
 
 POWER = 0.8
 _Z2 = (NormalDist().inv_cdf(1 - ALPHA / 2) + NormalDist().inv_cdf(POWER)) ** 2
+MOST_HELD_OUT = 0.5  # beyond a half, holding out more costs more and shows less
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visibility:
+    """The smallest effect (share 0-1, positive) that is seen with 80 % power at a hold-out share."""
+
+    holdout_share: float
+    effect: float
 
 
 def needed_total(*, control_rate: float, treated_rate: float, holdout_share: float) -> int | None:
@@ -49,3 +61,24 @@ def smallest_visible_effect(
     effect = (linear + math.sqrt(linear * linear + 4 * square * constant)) / (2 * square)
     room = 1 - control_rate if upwards else control_rate
     return effect if 0 < effect <= room else None
+
+
+def best_holdout(
+    *, control_rate: float, total: int, smallest_effect: float | None = None
+) -> Visibility | NoEstimate:
+    """The share, in whole percent up to a half, to hold out of ``total`` customers to see fewer churned.
+
+    The smallest that shows ``smallest_effect``; where none does, or none is declared, the one that shows the
+    smallest effect of all. A hold-out expected to have fewer than five churners or stayers gets no verdict and is
+    no choice.
+    """
+    known = [
+        Visibility(holdout_share=share, effect=effect)
+        for share in (percent / 100 for percent in range(1, round(100 * MOST_HELD_OUT) + 1))
+        if min(control_rate, 1 - control_rate) * round(total * share) >= FEWEST_EVENTS
+        if (effect := smallest_visible_effect(control_rate=control_rate, total=total, holdout_share=share))
+    ]
+    if not known:
+        return NoEstimate(reason=Missing.NOT_VISIBLE)
+    enough = [each for each in known if smallest_effect is not None and each.effect <= smallest_effect]
+    return enough[0] if enough else min(known, key=lambda each: each.effect)
