@@ -2,7 +2,7 @@
 
 import pytest
 
-from winback.verdict import Conditions, Evidence, Judgement, Rule, Verdict, explain, judge
+from winback.verdict import Conditions, Evidence, Judgement, Rule, Verdict, explain, judge, rows_lost
 
 
 def conditions(**changes) -> Conditions:
@@ -70,12 +70,13 @@ def test_a_contrast_without_an_interval_cannot_tell():
 
 
 def test_the_first_rule_that_speaks_is_the_verdict_and_all_that_apply_are_listed():
-    """Take the first rule away, and the next one speaks: 1, 2, 10, 3, 4, 5."""
-    whole = {"srm_p": 0.0009, "contaminated_share": 0.011, "matured": False}
+    """Take the first rule away, and the next one speaks: 1, 2 (twice), 10, 3, 4, 5."""
+    whole = {"srm_p": 0.0009, "rows_lost": 1, "contaminated_share": 0.011, "matured": False}
     contrast = {"smallest_arm": 1, "scarcest": 4}
     steps = [
         (Rule.EMPTY_ARM, Verdict.NOT_ENOUGH_DATA, contrast, "smallest_arm"),
         (Rule.SPLIT_WRONG, Verdict.DO_NOT_TRUST, whole, "srm_p"),
+        (Rule.ROWS_LOST, Verdict.DO_NOT_TRUST, whole, "rows_lost"),
         (Rule.HOLDOUT_CONTAMINATED, Verdict.DO_NOT_TRUST, whole, "contaminated_share"),
         (Rule.NOT_MATURED, Verdict.INTERIM, whole, "matured"),
         (Rule.FEW_EVENTS, Verdict.NOT_ENOUGH_DATA, contrast, "scarcest"),
@@ -88,6 +89,16 @@ def test_the_first_rule_that_speaks_is_the_verdict_and_all_that_apply_are_listed
 
         assert judgement == Judgement(verdict=verdict, rules=tuple(order[place:]))
         where.pop(key, None)
+
+
+def test_customers_who_vanish_or_turn_up_after_the_split_are_counted():
+    assigned = {"holdout": 400, "treated": 1600}
+
+    assert rows_lost(assigned, assigned) == 0
+    assert rows_lost(assigned, {"holdout": 399, "treated": 1600}) == 1
+    assert rows_lost(assigned, {"holdout": 401, "treated": 1599}) == 2
+    assert rows_lost(assigned, {"treated": 1600}) == 400
+    assert rows_lost(assigned, assigned | {"other": 3}) == 3
 
 
 @pytest.mark.parametrize(("p", "verdict"), [(0.001, Verdict.BETTER), (0.00099, Verdict.DO_NOT_TRUST)])

@@ -82,6 +82,7 @@ def compare(
     money_floor: int = MONEY_FLOOR,
     pooled_as: str | None = None,
     look: Look | None = None,
+    rows_lost: int = 0,
 ) -> Lift:
     """Every arm against ``control`` in every column, with Holm over the arms of a column.
 
@@ -90,14 +91,19 @@ def compare(
     primary question, no part of the arms' Holm family.
 
     ``look``: one of several planned readings (winback.looks): intervals as wide as its boundary, and a verdict
-    before the window is complete only beyond it. Raises WrongUse for planned shares that do not add up to 1;
-    without a planned share for every arm ``srm`` is None.
+    before the window is complete only beyond it. ``rows_lost``: by winback.verdict.rows_lost.
+    Raises WrongUse for planned shares that do not add up to 1; without a planned share for every arm ``srm`` is
+    None.
     """
     srm = _sample_ratio(arms)
     srm_p = srm.p if srm else None
     terms = Terms(
         conditions=Conditions(
-            srm_p=srm_p, contaminated_share=contaminated_share, matured=matured, planned_look=look is not None
+            srm_p=srm_p,
+            contaminated_share=contaminated_share,
+            matured=matured,
+            planned_look=look is not None,
+            rows_lost=rows_lost,
         ),
         lower_is_better=lower_is_better,
         smallest_effect=smallest_effect or {},

@@ -63,6 +63,11 @@ RULES: dict[Rule, Words] = {
         "something other than chance sorted customers into the groups.",
         "分组人数与计划不符（样本比例失衡，{srm_p}）：分组并非完全随机。",
     ),
+    Rule.ROWS_LOST: Words(
+        "Some assigned customers are missing from the measurement, or others were counted in: "
+        "those who are left are no fair comparison.",
+        "参加分组的客户有缺失，或混入了其他客户，剩下的两组不再可比。",
+    ),
     Rule.HOLDOUT_CONTAMINATED: Words(
         "{contaminated} of the {held} held-out customers ({touched}) were written to. "
         "Above {limit} the hold-out is no yardstick any more.",
