@@ -179,8 +179,13 @@ def _is_loose_reply(event: Event) -> bool:
 
 
 def _with_its_message(connection: Connection, event: Event) -> Event:
+    return event._replace(message_key=_newest(connection, event))
+
+
+def _newest(connection: Connection, event: Event) -> str | None:
+    """The key of the newest message that went out to the number a person writes from; None when there is none."""
     newest = _NEWEST.run(connection, address=event.address_hash, channel=event.channel).fetchone()
-    return event._replace(message_key=newest[0] if newest else None)
+    return newest[0] if newest else None
 
 
 # addresses
@@ -192,10 +197,14 @@ UPDATE message SET unsubscribed_at = :at WHERE key = :key AND (unsubscribed_at I
 
 
 def _mark_unsubscribed(connection: Connection, events: Sequence[Event]) -> None:
+    """The messages people left by: who answers STOP names none, so it counts where a reply would.
+
+    The event itself stays without a message: it proves nothing of the one it is counted for.
+    """
     left = [
-        {"key": event.message_key, "at": event.at}
+        {"key": key, "at": event.at}
         for event in events
-        if event.kind is EventKind.UNSUBSCRIBED and event.message_key
+        if event.kind is EventKind.UNSUBSCRIBED and (key := event.message_key or _newest(connection, event))
     ]
     if left:
         _LEFT.run_each(connection, left)

@@ -8,6 +8,7 @@ from sqlalchemy import Engine, select, update
 from sqlmodel import col
 
 from db.engine import reading, transaction
+from db.responses import count_messages, read_answers
 from db.tables import Event, Message, Occurrence
 from tests.builders import NOON, an_outbox
 from tests.signing import CANARY_PHONE, encoded, inbound_form, sign_twilio
@@ -90,6 +91,46 @@ def test_a_reply_does_not_count_for_an_email_to_the_same_hash(engine: Engine, cl
     answer(client, "hello")
 
     assert told(engine) == [("replied", None)]
+
+
+def left(engine: Engine) -> list[str]:
+    """The messages whose reader opted out."""
+    with reading(engine) as session:
+        gone = select(col(Message.key)).where(col(Message.unsubscribed_at).is_not(None))
+        return list(session.execute(gone.order_by(col(Message.key))).scalars())
+
+
+@pytest.mark.parametrize("state", [*WENT_OUT, *STAYED])
+def test_a_stop_counts_for_the_newest_message_that_went_out_and_proves_nothing_of_it(
+    engine: Engine, client: TestClient, state: str
+):
+    with transaction(engine) as session:
+        session.execute(update(Message).where(col(Message.key) == "k-2").values(state=state))
+
+    answer(client, "stop")
+
+    assert left(engine) == ["k-2" if state in WENT_OUT else "k-1"]
+    assert states(engine) == ["delivered", state, "delivered"]
+
+
+def test_a_stop_is_counted_as_unsubscribed_once_in_the_run(engine: Engine, client: TestClient):
+    for n in (1, 2):
+        answer(client, "STOP", n)
+
+    with reading(engine) as session:
+        [count] = count_messages(read_answers(session, 1))
+
+    assert (count.messages, count.unsubscribed, count.replied) == (3, 1, 0)
+
+
+def test_a_stop_from_a_number_that_nothing_was_sent_to_counts_nowhere(engine: Engine, client: TestClient):
+    with transaction(engine) as session:
+        session.execute(update(Message).values(address_hash="another", step=col(Message.key)))
+
+    answer(client, "STOP")
+
+    assert left(engine) == []
+    assert suppressions(engine) == [(address_hash(CANARY_PHONE), "sms", "unsubscribed", "twilio")]
 
 
 def test_stop_and_start_are_no_replies(engine: Engine, client: TestClient):
