@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from db.settings import FILE_NAME, Settings
-from winback.campaign import Campaign
+from winback.campaign import Campaign, Channel
 from winback.campaign_file import examine, line_of
 from winback.errors import CampaignError, FileProblem, TemplateError, WrongUse, nearest
 from winback.message.inspection import check
@@ -49,6 +49,12 @@ def check_file(settings: Settings, path: Path) -> tuple[Campaign | None, list[Fi
             continue
         found += _check_message(settings, files, message, campaign, shown)
     return campaign, found
+
+
+def channels_used(paths: Iterable[Path]) -> set[Channel]:
+    """The channels that these campaign files send by; files with faults are left out."""
+    campaigns = [examine(read_text(path), str(path))[0] for path in paths]
+    return {channel for campaign in campaigns if campaign for channel in campaign.step.channels}
 
 
 def _check_settings(settings: Settings, campaign: Campaign, shown: str) -> Iterator[CampaignError]:

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from winback.campaign import Channel, Identifier, Names, check_zone
+from winback.campaign import CHANNELS, Channel, Identifier, Names, check_zone
 from winback.errors import FileProblem, Unusable, WrongUse, nearest
 from winback.faults import CURRENCY, EMAIL, SENDER_NAME, explain
 from winback.limits import micros
@@ -124,6 +124,11 @@ class Settings:
     def provider_of(self, channel: Channel) -> str:
         """The name of the provider that sends a channel."""
         return self.file.providers.email if channel == "email" else self.file.providers.sms
+
+    @property
+    def left_in_folder(self) -> list[Channel]:
+        """The channels that go to the folder although the other one is really sent."""
+        return [] if self.placebo else [channel for channel in CHANNELS if self.provider_of(channel) == "folder"]
 
     def price_micros(self, channel: Channel) -> int:
         """What one e-mail or one segment of a text message costs, in millionths of a major unit; 0 = not known."""

@@ -284,6 +284,40 @@ def test_live_sending_needs_the_switch_and_the_keys(shop: Settings, capsys):
     assert "WINBACK_SENDGRID_KEY" in err
 
 
+@pytest.fixture
+def half_live(shop: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """E-mail by SendGrid, where nothing listens; text messages to the folder."""
+    toml = shop.workspace / "winback.toml"
+    text = toml.read_text().replace('email = "folder"', 'email = "sendgrid"')
+    toml.write_text(text.replace("live = false", "live = true"))
+    monkeypatch.setenv("WINBACK_SENDGRID_KEY", "SG.test")
+    monkeypatch.setenv("WINBACK_SENDGRID_URL", "http://127.0.0.1:1")
+    return shop
+
+
+def test_a_channel_that_stays_in_the_folder_beside_a_live_one_is_warned_of(half_live: Settings, capsys):
+    commands = (["check"], ["send"], ["run", "spring", "--as-of", str(AS_OF), "--dry-run"])
+
+    answers = [ask(capsys, *words) for words in commands]
+
+    assert [code for code, _, _ in answers] == [0, 0, 0]
+    for _, out, err in answers:
+        assert f"text messages stay in {half_live.outbox_folder}: nobody gets them" in err
+        assert "nobody gets them" not in out
+
+
+def test_a_channel_that_no_campaign_uses_may_stay_in_the_folder(half_live: Settings, capsys):
+    write_campaign(half_live, CAMPAIGN.replace("winback-advice}", "winback-advice, channels: [email]}"))
+
+    said = "".join(ask(capsys, word)[2] for word in ("check", "send"))
+
+    assert "nobody gets them" not in said
+
+
+def test_where_all_is_a_rehearsal_nobody_is_warned(shop: Settings, capsys):
+    assert "nobody gets them" not in ask(capsys, "check")[2] + ask(capsys, "send")[2]
+
+
 def test_a_key_file_that_others_can_read_is_refused(shop: Settings, capsys, tmp_path: Path, monkeypatch):
     key = tmp_path / "key"
     key.write_text("SG.secret")

@@ -2,13 +2,15 @@
 
 import argparse
 import os
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.terminal import asked_to_end, print_json, print_table, progress_bar, say, waterfall_rows, working
-from db.campaigns import campaign_ids, campaign_path, check_file
-from db.settings import Settings, check_live, here
+from db.campaigns import campaign_ids, campaign_path, channels_used, check_file
+from db.settings import FILE_NAME, Settings, check_live, here
+from winback.campaign import Channel
 from winback.errors import Exit
 
 if TYPE_CHECKING:
@@ -24,7 +26,30 @@ def check(arguments: argparse.Namespace) -> int:
         print(fault)
     if not faults:
         print(f"{len(files)} campaign{'s' if len(files) != 1 else ''}: no faults")
+    for line in half_live(settings, [] if faults else files):
+        say(line)
     return Exit.NO if faults else Exit.DONE
+
+
+def half_live(settings: Settings, files: Sequence[Path] | None = None) -> list[str]:
+    """One line where one channel is really sent and the other, which ``files`` use, stays in the folder.
+
+    ``files``: None = every campaign.
+    """
+    if not settings.left_in_folder:
+        return []
+    used = channels_used(
+        [campaign_path(settings, each) for each in campaign_ids(settings)] if files is None else files
+    )
+    return [
+        f"{_CHANNEL_WORDS[channel]} stay in {settings.outbox_folder}: nobody gets them, yet they count as sent. "
+        f"Name a provider for {channel} in {FILE_NAME}, or only the other channel in the campaign's journey"
+        for channel in settings.left_in_folder
+        if channel in used
+    ]
+
+
+_CHANNEL_WORDS: dict[Channel, str] = {"email": "e-mails", "sms": "text messages"}
 
 
 def campaigns(arguments: argparse.Namespace) -> int:
@@ -79,6 +104,8 @@ def run(arguments: argparse.Namespace) -> int:
         with working("running"):
             summary = carry_out(order, settings, now)
     _warn_of_old_data(settings, as_of)
+    for line in half_live(settings, [campaign_path(settings, arguments.campaign)]):
+        say(line)
     if arguments.json:
         print_json(summary.as_dict())
     else:
@@ -146,6 +173,8 @@ def send(arguments: argparse.Namespace) -> int:
     for channel, reason in tally.closed.items():
         say(f"winback: {channel} was closed by its provider ({reason}): the rest stays queued")
     _say_what_is_stopped(settings)
+    for line in half_live(settings):
+        say(line)
     if ending.is_set():
         raise KeyboardInterrupt
     return Exit.UNUSABLE if tally.closed else Exit.DONE

@@ -16,6 +16,7 @@ import uvicorn
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine
 
+from app.commands.campaigns import half_live
 from app.desk import ANSWER_SECONDS
 from app.web import make_app
 from db.engine import database
@@ -42,6 +43,8 @@ def serve(arguments: argparse.Namespace) -> int:
     check_webhook(settings)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a drain longer than its interval is no warning
+    for line in half_live(settings):
+        log.warning(line)
     with (
         listen(arguments.port) as listener,
         database(settings.database_url, wait_seconds=ANSWER_SECONDS) as engine,
