@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 from sqlalchemy.engine import Connection
 
 from db.allowance import count_claimed, know, lock_addresses
-from db.direct import Sql, as_day, as_instant
+from db.direct import Sql, as_day, as_instant, is_sqlite
 from db.memory import Mark, count_claim
 from db.tables import READY
 from winback.campaign import Channel
 from winback.claiming import Candidate, Held, Rules, hold_back
 from winback.events import State
 
-WAKE = 2_000  # messages woken per claim: a writer must not hold SQLite longer than 250 ms
+WAKE = 2_000  # messages woken at once: a writer must not hold SQLite longer than 250 ms
 
 
 class Claimed(NamedTuple):
@@ -96,18 +96,21 @@ SELECT o.id, o.campaign_id, o.slot, o.version_id, o.as_of, o.topic
 FROM occurrence o
 WHERE o.stage = 'released' AND o.placebo = :placebo
   AND NOT EXISTS (SELECT 1 FROM stop s WHERE s.scope IN ('*', o.campaign_id, o.campaign_id || '/' || o.slot))
-  AND EXISTS (SELECT 1 FROM message m WHERE m.occurrence_id = o.id AND m.channel = :channel AND {READY})
+  AND (
+    EXISTS (SELECT 1 FROM message m WHERE m.occurrence_id = o.id AND m.channel = :channel AND {READY})
+    OR EXISTS (SELECT 1 FROM message m
+      WHERE m.occurrence_id = o.id AND m.channel = :channel AND m.state = 'queued' AND m.not_before <= :by))
 ORDER BY o.priority DESC, o.id
 """)
 
 
-def due_runs(connection: Connection, channel: Channel, *, placebo: bool) -> list[Run]:
-    """The runs with messages to claim, the highest priority first.
+def due_runs(connection: Connection, channel: Channel, *, placebo: bool, by: datetime) -> list[Run]:
+    """The runs with messages to claim now or ``by`` then, the highest priority first.
 
     Only those pinned as this sender sends: a rehearsal (``placebo``) never leaves for real, and a real message
     never ends in the folder.
     """
-    rows = _RUNS.run(connection, placebo=placebo, channel=channel).fetchall()
+    rows = _RUNS.run(connection, placebo=placebo, channel=channel, by=by).fetchall()
     return [
         Run(
             occurrence_id=id_,
@@ -269,8 +272,10 @@ WHERE id IN (
 _WAKE = Sql("""
 UPDATE message SET not_before = NULL, reason = NULL
 WHERE id IN (
-  SELECT id FROM message WHERE not_before <= :now AND state = 'queued' ORDER BY not_before LIMIT :most
+  SELECT id FROM message
+  WHERE occurrence_id = :run AND channel = :channel AND not_before <= :now AND state = 'queued' LIMIT :most
   FOR UPDATE SKIP LOCKED)""")
+_WAKE_ALONE = Sql("SELECT pg_advisory_xact_lock(8025003)")
 
 
 def expire_leases(connection: Connection, now: datetime) -> int:
@@ -278,6 +283,17 @@ def expire_leases(connection: Connection, now: datetime) -> int:
     return int(_EXPIRE.run(connection, now=now).rowcount)
 
 
-def wake(connection: Connection, now: datetime) -> int:
-    """Messages whose wait is over may be looked at again; returns how many (at most WAKE)."""
-    return int(_WAKE.run(connection, now=now, most=WAKE).rowcount)
+def wake(connection: Connection, channel: Channel, runs: Sequence[Run], now: datetime) -> int:
+    """Messages whose wait is over may be looked at again, those of the first of ``runs`` first; returns how many.
+
+    At most WAKE: then more wait. One sender at a time, else a second one, finding the first run's messages locked,
+    would wake those of lower priority before the first has committed.
+    """
+    woken = 0
+    if runs and not is_sqlite(connection):
+        _WAKE_ALONE.run(connection)
+    for run in runs:
+        if woken < WAKE:
+            asked = {"run": run.occurrence_id, "channel": channel, "now": now, "most": WAKE - woken}
+            woken += int(_WAKE.run(connection, **asked).rowcount)
+    return woken

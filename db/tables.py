@@ -192,7 +192,7 @@ class Message(SQLModel, table=True):
         UniqueConstraint("occurrence_id", "person", "step"),
         UniqueConstraint("occurrence_id", "step", "address_hash"),
         Index("ix_message_ready", "occurrence_id", "channel", "id", **_where(READY)),
-        Index("ix_message_waiting", "not_before", **_where(WAITING)),
+        Index("ix_message_waiting", "occurrence_id", "channel", "not_before", **_where(WAITING)),
         Index("ix_message_lease", "lease_until", **_where(SENDING)),
         Index("ix_message_uncertain", "id", **_where(UNCERTAIN)),
         Index("ix_message_person", "person", "campaign_id"),

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
 
-from db.claims import Batch, Claimed, Run, Wish, claim, due_runs, expire_leases, wake
+from db.claims import WAKE, Batch, Claimed, Run, Wish, claim, due_runs, expire_leases, wake
 from db.direct import is_sqlite, reader, writer, writing
 from db.engine import reading
 from db.gates import after_answers, ask_leave, spend_pace
@@ -38,6 +38,7 @@ RETRY_AFTER = timedelta(seconds=30)  # where a provider asks to wait without say
 IDLE_SECONDS = 1.0
 STOP_SECONDS = 0.05  # how old the answer to "has anybody pressed stop?" may be before a first byte
 HOUSEKEEPING_SECONDS = 1.0
+SOON = timedelta(seconds=2)  # a run whose messages wake before the next look is known by then, so it goes first
 TRIES = 10  # of recording, a second apart, when the database has gone: well within a lease
 PATIENCE = timedelta(hours=1)  # a longer wait (a cap, a night, a budget) is for a later call
 CLOCK_JUMP = timedelta(minutes=5)
@@ -225,17 +226,20 @@ class Line:
                 batch = claim(self._connection, wish, run, post.rules(run.campaign_id, run.version_id, channel))
                 if batch.moved:
                     return batch
-            known, self._runs = self._runs, due_runs(self._connection, channel, placebo=post.placebo)
+            known, self._runs = self._runs, self._due_runs(now)
             if self._runs == known or not self._runs:
                 return None
 
+    def _due_runs(self, now: datetime) -> list[Run]:
+        return due_runs(self._connection, self.channel, placebo=self._post.placebo, by=now + SOON)
+
     def _tidy(self, now: datetime, at: float) -> None:
-        """Once a second: settle what dead senders left, wake what has waited, and see which run goes first."""
+        """Once a second: settle what dead senders left, see which run goes first, wake what has waited."""
         if at - self._tidied >= HOUSEKEEPING_SECONDS:
             self._tally.states[State.UNCERTAIN.value] += expire_leases(self._connection, now)
-            wake(self._connection, now)
-            self._runs = due_runs(self._connection, self.channel, placebo=self._post.placebo)
-            self._tidied = at
+            self._runs = self._due_runs(now)
+            more = wake(self._connection, self.channel, self._runs, now) == WAKE
+            self._tidied = NEVER if more else at  # the rest before the next claim: the first run's come first
 
     def _send(self, batch: Batch, now: datetime, began: float) -> None:
         """Hand the batch over; every message gets a result, but one begun whose answer never came."""

@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import Engine, select, update
 from sqlmodel import col
 
-from db.claims import wake
 from db.engine import reading, transaction
 from db.people import suppress
 from db.results import Result, record
@@ -189,7 +188,6 @@ def test_a_budget_is_never_overspent_and_ends_the_rest(engine: Engine):
         record(
             session.connection(), batch, [Result(m, State.ACCEPTED, cost_micros=400) for m in batch.messages], NOON
         )
-        wake(session.connection(), NOON + timedelta(minutes=1))
 
     assert take(engine, rules=limited, at=NOON + timedelta(minutes=1)) == []
     assert {m.reason for m in messages(engine, state="skipped")} == {"over_budget"}
@@ -240,14 +238,6 @@ def test_a_claim_whose_lease_reaches_into_quiet_hours_waits(engine: Engine):
         session.execute(update(Customer).values(timezone="UTC"))
 
     assert take(engine, rules=rules(quiet=QUIET), at=late) == []
-
-
-def test_the_higher_priority_goes_first(engine: Engine):
-    an_outbox(engine, messages=1)
-    another_run(engine, "urgent", priority=90)
-    another_run(engine, "sometime", priority=10)
-
-    assert [take(engine)[0].campaign_id for _ in range(3)] == ["urgent", "spring", "sometime"]
 
 
 @pytest.mark.slow

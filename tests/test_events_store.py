@@ -39,7 +39,7 @@ def take(engine: Engine) -> Batch:
     )
     with transaction(engine) as session:
         connection = session.connection()
-        [run] = due_runs(connection, "email", placebo=True)
+        [run] = due_runs(connection, "email", placebo=True, by=NOON)
         return claim(connection, wish, run, Rules(zone=ZoneInfo("UTC")))
 
 

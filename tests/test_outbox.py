@@ -49,8 +49,9 @@ def take_batch(
         unknown_email_consent=unknown,
     )
     with transaction(engine) as session:
-        wake(session.connection(), at)
-        for run in due_runs(session.connection(), channel, placebo=placebo):
+        runs = due_runs(session.connection(), channel, placebo=placebo, by=at)
+        wake(session.connection(), channel, runs, at)
+        for run in runs:
             if (batch := claim(session.connection(), wish, run, rules)).moved:
                 return batch
     return None

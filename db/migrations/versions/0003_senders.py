@@ -1,4 +1,4 @@
-"""claims counted for each sender, resends for each message
+"""claims counted for each sender, resends for each message, what waits by run
 
 Revision ID: 0003
 Revises: 0002
@@ -24,8 +24,16 @@ def upgrade() -> None:
     op.execute(
         "UPDATE message SET resends = 1 WHERE attempt > 1"
     )  # perhaps only tries that came back: none goes twice
+    _index_waiting(["occurrence_id", "channel", "not_before"])
 
 
 def downgrade() -> None:
+    _index_waiting(["not_before"])
     op.drop_column("message", "resends")
     op.drop_table("sender")
+
+
+def _index_waiting(columns: list[str]) -> None:
+    waiting = sa.text("not_before IS NOT NULL")
+    op.drop_index("ix_message_waiting", "message")
+    op.create_index("ix_message_waiting", "message", columns, sqlite_where=waiting, postgresql_where=waiting)
