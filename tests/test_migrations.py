@@ -1,0 +1,120 @@
+"""Every migration there and back again with rows in the tables, on both databases."""
+
+from collections.abc import Mapping
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, MetaData, Table, inspect, select, update
+from sqlmodel import SQLModel, col
+
+from db.engine import SCHEMA, schema_of, transaction
+from db.migrate import MIGRATIONS, upgrade
+from db.tables import Alert, Assignment, Event, Gate, Message, Occurrence, Restore, Sender, Stop
+from tests.builders import NOON, an_outbox
+
+Rows = list[Mapping[str, object]]
+
+
+def downgrade(engine: Engine, to: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.execution_options(writes=True).begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, to)
+
+
+def filled(engine: Engine) -> None:
+    """Three messages, each in another state of waiting, and a row in each table that points at nothing."""
+    an_outbox(engine, messages=3)
+    with transaction(engine) as session:
+        for key, values in {
+            "k-1": {"state": "accepted", "sent_at": NOON, "attempt": 1, "cost_micros": 7},
+            "k-2": {"state": "uncertain", "sent_at": NOON, "attempt": 4, "resends": 1, "owner": "ann-1"},
+            "k-3": {"not_before": NOON, "reason": "capped"},
+        }.items():
+            session.execute(update(Message).where(col(Message.key) == key).values(**values))
+        session.execute(update(Occurrence).values(priority=90, topic="news"))
+        session.add(Alert(kind="failed", run="spring", text="why", at=NOON, taken_until=NOON))
+        session.add(Event(provider="p", provider_event_id="1", kind="clicked", link=2, flag="head", at=NOON,
+                          received_at=NOON))  # fmt: skip
+        session.add(Stop(scope="*", reason="restored", at=NOON))
+        session.add(Gate(provider="sendgrid"))
+        session.add(Restore(found_at=NOON))
+        session.add(Sender(name="ann-1", claims=3))
+
+
+def everything(engine: Engine, columns: Mapping[str, list[str]] | None = None) -> dict[str, Rows]:
+    """Table -> rows, all of what is there or of ``columns`` only."""
+    found = MetaData()
+    found.reflect(engine)
+    with engine.connect() as connection:
+        return {
+            name: _rows(connection, table, None if columns is None else columns[name])
+            for name, table in found.tables.items()
+            if name != "alembic_version" and (columns is None or name in columns)
+        }
+
+
+def _rows(connection, table: Table, names: list[str] | None) -> Rows:
+    chosen = [table.c[name] for name in names or table.c.keys()]
+    return [dict(row) for row in connection.execute(select(*chosen).order_by(*table.primary_key)).mappings()]
+
+
+def shape(engine: Engine) -> dict[str, list[str]]:
+    """Table -> columns."""
+    known = inspect(engine)
+    tables = [name for name in known.get_table_names() if name != "alembic_version"]
+    return {name: [column["name"] for column in known.get_columns(name)] for name in tables}
+
+
+def indexes(engine: Engine) -> set[tuple[str, str | None, tuple[str | None, ...]]]:
+    known = inspect(engine)
+    return {
+        (table, index["name"], tuple(index["column_names"]))
+        for table in known.get_table_names()
+        for index in known.get_indexes(table)
+    }
+
+
+@pytest.mark.parametrize("to", ["0002", "0001"])
+def test_down_and_up_again_keeps_every_row_of_what_the_older_schema_knows(engine: Engine, to: str):
+    filled(engine)
+    before, all_indexes = everything(engine), indexes(engine)
+
+    downgrade(engine, to)
+    older = shape(engine)
+    kept = everything(engine)
+    upgrade(engine)
+
+    assert schema_of(engine) == SCHEMA
+    assert set(shape(engine)) == set(SQLModel.metadata.tables)
+    assert indexes(engine) == all_indexes
+    assert kept == {
+        table: [{name: row[name] for name in older[table]} for row in before[table]] for table in older
+    }
+    assert everything(engine, older) == kept
+
+
+def test_from_the_first_schema_what_is_new_is_filled_in(engine: Engine):
+    """Sent when its state changed; the first schema counted tries, and more than one may have left."""
+    filled(engine)
+    downgrade(engine, "0001")
+
+    upgrade(engine)
+
+    with engine.connect() as connection:
+        messages = connection.execute(
+            select(col(Message.key), col(Message.sent_at), col(Message.resends)).order_by(col(Message.id))
+        )
+        assert messages.all() == [("k-1", NOON, 0), ("k-2", NOON, 1), ("k-3", None, 0)]
+        assert set(connection.execute(select(col(Assignment.code))).scalars()) == {"id1", "id2", "id3"}
+
+
+def test_down_to_nothing_and_up_makes_an_empty_database(engine: Engine):
+    filled(engine)
+
+    downgrade(engine, "base")
+    upgrade(engine)
+
+    assert not any(everything(engine).values())
