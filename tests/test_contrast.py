@@ -106,20 +106,28 @@ def test_an_improvement_that_has_no_room_is_planned_as_a_harm():
 
 
 def test_money_has_no_verdict_below_the_floor_of_buyers():
-    contrast = some_money([100] * 99 + [0], [1, 2, 0, 0] * 60)
+    contrast = some_money([100] * 49 + [0], [1, 2, 0, 0] * 60)
 
     assert contrast.rules == (Rule.FEW_BUYERS, Rule.EXCLUDES_ZERO)
     assert contrast.verdict is Verdict.NOT_ENOUGH_DATA
-    assert contrast.reason.startswith("an arm has fewer than 100 buyers")
+    assert contrast.reason.startswith("an arm has fewer than 50 buyers")
 
 
 def test_the_money_floor_holds_for_either_arm():
-    assert some_money([100, 101] * 60, [1] * 99 + [0] * 20).verdict is Verdict.NOT_ENOUGH_DATA
-    assert some_money([100, 101] * 60, [1] * 100 + [0] * 20).verdict is Verdict.BETTER
+    assert some_money([100, 101] * 60, [1] * 49 + [0] * 20).verdict is Verdict.NOT_ENOUGH_DATA
+    assert some_money([100, 101] * 60, [1] * 50 + [0] * 20).verdict is Verdict.BETTER
+
+
+@pytest.mark.parametrize(("buyers", "approximate"), [(50, True), (250, True), (251, False)])
+def test_money_with_up_to_250_buyers_is_called_approximate(buyers, approximate):
+    contrast = some_money([100, 101] * 200, [1] * buyers + [0] * 20)
+
+    assert (Rule.APPROXIMATE in contrast.rules) == approximate
+    assert contrast.verdict is Verdict.BETTER
 
 
 def test_the_money_floor_can_be_moved():
-    assert some_money([100] * 99 + [0], [1, 2, 0, 0] * 60, money_floor=50).verdict is Verdict.BETTER
+    assert some_money([100] * 49 + [0], [1, 2, 0, 0] * 60, money_floor=49).verdict is Verdict.BETTER
 
 
 def test_lower_can_be_better_for_money_too():

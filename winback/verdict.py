@@ -11,7 +11,8 @@ from enum import StrEnum
 SRM_LEVEL = 0.001  # below this p the split itself is wrong
 CONTAMINATION_LIMIT = 0.01  # more of the hold-out written to than this, and it is no hold-out
 FEWEST_EVENTS = 5  # with the event, and as many without it, in either arm
-MONEY_FLOOR = 100  # buyers in either arm, until the floor is measured
+MONEY_FLOOR = 50  # buyers in either arm: measured, docs/decisions/006
+APPROXIMATE_UP_TO = 250  # buyers: below, the interval of a heavy-tailed mean is a little too narrow
 
 
 class Verdict(StrEnum):
@@ -38,6 +39,7 @@ class Rule(StrEnum):
     BOUNDARY_CROSSED = "boundary_crossed"  # 3: nor is it, but this look may speak; is listed, never speaks
     FEW_EVENTS = "few_events"  # 4: rates
     FEW_BUYERS = "few_buyers"  # 7: money
+    APPROXIMATE = "approximate"  # 7: money, up to 250 buyers; is listed, never speaks
     NO_INTERVAL = "no_interval"  # nothing varies, so nothing can be said
     EXCLUDES_ZERO = "excludes_zero"  # 5
     INSIDE_SMALLEST_EFFECT = "inside_smallest_effect"  # 6
@@ -56,7 +58,9 @@ _SPEAKS = {
     Rule.INSIDE_SMALLEST_EFFECT: Verdict.NO_EFFECT_WORTH_HAVING,
     Rule.UNDECIDED: Verdict.CANT_TELL,
 }
-SILENT = frozenset({Rule.HOLDOUT_TOUCHED, Rule.BOUNDARY_CROSSED})  # listed, but another rule is the verdict
+SILENT = frozenset(
+    {Rule.HOLDOUT_TOUCHED, Rule.BOUNDARY_CROSSED, Rule.APPROXIMATE}
+)  # listed, but another rule is the verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +143,10 @@ def _about_the_whole(conditions: Conditions, evidence: Evidence) -> list[Rule]:
 
 
 def _about_the_data(evidence: Evidence) -> list[Rule]:
-    return [evidence.scarcity] if evidence.scarcest < evidence.enough else []
+    if evidence.scarcest < evidence.enough:
+        return [evidence.scarcity]
+    money = evidence.scarcity is Rule.FEW_BUYERS and evidence.low is not None
+    return [Rule.APPROXIMATE] if money and evidence.scarcest <= APPROXIMATE_UP_TO else []
 
 
 def _about_the_effect(evidence: Evidence) -> Rule:
@@ -169,6 +176,7 @@ _SENTENCES = {
     Rule.BOUNDARY_CROSSED: "the window is not complete, but the boundary for this early look is crossed",
     Rule.FEW_EVENTS: "an arm has fewer than {enough} customers with the event or without it",
     Rule.FEW_BUYERS: "an arm has fewer than {enough} buyers",
+    Rule.APPROXIMATE: "approximate, as an arm has only {scarcest} buyers",
     Rule.NO_INTERVAL: "no interval can be computed",
     Rule.EXCLUDES_ZERO: "the interval excludes 0",
     Rule.INSIDE_SMALLEST_EFFECT: "the whole interval is within the smallest effect worth having",
@@ -185,6 +193,7 @@ def explain(
         "touched": conditions.contaminated_share,
         "rows_lost": conditions.rows_lost,
         "enough": evidence.enough,
+        "scarcest": evidence.scarcest,
         "undecided": _undecided(evidence, needed_n),
     }
     return "; ".join(_SENTENCES[rule].format_map(facts) for rule in judgement.rules)

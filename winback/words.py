@@ -95,6 +95,10 @@ RULES: dict[Rule, Words] = {
         "One of the groups has fewer than {floor} buyers: too few for a verdict on money.",
         "有一组的购买人数不足 {floor} 名，不足以对金额下结论。",
     ),
+    Rule.APPROXIMATE: Words(
+        "One of the groups has few buyers: take the interval of the money as approximate.",
+        "有一组的购买人数较少，金额的置信区间仅供参考。",
+    ),
     Rule.NO_INTERVAL: Words("No interval can be computed.", "无法计算置信区间。"),
     Rule.EXCLUDES_ZERO: Words("The 95% interval of the difference excludes 0.", "差异的 95% 置信区间不包含 0。"),
     Rule.INSIDE_SMALLEST_EFFECT: Words(

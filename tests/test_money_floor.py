@@ -1,0 +1,103 @@
+"""How often money is called better where nothing happened: with both gates at the floor of buyers, and naively."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.special import stdtr
+
+from winback.contrast import MoneySums
+from winback.lift import Arm, compare
+from winback.verdict import MONEY_FLOOR, Rule, Verdict
+
+SAMPLE = Path(__file__).parents[1] / "samples" / "cdnow_sample_1_10.csv.gz"
+RUNS, SEED, RATIO = 20_000, 20261122, 4
+
+
+def cdnow_spend() -> np.ndarray:
+    """What each buyer of the CDNOW sample spent in the last quarter of 1997, in cents."""
+    rows = pl.read_csv(SAMPLE, schema_overrides={"ordered_at": pl.String, "amount": pl.Float64})
+    quarter = rows.filter(pl.col("ordered_at").str.starts_with("1997-1"))
+    spent = quarter.group_by("customer_id").agg(pl.col("amount").sum()).filter(pl.col("amount") > 0)
+    return (spent["amount"].sort() * 100).round().to_numpy()
+
+
+def heavy_spend() -> np.ndarray:
+    """Lognormal, its spread twice its mean; in cents."""
+    return np.exp(np.random.default_rng(1).normal(8, 1.3, 100_000)).round()
+
+
+class Campaigns:
+    """Two arms of many campaigns in which all customers spend alike: buyers, sums and squared sums."""
+
+    def __init__(self, spend: np.ndarray, buying: float, buyers: int, runs: int) -> None:
+        rng = np.random.default_rng(SEED)
+        self.n = (RATIO * round(buyers / buying), round(buyers / buying))
+        self.buyers = [rng.binomial(n, buying, runs) for n in self.n]
+        drawn = [rng.choice(spend, count.sum()) for count in self.buyers]
+        self.total = [per_run(amounts, count) for amounts, count in zip(drawn, self.buyers, strict=True)]
+        self.total_sq = [per_run(amounts**2, count) for amounts, count in zip(drawn, self.buyers, strict=True)]
+
+    def better(self) -> tuple[np.ndarray, np.ndarray]:
+        """Per campaign whether Welch alone, and whether both gates from the floor on, call it better."""
+        (n1, n0), (t1, t0) = self.n, self.total
+        v1, v0 = ((s - t * t / n) / (n - 1) for n, t, s in zip(self.n, self.total, self.total_sq, strict=True))
+        e1, e0 = v1 / n1, v0 / n0
+        difference = t1 / n1 - t0 / n0
+        df = (e1 + e0) ** 2 / (e1**2 / (n1 - 1) + e0**2 / (n0 - 1))
+        pooled = ((n1 - 1) * v1 + (n0 - 1) * v0) / (n1 + n0 - 2) * (1 / n1 + 1 / n0)
+        welch = 2 * stdtr(df, -difference / np.sqrt(e1 + e0)) <= 0.05
+        second = 2 * stdtr(n1 + n0 - 2, -difference / np.sqrt(pooled)) <= 0.05
+        return welch, welch & second & (np.minimum(*self.buyers) >= MONEY_FLOOR)
+
+    def contrast(self, run: int):
+        arms = [
+            MoneySums(
+                column="revenue", arm=name, n=self.n[place], buyers=int(self.buyers[place][run]),
+                total=Fraction(int(self.total[place][run])), total_sq=Fraction(int(self.total_sq[place][run])),
+            )
+            for place, name in enumerate(("treated", "holdout"))
+        ]  # fmt: skip
+        return compare(control="holdout", arms=[Arm(name=arm.arm, n=arm.n) for arm in arms], money=arms).money[0]
+
+
+def per_run(amounts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    ends = np.cumsum(counts)
+    sums = np.concatenate([[0], np.cumsum(amounts)])
+    return sums[ends] - sums[ends - counts]
+
+
+SHOPS = [(cdnow_spend, 0.26), (cdnow_spend, 0.01), (heavy_spend, 0.05)]
+
+
+@pytest.mark.parametrize(("spend", "buying"), SHOPS)
+@pytest.mark.parametrize("buyers", [MONEY_FLOOR, 2 * MONEY_FLOOR])
+def test_nothing_is_called_better_in_at_most_3_5_percent_where_welch_alone_says_so_more_often(
+    spend, buying, buyers
+):
+    naive, judged = Campaigns(spend(), buying, buyers, RUNS).better()
+
+    assert judged.mean() <= 0.035
+    assert naive.mean() > 0.035
+
+
+def test_the_floor_is_not_what_keeps_them_few():
+    """Of campaigns at or above the floor too, not only of all."""
+    campaigns = Campaigns(cdnow_spend(), 0.26, MONEY_FLOOR, RUNS)
+    reached = np.minimum(*campaigns.buyers) >= MONEY_FLOOR
+
+    assert 0.4 < reached.mean() < 0.6
+    assert campaigns.better()[1][reached].mean() <= 0.035
+
+
+@pytest.mark.parametrize(("spend", "buying"), SHOPS)
+def test_many_campaigns_at_once_are_judged_like_one(spend, buying):
+    campaigns = Campaigns(spend(), buying, MONEY_FLOOR, 150)
+    _, judged = campaigns.better()
+
+    for run in range(150):
+        contrast = campaigns.contrast(run)
+        assert (contrast.verdict is Verdict.BETTER) == judged[run]
+        assert (Rule.FEW_BUYERS in contrast.rules) == (min(c[run] for c in campaigns.buyers) < MONEY_FLOOR)
