@@ -147,11 +147,16 @@ class Terms:
 
 def rate_family(treated: Sequence[RateSums], control: RateSums, terms: Terms) -> list[RateContrast]:
     """Each treated arm against the control; the Newcombe p-values are corrected by Holm over the arms."""
-    corrected = holm([p_newcombe(arm.proportion, control.proportion) for arm in treated])
-    return [_rate_contrast(arm, control, p, terms) for arm, p in zip(treated, corrected, strict=True)]
+    p_values = [p_newcombe(arm.proportion, control.proportion) for arm in treated]
+    return [
+        _rate_contrast(arm, control, p, corrected, terms)
+        for arm, p, corrected in zip(treated, p_values, holm(p_values), strict=True)
+    ]
 
 
-def _rate_contrast(arm: RateSums, control: RateSums, p_holm: float | None, terms: Terms) -> RateContrast:
+def _rate_contrast(
+    arm: RateSums, control: RateSums, p: float | None, p_holm: float | None, terms: Terms
+) -> RateContrast:
     one, zero = arm.proportion, control.proportion
     rate_low, rate_high = _ends(wilson(one))
     control_low, control_high = _ends(wilson(zero))
@@ -168,7 +173,7 @@ def _rate_contrast(arm: RateSums, control: RateSums, p_holm: float | None, terms
         difference=None if one.rate is None or zero.rate is None else one.rate - zero.rate,
         low=low, high=high, mn_low=mn_low, mn_high=mn_high,
         ratio=ratio.value, ratio_low=ratio.low, ratio_high=ratio.high,
-        p_newcombe=p_newcombe(one, zero), p_pooled=p_pooled(one, zero), p_mn=p_mn(one, zero), p_holm=p_holm,
+        p_newcombe=p, p_pooled=p_pooled(one, zero), p_mn=p_mn(one, zero), p_holm=p_holm,
         verdict=verdict, reason=reason, needed_n=needed_n, rules=rules,
     )  # fmt: skip
 

@@ -110,7 +110,8 @@ class Judgement:
 def rows_lost(assigned: Mapping[str, int], measured: Mapping[str, int]) -> int:
     """Customers by which the arms as measured differ from the arms as assigned, added up over the arms.
 
-    At 2,000 customers the sample-ratio check never sees a tenth of a 20 % hold-out vanish; counting always does.
+    The sample-ratio check sees a tenth of a 20 % hold-out vanish in 6 of 100 campaigns of 2,000 customers, 78 of
+    100 of 10,000 and 99 of 100 of 20,000; counting sees it always.
     """
     return sum(abs(assigned.get(arm, 0) - measured.get(arm, 0)) for arm in {*assigned, *measured})
 
