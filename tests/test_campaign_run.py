@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from threading import Thread
 
@@ -342,6 +342,24 @@ def test_the_start_is_one_instant_for_all_and_for_the_folder_it_is_the_end_of_th
 
     [(t0,)] = rows(shop, col(Occurrence.t0))
     assert t0.isoformat() == "2026-03-01T05:00:00+00:00"  # midnight in New York
+
+
+@pytest.mark.parametrize("late_after", [None, NOW + timedelta(days=9)])
+def test_a_run_really_sent_may_leave_until_three_days_after_its_day(shop: Settings, late_after: datetime | None):
+    """28 February ends at 05:00 UTC on 1 March in New York; three days later is 4 March."""
+    a_quiet_crowd(shop, 20)
+    order = replace(manual("spring", AS_OF), late_after=late_after)
+
+    carry_out(order, live(shop), NOW)
+
+    assert {each for (each,) in rows(shop, col(Message.late_after))} == {datetime(2026, 3, 4, 5, tzinfo=UTC)}
+
+
+def test_a_run_by_hand_through_the_folder_has_no_late_limit(shop: Settings):
+    a_quiet_crowd(shop, 20)
+    run(shop)
+
+    assert {each for (each,) in rows(shop, col(Message.late_after))} == {None}
 
 
 def test_a_scheduled_slot_carries_its_late_limit_to_its_messages(shop: Settings):
