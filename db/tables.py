@@ -21,6 +21,7 @@ from sqlmodel import Field, SQLModel
 
 UNFINISHED = "stage IN ('opened', 'selected', 'assigned', 'planned')"
 READY = "state = 'queued' AND not_before IS NULL"  # what the next claim looks at, and nothing else
+ANSWER = "kind IN ('clicked', 'replied')"  # events by which a person answers: few among those of providers
 SENDING, UNCERTAIN, WAITING = "state = 'sending'", "state = 'uncertain'", "not_before IS NOT NULL"
 
 
@@ -252,7 +253,10 @@ class Quarantine(SQLModel, table=True):
 class Event(SQLModel, table=True):
     """One thing a provider or a customer told us; repeats are dropped by (provider, provider_event_id)."""
 
-    __table_args__ = (UniqueConstraint("provider", "provider_event_id"),)
+    __table_args__ = (
+        UniqueConstraint("provider", "provider_event_id"),
+        Index("ix_event_answer", "message_key", **_where(ANSWER)),
+    )
     id: int | None = Field(default=None, primary_key=True)
     provider: str
     provider_event_id: str

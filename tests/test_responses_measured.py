@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 from app.commands.status import read_status
 from db.engine import database, reading, transaction
 from db.events import store
+from db.responses import ANSWERS_SQL
 from db.settings import Settings
 from db.tables import Assignment, Message, Occurrence
 from flows.campaign_run import carry_out, manual
@@ -319,3 +320,15 @@ def test_a_reading_from_before_responses_were_counted_can_still_be_read_and_show
 
     assert old.responses == []
     assert "older than these counts" in page(old).text("responses")
+
+
+def test_answers_are_read_in_the_order_of_the_rows_and_without_what_only_providers_tell(shop: Settings):
+    """Of a million messages the rest is most of the time."""
+    with database(shop.database_url) as engine, reading(engine) as session:
+        if engine.dialect.name == "postgresql":
+            pytest.skip("its planner goes by the size of the tables")
+        asked = text(f"EXPLAIN QUERY PLAN {ANSWERS_SQL['sqlite']}")
+        plan = [row[3] for row in session.execute(asked, {"occurrence": 1})]
+
+    assert sum("ix_event_answer" in step for step in plan) == 1
+    assert [step for step in plan if "TEMP B-TREE FOR GROUP BY" in step] == ["USE TEMP B-TREE FOR GROUP BY"]

@@ -1,4 +1,4 @@
-"""claims counted for each sender, resends for each message, what waits by run
+"""claims counted for each sender, resends for each message, what waits by run, clicks and replies
 
 Revision ID: 0003
 Revises: 0002
@@ -25,9 +25,12 @@ def upgrade() -> None:
         "UPDATE message SET resends = 1 WHERE attempt > 1"
     )  # perhaps only tries that came back: none goes twice
     _index_waiting(["occurrence_id", "channel", "not_before"])
+    answer = sa.text("kind IN ('clicked', 'replied')")
+    op.create_index("ix_event_answer", "event", ["message_key"], sqlite_where=answer, postgresql_where=answer)
 
 
 def downgrade() -> None:
+    op.drop_index("ix_event_answer", "event")
     _index_waiting(["not_before"])
     op.drop_column("message", "resends")
     op.drop_table("sender")
