@@ -38,8 +38,8 @@ _IN_POSTGRESQL = {
     "seconds": "CAST(floor(EXTRACT(EPOCH FROM {})) AS BIGINT)",
     "numbers": "string_agg(CAST(e.customer_no AS TEXT), ',')",
 }
-# One walk through the messages in the order of an index that is nearly that of their rows: by address_hash it
-# would jump from page to page. Of events the index of clicks and replies is read, not all that providers told.
+# One walk through the messages in the order of an index that is nearly that of the rows: by address_hash it would
+# jump from page to page. Of events the index of clicks and replies is read, not all that providers told.
 ANSWERS_SQL = {
     dialect: text(f"""
 SELECT a.arm, e.state, {words["seconds"].format("e.sent_at")}, {words["seconds"].format("e.clicked_at")},
