@@ -78,11 +78,11 @@ def _limit(points: Floats, mass: Floats, step: float, spend: float, farthest: fl
 
     deviation = math.sqrt(step)
 
-    def spends_too_much(limit: float) -> bool:
+    def overspent(limit: float) -> float:
         outside = ndtr((points - limit) / deviation) + ndtr((-points - limit) / deviation)
-        return bool(mass @ outside > spend)
+        return float(mass @ outside) - spend
 
-    return last_inside(0.0, farthest, spends_too_much)
+    return last_inside(0.0, farthest, overspent)
 
 
 def _grid(limit: float, scale: float) -> tuple[Floats, Floats]:

@@ -118,17 +118,17 @@ def newcombe(treated: Proportion, control: Proportion, *, z: float = Z95) -> Int
 
 
 def miettinen_nurminen(treated: Proportion, control: Proportion, *, z: float = Z95) -> Interval | None:
-    """Score interval of treated - control (Miettinen and Nurminen 1985), by bisection on chi2 = z2."""
+    """Score interval of treated - control (Miettinen and Nurminen 1985), by search for chi2 = z2."""
     if treated.n == 0 or control.n == 0:
         return None
     observed = treated.x / treated.n - control.x / control.n
 
-    def inside(difference: float) -> bool:
-        return score_chi2(treated, control, difference) <= z * z
+    def margin(difference: float) -> float:
+        return z - math.sqrt(score_chi2(treated, control, difference))  # almost a straight line: few steps
 
     return Interval(
-        low=-1.0 if observed <= -1 else last_inside(observed, -1.0, inside),
-        high=1.0 if observed >= 1 else last_inside(observed, 1.0, inside),
+        low=-1.0 if observed <= -1 else last_inside(observed, -1.0, margin),
+        high=1.0 if observed >= 1 else last_inside(observed, 1.0, margin),
     )
 
 
@@ -161,16 +161,38 @@ def _constrained_rate(treated: Proportion, control: Proportion, d: float) -> flo
     return min(max(2 * p * math.cos(angle) + centre, 0.0, -d), 1.0, 1.0 - d)
 
 
-def last_inside(inside: float, outside: float, holds: Callable[[float], bool]) -> float:
-    """The last number going from ``inside`` to ``outside`` for which ``holds``, to the last bit."""
-    while True:
-        middle = (inside + outside) / 2
-        if middle in (inside, outside):
-            return inside
-        if holds(middle):
-            inside = middle
+def last_inside(inside: float, outside: float, margin: Callable[[float], float]) -> float:
+    """The last number going from ``inside`` to ``outside`` whose margin is not negative, to 15 digits.
+
+    ITP (Oliveira and Takahashi 2020, ACM TOMS 47:5): false position kept within the reach of bisection, so at
+    worst one step more than bisection and usually a sixth of its steps. The margin falls from inside to outside.
+    """
+    kept, gone = margin(inside), margin(outside)
+    nearest = 1e-15 * max(abs(inside), abs(outside))
+    pull = 0.2 / abs(outside - inside)
+    reach = nearest * 2.0 ** (math.ceil(math.log2(abs(outside - inside) / (2 * nearest))) + 1)
+    while abs(outside - inside) > 2 * nearest:
+        guess = _next_guess(inside, outside, kept, gone, pull, reach)
+        found = margin(guess)
+        if found >= 0:
+            inside, kept = guess, found
         else:
-            outside = middle
+            outside, gone = guess, found
+        reach /= 2
+    return inside
+
+
+def _next_guess(inside: float, outside: float, kept: float, gone: float, pull: float, reach: float) -> float:
+    """False position, pulled towards the middle and then no farther from it than the reach that is left."""
+    middle, half = (inside + outside) / 2, abs(outside - inside) / 2
+    if not math.isfinite(gone) or kept == gone:
+        return middle
+    straight = (kept * outside - gone * inside) / (kept - gone)
+    towards = math.copysign(1.0, middle - straight)
+    pulled = pull * (2 * half) ** 2
+    guess = straight + towards * pulled if pulled <= abs(middle - straight) else middle
+    room = max(0.0, reach - half)
+    return guess if abs(guess - middle) <= room else middle - towards * room
 
 
 def katz(treated: Proportion, control: Proportion, *, z: float = Z95) -> Ratio:

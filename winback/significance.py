@@ -24,22 +24,25 @@ class SampleRatio:
 
 
 def p_newcombe(treated: Proportion, control: Proportion) -> float | None:
-    """The smallest alpha at which the Newcombe interval of the difference excludes 0, by bisection on z.
+    """The smallest alpha at which the Newcombe interval of the difference excludes 0, by search over z.
 
     1 when the rates are equal; None when an arm is empty. The interval widens steadily with z and ends by
     holding 0, so the alphas that exclude 0 are those above one edge.
     """
     if treated.n == 0 or control.n == 0:
         return None
+    if treated.x * control.n == control.x * treated.n:
+        return 1.0
 
-    def excludes_zero(z: float) -> bool:
+    def distance_of_zero(z: float) -> float:
+        """How far outside 0 lies; negative inside."""
         interval = newcombe(treated, control, z=z)
-        return interval is not None and interval.excludes_zero
+        return max(interval.low, -interval.high) if interval else 0.0
 
     wide = 1.0
-    while excludes_zero(wide):
+    while distance_of_zero(wide) > 0:
         wide *= 2
-    return normal_p(last_inside(0.0, wide, excludes_zero))
+    return normal_p(last_inside(0.0, wide, distance_of_zero))
 
 
 def p_pooled(treated: Proportion, control: Proportion) -> float | None:
