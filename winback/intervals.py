@@ -119,16 +119,22 @@ def newcombe(treated: Proportion, control: Proportion, *, z: float = Z95) -> Int
 
 def miettinen_nurminen(treated: Proportion, control: Proportion, *, z: float = Z95) -> Interval | None:
     """Score interval of treated - control (Miettinen and Nurminen 1985), by search for chi2 = z2."""
-    if treated.n == 0 or control.n == 0:
+    near = newcombe(treated, control, z=z)
+    if near is None:
         return None
     observed = treated.x / treated.n - control.x / control.n
 
     def margin(difference: float) -> float:
         return z - math.sqrt(score_chi2(treated, control, difference))  # almost a straight line: few steps
 
+    def end(bound: float, guess: float) -> float:
+        """Where the margin ends on the way to ``bound``: a little beyond Newcombe's end, or farther."""
+        beyond = observed + 1.25 * (guess - observed)
+        return last_inside(observed, beyond if abs(beyond) < 1 and margin(beyond) < 0 else bound, margin)
+
     return Interval(
-        low=-1.0 if observed <= -1 else last_inside(observed, -1.0, margin),
-        high=1.0 if observed >= 1 else last_inside(observed, 1.0, margin),
+        low=-1.0 if observed <= -1 else end(-1.0, near.low),
+        high=1.0 if observed >= 1 else end(1.0, near.high),
     )
 
 

@@ -42,7 +42,7 @@ def p_newcombe(treated: Proportion, control: Proportion) -> float | None:
     wide = 1.0
     while distance_of_zero(wide) > 0:
         wide *= 2
-    return normal_p(last_inside(0.0, wide, distance_of_zero))
+    return normal_p(last_inside(wide / 2 if wide > 1 else 0.0, wide, distance_of_zero))
 
 
 def p_pooled(treated: Proportion, control: Proportion) -> float | None:
