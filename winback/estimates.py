@@ -9,6 +9,7 @@ class Missing(StrEnum):
 
     TOO_FEW_CUSTOMERS = "too_few_customers"  # fewer than two in an arm or group
     TOO_FEW_EVENTS = "too_few_events"  # fewer than five with the event, or without it
+    TOO_FEW_BUYERS = "too_few_buyers"  # below the money floor
     NO_SPREAD = "no_spread"  # nothing varies
     NO_VALUE = "no_value"  # the customers were worth nothing at the start
     NO_COST = "no_cost"  # nothing was spent

@@ -55,7 +55,7 @@ def rate_effect(segment: str, treated: RateSums, control: RateSums) -> Effect | 
 def money_effect(segment: str, treated: MoneySums, control: MoneySums) -> Effect | NoEstimate:
     """A segment's effect on a mean; none below the money floor of buyers in an arm or without any spread."""
     if min(treated.buyers, control.buyers) < MONEY_FLOOR:
-        return NoEstimate(reason=Missing.TOO_FEW_EVENTS)
+        return NoEstimate(reason=Missing.TOO_FEW_BUYERS)
     difference = mean_difference(treated.sums, control.sums)
     squared = squared_error(treated.sums, control.sums)
     if difference is None or not squared:

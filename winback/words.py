@@ -114,6 +114,7 @@ RULES: dict[Rule, Words] = {
 MISSING: dict[Missing, Words] = {
     Missing.TOO_FEW_CUSTOMERS: Words("too few customers", "客户太少"),
     Missing.TOO_FEW_EVENTS: Words("too few of them churned or stayed", "流失或留存的客户太少"),
+    Missing.TOO_FEW_BUYERS: Words("too few of them bought", "购买的客户太少"),
     Missing.NO_SPREAD: Words("all customers are alike", "所有客户完全相同，无从估计"),
     Missing.NO_VALUE: Words("worth nothing at the start", "期初价值为零"),
     Missing.NO_COST: Words("nothing was spent", "没有支出"),
