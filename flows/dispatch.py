@@ -6,6 +6,7 @@ next. A sender that outlives its lease gives back what it has not begun; whateve
 """
 
 import hashlib
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -247,7 +248,9 @@ class Line:
         try:
             if batch.mark is not None:
                 self._post.remember(batch.mark)
-            for outgoing, answer in self._provider.send_all(self._outgoing(batch, waiting, now, began)):
+            until = time.monotonic() + self._post.lease.total_seconds() - (self._post.monotonic() - began)
+            messages = self._outgoing(batch, waiting, now, began)
+            for outgoing, answer in self._provider.send_all(messages, until=until):
                 self._answered(self._begun.pop(outgoing.key), outgoing, answer)
         finally:  # not begun: it goes back
             self._post.progress(len(self._results))

@@ -32,7 +32,7 @@ class Recorder:
         self.sent: list[str] = []
         self._answer = answer
 
-    def send_all(self, messages: Iterable[Outgoing]) -> Iterator[tuple[Outgoing, Answer]]:
+    def send_all(self, messages: Iterable[Outgoing], *, until: float) -> Iterator[tuple[Outgoing, Answer]]:
         for message in messages:
             self.sent.append(message.key)
             yield message, self._answer(message)

@@ -4,6 +4,7 @@ import email
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from email.header import decode_header, make_header
@@ -17,7 +18,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.messages import an_email, an_sms
-from winback.delivery.answer import Answer, AnswerKind
+from winback.delivery.answer import TOO_LATE, Answer, AnswerKind
 from winback.delivery.folder import BATCH, Folder
 from winback.delivery.lookup import Found, Sought
 from winback.delivery.mime import eml
@@ -273,6 +274,13 @@ def test_a_message_is_pulled_right_before_it_is_written_and_no_batch_waits_for_m
 
     assert written == list(range(BATCH + 6))
     assert len(answers) == BATCH + 6
+
+
+def test_no_message_appears_once_its_time_is_over(tmp_path):
+    came = pairs(Folder(path=tmp_path).send_all([an_email(), an_sms()], until=time.monotonic()))
+
+    assert [answer for _, answer in came] == [TOO_LATE] * 2
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_the_giver_raises_comes_after_the_answers_to_what_was_begun(tmp_path):

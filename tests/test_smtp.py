@@ -19,7 +19,7 @@ from tests.messages import an_email
 from tests.recording import Chances, Server
 from tests.smtp_sink import EXTENSIONS, Fault, SmtpSink
 from winback.delivery import pool
-from winback.delivery.answer import Answer, AnswerKind
+from winback.delivery.answer import TOO_LATE, Answer, AnswerKind
 from winback.delivery.lookup import Found, Sought
 from winback.delivery.mime import eml
 from winback.delivery.smtp import Smtp
@@ -102,6 +102,29 @@ def test_the_commands_of_a_letter_leave_together_where_the_relay_allows(offers):
     assert words[: 1 if "PIPELINING" in offers else 3] == (
         [together] if "PIPELINING" in offers else together.split(b" ")
     )
+
+
+def test_a_letter_whose_time_is_over_when_the_relay_agrees_is_not_handed_over():
+    said = []
+
+    class Thinking(asyncio.Protocol):
+        def connection_made(self, link):
+            self._link = link
+            link.write(b"220 x\r\n")
+
+        def data_received(self, data):
+            said.append(data)
+            if data.startswith(b"EHLO"):
+                self._link.write(b"250-x\r\n250 PIPELINING\r\n")
+            else:
+                asyncio.get_running_loop().call_later(0.4, self._link.write, b"250 ok\r\n250 ok\r\n354 go\r\n")
+
+    with Server(Thinking) as server, relay(f"smtp://127.0.0.1:{server.port}") as provider:
+        [(_, answer)] = provider.send_all([an_email()], until=time.monotonic() + 0.2)
+
+    assert answer == TOO_LATE
+    assert [data[:4] for data in said[:2]] == [b"EHLO", b"MAIL"]
+    assert b"Subject:" not in b"".join(said)
 
 
 def test_a_relay_without_8_bits_gets_none(tmp_path):

@@ -13,7 +13,7 @@ from tests.certificates import a_certificate, server_side
 from tests.recording import Server, reset
 from tests.sink import Reply, Sink
 from winback.delivery import pool
-from winback.delivery.answer import Answer, AnswerKind
+from winback.delivery.answer import TOO_LATE, Answer, AnswerKind
 from winback.delivery.transport import MOST_OCTETS, Transport, post
 from winback.errors import Unusable
 
@@ -188,6 +188,23 @@ def test_an_answer_that_is_known_already_is_handed_through(tmp_path, transport):
 
     assert (came[0], came[1].status, came[2]) == (refusal, 202, refusal)
     assert recorded == 1
+
+
+def test_nothing_begins_once_its_time_is_over(tmp_path, transport):
+    def slowly(requests):
+        for number, request in requests:
+            time.sleep(0.2 if number == 2 else 0)  # as a process that was stopped between the check and the write
+            yield number, request
+
+    with Sink(tmp_path) as sink:
+        sender = transport(sink.url)
+        until = time.monotonic() + 0.15
+        came = dict(sender.exchange(slowly(requests(sender, 4)), until=until))
+        recorded = len(sink.requests())
+
+    assert [came[n].status for n in (0, 1)] == [202, 202]
+    assert [came[n] for n in (2, 3)] == [TOO_LATE, TOO_LATE]
+    assert recorded == 2
 
 
 def test_who_stops_listening_breaks_off_and_can_go_on_afterwards(tmp_path, transport):

@@ -117,9 +117,9 @@ class Watched:
         self._provider, self._watch = provider, watch
         self.name, self.channels = provider.name, provider.channels
 
-    def send_all(self, messages: Iterable[Outgoing]) -> Iterator[tuple[Outgoing, Answer]]:
+    def send_all(self, messages: Iterable[Outgoing], *, until: float) -> Iterator[tuple[Outgoing, Answer]]:
         """The provider's own, watched on both sides."""
-        for answered in self._provider.send_all(self._pulled(messages)):
+        for answered in self._provider.send_all(self._pulled(messages), until=until):
             self._watch.at(Moment.ANSWER)
             yield answered
 

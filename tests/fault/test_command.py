@@ -32,6 +32,8 @@ def shop(tmp_path: Path, database_url: str) -> Settings:
     toml = shop.workspace / "winback.toml"
     text = toml.read_text().replace("live = false", "live = true")
     toml.write_text(text.replace('email = "folder"', 'email = "sendgrid"'))
+    campaign = shop.campaigns / "spring.yaml"
+    campaign.write_text(campaign.read_text().replace("{send: hello}", "{send: hello, channels: [email]}"))
     now = datetime.now(UTC)  # nothing old is really sent
     carry_out(manual("spring", last_whole_day(now, shop.zone)), live(shop, "https://127.0.0.1:1"), now)
     return shop

@@ -6,6 +6,7 @@ name. A batch waits for its files together and shares the folder's fsync: a seve
 """
 
 import errno
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -13,10 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import format_datetime
 from pathlib import Path
+from time import monotonic
 from typing import BinaryIO
 
 from winback.campaign import Channel
-from winback.delivery.answer import Answer, AnswerKind
+from winback.delivery.answer import TOO_LATE, Answer, AnswerKind
 from winback.delivery.lookup import Found, Sought
 from winback.delivery.mime import eml
 from winback.delivery.outgoing import Outgoing, refused
@@ -36,7 +38,9 @@ class Folder:
     def __init__(self, *, path: Path) -> None:
         self._path = path
 
-    def send_all(self, messages: Iterable[Outgoing]) -> Iterator[tuple[Outgoing, Answer]]:
+    def send_all(
+        self, messages: Iterable[Outgoing], *, until: float = math.inf
+    ) -> Iterator[tuple[Outgoing, Answer]]:
         """Write ``<key>.eml`` or ``<key>.txt`` once; the same key again is accepted and writes nothing.
 
         A disk that is full, read-only or gone stops the channel: nothing was sent. When the folder itself cannot
@@ -44,7 +48,7 @@ class Folder:
         """
         source = Source(messages)
         while not source.over:
-            yield from self._batch(source)
+            yield from self._batch(source, until)
         if source.error:
             raise source.error
 
@@ -65,12 +69,14 @@ class Folder:
     def close(self) -> None:
         """Nothing is kept open."""
 
-    def _batch(self, source: Source[Outgoing]) -> list[tuple[Outgoing, Answer]]:
+    def _batch(self, source: Source[Outgoing], until: float) -> list[tuple[Outgoing, Answer]]:
         drafts: dict[Path, _Draft] = {}
         begun: list[tuple[Outgoing, Answer | None]] = []  # None: it hangs on its file and the folder
         try:
             while len(begun) < BATCH and (message := source.pull()):
                 begun.append((message, refused(message) or self._draft(message, drafts)))
+            if monotonic() >= until:  # a file appears when its draft is renamed, so that is its first byte
+                return [(message, answer or TOO_LATE) for message, answer in begun]
             with ThreadPoolExecutor(_WAITING) as waiting:
                 kept = dict(zip(drafts, waiting.map(_Draft.keep, drafts.values()), strict=True))
         finally:

@@ -10,6 +10,7 @@ for each: a provider that does not answer would else hold up every message for t
 """
 
 import asyncio
+import math
 import ssl
 from abc import abstractmethod
 from collections import deque
@@ -17,7 +18,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from time import monotonic
 from typing import Any, Generic, TypeVar, cast
 
-from winback.delivery.answer import Answer, ErrorKind, from_error
+from winback.delivery.answer import TOO_LATE, Answer, ErrorKind, from_error
 from winback.delivery.source import Source
 
 try:
@@ -147,11 +148,16 @@ class Pool(Generic[Asked, Outcome]):
         self._done: deque[tuple[Any, Outcome | Answer]] = deque()
         self._in_flight, self._events, self._enough, self._ceiling = 0, 0, 1, connections
         self._polled_at = 0.0
+        self.until = math.inf  # when no message may begin any more
         self._linger: asyncio.TimerHandle | None = None
         self._alarm: asyncio.TimerHandle | None = None
 
-    def exchange(self, requests: Iterable[tuple[Item, Asked | Answer]]) -> Iterator[tuple[Item, Outcome | Answer]]:
+    def exchange(
+        self, requests: Iterable[tuple[Item, Asked | Answer]], *, until: float = math.inf
+    ) -> Iterator[tuple[Item, Outcome | Answer]]:
         """(item, outcome) of every request, as outcomes come; one that already is an Answer is handed through.
+
+        No exchange begins at ``until`` (time.monotonic()) or later; its outcome is TOO_LATE.
 
         What ``requests`` raises comes through when all that was begun has its outcome. Who stops before the end
         breaks off what is in flight.
@@ -159,7 +165,7 @@ class Pool(Generic[Asked, Outcome]):
         source = Source(requests)
         loop = self._loop = self._loop or new_event_loop()
         self._failed = None
-        self._ceiling = self._limit
+        self._ceiling, self.until = self._limit, until
         try:
             while True:
                 self._refill(source, loop)
@@ -266,9 +272,14 @@ class Pool(Generic[Asked, Outcome]):
         return now
 
     def _begin(self, item: object, asked: Any, loop: asyncio.AbstractEventLoop) -> None:  # noqa: ANN401 - Asked or Answer
-        now = self._look(loop)
+        self._look(loop)
+        now = (
+            monotonic()
+        )  # after looking, which may take a round of the loop: nothing stands between this and the write
         if type(asked) is Answer:
             self._done.append((item, asked))
+        elif now >= self.until:
+            self._done.append((item, TOO_LATE))
         elif not self._free:
             self._done.append((item, self._why_not()))
         else:

@@ -1,5 +1,6 @@
 """The providers: one line each. A provider's libraries are imported when it is opened, not before."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from typing import Protocol
@@ -17,8 +18,13 @@ class Provider(Protocol):
     name: str
     channels: frozenset[Channel]
 
-    def send_all(self, messages: Iterable[Outgoing]) -> Iterator[tuple[Outgoing, Answer]]:
+    def send_all(
+        self, messages: Iterable[Outgoing], *, until: float = math.inf
+    ) -> Iterator[tuple[Outgoing, Answer]]:
         """Hand messages over, several at once where the provider can; (message, answer) as answers come.
+
+        From ``until`` on (time.monotonic()) no first byte leaves: a process that was stopped and goes on must not
+        send what is somebody else's by then. What was pulled nevertheless is answered TOO_LATE.
 
         ``messages`` is pulled one at a time, right before that message's first byte: whoever gives them checks
         lease and stop switch there, and may end early. Every message pulled gets an answer. Nothing is raised that

@@ -5,6 +5,7 @@ ours is equal (a property test holds it). Test sends and look-ups go through tha
 """
 
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
@@ -75,10 +76,12 @@ class SendGrid:
         )
         self.close = self._transport.close
 
-    def send_all(self, messages: Iterable[Outgoing]) -> Iterator[tuple[Outgoing, Answer]]:
+    def send_all(
+        self, messages: Iterable[Outgoing], *, until: float = math.inf
+    ) -> Iterator[tuple[Outgoing, Answer]]:
         """Hand e-mails over (winback.delivery.registry.Provider)."""
         requests = ((message, self._request(message)) for message in messages)
-        for message, came in self._transport.exchange(requests):
+        for message, came in self._transport.exchange(requests, until=until):
             yield message, came if isinstance(came, Answer) else _answer_in(came)
 
     def _request(self, message: Outgoing) -> bytes | Answer:

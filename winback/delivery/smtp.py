@@ -8,6 +8,7 @@ sent; after, only the relay's reply tells. With a 4xx or 5xx the message is stil
 """
 
 import asyncio
+import math
 import ssl
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
@@ -49,9 +50,12 @@ class Smtp:
         )
         self.close = self._pool.close
 
-    def send_all(self, messages: Iterable[Outgoing]) -> Iterator[tuple[Outgoing, Answer]]:
+    def send_all(
+        self, messages: Iterable[Outgoing], *, until: float = math.inf
+    ) -> Iterator[tuple[Outgoing, Answer]]:
         """Hand e-mails over (winback.delivery.registry.Provider)."""
-        return self._pool.exchange((message, refused(message) or message) for message in messages)
+        requests = ((message, refused(message) or message) for message in messages)
+        return self._pool.exchange(requests, until=until)
 
     def test_send(self, message: Outgoing) -> Answer:
         """Hand one e-mail over."""

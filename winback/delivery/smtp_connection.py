@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from time import monotonic
 
-from winback.delivery.answer import Answer, AnswerKind, ErrorKind, from_error
+from winback.delivery.answer import TOO_LATE, Answer, AnswerKind, ErrorKind, from_error
 from winback.delivery.mime import eml
 from winback.delivery.outgoing import Outgoing
 from winback.delivery.pool import FREE, Connection, Pool
@@ -171,6 +171,10 @@ class SmtpConnection(Connection[Outgoing, Answer]):
             self._speak()
 
     def _hand_over(self) -> None:
+        """Write the message, which without its last line is none; too late, it is left unwritten."""
+        if monotonic() >= self.pool.until:
+            self.finish(TOO_LATE, keep=False)
+            return
         self._on_its_way = True
         self._awaited.append(Step.DOT)
         self.deadline = monotonic() + self.pool.timeout_seconds

@@ -5,6 +5,7 @@ or an Answer that says what is proved without one. Anything odd closes the conne
 """
 
 import asyncio
+import math
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -60,10 +61,10 @@ class Transport:
         return "\r\n".join([*lines, "Content-Length: "]).encode()
 
     def exchange(
-        self, requests: Iterable[tuple[Item, bytes | Answer]]
+        self, requests: Iterable[tuple[Item, bytes | Answer]], *, until: float = math.inf
     ) -> Iterator[tuple[Item, Response | Answer]]:
         """(item, what came of it) for every request, in any order; see Pool.exchange."""
-        return self._pool.exchange(requests)
+        return self._pool.exchange(requests, until=until)
 
     async def _open_up(self, connection: "_Http", loop: asyncio.AbstractEventLoop) -> None:
         if self._tls:

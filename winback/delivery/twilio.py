@@ -6,6 +6,7 @@ that client: twilio_client.py.
 """
 
 import json
+import math
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
@@ -79,10 +80,12 @@ class Twilio:
         )
         self.close = self._transport.close
 
-    def send_all(self, messages: Iterable[Outgoing]) -> Iterator[tuple[Outgoing, Answer]]:
+    def send_all(
+        self, messages: Iterable[Outgoing], *, until: float = math.inf
+    ) -> Iterator[tuple[Outgoing, Answer]]:
         """Hand SMS over (winback.delivery.registry.Provider)."""
         requests = ((message, self._request(message)) for message in messages)
-        for message, came in self._transport.exchange(requests):
+        for message, came in self._transport.exchange(requests, until=until):
             if not isinstance(came, Answer):
                 came = read_answer(came.status, came.text_headers(), came.body)
             yield message, came
