@@ -140,7 +140,7 @@ def show_summary(summary: "RunSummary") -> None:
 
 def send(arguments: argparse.Namespace) -> int:
     """Drain the outbox; exit 3 when a provider closed a channel."""
-    from app.commands.status import claimed_lines, later_lines
+    from app.at_rest import claimed_lines, later_lines
     from flows.sending import send_due
 
     settings = here(arguments.workspace)
@@ -181,7 +181,7 @@ def send(arguments: argparse.Namespace) -> int:
 
 
 def _say_what_is_stopped(settings: Settings) -> None:
-    from app.commands.stops import stopped_lines
+    from app.at_rest import stopped_lines
     from db.engine import database, reading
     from db.stops import stopped_scopes
 

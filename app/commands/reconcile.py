@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from app.commands.status import claimed_lines
+from app.at_rest import claimed_lines
 from app.terminal import print_json, print_table, say
 from db.engine import database, reading
 from db.reconciling import Uncertain, states_of, uncertain

@@ -5,11 +5,10 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
-from app.commands.stops import scope_words, why_words
+from app.at_rest import claimed_words, scope_words, why_words
 from app.terminal import print_json, print_table
 from db.campaigns import campaign_ids, campaign_path, check_file
 from db.engine import database, reading
@@ -82,7 +81,7 @@ def show_status(found: dict[str, Any]) -> None:
         print("nobody knows whether the unknown ones arrived: winback reconcile")
     if claimed := found["claimed"]:
         until, zone = datetime.fromisoformat(claimed["until"]), found["timezone"]
-        print(_claimed_words(claimed["messages"], until, zone))
+        print(claimed_words(claimed["messages"], until, zone))
     tables: list[tuple[list[str], list[tuple[object, ...]]]] = [
         (
             ["stopped", "why"],
@@ -146,19 +145,6 @@ def _claimed(found: InHand | None) -> dict[str, object] | None:
     return {"messages": found.messages, "until": found.until.isoformat(timespec="seconds")}
 
 
-def _claimed_words(messages: int, until: datetime, zone: str) -> str:
-    by = f"{until.astimezone(ZoneInfo(zone)):%H:%M:%S} {zone}"
-    verb = "is" if messages == 1 else "are"
-    return f"{messages:,} {verb} claimed by a sender; what it has not reported by {by} becomes uncertain"
-
-
-def claimed_lines(settings: Settings, now: datetime, run: str | None = None) -> list[str]:
-    """One line about the messages senders have claimed, of one run or of all; none when there are none."""
-    with database(settings.database_url) as engine, reading(engine) as session:
-        found = in_hand(session, now, run)
-    return [_claimed_words(found.messages, found.until, settings.file.timezone)] if found else []
-
-
 def _shut(session: Session) -> list[dict[str, str | None]]:
     return [
         {"provider": name, "until": gate.shut_until.isoformat(timespec="seconds"), "reason": gate.reason}
@@ -202,14 +188,3 @@ def _later(each: PutOff) -> dict[str, object]:
         "reason": each.reason,
         "from": each.first_at.isoformat(timespec="seconds"),
     }
-
-
-def later_lines(settings: Settings, now: datetime) -> list[str]:
-    """What a call of ``send`` has left for later, one line for each reason."""
-    with database(settings.database_url) as engine, reading(engine) as session:
-        found = put_off(session, placebo=settings.placebo, now=now)
-    return [
-        f"later: {each.messages:,} by {each.channel} ({each.reason}), the first from "
-        f"{each.first_at.astimezone(settings.zone):%Y-%m-%d %H:%M} on"
-        for each in found
-    ]

@@ -1,11 +1,11 @@
 """stop and resume: everything, one campaign, or one run; and the release of a state put back from a backup."""
 
 import argparse
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from sqlmodel import Session
 
+from app.at_rest import scope_and_why, scope_words, stopped_lines
 from app.terminal import say
 from db.campaigns import campaign_ids
 from db.engine import database, reading, transaction
@@ -55,29 +55,6 @@ def resume(arguments: argparse.Namespace) -> int:
     for line in stopped_lines({name: why for name, why in before.items() if name != scope and why != RESTORED}):
         say(f"still {line}")
     return Exit.DONE
-
-
-def stopped_lines(scopes: Mapping[str, str | None]) -> list[str]:
-    """What is stopped, why, and what lets it go on: one line for each scope."""
-    return [
-        f"stopped: {scope_and_why(scope, why)}; 'winback resume{'' if scope == EVERYTHING else f' {scope}'}'"
-        for scope, why in scopes.items()
-    ]
-
-
-def scope_and_why(scope: str, why: str | None) -> str:
-    """``spring (by hand)``."""
-    return f"{scope_words(scope)} ({why_words(why)})"
-
-
-def why_words(why: str | None) -> str:
-    """Why something is stopped; nothing is noted of a stop that a person asked for."""
-    return why or "by hand"
-
-
-def scope_words(scope: str) -> str:
-    """What is stopped."""
-    return "everything" if scope == EVERYTHING else scope
 
 
 def _show_hold(held: Hold) -> None:

@@ -1,0 +1,58 @@
+"""What does not leave now, and why, in words: claimed by a sender, put off, stopped. Light: every send says it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from db.engine import database, reading
+from db.outbox import in_hand, put_off
+from db.settings import Settings
+from db.stops import EVERYTHING
+
+
+def claimed_words(messages: int, until: datetime, zone: str) -> str:
+    """How many senders have claimed, and until when nobody can know more."""
+    by = f"{until.astimezone(ZoneInfo(zone)):%H:%M:%S} {zone}"
+    verb = "is" if messages == 1 else "are"
+    return f"{messages:,} {verb} claimed by a sender; what it has not reported by {by} becomes uncertain"
+
+
+def claimed_lines(settings: Settings, now: datetime, run: str | None = None) -> list[str]:
+    """One line about the messages senders have claimed, of one run or of all; none when there are none."""
+    with database(settings.database_url) as engine, reading(engine) as session:
+        found = in_hand(session, now, run)
+    return [claimed_words(found.messages, found.until, settings.file.timezone)] if found else []
+
+
+def later_lines(settings: Settings, now: datetime) -> list[str]:
+    """What a call of ``send`` has left for later, one line for each reason."""
+    with database(settings.database_url) as engine, reading(engine) as session:
+        found = put_off(session, placebo=settings.placebo, now=now)
+    return [
+        f"later: {each.messages:,} by {each.channel} ({each.reason}), the first from "
+        f"{each.first_at.astimezone(settings.zone):%Y-%m-%d %H:%M} on"
+        for each in found
+    ]
+
+
+def stopped_lines(scopes: Mapping[str, str | None]) -> list[str]:
+    """What is stopped, why, and what lets it go on: one line for each scope."""
+    return [
+        f"stopped: {scope_and_why(scope, why)}; 'winback resume{'' if scope == EVERYTHING else f' {scope}'}'"
+        for scope, why in scopes.items()
+    ]
+
+
+def scope_and_why(scope: str, why: str | None) -> str:
+    """``spring (by hand)``."""
+    return f"{scope_words(scope)} ({why_words(why)})"
+
+
+def why_words(why: str | None) -> str:
+    """Why something is stopped; nothing is noted of a stop that a person asked for."""
+    return why or "by hand"
+
+
+def scope_words(scope: str) -> str:
+    """What is stopped."""
+    return "everything" if scope == EVERYTHING else scope
