@@ -10,20 +10,17 @@ costs when nothing waits; ``claim+record`` is the share of the transactions that
 """
 
 import argparse
-import cProfile
-import io
 import json
 import os
-import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -33,10 +30,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import create_engine, text
 
 from bench import letter
 from bench.crowd import Wanted, make_shop
+from bench.one_send import Spent
 from db.engine import database, reading
 from db.outbox import counts
 from db.settings import Settings
@@ -68,17 +66,6 @@ WAYS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spent:
-    """What one sender took: CPU seconds in all and in claim and record, messages, MiB at most, wall seconds."""
-
-    cpu: float
-    claim: float
-    sent: int
-    rss: float
-    wall: float
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="The whole send against bare Jinja.")
     parser.add_argument("--customers", type=int, default=20_000)
@@ -86,13 +73,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--whole-run", action="store_true", help="import and run first, instead of bulk inserts")
     parser.add_argument("--profile", type=Path, metavar="FILE", help="write cProfile's figures of the last send")
-    parser.add_argument("--work", type=Path, metavar="DIR", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.work:
-        return work(given.work, given.profile)
     with tempfile.TemporaryDirectory() as name:
         measure(Path(name), given)
-    return None
+    return
 
 
 def measure(folder: Path, given: argparse.Namespace) -> None:
@@ -190,8 +174,8 @@ def check(shop: Settings, wanted: Wanted) -> None:
 
 def senders(shop: Settings, environment: dict[str, str], workers: int, profile: Path | None) -> list[Spent]:
     """Run so many ``winback send`` at once."""
-    command = [sys.executable, "-m", "bench.dispatch", "--work", str(shop.workspace)]
-    command += ["--profile", str(profile)] if profile else []
+    command = [sys.executable, "-m", "bench.one_send", str(shop.workspace)]
+    command += [str(profile)] if profile else []
     known = os.environ | environment | {"WINBACK_DATABASE_URL": shop.database_url}
     running = [
         subprocess.Popen(command, cwd=ROOT, env=known, stdout=subprocess.PIPE, text=True) for _ in range(workers)
@@ -199,46 +183,6 @@ def senders(shop: Settings, environment: dict[str, str], workers: int, profile: 
     said = [process.communicate()[0] for process in running]
     assert not any(process.returncode for process in running), "a sender failed: see above"
     return [Spent(**json.loads(each.splitlines()[-1])) for each in said]
-
-
-def work(workspace: Path, profile: Path | None) -> None:
-    """``winback send`` in this process; prints what it took."""
-    import flows.dispatch
-    from app.cli import main as winback
-
-    clock, begun = Stopwatch(flows.dispatch.writing), time.monotonic()
-    flows.dispatch.writing = clock
-    profiler = cProfile.Profile() if profile else None
-    with redirect_stdout(io.StringIO()) as said, profiler or nullcontext():
-        code = winback(["--workspace", str(workspace), "send"])
-    assert code == 0, code
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    if profiler:
-        profiler.dump_stats(str(profile))
-    spent = Spent(
-        cpu=used.ru_utime + used.ru_stime,
-        claim=clock.seconds,
-        sent=sum(
-            int(line.split()[1].replace(",", "")) for line in said.getvalue().splitlines() if "accepted" in line
-        ),
-        rss=used.ru_maxrss / 1024,
-        wall=time.monotonic() - begun,
-    )
-    print(json.dumps(asdict(spent)))
-
-
-class Stopwatch:
-    """The dispatch loop's write transactions, with their CPU seconds added up."""
-
-    def __init__(self, writing: Callable[[Connection], AbstractContextManager[Connection]]) -> None:
-        self._writing, self.seconds = writing, 0.0
-
-    @contextmanager
-    def __call__(self, connection: Connection) -> Iterator[Connection]:
-        begun = time.process_time()
-        with self._writing(connection):
-            yield connection
-        self.seconds += time.process_time() - begun
 
 
 @contextmanager
