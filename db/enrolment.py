@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 from sqlmodel import Session, col
 
 from db.engine import changed, insert_or_keep
@@ -60,12 +60,3 @@ def members_of(
 def enrol(session: Session, members: list[dict[str, object]]) -> None:
     """Store members; running again adds nothing. At most ``CHUNK`` at a time, so that no writer waits long."""
     changed(session, insert_or_keep(session, Assignment), members)
-
-
-def id_chunks(session: Session, occurrence_id: int) -> list[range]:
-    """The ids of an occurrence's assignments, in ranges of at most ``CHUNK``."""
-    ends = select(func.min(Assignment.id), func.max(Assignment.id))
-    first, last = session.execute(ends.where(col(Assignment.occurrence_id) == occurrence_id)).one()
-    if first is None:
-        return []
-    return [range(start, min(start + CHUNK, last + 1)) for start in range(first, last + 1, CHUNK)]

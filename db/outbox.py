@@ -8,13 +8,30 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select, update
 from sqlmodel import Session, col
 
 from db.engine import changed, insert_or_keep
 from db.stops import not_stopped
 from db.tables import Assignment, Message, Occurrence
 from winback.events import State
+
+SET = 5_000  # rows that one statement makes or changes: well under the 250 ms a writer may hold SQLite
+
+
+def id_chunks(session: Session, table: type[Assignment] | type[Message], occurrence_id: int) -> list[range]:
+    """The ids of an occurrence's rows, in ranges of at most ``SET``."""
+    ends = select(func.min(table.id), func.max(table.id))
+    first, last = session.execute(ends.where(col(table.occurrence_id) == occurrence_id)).one()
+    if first is None:
+        return []
+    return [range(start, min(start + SET, last + 1)) for start in range(first, last + 1, SET)]
+
+
+def in_chunk(table: type[Assignment] | type[Message], ids: range, occurrence_id: int) -> ColumnElement[bool]:
+    """An occurrence's rows with these ids, found by id: SQLite would walk through all of the occurrence's."""
+    by_id = col(table.id).between(ids.start, ids.stop - 1)
+    return and_(by_id, col(table.occurrence_id) + 0 == occurrence_id)
 
 
 def plan(
@@ -27,9 +44,7 @@ def plan(
     added = 0
     for arm, template in templates.items():
         chosen = _planned(prefix, step, template).where(
-            col(Assignment.occurrence_id) == occurrence_id,
-            col(Assignment.arm) == arm,
-            col(Assignment.id).between(ids.start, ids.stop - 1),
+            in_chunk(Assignment, ids, occurrence_id), col(Assignment.arm) == arm
         )
         added += changed(session, insert_or_keep(session, Message).from_select(_PLANNED_COLUMNS, chosen))
     return added
@@ -63,12 +78,8 @@ def _planned(prefix: str, step: str, template: str) -> Select[Any]:
 
 
 def queue(session: Session, occurrence_id: int, ids: range, now: datetime) -> int:
-    """Let the planned messages of a released occurrence's assignments ``ids`` go; returns how many."""
-    planned = and_(
-        col(Message.occurrence_id) == occurrence_id,
-        col(Message.assignment_id).between(ids.start, ids.stop - 1),
-        col(Message.state) == State.PLANNED,
-    )
+    """Let the planned messages ``ids`` of a released occurrence go; returns how many."""
+    planned = and_(in_chunk(Message, ids, occurrence_id), col(Message.state) == State.PLANNED)
     return changed(session, update(Message).where(planned).values(state=State.QUEUED, state_at=now))
 
 

@@ -17,14 +17,14 @@ from sqlmodel import Session
 
 from db.campaigns import read_files
 from db.engine import database, reading, transaction
-from db.enrolment import CHUNK, enrol, entries, id_chunks, may_not_enter, members_of
+from db.enrolment import CHUNK, enrol, entries, may_not_enter, members_of
 from db.facts.store import digests
 from db.frames import save_frame
 from db.occurrences import Opening, Stage, advance, all_runs, is_at, open_run, opened_id, pinned_campaign, run_name
-from db.outbox import counts, plan, queue
+from db.outbox import counts, id_chunks, plan, queue
 from db.people import contacts
 from db.settings import Settings
-from db.tables import Occurrence
+from db.tables import Assignment, Message, Occurrence
 from flows.scoring import score_all
 from winback import __version__
 from winback.assignment import assign
@@ -269,7 +269,7 @@ def plan_messages(occurrence_id: int, settings: Settings) -> None:
                 return
             campaign = pinned_campaign(session, occurrence)
             prefix = key_prefix(settings, occurrence, campaign.step.send)
-            chunks = id_chunks(session, occurrence_id)
+            chunks = id_chunks(session, Assignment, occurrence_id)
         for ids in chunks:
             with transaction(engine) as session:
                 if is_at(session, occurrence_id, Stage.ASSIGNED):
@@ -299,7 +299,7 @@ def release_messages(occurrence_id: int, settings: Settings, now: datetime) -> N
             t0 = end_of_day(occurrence.as_of, settings.zone) if occurrence.placebo else now
             advance(session, occurrence_id, come_from=Stage.PLANNED, to=Stage.RELEASED, released_at=now, t0=t0)
             session.refresh(occurrence)
-            chunks = id_chunks(session, occurrence_id) if occurrence.stage == Stage.RELEASED else []
+            chunks = id_chunks(session, Message, occurrence_id) if occurrence.stage == Stage.RELEASED else []
         for ids in chunks:
             with transaction(engine) as session:
                 queue(session, occurrence_id, ids, now)
