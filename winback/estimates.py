@@ -18,6 +18,8 @@ class Missing(StrEnum):
     NOT_FOLLOWED = "not_followed"  # nobody was watched for that long
     NOTHING_TO_COMPARE = "nothing_to_compare"  # fewer than two groups
     NOT_VISIBLE = "not_visible"  # no split of this audience would show any effect
+    NO_MARGIN = "no_margin"  # the campaign file does not say what share of revenue is contribution
+    NOT_COMPLETE = "not_complete"  # the window is not over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

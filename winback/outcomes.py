@@ -13,7 +13,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from winback.campaign import HOLDOUT, Campaign
-from winback.contrast import RateContrast, RateSums
+from winback.contrast import MoneyContrast, RateContrast, RateSums
+from winback.findings import Findings, Measure
 from winback.intervals import Proportion, wilson
 from winback.lift import Arm, compare
 from winback.responses import Responses
@@ -101,8 +102,28 @@ class Method:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LookTaken:
+    """A reading before the window's end, or the one at its end after such: ``boundary`` takes the place of 1.96.
+
+    ``information``: pooled odds of having come back by ``through``, what the difference's precision grows with;
+    ``fraction``: that as a share (0-1) of what is expected at the window's end.
+    """
+
+    through: date
+    information: float
+    fraction: float
+    boundary: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """One reading of one run; ``read_outcome(write_outcome(o)) == o``."""
+    """One reading of one run; ``read_outcome(write_outcome(o)) == o``.
+
+    ``primary`` and ``variants`` are of churn. ``success``: the contrast, of all variants together, that
+    ``judged_by`` asks for where that is not churn; the verdict is then its. ``looks``: all readings that
+    counted so far, this one last; empty for a reading at the window's end that nothing went before. ``second``: it
+    is the planned reading at twice the window ("did they stay?").
+    """
 
     run: str
     campaign_id: str
@@ -122,6 +143,11 @@ class Outcome:
     before_after: list[BeforeAfter]
     responses: list[Responses] = field(default_factory=list)  # none in readings frozen before they were counted
     method: Method
+    judged_by: Measure = Measure.CHURN
+    success: RateContrast | MoneyContrast | None = None
+    looks: list[LookTaken] = field(default_factory=list)
+    second: bool = False
+    findings: Findings | None = None  # none in readings frozen before there were any
 
 
 def outcome_window(t0_on: date, days: int, data_through: date | None) -> Window:

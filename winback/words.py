@@ -123,6 +123,8 @@ MISSING: dict[Missing, Words] = {
     Missing.NOT_FOLLOWED: Words("not watched for that long", "观察时间不够长"),
     Missing.NOTHING_TO_COMPARE: Words("fewer than two groups to compare", "可比较的组不足两个"),
     Missing.NOT_VISIBLE: Words("this audience is too small to show any effect", "受众太小，任何效果都无法看出"),
+    Missing.NO_MARGIN: Words("the campaign file states no margin", "活动文件未写明毛利率（margin）"),
+    Missing.NOT_COMPLETE: Words("the window is not over", "观察期尚未结束"),
 }
 
 REASONS: dict[Reason, Words] = {
