@@ -13,7 +13,7 @@ from sqlmodel import Session, col
 
 from db.engine import changed, insert_or_keep
 from db.stops import not_stopped
-from db.tables import Assignment, Message, Occurrence
+from db.tables import Assignment, Customer, Message, Occurrence
 from winback.events import State
 
 SET = 5_000  # rows that one statement makes or changes: well under the 250 ms a writer may hold SQLite
@@ -120,18 +120,22 @@ def in_hand(session: Session, now: datetime, run: str | None = None) -> InHand |
     return InHand(messages=messages, until=until) if messages else None
 
 
-def written_to_in(session: Session, occurrence_id: int, arm: str) -> int:
-    """Members of an arm of an occurrence to whom a message of the same campaign may have gone out."""
+def written_to_in(session: Session, occurrence_id: int, arm: str) -> list[str]:
+    """The customer ids of an arm of an occurrence to whom a message of the same campaign may have gone out."""
     went_out = and_(
         col(Message.campaign_id) == col(Assignment.campaign_id),
         col(Message.state).not_in([State.PLANNED, State.QUEUED, State.SKIPPED, State.REJECTED]),
     )
     to_him = exists().where(went_out, col(Message.person) == col(Assignment.person))
     to_his_address = exists().where(went_out, col(Message.address_hash) == col(Assignment.address_hash))
-    chosen = select(func.count()).select_from(Assignment).where(
-        col(Assignment.occurrence_id) == occurrence_id, col(Assignment.arm) == arm, or_(to_him, to_his_address)
-    )  # fmt: skip
-    return int(session.execute(chosen).scalar_one())
+    chosen = (
+        select(col(Customer.customer_id))
+        .join(Assignment, col(Assignment.customer_no) == col(Customer.no))
+        .where(col(Assignment.occurrence_id) == occurrence_id, col(Assignment.arm) == arm)
+        .where(or_(to_him, to_his_address))
+        .order_by(col(Customer.customer_id))
+    )
+    return list(session.execute(chosen).scalars())
 
 
 def waiting(session: Session, channels: Sequence[str], *, placebo: bool, by: datetime) -> int:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import delete, select
@@ -18,18 +19,41 @@ def latest(session: Session, occurrence_id: int) -> Outcome | None:
     return read_outcome(found[0].document) if found else None
 
 
-def save_reading(session: Session, occurrence_id: int, outcome: Outcome, now: datetime, *, final: bool) -> Outcome:
-    """Store a reading; once a ``final`` one is there it stays as it is and is what comes back."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Last:
+    """The newest reading of a run and its revision; None and 0 before there is one."""
+
+    revision: int
+    outcome: Outcome | None
+
+
+def last_reading(session: Session, occurrence_id: int) -> Last:
+    """The newest reading, final ones first, to be followed by the next."""
+    found = _readings(session, occurrence_id)
+    return Last(
+        revision=found[0].revision if found else 0, outcome=read_outcome(found[0].document) if found else None
+    )
+
+
+def save_reading(
+    session: Session, occurrence_id: int, outcome: Outcome, now: datetime, *, final: bool, after: int
+) -> Outcome | None:
+    """Store a reading that follows revision ``after``; None, and nothing stored, when another came between.
+
+    Once a ``final`` one is there it stays as it is and is what comes back.
+    """
     session.execute(select(col(Occurrence.id)).where(col(Occurrence.id) == occurrence_id).with_for_update())
     found = _readings(session, occurrence_id)
     if found and found[0].final:
         return read_outcome(found[0].document)
+    if (found[0].revision if found else 0) != after:
+        return None
     text = write_outcome(outcome)
     session.execute(delete(Reading).where(col(Reading.occurrence_id) == occurrence_id, ~col(Reading.final)))
     session.add(
         Reading(
             occurrence_id=occurrence_id,
-            revision=(found[0].revision if found else 0) + 1,
+            revision=after + 1,
             final=final,
             digest=hashlib.sha256(text.encode()).hexdigest(),
             document=text,

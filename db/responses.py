@@ -13,14 +13,16 @@ from sqlmodel import Session
 from db.tables import ANSWER
 from winback.responses import WENT_OUT, MessageCount
 
-# One row per arm, state, time of sending and time of the first human click: the messages with all of these alike,
-# and the numbers of their customers, comma between. Times in seconds since 1970; null: not known to have happened.
+# One row per arm, state, time of sending, time of the first human click and cost: the messages with all of these
+# alike, and the numbers of their customers, comma between. Times in seconds since 1970; null: not known to have
+# happened. Cost in millionths of a major unit, of one message.
 ANSWERS = pl.Schema(
     {
         "arm": pl.String(),
         "state": pl.String(),
         "sent_at": pl.Int64(),
         "clicked_at": pl.Int64(),
+        "cost_micros": pl.Int64(),
         "messages": pl.Int64(),
         "clicked": pl.Int64(),
         "replied": pl.Int64(),
@@ -38,11 +40,12 @@ _IN_POSTGRESQL = {
     "seconds": "CAST(floor(EXTRACT(EPOCH FROM {})) AS BIGINT)",
     "numbers": "string_agg(CAST(e.customer_no AS TEXT), ',')",
 }
-# One walk through the messages in the order of an index that is nearly that of the rows: by address_hash it would
-# jump from page to page. Of events the index of clicks and replies is read, not all that providers told.
+# One walk through the messages in the order of an index that is nearly that of their rows: by address_hash it
+# would jump from page to page. Of events the index of clicks and replies is read, not all that providers told.
 ANSWERS_SQL = {
     dialect: text(f"""
 SELECT a.arm, e.state, {words["seconds"].format("e.sent_at")}, {words["seconds"].format("e.clicked_at")},
+  e.cost_micros,
   COUNT(*),
   COUNT(e.clicked_at),
   COUNT(CASE WHEN e.replies > 0 THEN 1 END),
@@ -52,6 +55,7 @@ SELECT a.arm, e.state, {words["seconds"].format("e.sent_at")}, {words["seconds"]
   {words["numbers"]}
 FROM (
   SELECT m.id, m.assignment_id, m.customer_no, m.state, m.sent_at, m.unsubscribed_at,
+    m.cost_micros,
     COUNT(CASE WHEN told.kind = 'clicked' THEN 1 END) AS clicks,
     COUNT(CASE WHEN told.kind = 'clicked' AND told.flag IS NULL THEN 1 END) AS human_clicks,
     MIN(CASE WHEN told.kind = 'clicked' AND told.flag IS NULL THEN told.at END) AS clicked_at,
@@ -62,7 +66,7 @@ FROM (
   GROUP BY m.occurrence_id, m.person, m.step, m.id
 ) e
 JOIN assignment a ON a.id = e.assignment_id
-GROUP BY a.arm, e.state, e.sent_at, e.clicked_at
+GROUP BY a.arm, e.state, e.sent_at, e.clicked_at, e.cost_micros
 ORDER BY a.arm, e.state
 """)
     for dialect, words in {"sqlite": _IN_SQLITE, "postgresql": _IN_POSTGRESQL}.items()
@@ -86,9 +90,16 @@ def count_messages(answers: pl.DataFrame) -> list[MessageCount]:
 def contacted(answers: pl.DataFrame, zone: ZoneInfo) -> pl.DataFrame:
     """CONTACTED: the members whose message went out; days in ``zone``."""
     gone = answers.filter(pl.col("state").is_in(list(WENT_OUT)))
-    numbers = gone.select(
-        pl.col("customers").str.split(",").alias("customer_no"), _day("sent", zone), _day("clicked", zone)
-    )
+    return _each_customer(gone, _day("sent", zone), _day("clicked", zone))
+
+
+def costs(answers: pl.DataFrame) -> pl.DataFrame:
+    """customer_no, cost_micros: what each member's message cost; members without one are left out."""
+    return _each_customer(answers, pl.col("cost_micros"))
+
+
+def _each_customer(answers: pl.DataFrame, *columns: pl.Expr) -> pl.DataFrame:
+    numbers = answers.select(pl.col("customers").str.split(",").alias("customer_no"), *columns)
     return numbers.explode("customer_no").with_columns(pl.col("customer_no").cast(pl.Int64))
 
 

@@ -1,7 +1,8 @@
 """Measure a run: counts from the facts and the dispatch log, the answer from the rules, a reading in state."""
 
 import json
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
 
 import polars as pl
 from sqlmodel import Session
@@ -9,16 +10,21 @@ from sqlmodel import Session
 from db.engine import database, reading, transaction
 from db.facts.outcomes import MEMBERS, count_outcomes
 from db.facts.store import data_through, digests, facts_cover, path_of
+from db.facts.sums import sum_members
+from db.membership import assigned, in_other_campaigns
 from db.occurrences import Stage, find_run, pinned_campaign, run_name, unmeasured
 from db.outbox import written_to_in
-from db.readings import save_reading
-from db.responses import contacted, count_messages, read_answers
+from db.readings import last_reading, save_reading
+from db.responses import contacted, costs, count_messages, read_answers
 from db.settings import Settings
 from db.tables import CampaignVersion, Occurrence
 from flows.campaign_run import read_ledger
 from winback.audience import arm_counts, drawn_counts, top_count
-from winback.campaign import HOLDOUT
+from winback.campaign import HOLDOUT, Campaign
+from winback.dimensions import dimensions, expected_back
 from winback.errors import WrongUse
+from winback.interim import LookTaken, take_look
+from winback.money import exponent
 from winback.outcomes import (
     BASE,
     TOP,
@@ -29,30 +35,45 @@ from winback.outcomes import (
     Method,
     Outcome,
     Window,
+    looks_of,
     measure,
     outcome_window,
 )
+from winback.part_sums import RunSums
 from winback.responses import OrderCount, answer_counts, by_arm, responses
+from winback.seen import Seen
+from winback.verdict import rows_lost
 
 
 def measure_run(settings: Settings, run: str, now: datetime, as_of: date | None = None) -> Outcome:
     """Read a run's result with the facts through ``as_of`` (None = all there are) and store the reading.
 
-    A complete window gives the final reading, which later calls return unchanged.
+    A complete window gives the final reading, which later calls return unchanged. A reading before that is a look,
+    and every look counts: one that another reading overtook is taken again.
     """
     with database(settings.database_url) as engine:
-        with reading(engine) as session:
-            occurrence = find_run(session, run)
-            if occurrence.stage != Stage.RELEASED or occurrence.t0 is None:
-                raise WrongUse(f"{run} has not been released: it is {occurrence.stage}")
-            occurrence_id = occurrence.id or 0
-            outcome = _read(session, settings, occurrence, as_of)
-            final = outcome.window.complete and facts_cover(session, outcome.window.last_on)
-        with transaction(engine) as session:
-            return save_reading(session, occurrence_id, outcome, now, final=final)
+        while True:
+            with reading(engine) as session:
+                occurrence = find_run(session, run)
+                if occurrence.stage != Stage.RELEASED or occurrence.t0 is None:
+                    raise WrongUse(f"{run} has not been released: it is {occurrence.stage}")
+                occurrence_id = occurrence.id or 0
+                before = last_reading(session, occurrence_id)
+                outcome = _read(session, settings, occurrence, as_of, looks_of(before.outcome))
+                final = outcome.window.complete and facts_cover(session, outcome.window.last_on)
+            with transaction(engine) as session:
+                saved = save_reading(session, occurrence_id, outcome, now, final=final, after=before.revision)
+            if saved:
+                return saved
 
 
-def _read(session: Session, settings: Settings, occurrence: Occurrence, as_of: date | None) -> Outcome:
+def _read(
+    session: Session,
+    settings: Settings,
+    occurrence: Occurrence,
+    as_of: date | None,
+    earlier: Sequence[LookTaken],
+) -> Outcome:
     campaign = pinned_campaign(session, occurrence)
     ledger, facts = read_ledger(settings, occurrence), digests(session)
     window = outcome_window(
@@ -77,6 +98,8 @@ def _read(session: Session, settings: Settings, occurrence: Occurrence, as_of: d
     if occurrence.placebo:  # all its times are those of the past that it plays in
         when = when.with_columns(sent_on=pl.lit(window.t0_on))
     counts, orders = _count(settings, ledger, facts, window, [arm.name for arm in arms], when)
+    sums = _sum(settings, ledger, facts, window, costs(answers))
+    touched = written_to_in(session, occurrence.id or 0, HOLDOUT)
     return measure(
         run=run_name(occurrence),
         campaign=campaign,
@@ -86,7 +109,7 @@ def _read(session: Session, settings: Settings, occurrence: Occurrence, as_of: d
         waterfall=json.loads(occurrence.waterfall or "{}"),
         arms=arms,
         counts=counts,
-        contaminated=written_to_in(session, occurrence.id or 0, HOLDOUT),
+        contaminated=len(touched),
         responses=responses(
             {arm.name: arm.n for arm in arms},
             messages,
@@ -100,6 +123,68 @@ def _read(session: Session, settings: Settings, occurrence: Occurrence, as_of: d
             code_version=occurrence.code_version,
             score=json.loads(occurrence.score or "{}"),
         ),
+        seen=Seen(
+            sums=sums,
+            members={arm.name: arm.n for arm in arms},
+            messages=messages,
+            overlap=_overlap(session, settings, occurrence, window),
+            touched=touched,
+            rows_lost=rows_lost(assigned(session, occurrence.id or 0), _measured(sums, members, drawn)),
+            currency=settings.file.currency,
+            minor=10 ** exponent(settings.file.currency),
+        ),
+        look=_look(sums, window, ledger, campaign, earlier),
+        looks=earlier,
+    )
+
+
+def _sum(
+    settings: Settings, ledger: pl.DataFrame, facts: list[str], window: Window, cost: pl.DataFrame
+) -> RunSums:
+    """What those drawn in this run did on the days of the window that the data reach."""
+    members = (
+        dimensions(ledger)
+        .join(cost, on="customer_no", how="left")
+        .with_columns(pl.col("cost_micros").fill_null(0))
+    )
+    return sum_members(
+        [path_of(settings.facts, digest) for digest in facts],
+        t0_on=window.t0_on,
+        window_days=window.days,
+        through=window.seen_through or window.t0_on,
+        members=members,
+    )
+
+
+def _measured(sums: RunSums, members: Mapping[str, int], drawn: Mapping[str, int]) -> dict[str, int]:
+    """Arm -> members of whom it is known what they did; those of earlier entries are counted, not compared."""
+    return {arm: sums.arm(arm).n + n - drawn.get(arm, 0) for arm, n in members.items()}
+
+
+def _overlap(session: Session, settings: Settings, occurrence: Occurrence, window: Window) -> dict[str, int]:
+    first, last = window.t0_on - timedelta(days=window.days), window.last_on + timedelta(days=1)
+    return in_other_campaigns(
+        session,
+        occurrence,
+        begun_from=datetime.combine(first, time(), settings.zone),
+        begun_before=datetime.combine(last, time(), settings.zone),
+    )
+
+
+def _look(
+    sums: RunSums, window: Window, ledger: pl.DataFrame, campaign: Campaign, earlier: Sequence[LookTaken]
+) -> LookTaken | None:
+    """None while the data reach no day of the window."""
+    if window.seen_through is None:
+        return None
+    n, churned = sum(cell.n for cell in sums.cells), sum(cell.churned for cell in sums.cells)
+    return take_look(
+        through=window.seen_through,
+        complete=window.complete,
+        n=n,
+        back=n - churned,
+        expected_share=expected_back(ledger, horizon_days=campaign.churn.within, days=window.days),
+        earlier=earlier,
     )
 
 

@@ -5,6 +5,7 @@ A field that is not implemented is refused by name, never ignored. Reading the t
 
 import re
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
@@ -24,6 +25,16 @@ from winback.quiet_hours import QuietHours, read_quiet_hours
 from winback.schedule import check_cron
 
 HOLDOUT = "holdout"
+
+
+class Measure(StrEnum):
+    """What a campaign's success is judged by."""
+
+    CHURN = "churn"  # no order in the window
+    REPEAT_RATE = "repeat_rate"  # orders on two days or more
+    NET_CONTRIBUTION = "net_contribution"  # margin x net revenue - cost of the messages
+
+
 RESERVED = {HOLDOUT, "treated", "base", "top"}  # the groups of a report
 Channel = Literal["email", "sms"]
 CHANNELS: tuple[Channel, ...] = ("email", "sms")
@@ -31,7 +42,7 @@ SMALL_AUDIENCE = 5_000  # below it the default hold-out is a half, else a fifth 
 
 NOT_YET = {
     "objective", "offers", "offer", "limit", "where", "exclude_kinds", "local_time", "ends", "wait",
-    "call", "unless", "when", "due", "approval", "compliance", "guardrails", "measure", "threshold",
+    "call", "unless", "when", "due", "approval", "compliance", "threshold",
 }  # fmt: skip  # words of later versions: refused by name with that sentence
 
 
@@ -83,6 +94,12 @@ def _amount(value: object) -> object:
 def _exact(value: Decimal) -> Decimal:
     micros(value)
     return value
+
+
+def _measure(value: object) -> object:
+    if isinstance(value, str) and value in set(Measure):
+        return Measure(value)
+    raise ValueError(f"must be one of {', '.join(Measure)}")
 
 
 def _names(value: object) -> object:
@@ -220,11 +237,35 @@ class Limits(Section):
     priority: int = Field(default=50, ge=0, le=100)
 
 
+class Guardrails(Section):
+    """What may not get worse: of the messages that left, the most that may be unsubscribed from and so on."""
+
+    unsubscribed: PositiveShare | None = None
+    complained: PositiveShare | None = None
+    bounced: PositiveShare | None = None
+
+
 class Success(Section):
-    """How the result is judged: the outcome window and the smallest effect worth having."""
+    """How the result is judged: the outcome window, by what, and the smallest effect worth having.
+
+    ``margin``: the share of revenue that is contribution.
+    """
 
     window: Days
+    measure: Annotated[Measure, BeforeValidator(_measure)] = Measure.CHURN
     smallest_effect: Points | None = None
+    margin: PositiveShare | None = None
+    guardrails: Guardrails = Guardrails()
+
+    @model_validator(mode="after")
+    def _can_be_judged(self) -> "Success":
+        if self.measure is Measure.NET_CONTRIBUTION and self.margin is None:
+            raise ValueError(
+                "net_contribution needs margin, the share of revenue that is contribution, such as 40%"
+            )
+        if self.measure is Measure.NET_CONTRIBUTION and self.smallest_effect is not None:
+            raise ValueError("smallest_effect is in percentage points: not with net_contribution")
+        return self
 
 
 class Campaign(Section):

@@ -15,14 +15,6 @@ from winback.responses import Share
 from winback.survival import CurvePoint, LogRank
 
 
-class Measure(StrEnum):
-    """What the campaign's success is judged by: ``success.measure`` of its file."""
-
-    CHURN = "churn"  # no order in the window
-    REPEAT_RATE = "repeat_rate"  # orders on two days or more
-    NET_CONTRIBUTION = "net_contribution"  # margin x net revenue - cost of the messages
-
-
 class Dimension(StrEnum):
     """By what members are told apart, all of it known before t0."""
 
@@ -59,7 +51,8 @@ class Interaction:
     """Whether the effect differs between the segments of a dimension: asked before "works better for ...".
 
     ``segments``: those that took part; ``left_out``: those with fewer than five events or non-events in an arm.
-    ``apart``: those whose effect differs from all the others'. Without a test q, df, p are None, for ``reason``.
+    ``p_bh``: over all dimensions. ``apart``: those whose effect differs from all the others', none unless p_bh is
+    at most 5 %. Without a test q, df, p and p_bh are None, for ``reason``.
     """
 
     dimension: Dimension
@@ -68,6 +61,7 @@ class Interaction:
     q: float | None
     df: int | None
     p: float | None
+    p_bh: float | None
     apart: list[str]
     reason: Missing | None = None
 
@@ -108,7 +102,7 @@ class Contest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Returns:
-    """What the campaign cost and brought; totals in major units of the currency, not per customer.
+    """What the campaign cost and brought; totals of the members compared, in major units, not per customer.
 
     ``cost``: arm -> what its messages cost. ``per_saved``: cost for each customer kept; no ``high`` where perhaps
     nobody was. ``revenue``: incremental, net of refunds. ``roi``: (margin x revenue - cost) / cost.

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
-from winback import words
-from winback.campaign import HOLDOUT
-from winback.contrast import RateContrast
+from winback import judged_words, words
+from winback.campaign import HOLDOUT, Measure
+from winback.contrast import MoneyContrast, RateContrast
+from winback.findings import Kept
 from winback.outcomes import TREATED, BeforeAfter, Outcome
 from winback.report_words import Speaker
 from winback.verdict import (
@@ -66,14 +68,20 @@ def contaminated_share(outcome: Outcome) -> float | None:
     return outcome.contaminated / held_n(outcome) if held_n(outcome) else None
 
 
+def judged(outcome: Outcome) -> RateContrast | MoneyContrast | None:
+    """The contrast that is the answer: that of what the campaign file wants to be judged by."""
+    return outcome.primary if outcome.judged_by is Measure.CHURN else outcome.success
+
+
 def judgement(outcome: Outcome) -> Judgement:
     """The verdict of all variants together; before there is a contrast, what may be said without one."""
-    if outcome.primary:
-        return Judgement(verdict=outcome.primary.verdict, rules=outcome.primary.rules)
+    if found := judged(outcome):
+        return Judgement(verdict=found.verdict, rules=found.rules)
     conditions = Conditions(
         srm_p=outcome.srm.p if outcome.srm else None,
         contaminated_share=contaminated_share(outcome),
         matured=outcome.window.complete,
+        rows_lost=outcome.findings.rows_lost if outcome.findings else 0,
     )
     nothing_known = Evidence(
         customers=included(outcome), smallest_arm=min(held_n(outcome), treated_n(outcome)),
@@ -90,7 +98,8 @@ def headline(outcome: Outcome, say: Speaker) -> Headline:
     if missing:
         sentence = say(f"{missing}_text", n=words.whole(included(outcome)))
         return Headline(verdict=found.verdict, title=say(missing), sentences=(sentence,))
-    title = words.VERDICTS[found.verdict].say(say.language)
+    named = judged_words.TITLES.get((outcome.judged_by, found.verdict), words.VERDICTS[found.verdict])
+    title = named.say(say.language)
     return Headline(verdict=found.verdict, title=title, sentences=tuple(_sentences(outcome, found, say)))
 
 
@@ -111,24 +120,56 @@ def _sentences(outcome: Outcome, found: Judgement, say: Speaker) -> Iterator[str
         yield from _kept(outcome, say, lost=found.verdict is Verdict.WORSE)
     if found.verdict is Verdict.CANT_TELL:
         yield from _needed(outcome, say)
-    if found.verdict is Verdict.INTERIM:
-        yield say("interim_day", day=_days_seen(outcome), days=outcome.window.days)
+    if not outcome.window.complete and found.verdict is not Verdict.DO_NOT_TRUST:
+        key = "interim_look" if judged(outcome) else "interim_day"
+        yield say(key, day=_days_seen(outcome), days=outcome.window.days)
+    yield from _broken(outcome, say)
 
 
 def _facts(outcome: Outcome, say: Speaker) -> Iterator[str]:
-    found = outcome.primary
-    if found and found.difference is not None:
-        yield say(
-            "facts",
-            rate=words.percent(found.rate), n=words.whole(found.n),
-            control_rate=words.percent(found.control_rate), control_n=words.whole(found.control_n),
-            days=outcome.window.days, difference=words.points(found.difference),
-            interval=words.between(words.points(found.low), words.points(found.high), say.language),
-        )  # fmt: skip
+    found = judged(outcome)
+    if found is None or found.difference is None or found.low is None:
+        return
+    if isinstance(found, MoneyContrast):
+        yield _contribution(found, outcome, say)
+        return
+    yield say(
+        "facts_repeated" if outcome.judged_by is Measure.REPEAT_RATE else "facts",
+        rate=words.percent(found.rate), n=words.whole(found.n),
+        control_rate=words.percent(found.control_rate), control_n=words.whole(found.control_n),
+        days=outcome.window.days if outcome.window.complete else _days_seen(outcome),
+        difference=words.points(found.difference),
+        interval=words.between(words.points(found.low), words.points(found.high), say.language),
+    )  # fmt: skip
+
+
+def _contribution(found: MoneyContrast, outcome: Outcome, say: Speaker) -> str:
+    currency = outcome.findings.currency if outcome.findings else ""
+    money = partial(words.money, currency=currency, language=say.language)
+    return say(
+        "facts_contribution", days=outcome.window.days,
+        mean=money(found.mean), n=words.whole(found.n),
+        control_mean=money(found.control_mean), control_n=words.whole(drawn_n(outcome, HOLDOUT)),
+        difference=money(found.difference),
+        interval=words.between(money(found.low), money(found.high), say.language),
+    )  # fmt: skip
+
+
+def drawn_n(outcome: Outcome, arm: str) -> int:
+    """Customers of an arm who were drawn in this run: those whom comparisons are about."""
+    return sum(each.drawn for each in outcome.arms if each.name == arm)
+
+
+def _broken(outcome: Outcome, say: Speaker) -> Iterator[str]:
+    """Guardrails that surely do not hold: said beside whatever verdict there is."""
+    for rail in outcome.findings.guardrails if outcome.findings else []:
+        if rail.kept is Kept.BROKEN:
+            rate, limit = words.percent(rail.share.rate), words.percent(rail.limit)
+            yield judged_words.BROKEN[rail.name].say(say.language, rate=rate, limit=limit)
 
 
 def _kept(outcome: Outcome, say: Speaker, *, lost: bool) -> Iterator[str]:
-    if outcome.saved:
+    if outcome.saved and outcome.judged_by is Measure.CHURN:
         kept = (outcome.saved.customers, outcome.saved.low, outcome.saved.high)
         count, low, high = (-kept[0], -kept[2], -kept[1]) if lost else kept
         interval = words.between(words.whole(low), words.whole(high), say.language)
@@ -137,8 +178,8 @@ def _kept(outcome: Outcome, say: Speaker, *, lost: bool) -> Iterator[str]:
 
 def _needed(outcome: Outcome, say: Speaker) -> Iterator[str]:
     """How many customers it would take; nothing where that many were there and still could not tell."""
-    found, have = outcome.primary, included(outcome)
-    if found and found.needed_n is not None and found.needed_n > have:
+    found, have = judged(outcome), included(outcome)
+    if isinstance(found, RateContrast) and found.needed_n is not None and found.needed_n > have:
         key = "needed_for_difference" if outcome.smallest_effect is None else "needed_for_effect"
         smallest, needed = words.size(outcome.smallest_effect), words.whole(found.needed_n)
         yield say(key, smallest=smallest, needed=needed, have=words.whole(have))
@@ -152,7 +193,8 @@ def _days_seen(outcome: Outcome) -> int:
 
 def rule_sentence(rule: Rule, outcome: Outcome, say: Speaker) -> str:
     """Why, in words, with the outcome's own numbers."""
-    return words.RULES[rule].say(
+    named = judged_words.RULES.get((outcome.judged_by, rule), words.RULES[rule])
+    return named.say(
         say.language,
         srm_p=words.p_claim(outcome.srm.p if outcome.srm else None),
         contaminated=words.whole(outcome.contaminated), held=words.whole(held_n(outcome)),

@@ -12,15 +12,19 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from winback.campaign import HOLDOUT, Campaign
-from winback.contrast import MoneyContrast, RateContrast, RateSums
-from winback.findings import Findings, Measure
+from winback.campaign import HOLDOUT, Campaign, Measure
+from winback.contrast import MoneyContrast, RateContrast, RateSums, Terms
+from winback.effects import COLUMNS, LOWER_IS_BETTER, Question, success_contrast
+from winback.findings import Findings
+from winback.interim import LookTaken
 from winback.intervals import Proportion, wilson
 from winback.lift import Arm, compare
+from winback.part_sums import CHURNED
 from winback.responses import Responses
+from winback.seen import Seen, find, question
 from winback.significance import SampleRatio
+from winback.verdict import Conditions
 
-CHURNED = "churned"
 TREATED = "treated"  # all variants together
 BASE = "base"  # every scored customer
 TOP = "top"  # the top 20 % of them by past value
@@ -102,27 +106,13 @@ class Method:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LookTaken:
-    """A reading before the window's end, or the one at its end after such: ``boundary`` takes the place of 1.96.
-
-    ``information``: pooled odds of having come back by ``through``, what the difference's precision grows with;
-    ``fraction``: that as a share (0-1) of what is expected at the window's end.
-    """
-
-    through: date
-    information: float
-    fraction: float
-    boundary: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """One reading of one run; ``read_outcome(write_outcome(o)) == o``.
 
-    ``primary`` and ``variants`` are of churn. ``success``: the contrast, of all variants together, that
-    ``judged_by`` asks for where that is not churn; the verdict is then its. ``looks``: all readings that
-    counted so far, this one last; empty for a reading at the window's end that nothing went before. ``second``: it
-    is the planned reading at twice the window ("did they stay?").
+    ``primary`` and ``variants`` are of churn, before the window's end of churn so far. ``success``: the contrast,
+    of all variants together, that ``judged_by`` asks for where that is not churn; the verdict is then its.
+    ``look``: the level of this reading, None for 95 %; ``looks``: the readings before it that counted. ``second``:
+    it is the planned reading at twice the window ("did they stay?").
     """
 
     run: str
@@ -145,6 +135,7 @@ class Outcome:
     method: Method
     judged_by: Measure = Measure.CHURN
     success: RateContrast | MoneyContrast | None = None
+    look: LookTaken | None = None
     looks: list[LookTaken] = field(default_factory=list)
     second: bool = False
     findings: Findings | None = None  # none in readings frozen before there were any
@@ -172,13 +163,41 @@ def measure(
     contaminated: int,
     responses: Sequence[Responses],
     method: Method,
+    seen: Seen | None = None,
+    look: LookTaken | None = None,
+    looks: Sequence[LookTaken] = (),
+    second: bool = False,
 ) -> Outcome:
     """The outcome from counts alone; ``counts`` holds every arm, TREATED, BASE and TOP.
 
-    ``contaminated``: hold-out members who were written to. While the window is not complete there is no contrast.
+    ``contaminated``: hold-out members who were written to. While the window is not complete there is a contrast
+    only at a ``look``. ``looks``: those before it. Without ``seen`` there are no findings, and no look is taken.
     """
     by_name = {count.name: count for count in counts}
-    primary, variants, srm = _contrasts(campaign, window, arms, by_name, contaminated)
+    present = [arm for arm in arms if arm.planned_share or arm.n]  # no hold-out asked for is no arm
+    held = by_name[HOLDOUT].n if HOLDOUT in by_name else 0
+    touched = contaminated / held if held else None
+    lost = seen.rows_lost if seen else 0
+    lift = compare(
+        control=HOLDOUT,
+        arms=[_arm(arm) for arm in present],
+        rates=_churned(present, by_name, window, seen, look),
+        lower_is_better={CHURNED},
+        smallest_effect=_smallest_effect(campaign, CHURNED),
+        matured=window.complete,
+        contaminated_share=touched,
+        pooled_as=TREATED,
+        look=look.look if look else None,
+        rows_lost=lost,
+    )
+    primary = lift.pooled_rates[0] if lift.pooled_rates else None
+    conditions = Conditions(
+        srm_p=lift.srm.p if lift.srm else None,
+        contaminated_share=touched,
+        matured=window.complete,
+        rows_lost=lost,
+    )
+    ask = seen and _question(campaign, seen, [a.name for a in present if a.name != HOLDOUT], conditions, look)
     return Outcome(
         run=run,
         campaign_id=campaign.id,
@@ -190,47 +209,61 @@ def measure(
         scored=by_name[BASE].n,
         waterfall=dict(waterfall),
         arms=list(arms),
-        srm=srm,
+        srm=lift.srm,
         contaminated=contaminated,
         primary=primary,
-        variants=variants,
-        saved=saved_customers(primary) if primary else None,
+        variants=list(lift.rates),
+        saved=saved_customers(primary) if primary and window.complete else None,
         before_after=[before_after(count) for count in counts],
         responses=list(responses),
         method=method,
+        judged_by=campaign.success.measure,
+        success=success_contrast(ask) if ask and window.complete else None,
+        look=look,
+        looks=list(looks),
+        second=second,
+        findings=find(seen, campaign.success, ask, primary) if seen and ask else None,
     )
 
 
-def _contrasts(
-    campaign: Campaign,
-    window: Window,
+def _smallest_effect(campaign: Campaign, column: str) -> dict[str, float]:
+    """In the column of the campaign's own measure; the others have none."""
+    smallest = campaign.success.smallest_effect
+    return {column: smallest} if smallest and COLUMNS[campaign.success.measure] == column else {}
+
+
+def _question(
+    campaign: Campaign, seen: Seen, variants: Sequence[str], conditions: Conditions, look: LookTaken | None
+) -> Question:
+    terms = Terms(
+        conditions=conditions,
+        lower_is_better=LOWER_IS_BETTER,
+        smallest_effect=_smallest_effect(campaign, COLUMNS[campaign.success.measure]),
+        look=look.look if look else None,
+    )
+    return question(seen, campaign.success, variants, TREATED, terms)
+
+
+def _churned(
     arms: Sequence[ArmResult],
     counts: Mapping[str, GroupCount],
-    contaminated: int,
-) -> tuple[RateContrast | None, list[RateContrast], SampleRatio | None]:
-    held = counts[HOLDOUT].n if HOLDOUT in counts else 0
-    present = [arm for arm in arms if arm.planned_share or arm.n]  # no hold-out asked for is no arm
-    lift = compare(
-        control=HOLDOUT,
-        arms=[_arm(arm) for arm in present],
-        rates=[_churned(counts[arm.name]) for arm in present] if window.complete else [],
-        lower_is_better={CHURNED},
-        smallest_effect={CHURNED: campaign.success.smallest_effect} if campaign.success.smallest_effect else {},
-        matured=window.complete,
-        contaminated_share=contaminated / held if held else None,
-        pooled_as=TREATED,
-    )
-    primary = lift.pooled_rates[0] if lift.pooled_rates else None
-    return primary, list(lift.rates), lift.srm
+    window: Window,
+    seen: Seen | None,
+    look: LookTaken | None,
+) -> list[RateSums]:
+    """Without an order in the window, or so far where there is a look at that."""
+    if window.complete:
+        return [_at_the_end(counts[arm.name]) for arm in arms]
+    return [seen.sums.arm(arm.name).rate(CHURNED) for arm in arms] if look and seen else []
+
+
+def _at_the_end(count: GroupCount) -> RateSums:
+    return RateSums(column=CHURNED, arm=count.name, x=count.inactive_after or 0, n=count.n)
 
 
 def _arm(arm: ArmResult) -> Arm:
     """The arm as drawn; without a planned share (it left the campaign file) the split has no test."""
     return Arm(name=arm.name, n=arm.drawn, planned_share=arm.planned_share or None)
-
-
-def _churned(count: GroupCount) -> RateSums:
-    return RateSums(column=CHURNED, arm=count.name, x=count.inactive_after or 0, n=count.n)
 
 
 def saved_customers(primary: RateContrast) -> Saved | None:
@@ -239,6 +272,13 @@ def saved_customers(primary: RateContrast) -> Saved | None:
         return None
     n = primary.n
     return Saved(customers=-primary.difference * n, low=-primary.high * n, high=-primary.low * n)
+
+
+def looks_of(outcome: Outcome | None) -> list[LookTaken]:
+    """Every look that counted up to a reading, its own among them."""
+    if outcome is None:
+        return []
+    return [*outcome.looks, *([outcome.look] if outcome.look else [])]
 
 
 def before_after(count: GroupCount) -> BeforeAfter:

@@ -50,6 +50,20 @@ TEXTS: dict[str, Words] = {
         "对照组 {control_n} 名客户中 {control_rate} 没有下单；"
         "差异为 {difference} 个百分点（95% 置信区间：{interval}）。",
     ),
+    "facts_repeated": Words(
+        "{rate} of the {n} customers written to and {control_rate} of the {control_n} held out ordered on two "
+        "days or more in the {days} days of the window; the difference is {difference} points (95%: {interval}).",
+        "在 {days} 天观察期内，实验组 {n} 名客户中 {rate} 在两天或更多天下单，"
+        "对照组 {control_n} 名客户中 {control_rate} 如此；"
+        "差异为 {difference} 个百分点（95% 置信区间：{interval}）。",
+    ),
+    "facts_contribution": Words(
+        "Each of the {n} customers written to brought a net contribution of {mean} in the {days} days of "
+        "the window, messages paid, and each of the {control_n} held out {control_mean}; "
+        "the difference is {difference} (95%: {interval}).",
+        "在 {days} 天观察期内，扣除消息费用后，实验组 {n} 名客户人均净贡献 {mean}，"
+        "对照组 {control_n} 名客户人均 {control_mean}；差异为 {difference}（95% 置信区间：{interval}）。",
+    ),
     "kept": Words(
         "About {customers} customers were kept who would otherwise have been lost (95%: {interval}).",
         "约有 {customers} 名原本会流失的客户被留住（95% 置信区间：{interval}）。",
@@ -73,9 +87,16 @@ TEXTS: dict[str, Words] = {
         "whoever looks early finds effects that are not there.",
         "目前为第 {day} 天，共 {days} 天。期满后才显示效果：提前看数，容易把偶然当成效果。",
     ),
+    "interim_look": Words(
+        "This is day {day} of {days}: not final. The interval is wider than at the end, "
+        "because whoever looks early finds effects that are not there.",
+        "目前为第 {day} 天，共 {days} 天，尚非最终结果。提前看数容易把偶然当成效果，因此此时的区间比期满时更宽。",
+    ),
     # Cards
     "card_treated": Words("Churn of those written to", "实验组流失率"),
     "card_holdout": Words("Churn of the hold-out", "对照组流失率"),
+    "card_treated_so_far": Words("No order so far, written to", "实验组至今未下单"),
+    "card_holdout_so_far": Words("No order so far, hold-out", "对照组至今未下单"),
     "card_difference": Words("Difference in points", "流失率差异（百分点）"),
     "card_kept": Words("Customers kept", "留住的客户数"),
     "of": Words("{x} of {n}", "{n} 名中 {x} 名"),

@@ -233,7 +233,7 @@ def money(amount: float | None, currency: str, language: Language) -> str:
     """An amount in major units of ``currency``, by the customs of the language: ``$1,234.50``."""
     if amount is None or not defined(amount):
         return UNDEFINED
-    minor = int(Decimal(str(amount)).scaleb(exponent(currency)))
+    minor = round(Decimal(str(amount)).scaleb(exponent(currency)))
     return format_money(minor, currency, LANG_TAGS[language]).replace("-", MINUS)
 
 

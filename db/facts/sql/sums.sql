@@ -1,0 +1,68 @@
+-- What the members of a run did after $t0_on, as sums that add up: one row for each arm and cell of it (alike in value,
+-- risk, orders and channel before t0), then one for each arm and day of the first order, with n alone (no day: none).
+-- `members` is MEMBER_CELLS (db/facts/sums.py), each customer once. Amounts are minor units, net of refunds; those of
+-- c end at the 99th percentile of what buyers spent. Sums leave as text: NumPy has no integer that holds them.
+WITH customers AS (
+    SELECT
+        customer_no,
+        count(*) FILTER (amount_minor >= 0 AND ordered_on > $t0_on) AS orders_after,
+        coalesce(sum(amount_minor) FILTER (ordered_on <= $t0_on), 0) AS before_minor,
+        coalesce(sum(amount_minor) FILTER (ordered_on > $t0_on), 0) AS after_minor,
+        min(ordered_on) FILTER (amount_minor >= 0 AND ordered_on > $t0_on) AS first_on,
+        max(ordered_on) FILTER (amount_minor >= 0 AND ordered_on > $t0_on) AS last_on
+    FROM orders_now($files, $superseded)
+    WHERE ordered_on BETWEEN $t0_on::DATE - $window_days::INTEGER + 1 AND $through::DATE
+    GROUP BY customer_no
+),
+
+facts AS MATERIALIZED (
+    SELECT
+        members.*,
+        coalesce(orders_after, 0) AS bought,
+        coalesce(before_minor, 0)::HUGEINT AS x,
+        coalesce(after_minor, 0)::HUGEINT AS y,
+        cost_micros::HUGEINT AS k,
+        first_on - $t0_on::DATE AS first_day,
+        coalesce(last_on > first_on, FALSE) AS came_again
+    FROM members
+    LEFT JOIN customers USING (customer_no)
+),
+
+cap AS (
+    SELECT coalesce(quantile_disc(y, 0.99) FILTER (bought > 0), 0) AS most
+    FROM facts
+),
+
+amounts AS (
+    SELECT
+        facts.*,
+        least(y, most) AS c,
+        greatest(x, 0) AS v,
+        CASE WHEN bought = 0 THEN greatest(x, 0) ELSE 0 END AS l
+    FROM facts, cap
+),
+
+cells AS (
+    SELECT
+        arm, value, risk, orders, channel, NULL::INTEGER AS first_day,
+        count(*) AS n,
+        count(*) FILTER (bought = 0) AS churned,
+        count(*) FILTER (came_again) AS repeated,
+        sum(bought)::VARCHAR AS bought, sum(bought * bought)::VARCHAR AS bought_sq,
+        sum(x)::VARCHAR AS x, sum(x * x)::VARCHAR AS xx,
+        sum(y)::VARCHAR AS y, sum(y * y)::VARCHAR AS yy, sum(x * y)::VARCHAR AS xy,
+        sum(c)::VARCHAR AS c, sum(c * c)::VARCHAR AS cc,
+        sum(v)::VARCHAR AS v, sum(v * v)::VARCHAR AS vv,
+        sum(l)::VARCHAR AS l, sum(l * l)::VARCHAR AS ll, sum(v * l)::VARCHAR AS vl,
+        sum(k)::VARCHAR AS k, sum(k * k)::VARCHAR AS kk, sum(k * y)::VARCHAR AS ky
+    FROM amounts
+    GROUP BY arm, value, risk, orders, channel
+)
+
+SELECT FALSE AS is_day, *
+FROM cells
+UNION ALL BY NAME
+SELECT TRUE AS is_day, arm, first_day::INTEGER AS first_day, count(*) AS n
+FROM facts
+GROUP BY arm, first_day
+ORDER BY is_day, arm, value NULLS LAST, risk NULLS LAST, orders NULLS LAST, channel NULLS LAST, first_day NULLS LAST

@@ -1,0 +1,74 @@
+"""What a run's members did in its window, as exact sums: one question to the order facts for every comparison."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from db.facts.queries import ask
+from winback.findings import Dimension
+from winback.pairs import PairSums
+from winback.part_sums import PartSums, RunSums
+
+# Members of a run whose arm was drawn in it, with what was known of them before t0; null: not known.
+MEMBER_CELLS = pl.Schema(
+    {
+        "customer_no": pl.Int64(),
+        "arm": pl.String(),
+        "value": pl.String(),
+        "risk": pl.String(),
+        "orders": pl.String(),
+        "channel": pl.String(),
+        "cost_micros": pl.Int64(),
+    }
+)
+_SUMS = ["bought", "bought_sq", "x", "xx", "y", "yy", "xy", "c", "cc", "v", "vv", "l", "ll", "vl", "k", "kk", "ky"]
+_ROWS = pl.Schema(
+    {
+        "is_day": pl.Boolean(),
+        "arm": pl.String(),
+        **{dimension.value: pl.String() for dimension in Dimension},
+        "first_day": pl.Int64(),
+        "n": pl.Int64(),
+        "churned": pl.Int64(),
+        "repeated": pl.Int64(),
+        **{name: pl.String() for name in _SUMS},
+    }
+)
+
+
+def sum_members(
+    files: Sequence[Path], *, t0_on: date, window_days: int, through: date, members: pl.DataFrame
+) -> RunSums:
+    """The sums of every cell of ``members`` (MEMBER_CELLS, each customer once) over the days up to ``through``."""
+    bound = {"t0_on": t0_on, "window_days": window_days, "through": through}
+    rows = ask("sums", files, _ROWS, bound, members=members.select(MEMBER_CELLS.names()))
+    cells = rows.filter(~pl.col("is_day")).iter_rows(named=True)
+    days = rows.filter("is_day", pl.col("first_day").is_not_null()).select("arm", "first_day", "n").iter_rows()
+    return RunSums(days=(through - t0_on).days, cells=[_cell(row) for row in cells], first_orders=_by_arm(days))
+
+
+def _by_arm(days: Iterable[tuple[str, int, int]]) -> dict[str, dict[int, int]]:
+    found: dict[str, dict[int, int]] = {}
+    for arm, day, n in days:
+        found.setdefault(arm, {})[day] = n
+    return found
+
+
+def _cell(row: dict[str, Any]) -> PartSums:
+    s = {name: int(row[name]) for name in _SUMS}
+    n = row["n"]
+    return PartSums(
+        arm=row["arm"],
+        parts={dimension: row[dimension.value] for dimension in Dimension},
+        n=n,
+        churned=row["churned"],
+        repeated=row["repeated"],
+        spend=PairSums(n=n, x=s["x"], y=s["y"], xx=s["xx"], yy=s["yy"], xy=s["xy"]),
+        capped=(s["c"], s["cc"]),
+        orders=(s["bought"], s["bought_sq"]),
+        worth=PairSums(n=n, x=s["v"], y=s["l"], xx=s["vv"], yy=s["ll"], xy=s["vl"]),
+        messages=PairSums(n=n, x=s["k"], y=s["y"], xx=s["kk"], yy=s["yy"], xy=s["ky"]),
+    )

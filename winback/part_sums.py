@@ -1,0 +1,123 @@
+"""What a part of a run did in the window, as sums: all that a comparison of arms needs, and that adds up.
+
+A cell is those of an arm that were alike before t0 in every dimension; any other part is cells added together.
+Amounts are minor units of one currency, costs millionths of its major unit.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from winback.contrast import MoneySums, RateSums
+from winback.findings import Dimension
+from winback.intervals import Amount
+from winback.limits import MICROS
+from winback.pairs import PairSums, pool_pairs
+from winback.survival import Exits
+
+CHURNED, REPEATED = "churned", "repeated"
+REVENUE, CAPPED, ADJUSTED, ORDERS = "revenue", "revenue_capped", "revenue_adjusted", "orders"
+VALUE_LOST, LOST_SHARE, CONTRIBUTION = "value_lost", "value_lost_share", "net_contribution"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartSums:
+    """``n`` members; how many churned (no order), came again (orders on two days or more).
+
+    ``spend``: x = net spend in the window before t0, y = in the window after. ``capped``, ``orders``: (sum, sum of
+    squares) of y cut off at the 99th percentile of buyers, and of the number of orders. ``worth``: x = value at
+    t0 (spend before, at least 0), y = that of those who churned. ``messages``: x = cost, y = net spend after.
+    """
+
+    arm: str
+    parts: Mapping[Dimension, str | None] = field(default_factory=dict)
+    n: int
+    churned: int
+    repeated: int
+    spend: PairSums
+    capped: tuple[Amount, Amount]
+    orders: tuple[Amount, Amount]
+    worth: PairSums
+    messages: PairSums
+
+    @property
+    def buyers(self) -> int:
+        """Members with an order."""
+        return self.n - self.churned
+
+    def rate(self, column: str) -> RateSums:
+        """CHURNED or REPEATED as a rate."""
+        counted = {CHURNED: self.churned, REPEATED: self.repeated}[column]
+        return RateSums(column=column, arm=self.arm, x=counted, n=self.n)
+
+    def money(self, column: str, total: Amount, squares: Amount, unit: int = 1) -> MoneySums:
+        """A mean per member from sums in ``unit``-ths of what it is told in."""
+        return MoneySums(
+            column=column, arm=self.arm, n=self.n, buyers=self.buyers,
+            total=Fraction(total) / unit, total_sq=Fraction(squares) / unit**2,
+        )  # fmt: skip
+
+    def contribution(self, margin: Fraction, minor: int) -> tuple[Fraction, Fraction]:
+        """Sum and sum of squares of margin x net spend - cost, in major units of ``minor`` minor units each."""
+        of_spend, of_cost = margin / minor, Fraction(1, MICROS)
+        k, y, kk, yy, ky = (Fraction(getattr(self.messages, name)) for name in ("x", "y", "xx", "yy", "xy"))
+        squares = of_spend**2 * yy - 2 * of_spend * of_cost * ky + of_cost**2 * kk
+        return of_spend * y - of_cost * k, squares
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSums:
+    """A run in the window: the cells of all arms, and per arm on which day (from 1) how many first came back.
+
+    Those who did not come back were watched for all ``days`` of the window.
+    """
+
+    days: int
+    cells: Sequence[PartSums]
+    first_orders: Mapping[str, Mapping[int, int]]
+
+    def arm(self, *names: str) -> PartSums:
+        """All members of an arm, or of several together under the first one's name."""
+        return pool_parts((cell for cell in self.cells if cell.arm in names), names[0])
+
+    def part(self, names: Sequence[str], dimension: Dimension, value: str) -> PartSums:
+        """Those of some arms together that are alike in one way."""
+        return pool_parts(self._those(names, lambda cell: cell.parts.get(dimension) == value), names[0])
+
+    def values(self, dimension: Dimension) -> list[str]:
+        """The parts there are of a dimension; customers of whom it is not known are in none."""
+        return sorted({value for cell in self.cells if (value := cell.parts.get(dimension)) is not None})
+
+    def exits(self, *names: str) -> list[Exits]:
+        """By day how many of some arms together first came back; the others are watched to the window's end."""
+        counted: dict[int, int] = {}
+        for name in names:
+            for day, n in self.first_orders.get(name, {}).items():
+                counted[day] = counted.get(day, 0) + n
+        rest = sum(cell.n for cell in self.cells if cell.arm in names) - sum(counted.values())
+        back = [Exits(day=day, left=n) for day, n in sorted(counted.items())]
+        return [*back, Exits(day=self.days, censored=rest)]
+
+    def _those(self, names: Sequence[str], test: Callable[[PartSums], bool]) -> Iterable[PartSums]:
+        return (cell for cell in self.cells if cell.arm in names and test(cell))
+
+
+def pool_parts(parts: Iterable[PartSums], arm: str) -> PartSums:
+    """Parts as one: adding parts is adding sums; no parts are nobody."""
+    parts = list(parts)
+    return PartSums(
+        arm=arm,
+        n=sum(part.n for part in parts),
+        churned=sum(part.churned for part in parts),
+        repeated=sum(part.repeated for part in parts),
+        spend=pool_pairs(part.spend for part in parts),
+        capped=_added(part.capped for part in parts),
+        orders=_added(part.orders for part in parts),
+        worth=pool_pairs(part.worth for part in parts),
+        messages=pool_pairs(part.messages for part in parts),
+    )
+
+
+def _added(pairs: Iterable[tuple[Amount, Amount]]) -> tuple[Amount, Amount]:
+    pairs = list(pairs)
+    return sum(total for total, _ in pairs), sum(squares for _, squares in pairs)
