@@ -1,0 +1,130 @@
+"""Every finding of a million customers in 96 cells against one bare DuckDB group-by of the same sums: CPU seconds.
+
+    python -m bench.outcomes [--customers 1000000]
+
+Ours: exact sums from the order facts, rates, money, CUPED, contribution, curves, 26 segments and their tests.
+Bare: one query over the same files for the same sums, in floating point, and nothing done with them.
+"""
+
+import argparse
+import tempfile
+from datetime import date, timedelta
+from fractions import Fraction
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import polars as pl
+
+from bench.features import cpu_seconds
+from db.facts.queries import arrow
+from db.facts.sums import MEMBER_CELLS, sum_members
+from winback.campaign import HOLDOUT, Measure, Success
+from winback.contrast import Terms
+from winback.effects import LOWER_IS_BETTER, rate_contrasts
+from winback.findings import Findings
+from winback.part_sums import RunSums
+from winback.seen import Seen, find, question
+from winback.verdict import Conditions
+
+T0_ON = date(2026, 1, 31)
+DAYS = 60
+MOST = 2.0
+BARE = """
+WITH customers AS (
+    SELECT customer_no,
+        count(*) FILTER (ordered_on > $t0_on) AS bought,
+        coalesce(sum(amount_minor) FILTER (ordered_on <= $t0_on), 0)::DOUBLE AS x,
+        coalesce(sum(amount_minor) FILTER (ordered_on > $t0_on), 0)::DOUBLE AS y,
+        min(ordered_on) FILTER (ordered_on > $t0_on) AS first_on,
+        max(ordered_on) FILTER (ordered_on > $t0_on) AS last_on
+    FROM read_parquet($files)
+    WHERE ordered_on BETWEEN $t0_on::DATE - 59 AND $t0_on::DATE + 60
+    GROUP BY customer_no
+)
+SELECT arm, value, risk, orders, channel, count(*),
+    count(*) FILTER (bought IS NULL OR bought = 0), count(*) FILTER (last_on > first_on),
+    sum(bought), sum(bought * bought), sum(x), sum(x * x), sum(y), sum(y * y), sum(x * y),
+    sum(least(y, 50000)), sum(least(y, 50000) * least(y, 50000)),
+    sum(x) FILTER (bought = 0), sum(x * x) FILTER (bought = 0),
+    sum(cost_micros), sum(cost_micros * cost_micros), sum(cost_micros * y)
+FROM members LEFT JOIN customers USING (customer_no)
+GROUP BY arm, value, risk, orders, channel
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="All findings against a bare group-by.")
+    parser.add_argument("--customers", type=int, default=1_000_000)
+    customers = parser.parse_args().customers
+    with tempfile.TemporaryDirectory() as folder:
+        file, members = write_orders(Path(folder), customers), the_members(customers)
+        bare = cpu_seconds(lambda: group_bare(file, members))
+        asked = cpu_seconds(lambda: the_sums(file, members))
+        ours = cpu_seconds(lambda: the_findings(the_sums(file, members)))
+    print(
+        f"findings of {customers:,} customers in 96 cells: {ours:.2f} CPU s ({asked:.2f} for the sums), "
+        f"bare group-by {bare:.2f}: {ours / bare:.1f} times (at most {MOST:g})"
+    )
+
+
+def write_orders(folder: Path, customers: int) -> Path:
+    """Three orders to a customer on average, over the days of both windows."""
+    dice, rows = np.random.default_rng(4), 3 * customers
+    days = dice.integers(-DAYS + 1, DAYS + 1, rows)
+    frame = pl.DataFrame(
+        {
+            "customer_no": dice.integers(1, customers + 1, rows),
+            "source": pl.Series(["shop"]).sample(rows, with_replacement=True),
+            "order_id": np.arange(rows).astype(str),
+            "ordered_on": pl.Series([T0_ON]).dt.epoch("d").item() + days,
+            "amount_minor": np.floor(np.exp(dice.normal(8, 1, rows))).astype(np.int64),
+            "version": np.ones(rows, dtype=np.int32),
+            "supersedes": np.zeros(rows, dtype=bool),
+        }
+    ).with_columns(pl.col("ordered_on").cast(pl.Int32).cast(pl.Date))
+    path = folder / "orders.parquet"
+    frame.write_parquet(path)
+    return path
+
+
+def the_members(customers: int) -> pl.DataFrame:
+    """Everybody, in 2 arms x 2 x 24 cells."""
+    dice = np.random.default_rng(5)
+    arms = np.where(dice.random(customers) < 0.2, HOLDOUT, "message")
+    return pl.DataFrame(
+        {
+            "customer_no": np.arange(1, customers + 1),
+            "arm": arms,
+            "value": np.where(dice.random(customers) < 0.2, "top", "other"),
+            "risk": np.full(customers, "high"),
+            "orders": dice.integers(1, 25, customers).astype(str),
+            "channel": np.full(customers, "email"),
+            "cost_micros": np.where(arms == HOLDOUT, 0, 2_000),
+        },
+        schema=MEMBER_CELLS,
+    )
+
+
+def group_bare(file: Path, members: pl.DataFrame) -> None:
+    with duckdb.connect() as connection:
+        connection.register("members", arrow(members))
+        connection.execute(BARE, {"files": [str(file)], "t0_on": T0_ON}).fetchnumpy()
+
+
+def the_sums(file: Path, members: pl.DataFrame) -> RunSums:
+    through = T0_ON + timedelta(days=DAYS)
+    return sum_members([file], t0_on=T0_ON, window_days=DAYS, through=through, members=members)
+
+
+def the_findings(sums: RunSums) -> Findings:
+    success = Success.model_validate({"window": "60d", "measure": Measure.NET_CONTRIBUTION.value, "margin": "40%"})
+    seen = Seen(sums=sums, members={HOLDOUT: 1, "message": 1}, currency="USD", minor=100)
+    terms = Terms(conditions=Conditions(srm_p=1.0), lower_is_better=LOWER_IS_BETTER)
+    ask = question(seen, success, ["message"], "treated", terms)
+    assert ask.margin == Fraction(2, 5)
+    return find(seen, success, ask, rate_contrasts(ask, "churned")[0])
+
+
+if __name__ == "__main__":
+    main()
