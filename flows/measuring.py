@@ -180,7 +180,8 @@ def _look(
     n, churned = sum(cell.n for cell in sums.cells), sum(cell.churned for cell in sums.cells)
     return take_look(
         through=window.seen_through,
-        complete=window.complete,
+        day=(window.seen_through - window.t0_on).days,
+        days=window.days,
         n=n,
         back=n - churned,
         expected_share=expected_back(ledger, horizon_days=campaign.churn.within, days=window.days),

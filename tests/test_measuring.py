@@ -5,18 +5,19 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 from sqlalchemy import select, update
 from sqlmodel import col
 
 from db.engine import database, reading, transaction
-from db.readings import latest
+from db.readings import latest, save_reading
 from db.settings import Settings
-from db.tables import Assignment, Customer, Message
+from db.tables import Assignment, Customer, Message, Occurrence
 from flows.campaign_run import carry_out, manual
 from flows.measuring import measure_run
 from flows.sending import send_due
-from tests.workspaces import CAMPAIGN, NOW, a_workspace, load
+from tests.workspaces import CAMPAIGN, NOW, a_workspace, load, write_campaign
 from winback.campaign_file import read_campaign
 from winback.errors import WrongUse
 from winback.outcomes import (
@@ -119,7 +120,7 @@ def test_a_window_the_data_do_not_reach_is_interim_and_later_final(shop: Setting
     final = measure_run(shop, RUN, NOW)
 
     assert not interim.window.complete
-    assert interim.primary is None
+    assert interim.primary is None  # nobody has come back so far
     assert {group.after for group in interim.before_after} == {None}
     assert final.window.complete
     assert final.primary is not None
@@ -156,6 +157,8 @@ def test_a_holdout_member_who_was_written_to_is_found_in_the_dispatch_log(shop: 
     outcome = measure_run(shop, RUN, NOW)
 
     assert outcome.contaminated == 2
+    assert len(set(outcome.findings.touched)) == 2
+    assert set(map(int, outcome.findings.touched)) <= arms(shop)["holdout"]
     assert outcome.primary.verdict is Verdict.DO_NOT_TRUST
     assert Rule.HOLDOUT_CONTAMINATED in outcome.primary.rules
 
@@ -278,3 +281,75 @@ def test_the_split_is_judged_on_those_drawn_in_this_run_only():
     ]
 
     assert outcome_of((50, 100), (550, 1100), arms=kept).srm.p == 1
+
+
+def test_every_reading_before_the_end_counts_and_widens_the_last_one(shop: Settings):
+    a_crowd(shop, 200, set(range(1, 200, 3)))
+    early = [f"{n:05},x{n},{DAY + timedelta(days=9)},5.00" for n in range(1, 41)]
+    load(shop, "orders", "customer_id,order_id,ordered_at,amount\n" + "\n".join(early) + "\n")
+    carry_out(manual("spring", DAY), shop, NOW)
+
+    first = measure_run(shop, RUN, NOW, as_of=DAY + timedelta(days=10))
+    again = measure_run(shop, RUN, NOW, as_of=DAY + timedelta(days=10))
+    final = measure_run(shop, RUN, NOW)
+
+    assert (first.primary.x + first.primary.control_x, first.primary.verdict) == (160, Verdict.INTERIM)
+    assert (first.looks, again.looks, final.looks) == ([], [], [first.look])
+    assert again.look == first.look
+    assert (final.look.fraction, first.look.boundary > final.look.boundary > 1.96) == (1, True)
+    assert (first.saved, first.findings.money, first.findings.curves) == (None, [], [])
+
+
+def test_a_look_at_which_another_reading_arrived_first_is_taken_again(shop: Settings):
+    a_crowd(shop, 50, {1, 2, 3})
+    carry_out(manual("spring", DAY), shop, NOW)
+    outcome = measure_run(shop, RUN, NOW, as_of=DAY + timedelta(days=9))
+
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        saved = save_reading(session, 1, outcome, NOW, final=False, after=0)
+
+    assert saved is None
+
+
+def test_members_lost_after_they_were_assigned_are_found(shop: Settings):
+    a_crowd(shop, 200, set(range(1, 200, 3)))
+    carry_out(manual("spring", DAY), shop, NOW)
+    [audience] = (shop.state / "audiences").glob("*.parquet")
+    ledger = pl.read_parquet(audience)
+    lost = ledger.filter(pl.col("arm") == "holdout").head(1)["customer_id"]
+    ledger.filter(~pl.col("customer_id").is_in(lost.implode())).write_parquet(audience)
+
+    outcome = measure_run(shop, RUN, NOW)
+
+    assert outcome.findings.rows_lost == 1
+    assert outcome.primary.verdict is Verdict.DO_NOT_TRUST
+    assert Rule.ROWS_LOST in outcome.primary.rules
+
+
+def test_members_of_another_live_campaign_are_counted_in_either_arm(shop: Settings):
+    """All 40 are in both; the run of long ago and the other run of the same campaign touch nobody."""
+    a_crowd(shop, 40, {1, 2})
+    write_campaign(shop, CAMPAIGN.replace("id: spring", "id: other"), "other")
+    carry_out(manual("other", DAY), shop, NOW)
+    carry_out(manual("spring", DAY), shop, NOW)
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        session.execute(update(Occurrence).values(placebo=False))
+
+    overlap = {each.arm: each.share for each in measure_run(shop, RUN, NOW).findings.overlap}
+
+    assert {arm: share.x for arm, share in overlap.items()} == {arm: len(ids) for arm, ids in spring(shop).items()}
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        session.execute(
+            update(Occurrence).where(col(Occurrence.campaign_id) == "other").values(t0=NOW - timedelta(days=400))
+        )
+    measured = measure_run(shop, RUN, NOW, as_of=DAY + timedelta(days=3))
+    assert {each.share.x for each in measured.findings.overlap} == {0}
+
+
+def spring(shop: Settings) -> dict[str, list[str]]:
+    with database(shop.database_url) as engine, reading(engine) as session:
+        chosen = select(col(Assignment.arm), col(Assignment.person)).where(col(Assignment.campaign_id) == "spring")
+        found: dict[str, list[str]] = {}
+        for arm, person in session.execute(chosen):
+            found.setdefault(arm, []).append(person)
+        return found

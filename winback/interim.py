@@ -2,8 +2,8 @@
 
 Churn is a share of customers who have not come back by a day, so the difference after d days is as precise as the
 pooled odds of having come back: its successive values correlate as sqrt(odds_d / odds_D) (Bernoulli shares of one
-cohort, variance F (1 - F)). Those odds are the information; how much there will be at the window's end is what
-scoring expected.
+cohort, variance F (1 - F)). Those odds are the information. At the window's end there will be as much as scoring
+expected, or as follows from the pace so far, whichever is more: the other way round too much would be spent early.
 """
 
 from collections.abc import Sequence
@@ -36,18 +36,20 @@ class LookTaken:
 
 
 def take_look(
-    *, through: date, complete: bool, n: int, back: int, expected_share: float, earlier: Sequence[LookTaken]
+    *, through: date, day: int, days: int, n: int, back: int, expected_share: float, earlier: Sequence[LookTaken]
 ) -> LookTaken | None:
     """The look at ``back`` of ``n`` members, both arms together, who came back by ``through``.
 
-    ``expected_share``: of all, by the window's end, as expected at t0. None before there is information, and at
-    the window's end when nobody looked before: then it is the only reading there is. Earlier looks keep their
-    information, and their fractions follow what is known now of the final one.
+    That is day ``day`` of ``days``. ``expected_share``: of all, by the window's end, as expected at t0. None
+    before there is information, and at the window's end when nobody looked before: then it is the only reading
+    there is. Earlier looks keep their information, and their fractions follow what is known now of the final one.
     """
-    if not 0 < back < n or (complete and not earlier):
+    if not 0 < back < n or (day == days and not earlier):
         return None
-    information = back / (n - back)
-    final = information if complete else max(_odds(expected_share), information / LATEST)
+    information = _odds(back / n)
+    at_this_pace = 1 - (1 - back / n) ** (days / day)
+    final = max(_odds(expected_share), _odds(at_this_pace), information / LATEST)
+    final = information if day == days else final
     fraction = information / final
     if fraction < CLOSEST:
         return None

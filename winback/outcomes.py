@@ -171,7 +171,8 @@ def measure(
     """The outcome from counts alone; ``counts`` holds every arm, TREATED, BASE and TOP.
 
     ``contaminated``: hold-out members who were written to. While the window is not complete there is a contrast
-    only at a ``look``. ``looks``: those before it. Without ``seen`` there are no findings, and no look is taken.
+    only at a ``look``. ``looks``: those before it; the same data read again is the same look. Without ``seen``
+    there are no findings.
     """
     by_name = {count.name: count for count in counts}
     present = [arm for arm in arms if arm.planned_share or arm.n]  # no hold-out asked for is no arm
@@ -220,7 +221,7 @@ def measure(
         judged_by=campaign.success.measure,
         success=success_contrast(ask) if ask and window.complete else None,
         look=look,
-        looks=list(looks),
+        looks=[each for each in looks if look is None or each.information != look.information],
         second=second,
         findings=find(seen, campaign.success, ask, primary) if seen and ask else None,
     )
