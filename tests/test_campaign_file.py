@@ -114,6 +114,17 @@ def test_a_field_of_a_later_version_is_refused_as_not_yet_supported(line: str, f
             "3pp",
         ),
         ("success: {window: 90d}", "success: 90d", "success", 7, "fields of its own"),
+        ("{window: 90d}", "{window: 90d, measure: repeat}", "success.measure", 7, "did you mean 'repeat_rate'"),
+        ("{window: 90d}", "{window: 90d, measure: net_contribution}", "success", 7, "needs margin"),
+        (
+            "{window: 90d}",
+            "{window: 90d, measure: net_contribution, margin: 40%, smallest_effect: 3pp}",
+            "success",
+            7,
+            "not with net_contribution",
+        ),
+        ("{window: 90d}", "{window: 90d, margin: 0%}", "success.margin", 7, "more than 0"),
+        ("{window: 90d}", "{window: 90d, guardrails: {opens: 1%}}", "success.guardrails.opens", 7, "complained"),
     ],
 )
 def test_a_wrong_value_is_refused_at_its_line_in_words(old: str, new: str, field: str, line: int, words: str):

@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from winback.errors import nearest
 from winback.faults import CURRENCY, EMAIL, IDENTIFIER
 from winback.limits import PerPerson, micros
 from winback.quiet_hours import QuietHours, read_quiet_hours
@@ -99,7 +100,10 @@ def _exact(value: Decimal) -> Decimal:
 def _measure(value: object) -> object:
     if isinstance(value, str) and value in set(Measure):
         return Measure(value)
-    raise ValueError(f"must be one of {', '.join(Measure)}")
+    close = nearest(str(value), list(Measure))
+    raise ValueError(
+        "must be churn, repeat_rate or net_contribution" + (f": did you mean '{close}'?" if close else "")
+    )
 
 
 def _names(value: object) -> object:

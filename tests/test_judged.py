@@ -1,0 +1,107 @@
+"""Campaigns judged by repeat orders or by contribution: the headline says what was measured, and nothing else."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+
+from tests.report_samples import an_outcome, page
+from winback.campaign import HOLDOUT, Measure
+from winback.contrast import MoneySums, RateSums, Terms, money_family, rate_family
+from winback.estimates import Missing, NoEstimate
+from winback.findings import Findings, Guardrail, Kept, Returns
+from winback.outcomes import Outcome
+from winback.responses import share
+from winback.verdict import Conditions
+
+TERMS = Terms(conditions=Conditions(srm_p=1.0))
+ARMS = {"holdout": (400, 0.2, 300, 92), "message": (1600, 0.8, 1200, 288)}
+UNKNOWN = NoEstimate(reason=Missing.NO_COST)
+
+
+def a_finding(**changes: object) -> Findings:
+    """Nothing but the currency."""
+    returns = Returns(
+        cost={}, total_cost=0.0, margin=0.4, per_saved=UNKNOWN, revenue=UNKNOWN, roi=UNKNOWN, per_delivered=UNKNOWN
+    )
+    values: dict[str, object] = {
+        "currency": "USD", "rates": [], "money": [], "value_lost_share": UNKNOWN, "segments": [],
+        "interactions": [], "curves": [], "log_rank": UNKNOWN, "contest": None, "returns": returns,
+        "guardrails": [], "overlap": [], "touched": [], "rows_lost": 0,
+    }  # fmt: skip
+    return Findings(**values | changes)
+
+
+def by_repeat_orders(x: int, control_x: int) -> Outcome:
+    """288/1600 against 92/400 of the reference table, read as customers who ordered again."""
+    treated = RateSums(column="repeated", arm="treated", x=x, n=1600)
+    held = RateSums(column="repeated", arm=HOLDOUT, x=control_x, n=400)
+    [contrast] = rate_family([treated], held, TERMS)
+    return replace(an_outcome(ARMS), judged_by=Measure.REPEAT_RATE, success=contrast, findings=a_finding())
+
+
+def by_contribution(mean: str, control_mean: str) -> Outcome:
+    """The worked example of the reference: sd 60 of 1,600 and 55 of 400."""
+
+    def sums(arm: str, n: int, mean: str, sd: int) -> MoneySums:
+        centre = Fraction(mean)
+        squares = sd * sd * (n - 1) + n * centre**2
+        return MoneySums(column="net_contribution", arm=arm, n=n, buyers=300, total=n * centre, total_sq=squares)
+
+    treated, held = sums("treated", 1600, mean, 60), sums(HOLDOUT, 400, control_mean, 55)
+    [contrast] = money_family([treated], held, TERMS)
+    return replace(an_outcome(ARMS), judged_by=Measure.NET_CONTRIBUTION, success=contrast, findings=a_finding())
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "fact"),
+    [
+        (
+            "en",
+            "Fewer ordered again",
+            "18.0% of the 1,600 customers written to and 23.0% of the 400 held out ordered",
+        ),
+        ("zh", "复购减少", "实验组 1,600 名客户中 18.0% 在两天或更多天下单"),
+    ],
+)
+def test_repeat_orders_are_told_as_repeat_orders(language, title, fact):
+    text = page(by_repeat_orders(288, 92), language).text("headline")
+
+    assert text.startswith(title)
+    assert fact in text
+    assert "−5.0" in text
+    assert not any(word in text for word in ("churned", "流失", "kept", "留住"))
+
+
+def test_more_repeat_orders_are_better():
+    """(288 + 80)/1600 = 23 % against 72/400 = 18 %."""
+    assert page(by_repeat_orders(368, 72)).text("headline").startswith("More ordered again")
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "fact"),
+    [
+        ("en", "Can't tell", "the difference is $2.60 (95%: −$3.55 to $8.75)"),
+        ("zh", "尚无定论", "人均净贡献 US$21.40，对照组 400 名客户人均 US$18.80；差异为 US$2.60"),
+    ],
+)
+def test_contribution_is_told_in_money(language, title, fact):
+    """21.4 against 18.8: 2.60 (-3.550897, 8.750897)."""
+    text = page(by_contribution("21.4", "18.8"), language).text("headline")
+
+    assert text.startswith(title)
+    assert fact in text
+
+
+def test_contribution_decides_though_churn_could_not():
+    assert page(by_contribution("41.4", "18.8")).text("headline").startswith("Brought more than it cost")
+    assert page(by_contribution("1.4", "18.8")).text("headline").startswith("Cost more than it brought")
+
+
+@pytest.mark.parametrize(("kept", "said"), [(Kept.BROKEN, True), (Kept.CANT_TELL, False), (Kept.KEPT, False)])
+def test_a_broken_guardrail_is_said_beside_the_verdict(kept: Kept, said: bool):
+    rail = Guardrail(name="complained", share=share(30, 1600), limit=0.001, kept=kept)
+
+    text = page(replace(an_outcome(ARMS), findings=a_finding(guardrails=[rail]))).text("headline")
+
+    assert ("1.9% of the messages were complained of, more than the limit of 0.1%" in text) is said
