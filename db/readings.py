@@ -1,21 +1,21 @@
-"""Readings of a run's result: interim ones replace each other, the final one is frozen."""
+"""Readings of a run's result: interim ones replace each other, the final one and the second one are frozen."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlmodel import Session, col
 
+from db.occurrences import run_name
 from db.tables import Occurrence
 from db.tables import Outcome as Reading
 from winback.outcomes import Outcome, read_outcome, write_outcome
 
 
-def latest(session: Session, occurrence_id: int) -> Outcome | None:
-    """The newest reading, final ones first."""
-    found = _readings(session, occurrence_id)
+def latest(session: Session, occurrence_id: int, *, second: bool = False) -> Outcome | None:
+    """The newest reading, final ones first; or the second one, at twice the window, which is final."""
+    found = _readings(session, occurrence_id, second=second)
     return read_outcome(found[0].document) if found else None
 
 
@@ -29,7 +29,7 @@ class Last:
 
 def last_reading(session: Session, occurrence_id: int) -> Last:
     """The newest reading, final ones first, to be followed by the next."""
-    found = _readings(session, occurrence_id)
+    found = _readings(session, occurrence_id, second=False)
     return Last(
         revision=found[0].revision if found else 0, outcome=read_outcome(found[0].document) if found else None
     )
@@ -40,20 +40,21 @@ def save_reading(
 ) -> Outcome | None:
     """Store a reading that follows revision ``after``; None, and nothing stored, when another came between.
 
-    Once a ``final`` one is there it stays as it is and is what comes back.
+    Once a ``final`` one is there it stays as it is and is what comes back. The second reading is one of its own.
     """
     session.execute(select(col(Occurrence.id)).where(col(Occurrence.id) == occurrence_id).with_for_update())
-    found = _readings(session, occurrence_id)
+    found = _readings(session, occurrence_id, second=outcome.second)
     if found and found[0].final:
         return read_outcome(found[0].document)
     if (found[0].revision if found else 0) != after:
         return None
     text = write_outcome(outcome)
-    session.execute(delete(Reading).where(col(Reading.occurrence_id) == occurrence_id, ~col(Reading.final)))
+    if not outcome.second:
+        session.execute(delete(Reading).where(col(Reading.occurrence_id) == occurrence_id, ~col(Reading.final)))
     session.add(
         Reading(
             occurrence_id=occurrence_id,
-            revision=after + 1,
+            revision=_last_revision(session, occurrence_id) + 1,
             final=final,
             digest=hashlib.sha256(text.encode()).hexdigest(),
             document=text,
@@ -63,7 +64,20 @@ def save_reading(
     return outcome
 
 
-def _readings(session: Session, occurrence_id: int) -> Sequence[Reading]:
+def without_second(session: Session) -> list[str]:
+    """Runs with a final reading that have no second one, oldest first."""
+    finals = select(func.count()).where(col(Reading.occurrence_id) == col(Occurrence.id), col(Reading.final))
+    chosen = select(Occurrence).where(finals.scalar_subquery() == 1).order_by(col(Occurrence.id))
+    return [run_name(occurrence) for occurrence in session.execute(chosen).scalars()]
+
+
+def _last_revision(session: Session, occurrence_id: int) -> int:
+    chosen = select(func.max(col(Reading.revision))).where(col(Reading.occurrence_id) == occurrence_id)
+    return session.execute(chosen).scalar_one() or 0
+
+
+def _readings(session: Session, occurrence_id: int, *, second: bool) -> list[Reading]:
+    """The second reading says so in its document; a run has two others at most."""
     chosen = select(Reading).where(col(Reading.occurrence_id) == occurrence_id)
-    newest = chosen.order_by(col(Reading.final).desc(), col(Reading.revision).desc())
-    return session.execute(newest).scalars().all()
+    newest = session.execute(chosen.order_by(col(Reading.final).desc(), col(Reading.revision).desc()))
+    return [found for found in newest.scalars() if read_outcome(found.document).second is second]

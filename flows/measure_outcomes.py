@@ -7,9 +7,10 @@ from prefect import flow
 
 from db.engine import database, reading
 from db.occurrences import unmeasured
+from db.readings import without_second
 from db.settings import Settings
 from flows.alerting import failure, tell_staff
-from flows.measuring import measure_run
+from flows.measuring import measure_again, measure_run
 from flows.prefect_stages import entry, link_artifact, stage
 from winback.outcomes import Outcome, read_outcome, write_outcome
 from winback.report import render
@@ -34,6 +35,8 @@ def measure_outcomes(run: str | None = None, as_of: date | None = None, workspac
             measured.append(name)
         except Exception as error:  # whatever it is: staff hears of it and the flow ends with it
             failed[name] = error
+    for name in stage(stayed_runs)(settings):
+        stage(measure_again)(settings, name, now)
     tell_staff(settings, [failure(f"measuring {name}", error) for name, error in failed.items()], now)
     if failed:
         raise next(iter(failed.values()))
@@ -50,6 +53,12 @@ def waiting_runs(settings: Settings) -> list[str]:
     """Released runs without a final reading."""
     with database(settings.database_url) as engine, reading(engine) as session:
         return unmeasured(session)
+
+
+def stayed_runs(settings: Settings) -> list[str]:
+    """Runs with a final reading that wait for their second one."""
+    with database(settings.database_url) as engine, reading(engine) as session:
+        return without_second(session)
 
 
 def write_reports(settings: Settings, document: str) -> list[str]:

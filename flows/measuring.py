@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
 import polars as pl
@@ -14,7 +15,7 @@ from db.facts.sums import sum_members
 from db.membership import assigned, in_other_campaigns
 from db.occurrences import Stage, find_run, pinned_campaign, run_name, unmeasured
 from db.outbox import written_to_in
-from db.readings import last_reading, save_reading
+from db.readings import last_reading, latest, save_reading
 from db.responses import contacted, costs, count_messages, read_answers
 from db.settings import Settings
 from db.tables import CampaignVersion, Occurrence
@@ -59,7 +60,8 @@ def measure_run(settings: Settings, run: str, now: datetime, as_of: date | None 
                     raise WrongUse(f"{run} has not been released: it is {occurrence.stage}")
                 occurrence_id = occurrence.id or 0
                 before = last_reading(session, occurrence_id)
-                outcome = _read(session, settings, occurrence, as_of, looks_of(before.outcome))
+                window = _window(session, settings, occurrence, as_of)
+                outcome = _read(session, settings, occurrence, window, looks_of(before.outcome))
                 final = outcome.window.complete and facts_cover(session, outcome.window.last_on)
             with transaction(engine) as session:
                 saved = save_reading(session, occurrence_id, outcome, now, final=final, after=before.revision)
@@ -67,18 +69,43 @@ def measure_run(settings: Settings, run: str, now: datetime, as_of: date | None 
                 return saved
 
 
+def measure_again(settings: Settings, run: str, now: datetime) -> Outcome | None:
+    """The second reading, at twice the window (did they stay?), taken once; None while the data do not reach it.
+
+    Nobody looks at it before, so it needs no boundary.
+    """
+    with database(settings.database_url) as engine:
+        with reading(engine) as session:
+            occurrence = find_run(session, run)
+            occurrence_id = occurrence.id or 0
+            if found := latest(session, occurrence_id, second=True):
+                return found
+            if last_reading(session, occurrence_id).outcome is None:
+                raise WrongUse(f"{run} has not been measured: winback measure {run}")
+            window = _window(session, settings, occurrence, None, times=2)
+            if not window.complete or not facts_cover(session, window.last_on):
+                return None
+            outcome = replace(_read(session, settings, occurrence, window, []), second=True)
+        with transaction(engine) as session:
+            return save_reading(session, occurrence_id, outcome, now, final=True, after=0)
+
+
+def _window(
+    session: Session, settings: Settings, occurrence: Occurrence, as_of: date | None, *, times: int = 1
+) -> Window:
+    days = pinned_campaign(session, occurrence).success.window * times
+    return outcome_window(_t0_on(settings, occurrence), days, _through(data_through(session), as_of))
+
+
 def _read(
     session: Session,
     settings: Settings,
     occurrence: Occurrence,
-    as_of: date | None,
+    window: Window,
     earlier: Sequence[LookTaken],
 ) -> Outcome:
     campaign = pinned_campaign(session, occurrence)
     ledger, facts = read_ledger(settings, occurrence), digests(session)
-    window = outcome_window(
-        _t0_on(settings, occurrence), campaign.success.window, _through(data_through(session), as_of)
-    )
     shares: dict[str, float] = json.loads(occurrence.shares or "{}")
     answers = read_answers(session, occurrence.id or 0)
     messages = count_messages(answers)

@@ -11,11 +11,11 @@ from sqlalchemy import select, update
 from sqlmodel import col
 
 from db.engine import database, reading, transaction
-from db.readings import latest, save_reading
+from db.readings import latest, save_reading, without_second
 from db.settings import Settings
 from db.tables import Assignment, Customer, Message, Occurrence
 from flows.campaign_run import carry_out, manual
-from flows.measuring import measure_run
+from flows.measuring import measure_again, measure_run
 from flows.sending import send_due
 from tests.workspaces import CAMPAIGN, NOW, a_workspace, load, write_campaign
 from winback.campaign_file import read_campaign
@@ -353,3 +353,33 @@ def spring(shop: Settings) -> dict[str, list[str]]:
         for arm, person in session.execute(chosen):
             found.setdefault(arm, []).append(person)
         return found
+
+
+def test_the_second_reading_is_at_twice_the_window_and_frozen_beside_the_first(shop: Settings):
+    """All of 1, 4, 7 ... are back by day 60; two more come on day 90, so they had not stayed away for good."""
+    a_crowd(shop, 100, set(range(1, 100, 3)))
+    carry_out(manual("spring", DAY), shop, NOW)
+    first = measure_run(shop, RUN, NOW)
+    assert measure_again(shop, RUN, NOW) is None  # the data end a day after the window
+    later = "customer_id,order_id,ordered_at,amount\n"
+    later += "".join(f"{n:05},z{n},{DAY + timedelta(days=90)},5.00\n" for n in (2, 5))
+    load(shop, "orders", later + f"00100,last,{DAY + timedelta(days=121)},5.00\n")
+
+    second = measure_again(shop, RUN, NOW)
+
+    assert (second.window.days, second.second, second.look) == (120, True, None)
+    assert second.primary.x + second.primary.control_x == 100 - 34 - 2
+    load(shop, "orders", f"customer_id,order_id,ordered_at,amount\n00008,y,{DAY + timedelta(days=91)},5.00\n")
+    assert measure_again(shop, RUN, NOW) == second
+    assert measure_run(shop, RUN, NOW) == first
+    with database(shop.database_url) as engine, reading(engine) as session:
+        assert (latest(session, 1), latest(session, 1, second=True)) == (first, second)
+        assert without_second(session) == []
+
+
+def test_there_is_no_second_reading_before_the_first(shop: Settings):
+    a_crowd(shop, 10, {1})
+    carry_out(manual("spring", DAY), shop, NOW)
+
+    with pytest.raises(WrongUse, match="has not been measured"):
+        measure_again(shop, RUN, NOW)

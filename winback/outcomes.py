@@ -166,7 +166,6 @@ def measure(
     seen: Seen | None = None,
     look: LookTaken | None = None,
     looks: Sequence[LookTaken] = (),
-    second: bool = False,
 ) -> Outcome:
     """The outcome from counts alone; ``counts`` holds every arm, TREATED, BASE and TOP.
 
@@ -222,7 +221,6 @@ def measure(
         success=success_contrast(ask) if ask and window.complete else None,
         look=look,
         looks=[each for each in looks if look is None or each.information != look.information],
-        second=second,
         findings=find(seen, campaign.success, ask, primary) if seen and ask else None,
     )
 

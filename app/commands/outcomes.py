@@ -5,48 +5,66 @@ import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from app.found_lines import found_lines, percent
 from app.terminal import print_json, print_table, say, working
 from db.settings import here
 from winback.campaign import HOLDOUT
 from winback.errors import Exit, WrongUse
 
 if TYPE_CHECKING:
+    from db.settings import Settings
+    from winback.contrast import RateContrast
+    from winback.outcomes import Outcome
     from winback.responses import Responses  # with polars 0.2 s to import
 
 
 def measure(arguments: argparse.Namespace) -> int:
     """Read a run's result; exit 1 while its window is not complete."""
-    from flows.measuring import measure_run
     from winback.outcomes import as_dict
 
     settings = here(arguments.workspace)
-    if arguments.flow or os.environ.get("PREFECT_API_URL"):
-        from flows.measure_outcomes import measure_as_flow  # Prefect takes 2 s to import
-
-        outcome = measure_as_flow(arguments.run_name, settings, arguments.as_of)
-    else:
-        with working("measuring"):
-            outcome = measure_run(settings, arguments.run_name, datetime.now(UTC), arguments.as_of)
+    outcome = _second(arguments, settings) if arguments.second else _first(arguments, settings)
+    if outcome is None:
+        say("the data do not reach twice the window yet")
+        return Exit.NO
     if arguments.json:
         print_json(as_dict(outcome))
-    elif outcome.primary:
-        c = outcome.primary
-        print_table(
-            ["group", "customers", "churned", "rate"],
-            [
-                ("written to", c.n, c.x, _percent(c.rate)),
-                ("hold-out", c.control_n, c.control_x, _percent(c.control_rate)),
-            ],
-        )
-        print(f"difference {_points(c.difference)} points (95 %: {_points(c.low)} to {_points(c.high)})")
-        print(f"{c.verdict}: {c.reason}")
-    if not arguments.json:
+    else:
+        if outcome.primary:
+            print_table(["group", "customers", "churned", "rate"], _groups(outcome.primary))
+        for line in found_lines(outcome):
+            print(line)
         print_table(_RESPONSES, [_response_line(each) for each in outcome.responses])
     if not outcome.window.complete:
         reached = outcome.window.data_through or "no day yet"
         say(f"interim: the data reach {reached}, the window ends on {outcome.window.last_on}")
         return Exit.NO
     return Exit.DONE
+
+
+def _first(arguments: argparse.Namespace, settings: "Settings") -> "Outcome":
+    from flows.measuring import measure_run
+
+    if arguments.flow or os.environ.get("PREFECT_API_URL"):
+        from flows.measure_outcomes import measure_as_flow  # Prefect takes 2 s to import
+
+        return measure_as_flow(arguments.run_name, settings, arguments.as_of)
+    with working("measuring"):
+        return measure_run(settings, arguments.run_name, datetime.now(UTC), arguments.as_of)
+
+
+def _second(arguments: argparse.Namespace, settings: "Settings") -> "Outcome | None":
+    from flows.measuring import measure_again
+
+    with working("measuring"):
+        return measure_again(settings, arguments.run_name, datetime.now(UTC))
+
+
+def _groups(c: "RateContrast") -> list[tuple[str, int, int, str]]:
+    return [
+        ("written to", c.n, c.x, percent(c.rate)),
+        ("hold-out", c.control_n, c.control_x, percent(c.control_rate)),
+    ]
 
 
 _RESPONSES = ["group", "customers", "clicked", "replied", "unsubscribed", "ordered", "orders", "after message"]
@@ -63,14 +81,6 @@ def _response_line(found: "Responses") -> tuple[str | int | None, ...]:
     )
 
 
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{share:.1%}"
-
-
-def _points(share: float | None) -> str:
-    return "-" if share is None else f"{round(100 * share, 1) + 0.0:+.1f}"
-
-
 def report(arguments: argparse.Namespace) -> int:
     """Write the report of the newest reading."""
     from db.engine import database, reading
@@ -80,7 +90,7 @@ def report(arguments: argparse.Namespace) -> int:
 
     settings = here(arguments.workspace)
     with database(settings.database_url) as engine, reading(engine) as session:
-        outcome = latest(session, find_run(session, arguments.run_name).id or 0)
+        outcome = latest(session, find_run(session, arguments.run_name).id or 0, second=arguments.second)
     if outcome is None:
         raise WrongUse(f"{arguments.run_name} has not been measured: winback measure {arguments.run_name}")
     if arguments.format == "json":
