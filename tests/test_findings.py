@@ -38,6 +38,10 @@ TWO_VARIANTS = CAMPAIGN.replace("audience: {inactive: 60d}", "audience: {value: 
 )
 
 
+ORDER = [("value", "top"), ("value", "other"), ("risk", "low"), ("risk", "middle"), ("risk", "high"),
+         ("orders", "1"), ("orders", "2-4"), ("orders", "5+")]  # fmt: skip
+
+
 class Rows:
     """Orders of ``PEOPLE`` customers as written into the file: (customer, day, cents); a refund is below 0."""
 
@@ -227,7 +231,8 @@ def test_segments_are_fixed_before_the_start_and_have_their_own_counts(run: Run)
 
     found = {(each.dimension.value, each.value): each for each in run.findings.segments}
 
-    assert set(found) == set(parts)  # nobody was to be written to by text message, so channel tells nobody apart
+    assert list(found) == sorted(parts, key=ORDER.index)
+    assert len(found) == 8  # nobody was to be written to by text message, so channel tells nobody apart
     for key, segment in found.items():
         counts = []
         for arm in ("treated", "holdout"):

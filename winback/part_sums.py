@@ -18,6 +18,10 @@ from winback.survival import Exits
 CHURNED, REPEATED = "churned", "repeated"
 REVENUE, CAPPED, ADJUSTED, ORDERS = "revenue", "revenue_capped", "revenue_adjusted", "orders"
 VALUE_LOST, LOST_SHARE, CONTRIBUTION = "value_lost", "value_lost_share", "net_contribution"
+# Parts that have an order other than the alphabet's.
+_IN_ORDER = {
+    value: place for place, value in enumerate(("top", "other", "low", "middle", "high", "1", "2-4", "5+"))
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +90,8 @@ class RunSums:
 
     def values(self, dimension: Dimension) -> list[str]:
         """The parts there are of a dimension; customers of whom it is not known are in none."""
-        return sorted({value for cell in self.cells if (value := cell.parts.get(dimension)) is not None})
+        found = {value for cell in self.cells if (value := cell.parts.get(dimension)) is not None}
+        return sorted(found, key=lambda value: (_IN_ORDER.get(value, len(_IN_ORDER)), value))
 
     def exits(self, *names: str) -> list[Exits]:
         """By day how many of some arms together first came back; the others are watched to the window's end."""

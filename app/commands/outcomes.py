@@ -31,7 +31,8 @@ def measure(arguments: argparse.Namespace) -> int:
         print_json(as_dict(outcome))
     else:
         if outcome.primary:
-            print_table(["group", "customers", "churned", "rate"], _groups(outcome.primary))
+            counted = "churned" if outcome.window.complete else "no order so far"
+            print_table(["group", "customers", counted, "rate"], _groups(outcome.primary))
         for line in found_lines(outcome):
             print(line)
         print_table(_RESPONSES, [_response_line(each) for each in outcome.responses])
