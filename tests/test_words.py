@@ -11,6 +11,7 @@ from winback import words
 from winback.audience import Reason
 from winback.estimates import Missing
 from winback.events import State
+from winback.overview_words import TEXTS as OVERVIEW
 from winback.report_words import TEXTS, Speaker
 from winback.verdict import Rule, Verdict
 
@@ -24,7 +25,7 @@ NAMED = {
     "state": (State, words.STATES),
     "missing": (Missing, words.MISSING),
 }
-EVERY = [each for _, named in NAMED.values() for each in named.values()] + list(TEXTS.values())
+EVERY = [each for _, named in NAMED.values() for each in named.values()] + [*TEXTS.values(), *OVERVIEW.values()]
 
 
 @pytest.mark.parametrize("kind", NAMED)
@@ -49,6 +50,11 @@ def test_the_chinese_of_a_text_is_chinese(key):
     assert CHINESE.search(TEXTS[key].zh)
 
 
+@pytest.mark.parametrize("key", sorted(set(OVERVIEW) - {"since_short"}))
+def test_the_chinese_of_the_overview_is_chinese(key):
+    assert CHINESE.search(OVERVIEW[key].zh)
+
+
 @pytest.mark.parametrize(
     "named", [words.VERDICTS, words.REASONS, words.STATES], ids=["verdict", "reason", "state"]
 )
@@ -60,7 +66,7 @@ def test_no_two_members_share_a_name(named, language):
 
 
 def test_every_text_of_the_report_is_used_somewhere():
-    sources = [*(ROOT / "templates" / "report").glob("*.html"), *(ROOT / "winback").glob("*.py")]
+    sources = [*templates_of(TEXTS), *(ROOT / "winback").glob("*.py")]
     used = "\n".join(path.read_text("utf-8") for path in sources if path.name != "report_words.py")
     said = set(re.findall(r"""["'](\w+)["']""", used))
     built = {f"{key}_text" for key in said} | {f"score_{key}" for key in said}
@@ -69,12 +75,27 @@ def test_every_text_of_the_report_is_used_somewhere():
     assert set(TEXTS) - said - built - by_constant == set()
 
 
-def test_every_text_a_template_asks_for_exists():
-    templates = (ROOT / "templates" / "report").glob("*.html")
-    asked = {key for path in templates for key in re.findall(r'say\("(\w+)"', path.read_text("utf-8"))}
+def test_every_text_of_the_overview_is_used_somewhere():
+    sources = [*templates_of(OVERVIEW), ROOT / "winback/overview_page.py"]
+    used = "\n".join(path.read_text("utf-8") for path in sources)
+    said = set(re.findall(r"""["'](\w+)["']""", used))
+
+    assert set(OVERVIEW) - said - {f"{key}_text" for key in said} == set()
+
+
+@pytest.mark.parametrize("texts", [TEXTS, OVERVIEW], ids=["report", "overview"])
+def test_every_text_a_template_asks_for_exists(texts):
+    found = [path.read_text("utf-8") for path in templates_of(texts)]
+    asked = {key for text in found for key in re.findall(r'(?:say|small)\("(\w+)"', text)}
 
     assert asked
-    assert asked - set(TEXTS) == set()
+    assert asked - set(texts) == set()
+
+
+def templates_of(texts):
+    """The templates that speak with ``texts``."""
+    found = (ROOT / "templates" / "report").glob("*.html")
+    return [path for path in found if path.name.startswith("overview") == (texts is OVERVIEW)]
 
 
 def test_a_missing_value_is_an_error_not_a_gap():

@@ -108,12 +108,13 @@ def render(outcome: Outcome, language: Language, templates: Path = TEMPLATES) ->
     """
     say = Speaker(language)
     shown = comparable(outcome)
-    page = _environment(templates, say).get_template("page.html")
+    page = environment(templates, say).get_template("page.html")
     return page.render(outcome=shown, lang=words.LANG_TAGS[language], **_views(shown, say))
 
 
-def _environment(templates: Path, say: Speaker) -> Environment:
-    environment = Environment(
+def environment(templates: Path, say: Speaker) -> Environment:
+    """The templates of ``templates`` with the writers of numbers, in the language of ``say``."""
+    made = Environment(
         loader=FileSystemLoader(templates),
         autoescape=True,
         undefined=StrictUndefined,
@@ -125,10 +126,10 @@ def _environment(templates: Path, say: Speaker) -> Environment:
         name: getattr(words, name)
         for name in ("whole", "gain", "percent", "points", "size", "p_value", "p_claim", "figure")
     }
-    environment.filters.update(writers)
-    environment.filters["day"] = partial(words.day, language=say.language)
-    environment.filters["money"] = partial(words.money, language=say.language)
-    environment.globals.update(
+    made.filters.update(writers)
+    made.filters["day"] = partial(words.day, language=say.language)
+    made.filters["money"] = partial(words.money, language=say.language)
+    made.globals.update(
         say=say,
         between=partial(words.between, language=say.language),
         verdict_words=lambda verdict: words.VERDICTS[verdict].say(say.language),
@@ -137,7 +138,7 @@ def _environment(templates: Path, say: Speaker) -> Environment:
         fonts=Markup(FONTS),
         gap=" " if say.language == "en" else "",  # between sentences
     )
-    return environment
+    return made
 
 
 def _views(outcome: Outcome, say: Speaker) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 Written to = 实验组, hold-out = 对照组: both as assigned. Numbers come in already written.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from winback.words import Language, Words
 
@@ -357,10 +358,11 @@ TEXTS: dict[str, Words] = {
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """Says the report's texts in one language."""
+    """Says a page's texts in one language: the report's, or those it is given."""
 
     language: Language
+    texts: Mapping[str, Words] = field(default_factory=lambda: TEXTS)
 
     def __call__(self, key: str, /, **values: object) -> str:
         """The text of ``key``; KeyError for a key, or a value in it, that is not there."""
-        return TEXTS[key].say(self.language, **values)
+        return self.texts[key].say(self.language, **values)

@@ -1,23 +1,18 @@
-"""Data: import, churn, score, suppress, explain."""
+"""Data: import, score, suppress, explain."""
 
 import argparse
 import os
 from datetime import UTC, datetime
-from typing import Any
 
 from app.terminal import print_json, print_table, progress_bar, say, working
-from db.customers import by_field
 from db.engine import database, reading, transaction
-from db.facts.queries import count_churn
-from db.facts.store import data_through, digests, path_of
+from db.facts.store import digests
 from db.people import customer_by_id
 from db.people import suppress as suppress_address
-from db.settings import Settings, here
+from db.settings import here
 from flows.explaining import explain_customer
 from flows.importing import Arrival, ImportReport, import_file
-from flows.scoring import model_churn, score_all
-from winback.churn import Churn, ChurnCounts, ChurnDefinition
-from winback.churn import churn as churn_of
+from flows.scoring import score_all
 from winback.contact import address_hash, normalise_email, normalise_phone
 from winback.errors import Exit, WrongUse
 from winback.fields import kind_of
@@ -59,93 +54,6 @@ def _show_import(report: ImportReport, as_json: bool) -> None:
         print(f"bad rows, each with its line and reason: {report.rejects_file}")
     if report.data_through:
         print(f"complete through {report.data_through}")
-
-
-def churn(arguments: argparse.Namespace) -> int:
-    """Churn after a day; exit 1 while the window is not complete."""
-    settings = here(arguments.workspace)
-    definition = ChurnDefinition(arguments.definition)
-    if definition is ChurnDefinition.CONTRACT:
-        raise WrongUse("there are no subscriptions, so no contracts can have ended: use --definition no_order")
-    with working("counting"):
-        found = _read_churn(settings, arguments, definition)
-    if arguments.json:
-        print_json(found.as_dict())
-    else:
-        _show_churn(found)
-    return Exit.DONE if found.complete else Exit.NO
-
-
-def _read_churn(settings: Settings, arguments: argparse.Namespace, definition: ChurnDefinition) -> Churn:
-    with database(settings.database_url) as engine, reading(engine) as session:
-        facts, through = digests(session), data_through(session)
-        groups = by_field(session, arguments.by) if arguments.by else None
-        if definition is ChurnDefinition.MODEL:
-            _, scores = score_all(session, settings, facts, arguments.as_of, arguments.window)
-            counts = model_churn(scores, arguments.threshold, settings.file.currency, groups)
-        else:
-            files = [path_of(settings.facts, digest) for digest in facts]
-            counts = count_churn(files, as_of=arguments.as_of, window_days=arguments.window, groups=groups)
-    slices = [_counts(row, arguments.by) for row in counts.iter_rows(named=True)]
-    return churn_of(
-        _total(slices),
-        definition=definition,
-        as_of=arguments.as_of,
-        window_days=arguments.window,
-        data_through=through,
-        currency=settings.file.currency,
-        by=slices if arguments.by else [],
-    )
-
-
-def _counts(row: dict[str, Any], dimension: str | None) -> ChurnCounts:
-    return ChurnCounts(
-        active=row["active"],
-        lost=row["lost"],
-        value_at_start_minor=row["at_start_minor"],
-        value_lost_minor=row["lost_minor"],
-        dimension=dimension,
-        value=row["value"],
-    )
-
-
-def _total(slices: list[ChurnCounts]) -> ChurnCounts:
-    return ChurnCounts(
-        active=sum(part.active for part in slices),
-        lost=sum(part.lost for part in slices),
-        value_at_start_minor=sum(part.value_at_start_minor for part in slices),
-        value_lost_minor=sum(part.value_lost_minor for part in slices),
-    )
-
-
-def _show_churn(found: Churn) -> None:
-    if found.reason:
-        say(found.reason)
-    rows = [found.total, *found.by]
-    print_table(
-        ["customers", "active", "lost", "rate", "95 % interval", "value at start", "value lost", "share"],
-        [
-            (
-                "all" if part is found.total else part.value or "(blank)",
-                part.active,
-                part.lost,
-                _percent(part.rate),
-                f"{_percent(part.rate_low)} to {_percent(part.rate_high)}",
-                f"{part.values(found.currency)['value_at_start']:,.2f} {found.currency}",
-                _money(part.values(found.currency)["value_lost"]),
-                _percent(part.value_lost_share),
-            )
-            for part in rows
-        ],
-    )
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{share:.2%}"
-
-
-def _money(amount: float | None) -> str:
-    return "-" if amount is None else f"{amount:,.2f}"
 
 
 def score(arguments: argparse.Namespace) -> int:

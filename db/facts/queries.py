@@ -31,6 +31,8 @@ CHURN_COUNTS: Final = pl.Schema(
     }
 )
 
+CHURNS: Final = pl.Schema({"as_of": pl.Date(), **CHURN_COUNTS})
+
 GROUPS: Final = pl.Schema({"customer_no": pl.Int64(), "value": pl.String()})
 
 
@@ -55,11 +57,23 @@ def count_churn(
     Without ``groups`` one row, or none when nobody was active. Rows add up to the whole, so a customer in two
     groups is a WrongUse.
     """
-    bound = {"as_of": as_of, "window_days": window_days}
+    return count_churns(files, as_ofs=[as_of], window_days=window_days, groups=groups).drop("as_of")
+
+
+def count_churns(
+    files: Sequence[str | Path], *, as_ofs: Sequence[date], window_days: int, groups: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """``count_churn`` of several days at once, with ``as_of``; no row for a day on which nobody was active."""
+    bound = {"as_ofs": list(as_ofs), "window_days": window_days}
+    return ask("churn", files, CHURNS, bound, groups=one_group_each(groups))
+
+
+def one_group_each(groups: pl.DataFrame | None) -> pl.DataFrame:
+    """GROUPS that name each customer at most once, empty for None; WrongUse for a customer in two of them."""
     groups = GROUPS.to_frame() if groups is None else groups.select(GROUPS.names())
     if groups["customer_no"].is_duplicated().any():
         raise WrongUse("a customer can be in one group only, else the groups do not add up")
-    return ask("churn", files, CHURN_COUNTS, bound, groups=groups)
+    return groups
 
 
 def ask(

@@ -1,0 +1,236 @@
+"""Churn after a day, by month, cohort or segment, and the overview as a page."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+from sqlmodel import Session
+
+from app.terminal import print_json, print_table, say, working
+from db.customers import by_field
+from db.engine import database, reading
+from db.settings import Settings, here
+from flows.churning import (
+    Period,
+    by_cohort,
+    by_first_month,
+    by_first_order,
+    by_month,
+    by_value,
+    churn_after,
+    curves,
+    expected_churn,
+    overview,
+    period,
+    score_for,
+)
+from winback.churn import Churn, ChurnBy, ChurnDefinition
+from winback.cohorts import Cohort
+from winback.errors import Exit, WrongUse
+from winback.money import major
+from winback.months import month_key
+from winback.staying import Staying
+from winback.survival import CurvePoint
+from winback.trend import Comparison, Divergence, MonthChurn
+
+_NO_CURVE = {"cohort", "value"}  # a cohort is one curve's time axis; value is known only at the end
+
+
+def churn(arguments: argparse.Namespace) -> int:
+    """Churn after a day; exit 1 while the window is not complete, 0 when a page was written."""
+    settings = here(arguments.workspace)
+    definition = ChurnDefinition(arguments.definition)
+    _refuse(arguments, definition)
+    with database(settings.database_url) as engine, reading(engine) as session:
+        of = period(session, settings, arguments.as_of, arguments.window)
+        if arguments.out:
+            return _write_page(session, settings, of, arguments)
+        with working("counting"):
+            said = _answer(session, settings, of, arguments)
+    if arguments.json:
+        print_json(said.as_dict())
+    else:
+        said.show()
+    return Exit.DONE if said.found.complete else Exit.NO
+
+
+def _refuse(arguments: argparse.Namespace, definition: ChurnDefinition) -> None:
+    if definition is ChurnDefinition.CONTRACT:
+        raise WrongUse("there are no subscriptions, so no contracts can have ended: use --definition no_order")
+    if definition is ChurnDefinition.MODEL and (arguments.by == "month" or arguments.out):
+        raise WrongUse("the model speaks of one day only: use --definition no_order")
+    if arguments.out and arguments.json:
+        raise WrongUse("--out writes a page, --json prints: use one of them")
+    if arguments.out and arguments.by in {"month", *_NO_CURVE}:
+        raise WrongUse("--by with --out names the segments of the page's curves: first_order or a customer field")
+
+
+def _write_page(session: Session, settings: Settings, of: Period, arguments: argparse.Namespace) -> int:
+    from winback.overview_page import render  # with the charts 0.4 s to import
+
+    dimension = arguments.by or "first_order"
+    with working("counting"):
+        groups = _groups(session, settings, of, dimension)
+        text = render(overview(session, settings, of, dimension, groups), arguments.lang)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(text, encoding="utf-8")
+    print(arguments.out)
+    return Exit.DONE
+
+
+def _groups(session: Session, settings: Settings, of: Period, dimension: str) -> pl.DataFrame:
+    if dimension == "cohort":
+        return by_first_month(of)
+    if dimension == "first_order":
+        return by_first_order(of)
+    if dimension == "value":
+        return by_value(score_for(session, settings, of))
+    return by_field(session, dimension)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    """What was asked: churn with its slices, and what belongs to the dimension."""
+
+    found: Churn
+    months: tuple[MonthChurn, ...] | None = None
+    comparison: Comparison | None = None
+    cohorts: tuple[Cohort, ...] | None = None
+    staying: Staying | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        said = self.found.as_dict()
+        if self.months is not None:
+            said["by"] = [each.as_dict(self.found.currency) for each in self.months]
+            said["comparison"] = self.comparison and self.comparison.as_dict()
+        if self.cohorts is not None:
+            said["cohorts"] = [each.as_dict() for each in self.cohorts]
+        if self.staying is not None:
+            said["survival"] = self.staying.as_dict()
+        return said
+
+    def show(self) -> None:
+        if self.found.reason:
+            say(self.found.reason)
+        _show_churn(self.found, [each.churn for each in self.months or ()])
+        if self.months:
+            _show_sales(self.months, self.found.currency)
+        if self.comparison and self.comparison.divergence:
+            say(_warning(self.comparison))
+        if self.cohorts:
+            _show_cohorts(self.cohorts)
+        if self.staying:
+            _show_staying(self.staying)
+
+
+def _answer(session: Session, settings: Settings, of: Period, arguments: argparse.Namespace) -> _Answer:
+    by = arguments.by
+    if by == "month":
+        months, _, comparison = by_month(of)
+        return _Answer(found=churn_after(of), months=months, comparison=comparison)
+    groups = _groups(session, settings, of, by) if by else None
+    if arguments.definition == ChurnDefinition.MODEL:
+        scores = score_for(session, settings, of)
+        return _Answer(found=expected_churn(of, scores, arguments.threshold, by, groups))
+    found = churn_after(of, by, groups)
+    if by == "cohort":
+        return _Answer(found=found, cohorts=by_cohort(of))
+    if groups is None or by in _NO_CURVE:
+        return _Answer(found=found)
+    return _Answer(found=found, staying=curves(of, by, groups))
+
+
+def _show_churn(found: Churn, months: list[ChurnBy]) -> None:
+    rows = [found.total, *found.by, *months]
+    print_table(
+        ["customers", "active", "lost", "rate", "95 % interval", "value at start", "value lost", "share"],
+        [
+            (
+                "all" if part is found.total else part.value or "(blank)",
+                part.active,
+                part.lost,
+                _percent(part.rate),
+                f"{_percent(part.rate_low)} to {_percent(part.rate_high)}",
+                f"{part.values(found.currency)['value_at_start']:,.2f} {found.currency}",
+                _money(part.values(found.currency)["value_lost"]),
+                _percent(part.value_lost_share),
+            )
+            for part in rows
+        ],
+    )
+
+
+def _show_sales(months: Sequence[MonthChurn], currency: str) -> None:
+    print()
+    print_table(
+        ["month", "customers", "orders", f"revenue {currency}"],
+        [
+            (
+                month_key(each.as_of),
+                each.sales.customers,
+                each.sales.orders,
+                f"{major(each.sales.revenue_minor, currency):,.2f}",
+            )
+            for each in months
+        ],
+    )
+
+
+def _warning(found: Comparison) -> str:
+    changes = f"customers {found.customers_change:+.1%}, orders {found.orders_change:+.1%}"
+    spans = f"three months from {month_key(found.first)} against those from {month_key(found.before_first)}"
+    if found.divergence is Divergence.REVENUE_HIDES_LOSS:
+        return f"warning: revenue ({found.revenue_change:+.1%}) hides a loss: {changes}; {spans}"
+    return f"warning: revenue fell ({found.revenue_change:+.1%}) all the same: {changes}; {spans}"
+
+
+def _show_cohorts(found: Sequence[Cohort]) -> None:
+    widest = max(len(each.cells) for each in found)
+    print()
+    print_table(
+        ["first order", "customers", *(f"+{since}" for since in range(1, widest + 1))],
+        [
+            (
+                month_key(each.month) + ("" if each.complete else "*"),
+                each.customers,
+                *(f"{cell.share:.1%}{'' if cell.complete else '*'}" for cell in each.cells),
+                *[""] * (widest - len(each.cells)),
+            )
+            for each in found
+        ],
+    )
+    if any(not cell.complete for each in found for cell in each.cells):
+        say("* the data end within this month")
+
+
+def _show_staying(found: Staying) -> None:
+    days = found.days_told
+    print()
+    print_table(
+        ["still active", "customers", *(f"after {day} days" for day in days), "ordered again"],
+        [
+            (
+                each.value or "(blank)",
+                each.customers,
+                *(_staying(each.staying(day), each.watched_days >= day) for day in days),
+                each.returned,
+            )
+            for each in found.segments
+        ],
+    )
+
+
+def _staying(point: CurvePoint | None, watched: bool) -> str:
+    if not watched:
+        return "-"
+    return "100.00%" if point is None else _percent(point.staying)
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.2%}"
+
+
+def _money(amount: float | None) -> str:
+    return "-" if amount is None else f"{amount:,.2f}"
