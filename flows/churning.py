@@ -21,16 +21,16 @@ from winback.cohorts import Cohort, cohorts
 from winback.errors import WrongUse
 from winback.high_value import TOP_SHARE, high_value, is_top
 from winback.money import major
-from winback.months import month_ends, month_key
+from winback.months import month_key
 from winback.overview import Overview
 from winback.scores.scoring import Scores
 from winback.staying import Staying, staying
 from winback.trend import (
-    MONTHS,
     Comparison,
     MonthChurn,
     MonthSales,
     compare_sales,
+    ends_told,
     months_of_churn,
     sales_through,
 )
@@ -115,8 +115,8 @@ def _total(slices: Iterable[ChurnCounts]) -> ChurnCounts:
 
 
 def by_month(of: Period) -> tuple[tuple[MonthChurn, ...], tuple[MonthSales, ...], Comparison | None]:
-    """The last MONTHS ends of months on or before ``of.as_of``, their sales, and the warning where these part."""
-    ends = month_ends(of.as_of, MONTHS)
+    """Churn after the ends of months up to ``of.as_of``, all sales, and the warning where these part."""
+    ends = ends_told(of.as_of, of.window_days, of.data_through)
     counts = count_churns(of.files, as_ofs=ends, window_days=of.window_days)
     known = {row["as_of"]: row for row in counts.iter_rows(named=True)}
     nobody = {"active": 0, "lost": 0, "at_start_minor": 0, "lost_minor": 0}
@@ -194,7 +194,7 @@ def overview(session: Session, settings: Settings, of: Period, dimension: str, g
         churn=churn_after(of),
         begins=sales[0].month if sales else None,
         months=months,
-        sales=sales[-MONTHS:],
+        sales=tuple(each for each in sales if each.month >= months[0].sales.month) if months else (),
         comparison=comparison,
         cohorts=by_cohort(of),
         staying=curves(of, dimension, groups),

@@ -24,7 +24,7 @@ def scored(*rows: tuple[float, float, int, float, int]) -> Scores:
 
 
 def test_the_top_fifth_is_rounded_up_and_its_risks_are_told_from_a_threshold_on():
-    """Six customers: the top is ceil(1.2) = 2, worth 50 and 30 of 100; by past value it is worth 60 and 20 of 100."""
+    """Six customers: the top is ceil(1.2) = 2, worth 50 and 30 of 100; by past value 60 and 20 of 100."""
     found = high_value(
         scored(
             (0.5, 50, 1, 60, 1), (0.9, 30, 2, 5, 3), (1.0, 5, 3, 20, 2),

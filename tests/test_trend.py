@@ -5,8 +5,8 @@ from datetime import date
 import pytest
 
 from winback.churn import ChurnCounts, ChurnDefinition, churn
-from winback.months import last_day, month_ends, months_after
-from winback.trend import Divergence, MonthSales, compare_sales, months_of_churn, sales_through
+from winback.months import ends_of_months, last_day, month_ends, months_after
+from winback.trend import Divergence, MonthSales, compare_sales, ends_told, months_of_churn, sales_through
 
 JANUARY = date(2025, 1, 1)
 
@@ -32,6 +32,30 @@ def test_month_ends_go_back_over_years_and_leap_days():
     assert month_ends(date(2024, 3, 31), 1) == [date(2024, 3, 31)]
     assert (months_after(date(2025, 12, 1), 1), months_after(JANUARY, -1)) == (date(2026, 1, 1), date(2024, 12, 1))
     assert last_day(date(2025, 2, 14)) == date(2025, 2, 28)
+
+
+def test_ends_of_months_lie_between_two_days_both_included():
+    assert ends_of_months(date(2025, 11, 30), date(2026, 1, 31)) == month_ends(date(2026, 1, 31), 3)
+    assert ends_of_months(date(2025, 12, 1), date(2026, 1, 30)) == [date(2025, 12, 31)]
+    assert ends_of_months(date(2026, 1, 1), date(2026, 1, 30)) == []
+
+
+@pytest.mark.parametrize(
+    ("as_of", "through", "first", "last"),
+    [
+        # 90 days after 31 March 1998 end on 29 June: the data cover them.
+        (date(1998, 3, 31), date(1998, 6, 30), date(1997, 3, 31), date(1998, 3, 31)),
+        # April and May are asked for too, and have no rate yet.
+        (date(1998, 6, 15), date(1998, 6, 30), date(1997, 3, 31), date(1998, 5, 31)),
+        # What comes after the data is not told, however late the day.
+        (date(2150, 1, 1), date(1998, 6, 28), date(1997, 2, 28), date(1998, 5, 31)),
+    ],
+)
+def test_thirteen_months_are_told_with_a_rate_and_those_since_without(as_of, through, first, last):
+    found = ends_told(as_of, 90, through)
+
+    assert (found[0], found[-1]) == (first, last)
+    assert ends_told(as_of, 90, None) == []
 
 
 def test_a_price_rise_does_not_hide_that_customers_leave():

@@ -25,6 +25,12 @@ def month_ends(until: date, n: int) -> list[date]:
     return [months_after(following, -back) - timedelta(days=1) for back in reversed(range(n))]
 
 
+def ends_of_months(first: date, last: date) -> list[date]:
+    """The ends of months from ``first`` to ``last``, both included, oldest first."""
+    n = (last.year - first.year) * 12 + last.month - first.month + 2
+    return [end for end in month_ends(last, n) if end >= first]
+
+
 def month_key(month: date) -> str:
     """``1997-12``, as the JSON names a month."""
     return f"{month:%Y-%m}"

@@ -14,7 +14,7 @@ from typing import Any
 from winback.churn import Churn, ChurnBy
 from winback.intervals import Z95
 from winback.money import major
-from winback.months import last_day, month_key, month_of, months_after
+from winback.months import ends_of_months, last_day, month_ends, month_key, month_of, months_after
 
 MONTHS = 13  # a year of them, and beside the newest the same month a year before
 COMPARED = 3  # months on either side of the comparison
@@ -91,6 +91,14 @@ class MonthChurn:
             "revenue": float(major(self.sales.revenue_minor, currency)),
             "month_complete": self.sales.complete,
         }
+
+
+def ends_told(as_of: date, window_days: int, data_through: date | None) -> list[date]:
+    """The last MONTHS ends of months whose window the data cover, and those after them on or before ``as_of``."""
+    if data_through is None:
+        return []
+    newest = min(as_of, data_through - timedelta(days=window_days))
+    return ends_of_months(month_ends(newest, MONTHS)[0], min(as_of, data_through))
 
 
 def sales_through(
