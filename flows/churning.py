@@ -184,12 +184,11 @@ def by_value(scores: Scores) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def overview(session: Session, settings: Settings, of: Period, dimension: str, groups: pl.DataFrame) -> Overview:
-    """Everything the page shows; ``groups`` are the segments of its curves."""
+def overview(of: Period, scores: Scores, dimension: str, groups: pl.DataFrame) -> Overview:
+    """Everything the page shows; ``groups`` are the segments of its curves, ``scores`` those of ``of.as_of``."""
     if not of.files:
         raise WrongUse("there are no orders yet: winback import orders FILE")
     months, sales, comparison = by_month(of)
-    scores = score_for(session, settings, of)
     return Overview(
         churn=churn_after(of),
         begins=sales[0].month if sales else None,

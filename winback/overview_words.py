@@ -130,7 +130,7 @@ TEXTS: dict[str, Words] = {
     "first_order_segment": Words("First order of {amount} or more", "首单 {amount} 及以上"),
     "first_order_under": Words("First order under {amount}", "首单低于 {amount}"),
     "blank": Words("not known", "未知"),
-    "others": Words("{n} other segments, in the table only", "其余 {n} 个分群，仅列于表中"),
+    "others": Words("in the table only: {n}", "仅列于表中：{n} 个"),
     "after_days": Words("After {days} days", "{days} 天后"),
     "half": Words("Half lost by", "半数流失于"),
     "half_day": Words("day {day}", "第 {day} 天"),

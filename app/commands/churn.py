@@ -73,7 +73,8 @@ def _write_page(session: Session, settings: Settings, of: Period, arguments: arg
     dimension = arguments.by or "first_order"
     with working("counting"):
         groups = _groups(session, settings, of, dimension)
-        text = render(overview(session, settings, of, dimension, groups), arguments.lang)
+        scores = score_for(session, settings, of)
+        text = render(overview(of, scores, dimension, groups), arguments.lang)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(text, encoding="utf-8")
     print(arguments.out)
