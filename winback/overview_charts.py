@@ -72,7 +72,7 @@ def line(points: Sequence[MonthPoint], *, percent: bool) -> Spec:
             "transform": [{"filter": "isValid(datum.low)"}]}  # fmt: skip
     path = {"mark": {"type": "line", "strokeWidth": 2, "color": PALETTE["treated"]},
             "encoding": {"x": x, "y": y}, "transform": [known]}  # fmt: skip
-    layers: list[Spec] = [band, path, *(_dots(x, y, whole) for whole in (True, False)), _newest(x, y, rows)]
+    layers: list[Spec] = [band, path, *(_dots(x, y, whole) for whole in (True, False)), *_newest(x, y, rows)]
     return _chart(rows, layers, height=_LINE_HEIGHT, below=_AXIS)
 
 
@@ -86,14 +86,20 @@ def _dots(x: Spec, y: Spec, whole: bool) -> Spec:
     }  # fmt: skip
 
 
-def _newest(x: Spec, y: Spec, rows: Sequence[Spec]) -> Spec:
+def _newest(x: Spec, y: Spec, rows: Sequence[Spec]) -> list[Spec]:
+    """The newest point's text, on a ground of its own where the line runs behind it."""
     place = max([row["place"] for row in rows if row["value"] is not None] + [-1])
-    return {
-        "mark": {"type": "text", "align": "right", "baseline": "bottom", "fontSize": 13, "fontWeight": 600,
-                 "dx": 8, "dy": -9, "color": PALETTE["ink"]},
-        "encoding": {"x": x, "y": y, "text": {"field": "text"}},
-        "transform": [{"filter": f"datum.place == {place}"}],
-    }  # fmt: skip
+    mark = {"type": "text", "align": "right", "baseline": "bottom", "fontSize": 13, "fontWeight": 600,
+            "dx": 8, "dy": -9, "color": PALETTE["ink"]}  # fmt: skip
+    ground = {"stroke": PALETTE["paper"], "strokeWidth": 5, "color": PALETTE["paper"]}
+    return [
+        {
+            "mark": each,
+            "encoding": {"x": x, "y": y, "text": {"field": "text"}},
+            "transform": [{"filter": f"datum.place == {place}"}],
+        }
+        for each in (mark | ground, mark)
+    ]
 
 
 def day_ticks(window_days: int, watched_days: int) -> list[int]:

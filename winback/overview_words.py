@@ -100,7 +100,7 @@ TEXTS: dict[str, Words] = {
     "orders": Words("Orders", "订单数"),
     "revenue": Words("Revenue", "收入"),
     "per_order": Words("Per order", "每单收入"),
-    "incomplete_month": Words("* The data end within this month.", "* 数据在该月内截止。"),
+    "incomplete_month": Words("* Not the whole month: counted up to {day}.", "* 该月不完整：仅统计至 {day}。"),
     # Cohorts
     "cohorts": Words("Who came back, by month of the first order", "按首购月份看回购"),
     "cohorts_lead": Words(
@@ -112,8 +112,8 @@ TEXTS: dict[str, Words] = {
     "since": Words("+{n} months", "第 {n} 个月"),
     "since_short": Words("+{n}", "+{n}"),
     "cohort_incomplete": Words(
-        "* and hatched: the data end within this month, so the share can still grow.",
-        "* 斜纹：数据在该月内截止，比例仍可能上升。",
+        "* and hatched: not the whole month, counted up to {day}; the share can still grow.",
+        "* 斜纹：该月不完整，仅统计至 {day}，比例仍可能上升。",
     ),
     "cohort_young": Words(
         "* beside a month: more may still make their first order in it.",

@@ -203,7 +203,7 @@ def _show_cohorts(found: Sequence[Cohort]) -> None:
         ],
     )
     if any(not cell.complete for each in found for cell in each.cells):
-        say("* the data end within this month")
+        say("* not the whole month")
 
 
 def _show_staying(found: Staying) -> None:
