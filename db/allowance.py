@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from db.direct import Sql, as_instant, is_sqlite
+from db.tables import NO_REPLAY
 from winback.claiming import Candidate, Knowledge, Rules
 from winback.limits import LESS_OFTEN
 
@@ -58,12 +59,12 @@ def _less_often(candidates: Sequence[Candidate]) -> Any:  # noqa: ANN401 - PerPe
     return LESS_OFTEN if any(each.less_often for each in candidates) else None
 
 
-_WRITTEN = Sql("""
+_WRITTEN = Sql(f"""
 SELECT m.id, m.person, m.address_hash, m.sent_at FROM message m JOIN occurrence o ON o.id = m.occurrence_id
-WHERE m.person AMONG(:persons) AND m.sent_at > :since AND o.placebo = :placebo
+WHERE m.person AMONG(:persons) AND m.sent_at > :since AND o.placebo = :placebo AND {NO_REPLAY}
 UNION
 SELECT m.id, m.person, m.address_hash, m.sent_at FROM message m JOIN occurrence o ON o.id = m.occurrence_id
-WHERE m.address_hash AMONG(:addresses) AND m.sent_at > :since AND o.placebo = :placebo""")
+WHERE m.address_hash AMONG(:addresses) AND m.sent_at > :since AND o.placebo = :placebo AND {NO_REPLAY}""")
 
 
 def _written(

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from db.allowance import count_claimed, know, lock_addresses
 from db.direct import Sql, as_day, as_instant, is_sqlite
 from db.memory import Mark, count_claim
-from db.tables import READY
+from db.tables import NO_REPLAY, READY
 from winback.campaign import Channel
 from winback.claiming import Candidate, Held, Rules, hold_back
 from winback.events import State
@@ -45,7 +45,10 @@ class Claimed(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """Who wants to send what: up to ``window`` messages of one channel, rehearsed (``placebo``) or real."""
+    """Who wants to send what: up to ``window`` messages of one channel, rehearsed (``placebo``) or real.
+
+    ``replay``: of a run in the past, of whose people today's caps and preferences say nothing.
+    """
 
     owner: str
     channel: Channel
@@ -55,6 +58,7 @@ class Wish:
     now: datetime
     lease: timedelta
     unknown_email_consent: bool
+    replay: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +99,7 @@ _RUNS = Sql(f"""
 SELECT o.id, o.campaign_id, o.slot, o.version_id, o.as_of, o.topic
 FROM occurrence o
 WHERE o.stage = 'released' AND o.placebo = :placebo
+  AND (o.id = :only OR CAST(:only AS INTEGER) IS NULL AND {NO_REPLAY})
   AND NOT EXISTS (SELECT 1 FROM stop s WHERE s.scope IN ('*', o.campaign_id, o.campaign_id || '/' || o.slot))
   AND (
     EXISTS (SELECT 1 FROM message m WHERE m.occurrence_id = o.id AND m.channel = :channel AND {READY})
@@ -104,13 +109,15 @@ ORDER BY o.priority DESC, o.id
 """)
 
 
-def due_runs(connection: Connection, channel: Channel, *, placebo: bool, by: datetime) -> list[Run]:
+def due_runs(
+    connection: Connection, channel: Channel, *, placebo: bool, by: datetime, only: int | None = None
+) -> list[Run]:
     """The runs with messages to claim now or ``by`` then, the highest priority first.
 
     Only those pinned as this sender sends: a rehearsal (``placebo``) never leaves for real, and a real message
-    never ends in the folder.
+    never ends in the folder. ``only``: this replay; None = every run but replays.
     """
-    rows = _RUNS.run(connection, placebo=placebo, channel=channel, by=by).fetchall()
+    rows = _RUNS.run(connection, placebo=placebo, channel=channel, by=by, only=only).fetchall()
     return [
         Run(
             occurrence_id=id_,
@@ -222,7 +229,7 @@ def _candidate(row: Any) -> Candidate:  # noqa: ANN401 - a row of _CANDIDATES
 
 def _held_back(connection: Connection, wish: Wish, run: Run, rules: Rules, rows: Sequence[Any]) -> list[Held]:
     limited = rules.per_person or rules.per_day is not None or rules.budget_micros is not None
-    if not rows or not (limited or rules.quiet or any(row[_LESS_OFTEN] for row in rows)):
+    if wish.replay or not rows or not (limited or rules.quiet or any(row[_LESS_OFTEN] for row in rows)):
         return []
     candidates = [_candidate(row) for row in rows]
     lock_addresses(connection, candidates)

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlmodel import Session, col
 
 from db.engine import changed, insert_or_keep
@@ -16,32 +16,37 @@ CHUNK = 2_000  # rows per transaction: well under the 250 ms a writer may hold S
 
 
 def may_not_enter(
-    session: Session, campaign_id: str, occurrence_id: int, as_of: date, again: int | None, *, live_only: bool
+    session: Session,
+    campaign_id: str,
+    occurrence_id: int,
+    as_of: date,
+    again: int | None,
+    *,
+    counted: ColumnElement[bool],
 ) -> list[int]:
     """Numbers of the customers who entered ``campaign_id`` before and may not enter (again) at ``as_of``.
 
-    ``again``: days after entry from which a customer may re-enter; None = never. ``live_only``: rehearsals through
-    the folder provider do not count.
+    ``again``: days after entry from which a customer may re-enter; None = never. ``counted``: the runs whose
+    entries count (db.occurrences.counted_for).
     """
-    chosen = _entered(select(col(Assignment.customer_no)).distinct(), campaign_id, live_only)
+    chosen = _entered(select(col(Assignment.customer_no)).distinct(), campaign_id, counted)
     chosen = chosen.where(col(Assignment.occurrence_id) != occurrence_id)
     if again is not None:
         chosen = chosen.where(col(Assignment.entered_on) > as_of - timedelta(days=again))
     return list(session.execute(chosen).scalars())
 
 
-def entries(session: Session, campaign_id: str, *, live_only: bool) -> pl.DataFrame:
-    """customer_no, arm of every entry into the campaign, oldest first."""
-    chosen = _entered(select(col(Assignment.customer_no), col(Assignment.arm)), campaign_id, live_only)
+def entries(session: Session, campaign_id: str, *, counted: ColumnElement[bool]) -> pl.DataFrame:
+    """customer_no, arm of every entry into the campaign by the ``counted`` runs, oldest first."""
+    chosen = _entered(select(col(Assignment.customer_no), col(Assignment.arm)), campaign_id, counted)
     rows = session.execute(chosen.order_by(col(Assignment.id))).tuples().all()
     return pl.DataFrame(list(map(tuple, rows)), schema={"customer_no": pl.Int64, "arm": pl.String}, orient="row")
 
 
-def _entered(chosen: Select[Any], campaign_id: str, live_only: bool) -> Select[Any]:
-    """Entries that count: not those of a run that was given up, and for a live run not those of rehearsals."""
+def _entered(chosen: Select[Any], campaign_id: str, counted: ColumnElement[bool]) -> Select[Any]:
+    """Entries that count: those of the ``counted`` runs, but not those of one that was given up."""
     chosen = chosen.join(Occurrence, col(Occurrence.id) == col(Assignment.occurrence_id))
-    chosen = chosen.where(col(Assignment.campaign_id) == campaign_id, col(Occurrence.stage) != Stage.MISSED)
-    return chosen.where(~col(Occurrence.placebo)) if live_only else chosen
+    return chosen.where(col(Assignment.campaign_id) == campaign_id, col(Occurrence.stage) != Stage.MISSED, counted)
 
 
 def members_of(

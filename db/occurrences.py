@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, select, update
 from sqlmodel import Session, col
 
 from db.engine import changed, insert_or_keep
@@ -15,6 +15,7 @@ from db.tables import Assignment, CampaignVersion, Message, Occurrence, Outcome
 from winback.campaign import Campaign
 from winback.campaign_file import read_campaign
 from winback.errors import WrongUse
+from winback.schedule import REPLAY
 
 
 class Stage(StrEnum):
@@ -95,9 +96,30 @@ def open_run(session: Session, opening: Opening, now: datetime) -> Occurrence:
         "code_version": opening.code_version,
     }
     changed(session, insert_or_keep(session, Occurrence), [values])
-    if (other := unfinished_of(session, opening.campaign_id)) and other.slot != opening.slot:
+    other = unfinished_of(session, opening.campaign_id)
+    if other and other.slot != opening.slot and not is_replay(opening.slot):
         raise WrongUse(f"{run_name(other)} is not finished yet: one run of a campaign after the other")
     return find(session, opening.campaign_id, opening.slot)
+
+
+def is_replay(slot: str) -> bool:
+    """Whether a slot is that of a replay on history."""
+    return slot.startswith(REPLAY)
+
+
+def no_replay() -> ColumnElement[bool]:
+    """Runs but replays: what a replay does is seen by nobody else."""
+    return ~col(Occurrence.slot).startswith(REPLAY)
+
+
+def counted_for(slot: str, *, placebo: bool) -> ColumnElement[bool]:
+    """The runs of its campaign whose entries and messages count for a run.
+
+    For one really sent those really sent; for a rehearsal all but replays; for a replay nothing but itself.
+    """
+    if is_replay(slot):
+        return col(Occurrence.slot) == slot
+    return no_replay() if placebo else and_(~col(Occurrence.placebo), no_replay())
 
 
 def opened_id(session: Session, campaign_id: str, slot: str) -> int | None:
@@ -115,9 +137,9 @@ def unfinished_of(session: Session, campaign_id: str) -> Occurrence | None:
 
 
 def unfinished(session: Session) -> Sequence[Occurrence]:
-    """Every run that is opened and not released yet, oldest first."""
-    chosen = select(Occurrence).where(col(Occurrence.stage).in_(OPEN_STAGES)).order_by(col(Occurrence.id))
-    return session.execute(chosen).scalars().all()
+    """Every run that is opened and not released yet, oldest first; a replay is its own caller's to finish."""
+    chosen = select(Occurrence).where(col(Occurrence.stage).in_(OPEN_STAGES), no_replay())
+    return session.execute(chosen.order_by(col(Occurrence.id))).scalars().all()
 
 
 def is_at(session: Session, occurrence_id: int, stage: Stage) -> bool:

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, 
 from sqlmodel import Session, col
 
 from db.engine import changed, insert_or_keep
+from db.occurrences import counted_for, no_replay
 from db.stops import not_stopped
 from db.tables import Assignment, Customer, Message, Occurrence
 from winback.events import State
@@ -121,9 +122,16 @@ def in_hand(session: Session, now: datetime, run: str | None = None) -> InHand |
 
 
 def written_to_in(session: Session, occurrence_id: int, arm: str) -> list[str]:
-    """The customer ids of an arm of an occurrence to whom a message of the same campaign may have gone out."""
+    """The customer ids of an arm of an occurrence to whom a message of the same campaign may have gone out.
+
+    Messages count as entries do: one of a rehearsal went to nobody whom a run really sent holds out.
+    """
+    run = session.get_one(Occurrence, occurrence_id)
+    counted = select(col(Occurrence.id)).where(
+        col(Occurrence.campaign_id) == run.campaign_id, counted_for(run.slot, placebo=run.placebo)
+    )
     went_out = and_(
-        col(Message.campaign_id) == col(Assignment.campaign_id),
+        col(Message.occurrence_id).in_(counted),
         col(Message.state).not_in([State.PLANNED, State.QUEUED, State.SKIPPED, State.REJECTED]),
     )
     to_him = exists().where(went_out, col(Message.person) == col(Assignment.person))
@@ -138,13 +146,21 @@ def written_to_in(session: Session, occurrence_id: int, arm: str) -> list[str]:
     return list(session.execute(chosen).scalars())
 
 
-def waiting(session: Session, channels: Sequence[str], *, placebo: bool, by: datetime) -> int:
-    """Messages that are being sent on ``channels`` or may leave ``by`` then; those of stopped runs left out."""
+def waiting(
+    session: Session, channels: Sequence[str], *, placebo: bool, by: datetime, only: int | None = None
+) -> int:
+    """Messages that are being sent on ``channels`` or may leave ``by`` then; those of stopped runs left out.
+
+    ``only``: of this replay; None = of every run but replays.
+    """
     due = and_(
         col(Message.state) == State.QUEUED, or_(col(Message.not_before).is_(None), col(Message.not_before) <= by)
     )
     open_ = or_(col(Message.state) == State.SENDING, due)
-    run = and_(col(Occurrence.id) == col(Message.occurrence_id), col(Occurrence.placebo) == placebo, not_stopped())
+    wanted = no_replay() if only is None else col(Occurrence.id) == only
+    run = and_(
+        col(Occurrence.id) == col(Message.occurrence_id), col(Occurrence.placebo) == placebo, not_stopped(), wanted
+    )
     chosen = select(func.count()).select_from(Message).join(Occurrence, run)
     return int(session.execute(chosen.where(open_, col(Message.channel).in_(channels))).scalar_one())
 
@@ -161,7 +177,12 @@ class PutOff:
 
 def put_off(session: Session, *, placebo: bool, now: datetime) -> list[PutOff]:
     """What may leave only later: by channel and reason."""
-    run = and_(col(Occurrence.id) == col(Message.occurrence_id), col(Occurrence.placebo) == placebo, not_stopped())
+    run = and_(
+        col(Occurrence.id) == col(Message.occurrence_id),
+        col(Occurrence.placebo) == placebo,
+        not_stopped(),
+        no_replay(),
+    )
     kind = (col(Message.channel), col(Message.reason))
     chosen = (
         select(*kind, func.count(), func.min(col(Message.not_before)))

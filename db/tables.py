@@ -19,7 +19,10 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
-UNFINISHED = "stage IN ('opened', 'selected', 'assigned', 'planned')"
+from winback.schedule import REPLAY
+
+NO_REPLAY = f"SUBSTR(slot, 1, {len(REPLAY)}) <> '{REPLAY}'"  # a run that is no replay on history
+UNFINISHED = f"stage IN ('opened', 'selected', 'assigned', 'planned') AND {NO_REPLAY}"
 READY = "state = 'queued' AND not_before IS NULL"  # what the next claim looks at, and nothing else
 ANSWER = "kind IN ('clicked', 'replied')"  # events by which a person answers: few among those of providers
 SENDING, UNCERTAIN, WAITING = "state = 'sending'", "state = 'uncertain'", "not_before IS NOT NULL"

@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
 
 import polars as pl
+from sqlalchemy import ColumnElement
 from sqlmodel import Session
 
 from db.campaigns import read_files
@@ -20,7 +21,18 @@ from db.engine import database, reading, transaction
 from db.enrolment import CHUNK, enrol, entries, may_not_enter, members_of
 from db.facts.store import digests
 from db.frames import save_frame
-from db.occurrences import Opening, Stage, advance, all_runs, is_at, open_run, opened_id, pinned_campaign, run_name
+from db.occurrences import (
+    Opening,
+    Stage,
+    advance,
+    all_runs,
+    counted_for,
+    is_at,
+    open_run,
+    opened_id,
+    pinned_campaign,
+    run_name,
+)
 from db.outbox import counts, id_chunks, plan, queue
 from db.people import contacts
 from db.settings import Settings
@@ -40,9 +52,8 @@ from winback.audience import (
     waterfall,
 )
 from winback.campaign import Campaign
-from winback.campaign_file import read_campaign
 from winback.errors import WrongUse
-from winback.schedule import end_of_day
+from winback.schedule import REPLAY, end_of_day
 from winback.scores.scoring import Scores
 
 OLDEST_LIVE = timedelta(days=3)  # an as_of older than this is never really sent
@@ -83,6 +94,11 @@ class RunSummary:
 def manual(campaign_id: str, as_of: date) -> Order:
     """A run asked for by hand."""
     return Order(campaign_id=campaign_id, slot=f"manual-{as_of}", as_of=as_of)
+
+
+def replay(campaign_id: str, as_of: date) -> Order:
+    """A run that plays in the past."""
+    return Order(campaign_id=campaign_id, slot=f"{REPLAY}{as_of}", as_of=as_of)
 
 
 def directly(stage: Callable[P, R]) -> Callable[P, R]:
@@ -177,7 +193,8 @@ def said_of(scored: Scores, horizon_days: int) -> dict[str, Any]:
     }
 
 
-def _model_words(said: dict[str, Any]) -> str | None:
+def model_words(said: dict[str, Any]) -> str | None:
+    """What the risk comes from, in words, with the reason where it is a fall-back."""
     if not said:
         return None
     return f"{said['model']} ({said['fallback_reason']})" if said["fallback_reason"] else str(said["model"])
@@ -198,8 +215,8 @@ def select_audience(occurrence_id: int, settings: Settings, scores: str | None) 
             occurrence = session.get_one(Occurrence, occurrence_id)
             campaign, as_of = pinned_campaign(session, occurrence), occurrence.as_of
             frame = pl.read_parquet(scores)
-            live = not occurrence.placebo
-            ledger, shares = choose_members(session, settings, campaign, occurrence_id, as_of, frame, live=live)
+            counted = counted_for(occurrence.slot, placebo=occurrence.placebo)
+            ledger, shares = choose_members(session, settings, campaign, occurrence_id, as_of, frame, counted)
         named = digest(ledger)
         frozen = {
             "audience_digest": named,
@@ -218,20 +235,19 @@ def choose_members(
     occurrence_id: int,
     as_of: date,
     scored: pl.DataFrame,
-    *,
-    live: bool,
+    counted: ColumnElement[bool],
 ) -> tuple[pl.DataFrame, dict[str, float]]:
     """The LEDGER with arms, and the planned shares; consent, suppression and earlier entries as they are now.
 
-    A ``live`` run counts live entries only, a rehearsal all.
+    ``counted``: the runs whose entries count (db.occurrences.counted_for).
     """
     unknown = settings.file.unknown_email_consent == "allow"
     people = contacts(session, unknown_email_consent=unknown, topic=campaign.topic)
-    entered = may_not_enter(session, campaign.id, occurrence_id, as_of, campaign.again_after, live_only=live)
+    entered = may_not_enter(session, campaign.id, occurrence_id, as_of, campaign.again_after, counted=counted)
     as_of_day = (as_of - date(1970, 1, 1)).days
     chosen = select(scored, people, entered, rules_of(campaign), as_of_day)
     shares = campaign.arm_shares(chosen["reason"].null_count())
-    earlier = arms_by_person(people, entries(session, campaign.id, live_only=live))
+    earlier = arms_by_person(people, entries(session, campaign.id, counted=counted))
     ledger = assign(chosen, salt=settings.file.salt, campaign_id=campaign.id, shares=shares, earlier=earlier)
     return ledger, shares
 
@@ -326,24 +342,5 @@ def _summary(session: Session, settings: Settings, occurrence: Occurrence) -> Ru
         reasons=json.loads(occurrence.waterfall or "{}"),
         messages=counts(session, occurrence.id),
         risk=risk_range(ledger),
-        model=_model_words(json.loads(occurrence.score or "{}")),
-    )
-
-
-def dry_run(order: Order, settings: Settings, now: datetime) -> RunSummary:
-    """Who would be in if the run were started now; stores nothing."""
-    files = read_files(settings, order.campaign_id)
-    campaign = read_campaign(files[f"campaigns/{order.campaign_id}.yaml"], order.campaign_id)
-    with database(settings.database_url) as engine, reading(engine) as session:
-        features, scored = score_all(session, settings, digests(session), order.as_of, campaign.churn.within)
-        frame = scored_frame(features, scored)
-        ledger, _ = choose_members(session, settings, campaign, 0, order.as_of, frame, live=not settings.placebo)
-    return RunSummary(
-        run=f"{order.campaign_id}/{order.slot}",
-        digest=digest(ledger),
-        arms=arm_counts(ledger),
-        reasons=waterfall(ledger),
-        messages={},
-        risk=risk_range(ledger),
-        model=_model_words(said_of(scored, campaign.churn.within)),
+        model=model_words(json.loads(occurrence.score or "{}")),
     )

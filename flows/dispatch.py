@@ -55,6 +55,7 @@ class Post:
     ``remember``: told of each claim before its first byte, for the day the database is restored from a backup.
     ``insist``: the first try goes out although the provider was shut: a person has asked. ``interrupted``: whether
     the process wants to end: what is not begun goes back.
+    ``only``: the replay to write, by its id; None = every run but replays.
     """
 
     engine: Engine
@@ -71,6 +72,7 @@ class Post:
     price_micros: Mapping[Channel, int] = field(default_factory=dict)
     remember: Callable[[Mark], None] = lambda mark: None
     insist: bool = False
+    only: int | None = None
     interrupted: Callable[[], bool] = lambda: False
     window: int = WINDOW
     lease: timedelta = LEASE
@@ -221,6 +223,7 @@ class Line:
             now=now,
             lease=post.lease,
             unknown_email_consent=post.unknown_email_consent,
+            replay=post.only is not None,
         )
         while True:
             for run in self._runs:
@@ -232,7 +235,8 @@ class Line:
                 return None
 
     def _due_runs(self, now: datetime) -> list[Run]:
-        return due_runs(self._connection, self.channel, placebo=self._post.placebo, by=now + SOON)
+        post = self._post
+        return due_runs(self._connection, self.channel, placebo=post.placebo, by=now + SOON, only=post.only)
 
     def _tidy(self, now: datetime, at: float) -> None:
         """Once a second: settle what dead senders left, see which run goes first, wake what has waited."""
@@ -351,5 +355,6 @@ def body_hash(outgoing: Outgoing) -> str:
 
 
 def _anything_waiting(post: Post, channels: list[Channel]) -> bool:
+    by = post.clock() + PATIENCE
     with reading(post.engine) as session:
-        return waiting(session, channels, placebo=post.placebo, by=post.clock() + PATIENCE) > 0
+        return waiting(session, channels, placebo=post.placebo, by=by, only=post.only) > 0

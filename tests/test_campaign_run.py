@@ -16,7 +16,8 @@ from db.engine import database, reading, transaction
 from db.people import suppress
 from db.settings import Secrets, Settings, WorkspaceFile, read_settings
 from db.tables import Assignment, Customer, Message, Occurrence
-from flows.campaign_run import Order, RunSummary, carry_out, dry_run, manual, read_ledger
+from flows.campaign_run import Order, RunSummary, carry_out, manual, read_ledger
+from flows.choosing import dry_run
 from flows.due import look_for_due
 from flows.sending import send_due
 from tests.sink import Sink, recorded
@@ -303,9 +304,9 @@ def test_who_left_the_campaigns_topic_is_suppressed_for_it_and_not_for_another(s
             source="winback", at=NOW,
         )  # fmt: skip
     write_campaign(shop, CAMPAIGN + "topic: offers\n")
-    offers = dry_run(manual("spring", AS_OF), shop, NOW)
+    offers = dry_run(manual("spring", AS_OF), shop)
     write_campaign(shop, CAMPAIGN + "topic: news\n")
-    news = dry_run(manual("spring", AS_OF), shop, NOW)
+    news = dry_run(manual("spring", AS_OF), shop)
 
     assert (offers.reasons.get("suppressed", 0), news.reasons.get("suppressed", 0)) == (1, 0)
 
@@ -313,7 +314,7 @@ def test_who_left_the_campaigns_topic_is_suppressed_for_it_and_not_for_another(s
 def test_a_dry_run_shows_the_same_audience_and_stores_nothing(shop: Settings):
     a_quiet_crowd(shop, 30)
 
-    looked = dry_run(manual("spring", AS_OF), shop, NOW)
+    looked = dry_run(manual("spring", AS_OF), shop)
 
     assert rows(shop, Occurrence.id) == []
     assert looked.digest == run(shop).digest

@@ -77,7 +77,7 @@ def indexes(engine: Engine) -> set[tuple[str, str | None, tuple[str | None, ...]
     }
 
 
-@pytest.mark.parametrize("to", ["0002", "0001"])
+@pytest.mark.parametrize("to", ["0003", "0002", "0001"])
 def test_down_and_up_again_keeps_every_row_of_what_the_older_schema_knows(engine: Engine, to: str):
     filled(engine)
     before, all_indexes = everything(engine), indexes(engine)

@@ -13,6 +13,7 @@ from cronsim import CronSim, CronSimError
 
 LOOK_BACK = timedelta(days=31)  # slots older than this are not even recorded as missed
 _SLOT_FORMAT = "%Y-%m-%dT%H:%M"
+REPLAY = "replay-"  # the slot of a replay on history begins so; it ends with its day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

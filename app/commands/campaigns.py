@@ -84,7 +84,8 @@ def campaigns(arguments: argparse.Namespace) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run a campaign as far as queued messages; exit 0 also when nobody qualifies."""
-    from flows.campaign_run import carry_out, dry_run, manual
+    from flows.campaign_run import carry_out, manual
+    from flows.choosing import dry_run
     from winback.schedule import last_whole_day
 
     settings = here(arguments.workspace)
@@ -93,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
     order = manual(arguments.campaign, as_of)
     if arguments.dry_run:
         with working("selecting"):
-            summary = dry_run(order, settings, now)
+            summary = dry_run(order, settings)
     elif arguments.flow or os.environ.get("PREFECT_API_URL"):
         from flows.run_campaign import run_as_flow  # Prefect takes 2 s to import
 

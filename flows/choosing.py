@@ -1,0 +1,64 @@
+"""Who would be in if a run were started now: for a dry run and for the preview. Stores nothing."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from db.campaigns import read_files
+from db.engine import database, reading
+from db.facts.store import digests
+from db.occurrences import counted_for
+from db.settings import Settings
+from flows.campaign_run import Order, RunSummary, choose_members, model_words, said_of, scored_frame
+from flows.scoring import score_all
+from winback.audience import arm_counts, digest, risk_range, waterfall
+from winback.campaign import Campaign
+from winback.campaign_file import read_campaign
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """An audience as a run would choose it now: the LEDGER with arms, and arm -> planned share.
+
+    ``score``: what scoring says of itself. ``files``: what the run would pin, path -> text.
+    """
+
+    order: Order
+    campaign: Campaign
+    files: dict[str, str]
+    ledger: pl.DataFrame
+    shares: dict[str, float]
+    score: dict[str, Any]
+
+    @property
+    def run(self) -> str:
+        """RUN as it would be called."""
+        return f"{self.order.campaign_id}/{self.order.slot}"
+
+
+def choose_now(order: Order, settings: Settings) -> Choice:
+    """Read campaign, facts and state as they are, and choose. Raises what ``check`` reports."""
+    files = read_files(settings, order.campaign_id)
+    campaign = read_campaign(files[f"campaigns/{order.campaign_id}.yaml"], order.campaign_id)
+    counted = counted_for(order.slot, placebo=settings.placebo)
+    with database(settings.database_url) as engine, reading(engine) as session:
+        features, scored = score_all(session, settings, digests(session), order.as_of, campaign.churn.within)
+        frame = scored_frame(features, scored)
+        ledger, shares = choose_members(session, settings, campaign, 0, order.as_of, frame, counted)
+    said = said_of(scored, campaign.churn.within)
+    return Choice(order=order, campaign=campaign, files=files, ledger=ledger, shares=shares, score=said)
+
+
+def dry_run(order: Order, settings: Settings) -> RunSummary:
+    """Who would be in, as the run itself would sum it up."""
+    choice = choose_now(order, settings)
+    return RunSummary(
+        run=choice.run,
+        digest=digest(choice.ledger),
+        arms=arm_counts(choice.ledger),
+        reasons=waterfall(choice.ledger),
+        messages={},
+        risk=risk_range(choice.ledger),
+        model=model_words(choice.score),
+    )
