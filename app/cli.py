@@ -173,11 +173,25 @@ def _campaign_commands(command: Command) -> None:
     check.add_argument("files", nargs="*", type=Path, metavar="FILE", help="default: all of campaigns/")
     campaigns = command("campaigns", "campaigns:campaigns", "every campaign: state, next slot, last result")
     _json(campaigns)
+    preview = command(
+        "preview", "preview:preview", "who would be in, at what cost, and what the result could show"
+    )
+    preview.add_argument("campaign")
+    preview.add_argument("--as-of", type=a_day, metavar="DAY", help="default: the last whole day")
+    preview.add_argument("--customer", metavar="ID", help="the message of this customer, or why there is none")
+    _json(preview)
     run = command("run", "campaigns:run", "select, assign, plan and queue")
     run.add_argument("campaign")
-    run.add_argument("--as-of", type=a_day, metavar="DAY", help="default: the last whole day")
-    run.add_argument("--dry-run", action="store_true", help="only show who would be in")
-    run.add_argument("--flow", action="store_true", help="as a Prefect flow")
+    run.add_argument(
+        "--as-of",
+        type=a_day,
+        metavar="DAY",
+        help="default: the last whole day; of a replay the latest that can be",
+    )
+    how = run.add_mutually_exclusive_group()
+    how.add_argument("--dry-run", action="store_true", help="only show who would be in")
+    how.add_argument("--replay", action="store_true", help="on history, into a folder, as far as its report")
+    how.add_argument("--flow", action="store_true", help="as a Prefect flow")
     _json(run)
     send = command("send", "campaigns:send", "send what is due")
     send.add_argument("--until-empty", action="store_true", help="wait until nothing is left")

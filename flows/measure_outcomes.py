@@ -12,9 +12,8 @@ from db.settings import Settings
 from flows.alerting import failure, tell_staff
 from flows.measuring import measure_again, measure_run
 from flows.prefect_stages import entry, link_artifact, stage
-from winback.outcomes import Outcome, read_outcome, write_outcome
-from winback.report import render
-from winback.words import LANGUAGES
+from flows.reporting import write_reports
+from winback.outcomes import Outcome, write_outcome
 
 
 @flow(name="measure-outcomes")
@@ -59,18 +58,6 @@ def stayed_runs(settings: Settings) -> list[str]:
     """Runs with a final reading that wait for their second one."""
     with database(settings.database_url) as engine, reading(engine) as session:
         return without_second(session)
-
-
-def write_reports(settings: Settings, document: str) -> list[str]:
-    """Write the report in every language; returns the files."""
-    outcome = read_outcome(document)
-    folder = settings.state / "reports" / outcome.run
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for language in LANGUAGES:
-        paths.append(folder / f"report.{language}.html")
-        paths[-1].write_text(render(outcome, language), encoding="utf-8")
-    return [str(path) for path in paths]
 
 
 def measure_as_flow(run: str, settings: Settings, as_of: date | None) -> Outcome:

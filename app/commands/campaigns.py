@@ -56,13 +56,13 @@ def campaigns(arguments: argparse.Namespace) -> int:
     """Every campaign with its next slot and its last run's verdict."""
     from app.commands.status import next_start
     from db.engine import database, reading
-    from db.occurrences import all_runs, run_name
+    from db.occurrences import all_runs, is_replay, run_name
     from db.readings import latest
 
     settings = here(arguments.workspace)
     rows: list[dict[str, str | None]] = []
     with database(settings.database_url) as engine, reading(engine) as session:
-        runs = all_runs(session)
+        runs = [run for run in all_runs(session) if not is_replay(run.slot)]
         for campaign_id in campaign_ids(settings):
             last = next((run for run in runs if run.campaign_id == campaign_id), None)
             outcome = latest(session, last.id or 0) if last else None
@@ -84,6 +84,10 @@ def campaigns(arguments: argparse.Namespace) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run a campaign as far as queued messages; exit 0 also when nobody qualifies."""
+    if arguments.replay:
+        from app.commands.replay import replay
+
+        return replay(arguments)
     from flows.campaign_run import carry_out, manual
     from flows.choosing import dry_run
     from winback.schedule import last_whole_day
@@ -104,7 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
         check_live(settings)
         with working("running"):
             summary = carry_out(order, settings, now)
-    _warn_of_old_data(settings, as_of)
+    warn_of_old_data(settings, as_of)
     for line in half_live(settings, [campaign_path(settings, arguments.campaign)]):
         say(line)
     if arguments.json:
@@ -114,7 +118,8 @@ def run(arguments: argparse.Namespace) -> int:
     return Exit.DONE
 
 
-def _warn_of_old_data(settings: Settings, as_of: date) -> None:
+def warn_of_old_data(settings: Settings, as_of: date) -> None:
+    """One line where the data end before ``as_of``."""
     from db.engine import database, reading
     from db.facts.store import data_through
 

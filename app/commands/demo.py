@@ -14,13 +14,14 @@ from pathlib import Path
 
 from app.commands.campaigns import show_summary
 from app.commands.workspace import PRODUCT, make_workspace
+from app.placebo import show_placebo, show_reports
 from app.terminal import say, working
 from db.engine import database, reading
 from db.examples import example_keys
 from db.settings import FILE_NAME, Settings, read_settings
-from winback.campaign import HOLDOUT
 from winback.errors import Exit, WrongUse
-from winback.outcomes import TREATED, Outcome
+from winback.outcomes import Outcome
+from winback.words import LANGUAGES
 
 SALT = "winback-demo-1997"  # fixed before anything was drawn with it
 CAMPAIGN, AS_OF = "high-value-winback", date(1997, 12, 31)
@@ -93,31 +94,12 @@ def _run(settings: Settings) -> Outcome:
 
 def _show(settings: Settings, outcome: Outcome) -> None:
     _show_messages(settings)
-    print("\n--- what the report says (placebo: nobody really got a message)")
-    if outcome.primary:
-        c = outcome.primary
-        print(f"{c.verdict}: {c.reason}")
-        print(f"  churned: {_percent(c.rate)} of {c.n:,} written to", end=", ")
-        print(f"{_percent(c.control_rate)} of {c.control_n:,} held out")
-    naive, held = (_before_after(outcome, name) for name in (TREATED, HOLDOUT))
-    print(f"  before/after alone would have claimed: inactive {naive}")
-    print(f"  but the hold-out, left alone, went {held}: customers are picked at their quietest,")
-    print("  so many come back whatever is done")
-    reports = settings.state / "reports" / outcome.run
-    print(f"\nreport (English)  {reports / 'report.en.html'}")
-    print(f"report (Chinese)  {reports / 'report.zh.html'}")
+    show_placebo(outcome)
+    print()
+    show_reports(settings.state / "reports" / outcome.run / f"report.{language}.html" for language in LANGUAGES)
     print(f"messages          {settings.outbox_folder}  (.eml and .txt)")
     print(f"audience ledger   {settings.state / 'audiences'}")
     print(f"workspace         {settings.workspace}  ({FILE_NAME}, campaigns/, templates/)")
-
-
-def _before_after(outcome: Outcome, name: str) -> str:
-    group = next(group for group in outcome.before_after if group.name == name)
-    return f"{_percent(group.before)} -> {_percent(group.after)}"
-
-
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{share:.1%}"
 
 
 def _show_messages(settings: Settings) -> None:

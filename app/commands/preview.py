@@ -1,0 +1,204 @@
+"""preview: what a marketer sees before anything is spent."""
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from app.commands.campaigns import warn_of_old_data
+from app.terminal import print_json, print_table, say, waterfall_rows, working
+from db.settings import FILE_NAME, here
+from flows.previewing import OneCustomer, Preview, preview_customer
+from flows.previewing import preview as look
+from winback.balance import NOTICEABLE, Balance
+from winback.campaign import HOLDOUT, Channel
+from winback.errors import Exit
+from winback.estimates import NoEstimate
+from winback.message.rendering import Email, RenderFailure, Sms
+from winback.money import exponent, format_money, major
+from winback.preview import Cost, Sight, estimate_as_dict
+from winback.schedule import last_whole_day
+
+_UNITS: dict[Channel, str] = {"email": "e-mail", "sms": "text message"}
+_WHY = {HOLDOUT: "held out: nothing is written", "not_scored": "not scored: no order by that day"}
+
+
+def preview(arguments: argparse.Namespace) -> int:
+    """Show it; exit 1 only for one customer whose message cannot be written."""
+    settings = here(arguments.workspace)
+    as_of = arguments.as_of or last_whole_day(datetime.now(UTC), settings.zone)
+    if arguments.customer is not None:
+        with working("writing"):
+            one = preview_customer(settings, arguments.campaign, as_of, arguments.customer)
+        if arguments.json:
+            print_json(_customer_as_dict(one))
+        else:
+            _show_customer(one)
+        return Exit.NO if isinstance(one.message, RenderFailure) else Exit.DONE
+    with working("selecting"):
+        found = look(settings, arguments.campaign, as_of)
+    warn_of_old_data(settings, as_of)
+    if arguments.json:
+        print_json(_as_dict(found))
+    else:
+        _show(found)
+    return Exit.DONE
+
+
+def _show(found: Preview) -> None:
+    rows = waterfall_rows(found.reasons, {arm.name: arm.customers for arm in found.arms})
+    print(f"{found.run}  audience {found.digest[:12]}  (a preview: nothing is stored, nothing is sent)")
+    print_table(["customers", "number", "left"], rows[: -len(found.arms)])
+    if not found.worth.customers:
+        say("nobody qualifies")
+        return
+    print()
+    print_table(
+        ["arm", "customers", "planned"], [(a.name, a.customers, _share(a.planned_share)) for a in found.arms]
+    )
+    print()
+    for line in (*_worth_lines(found), *sight_lines(found.sight, found.arms_before), *_cost_lines(found)):
+        print(line)
+    print("\nwere the arms alike? (differences in standard deviations)")
+    print_table(["", "written to", "hold-out", "difference", "by chance", ""], [_line(b) for b in found.balance])
+    if any(each.noticeable for each in found.balance):
+        print(f"noticeable: more than {NOTICEABLE} standard deviations, and more than chance explains")
+    print(f"\n{len(found.sample)} of them, from the most to the least valuable")
+    print_table(list(found.sample[0]), [tuple(_cell(v) for v in row.values()) for row in found.sample])
+
+
+def _worth_lines(found: Preview) -> Iterator[str]:
+    value, currency = found.worth, found.currency
+    if found.risk:
+        low, middle, high = found.risk
+        yield f"their predicted risk of no order: median {middle:.0%}, from {low:.0%} to {high:.0%}"
+        yield f"risk from: {found.model}"
+    top = value.top / value.customers
+    yield f"top 20 %: {value.top:,} of the {value.customers:,} ({_share(top)}) are among the most valuable fifth"
+    expected, at_risk = (format_money(m, currency, "en") for m in (value.expected_minor, value.at_risk_minor))
+    yield f"value at risk: {at_risk} of the {expected} expected of them within {found.horizon_days} days"
+
+
+def sight_lines(seen: Sight, arms_before: int) -> Iterator[str]:
+    """What the result can show, in words; ``arms_before`` are in but not compared."""
+    if arms_before:
+        yield f"{arms_before:,} keep the arm of an earlier entry: they are not part of the comparison"
+    if seen.control_rate is None:
+        return
+    start = f"With {seen.customers:,} customers and a {_share(seen.holdout_share)} holdout you will"
+    if seen.effect is None or not seen.verdict:
+        few = "stay" if seen.control_rate > 1 / 2 else "churn"
+        yield f"{start} see no change, however large: too few of those left alone would {few}."
+    else:
+        yield f"{start} only see changes of {_points(seen.effect)} points or more."
+    yield f"(four times in five; churn of the hold-out taken as {_share(seen.control_rate)}, their mean predicted risk)"
+    yield _better(seen)
+
+
+def _better(seen: Sight) -> str:
+    best, wanted = seen.best, seen.smallest_effect
+    if isinstance(best, NoEstimate):
+        return "no hold-out would show a change in so few customers"
+    shown = f"a {_share(best.holdout_share)} holdout shows {_points(best.effect)} points"
+    if wanted is None:
+        return f"sharpest: {shown}"
+    if best.effect <= wanted:
+        return f"enough for your smallest effect, {_points(wanted)} points: {shown}"
+    more = f"; with the planned one it takes {seen.needed_n:,} customers" if seen.needed_n else ""
+    return f"no hold-out shows your smallest effect, {_points(wanted)} points; sharpest: {shown}{more}"
+
+
+def _cost_lines(found: Preview) -> Iterator[str]:
+    for cost in found.costs:
+        what = f"{cost.messages:,} {_UNITS[cost.channel]}{'s' if cost.messages != 1 else ''}"
+        if cost.cost_micros is None:
+            yield f"cost of {what}: not known, set [prices] in {FILE_NAME}"
+        else:
+            about = "" if cost.channel == "email" else f", about {cost.units:,} segments"
+            yield f"cost of {what}{about}: {_money(cost.cost_micros, found.currency)}"
+
+
+def _money(micros: int, currency: str) -> str:
+    return format_money(round(micros * 10 ** exponent(currency) / 10**6), currency, "en")
+
+
+def _line(each: Balance) -> tuple[str | None, ...]:
+    numbers = (each.treated_mean, each.control_mean, each.difference, each.by_chance)
+    return (each.covariate, *(_number(n) for n in numbers), "noticeable" if each.noticeable else None)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.2f}"
+
+
+def _cell(value: object) -> object:
+    return f"{value:,.2f}" if isinstance(value, float) else value
+
+
+def _share(share: float) -> str:
+    return f"{round(100 * share, 1):g} %"
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def _show_customer(one: OneCustomer) -> None:
+    print(f"{one.run}  customer {one.customer}  (a preview: nothing is stored, nothing is sent)")
+    if one.reason is not None:
+        print(_WHY.get(one.reason, f"not in: {one.reason}"))
+    elif isinstance(one.message, RenderFailure):
+        fault = one.message
+        print(f"cannot be written: {fault.file}:{fault.line or 1}: {fault.field or 'message'}: {fault.problem}")
+    elif isinstance(one.message, Email):
+        print(f"{one.arm}, e-mail to {one.to}, {one.message.language}; its links are placeholders")
+        print(f"Subject: {one.message.subject}\n\n{one.message.text}")
+    elif isinstance(one.message, Sms):
+        size = one.message.size
+        print(f"{one.arm}, text message to {one.to}, {one.message.language}; its links are placeholders")
+        print(f"{size.segments} segment{'s' if size.segments != 1 else ''}\n\n{one.message.text}")
+
+
+def _customer_as_dict(one: OneCustomer) -> dict[str, Any]:
+    return asdict(one)
+
+
+def _as_dict(found: Preview) -> dict[str, Any]:
+    """What ``preview --json`` prints: shares 0-1, money in major units, what is undefined null."""
+    value, currency, seen = found.worth, found.currency, found.sight
+    return {
+        "run": found.run,
+        "digest": found.digest,
+        "as_of": found.as_of.isoformat(),
+        "arms": {arm.name: arm.customers for arm in found.arms},
+        "reasons": found.reasons,
+        "shares": {arm.name: arm.planned_share for arm in found.arms},
+        "arms_before": found.arms_before,
+        "risk": dict(zip(("least", "median", "greatest"), found.risk, strict=True)) if found.risk else None,
+        "model": found.model,
+        "top_value": {"customers": value.top, "share": value.top / value.customers if value.customers else None},
+        "currency": currency,
+        "expected_value": float(major(value.expected_minor, currency)),
+        "value_at_risk": float(major(value.at_risk_minor, currency)),
+        "smallest_visible": {
+            name: getattr(seen, name)
+            for name in (
+                "customers", "holdout_share", "control_rate", "effect", "verdict", "smallest_effect", "needed_n",
+            )
+        } | {"best": estimate_as_dict(seen.best)},
+        "costs": [_cost_as_dict(cost) for cost in found.costs],
+        "balance": [asdict(each) | {"noticeable": each.noticeable} for each in found.balance],
+        "sample": found.sample,
+    }  # fmt: skip
+
+
+def _cost_as_dict(cost: Cost) -> dict[str, Any]:
+    known = cost.cost_micros
+    return {
+        "channel": cost.channel,
+        "messages": cost.messages,
+        "units": cost.units,
+        "price": cost.price_micros / 10**6 if cost.price_micros else None,
+        "cost": known / 10**6 if known is not None else None,
+    }

@@ -1,0 +1,219 @@
+"""The preview of a campaign: what a run would choose now, what it would cost and what its result can show.
+
+Chosen as a dry run chooses, and read only: nothing in state changes.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+import polars as pl
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from db.campaigns import pinned_templates
+from db.engine import database, reading
+from db.people import customer_by_id
+from db.settings import Settings
+from db.tables import Customer
+from flows.campaign_run import manual, model_words
+from flows.choosing import Choice, choose_now
+from winback.audience import digest, risk_range, waterfall
+from winback.balance import Balance
+from winback.campaign import CHANNELS, HOLDOUT, Channel
+from winback.contact import mask_contact
+from winback.errors import WrongUse
+from winback.message.fields import samples
+from winback.message.rendering import Email, RenderFailure, Sms, render
+from winback.message.template import Message, load
+from winback.money import exponent
+from winback.preview import (
+    Cost,
+    PlannedArm,
+    Sight,
+    Worth,
+    a_few,
+    arms_alike,
+    drawn_before,
+    messages_by_channel,
+    planned_arms,
+    sight,
+    worth,
+)
+
+MEASURED_TEXTS = 200  # text messages rendered to learn how many segments one has
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """A campaign before anything is spent; ``arms_before``: members who keep the arm of an earlier entry.
+
+    ``risk``: least, median and greatest of those who are in. ``sample``: a few of them, addresses masked.
+    """
+
+    run: str
+    as_of: date
+    horizon_days: int
+    currency: str
+    digest: str
+    reasons: dict[str, int]
+    arms: list[PlannedArm]
+    arms_before: int
+    risk: tuple[float, float, float] | None
+    model: str | None
+    worth: Worth
+    sight: Sight
+    costs: list[Cost]
+    balance: list[Balance]
+    sample: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneCustomer:
+    """One customer in the preview. ``reason``: why nothing is written to him: of Reason, holdout or not_scored.
+
+    ``to`` is masked; the links of ``message`` are placeholders.
+    """
+
+    run: str
+    customer: str
+    arm: str | None
+    reason: str | None
+    channel: Channel | None
+    to: str | None
+    message: Email | Sms | RenderFailure | None
+
+
+def preview(settings: Settings, campaign_id: str, as_of: date) -> Preview:
+    """The whole audience. Raises what ``check`` reports."""
+    choice = choose_now(manual(campaign_id, as_of), settings)
+    ledger, per_major = choice.ledger, 10 ** exponent(settings.file.currency)
+    with database(settings.database_url) as engine, reading(engine) as session:
+        costs = list(_costs(session, settings, choice))
+        sample = _sample(session, a_few(ledger))
+    return Preview(
+        run=choice.run,
+        as_of=as_of,
+        horizon_days=choice.campaign.churn.within,
+        currency=settings.file.currency,
+        digest=digest(ledger),
+        reasons=waterfall(ledger),
+        arms=planned_arms(ledger, choice.shares),
+        arms_before=drawn_before(ledger),
+        risk=risk_range(ledger),
+        model=model_words(choice.score),
+        worth=worth(ledger, per_major),
+        sight=sight(ledger, choice.shares, choice.campaign),
+        costs=costs,
+        balance=arms_alike(ledger, as_of, per_major),
+        sample=sample,
+    )
+
+
+def preview_customer(settings: Settings, campaign_id: str, as_of: date, customer_id: str) -> OneCustomer:
+    """What one customer would get, or why nothing; WrongUse when there is no such customer."""
+    choice = choose_now(manual(campaign_id, as_of), settings)
+    with database(settings.database_url) as engine, reading(engine) as session:
+        customer = customer_by_id(session, customer_id)
+        if customer is None:
+            raise WrongUse(f"no customer '{customer_id}'")
+        row = next(choice.ledger.filter(pl.col("customer_no") == customer.no).iter_rows(named=True), None)
+        arm = row["arm"] if row else None
+        gets = row is not None and arm not in {None, HOLDOUT}
+        return OneCustomer(
+            run=choice.run,
+            customer=customer_id,
+            arm=arm,
+            reason=None if gets else _why_nothing(row),
+            channel=row["channel"] if row and gets else None,
+            to=_masked(customer, row["channel"]) if row and gets else None,
+            message=_Letters(choice, settings).written(row, customer) if row and gets else None,
+        )
+
+
+def _why_nothing(row: Mapping[str, Any] | None) -> str:
+    return "not_scored" if row is None else row["reason"] or HOLDOUT
+
+
+class _Letters:
+    """Writes messages as the campaign's files are now, the links as placeholders."""
+
+    def __init__(self, choice: Choice, settings: Settings) -> None:
+        self._campaign, self._sender, self._as_of = choice.campaign, settings.file.sender, choice.order.as_of
+        files = pinned_templates(choice.files)
+        self._message = lru_cache(maxsize=None)(lambda template: load(files, template))
+
+    def written(self, row: Mapping[str, Any], customer: Customer) -> Email | Sms | RenderFailure:
+        """The message of one member: ``row`` of the ledger."""
+        message, name = self._of(row["arm"]), self._campaign.name
+        chinese = message.language(customer.locale).tag.startswith("zh")
+        return render(
+            message,
+            row["channel"],
+            customer={
+                "name": customer.name,
+                "locale": customer.locale,
+                "country": customer.country,
+                "orders": row["orders"],
+                "last_order_on": row["last_order_on"],
+                "days_since_order": (self._as_of - row["last_order_on"]).days,
+            },
+            campaign={"name": (name.zh if chinese else None) or name.en},
+            links=samples()["links"],
+            sender={"name": self._sender.name, "postal_address": self._sender.postal_address},
+        )
+
+    def _of(self, arm: str) -> Message:
+        known = self._campaign.templates()
+        return self._message(known.get(arm) or next(iter(known.values())))
+
+
+def _costs(session: Session, settings: Settings, choice: Choice) -> Iterable[Cost]:
+    """One Cost for each channel that is used; a text's segments are the mean of MEASURED_TEXTS of them."""
+    messages = messages_by_channel(choice.ledger)
+    for channel in CHANNELS:
+        if count := messages.get(channel, 0):
+            each = 1.0 if channel == "email" else _segments(session, settings, choice)
+            price = settings.price_micros(channel)
+            yield Cost(channel=channel, messages=count, units=math.ceil(count * each), price_micros=price)
+
+
+def _segments(session: Session, settings: Settings, choice: Choice) -> float:
+    """The mean number of segments of a text message; one that cannot be written has none."""
+    texts = choice.ledger.filter((pl.col("channel") == "sms") & (pl.col("arm") != HOLDOUT))
+    some = texts.gather_every(math.ceil(texts.height / MEASURED_TEXTS))
+    people, letters = _people(session, some), _Letters(choice, settings)
+    written = [letters.written(row, people[row["customer_no"]]) for row in some.iter_rows(named=True)]
+    return sum(text.size.segments for text in written if isinstance(text, Sms)) / len(written)
+
+
+def _people(session: Session, rows: pl.DataFrame) -> dict[int, Customer]:
+    """customer_no -> the customer, of a few rows."""
+    chosen = select(Customer).where(col(Customer.no).in_(rows["customer_no"].to_list()))
+    return {customer.no: customer for customer in session.execute(chosen).scalars()}
+
+
+def _sample(session: Session, rows: pl.DataFrame) -> list[dict[str, Any]]:
+    """The rows as they may be shown: addresses masked, names left out."""
+    people = _people(session, rows)
+    return [
+        {
+            "customer": mask_contact(row["customer_id"]) if "@" in row["customer_id"] else row["customer_id"],
+            "arm": row["arm"],
+            "channel": row["channel"],
+            "to": _masked(people[row["customer_no"]], row["channel"]),
+            "risk": row["risk"],
+            "expected_value": row["expected_value"],
+            "past_value": row["past_value"],
+            "orders": row["orders"],
+            "last_order_on": row["last_order_on"].isoformat(),
+        }
+        for row in rows.iter_rows(named=True)
+    ]
+
+
+def _masked(customer: Customer, channel: Channel) -> str:
+    return mask_contact((customer.email if channel == "email" else customer.phone) or "")
