@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, and_, delete, exists, select, update
+from sqlalchemy import ColumnElement, delete, exists, select, update
 from sqlmodel import Session, col
 
 from db.engine import changed, insert_or_keep
@@ -119,7 +119,7 @@ def counted_for(slot: str, *, placebo: bool) -> ColumnElement[bool]:
     """
     if is_replay(slot):
         return col(Occurrence.slot) == slot
-    return no_replay() if placebo else and_(~col(Occurrence.placebo), no_replay())
+    return no_replay() if placebo else ~col(Occurrence.placebo)
 
 
 def opened_id(session: Session, campaign_id: str, slot: str) -> int | None:

@@ -177,12 +177,7 @@ class PutOff:
 
 def put_off(session: Session, *, placebo: bool, now: datetime) -> list[PutOff]:
     """What may leave only later: by channel and reason."""
-    run = and_(
-        col(Occurrence.id) == col(Message.occurrence_id),
-        col(Occurrence.placebo) == placebo,
-        not_stopped(),
-        no_replay(),
-    )
+    run = and_(col(Occurrence.id) == col(Message.occurrence_id), col(Occurrence.placebo) == placebo, not_stopped())
     kind = (col(Message.channel), col(Message.reason))
     chosen = (
         select(*kind, func.count(), func.min(col(Message.not_before)))

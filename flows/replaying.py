@@ -122,7 +122,8 @@ def playable(session: Session, window_days: int) -> Days:
     last = through - timedelta(days=window_days)
     if last < first:
         raise WrongUse(
-            f"the orders reach from {first} to {through}: too short for a replay with a window of {window_days} days"
+            f"the orders reach from {first} to {through}: "
+            f"too short for a replay with a window of {window_days} days"
         )
     default = last if facts_cover(session, through) else max(first, last - timedelta(days=1))
     return Days(first=first, last=last, default=default)

@@ -1,7 +1,7 @@
-"""What a campaign would do, before anything is spent: from the audience it would choose to what its result can show.
+"""What a campaign would do, before anything is spent: its audience, what it costs, what its result can show.
 
-Expected value is what scoring expects of a customer over the churn horizon; at risk of it is what he takes with him
-with his predicted risk. The churn of the hold-out is not known yet: the mean predicted risk stands for it.
+Expected value is what scoring expects of a customer over the churn horizon; at risk is that times his predicted
+risk. The churn of the hold-out is not known yet: the mean predicted risk stands for it.
 """
 
 from collections.abc import Mapping
@@ -50,7 +50,7 @@ class Worth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """What a comparison of ``customers`` with the planned hold-out can show; shares 0-1, effects are falls of churn.
+    """What comparing ``customers`` with the planned hold-out can show; shares 0-1, effects are falls of churn.
 
     ``effect``: the smallest seen with 80 % power; None where none is. ``verdict``: False where fewer than five of
     the hold-out are expected to churn, or to stay. ``needed_n``: customers it takes for ``smallest_effect``.

@@ -92,7 +92,8 @@ def sight_lines(seen: Sight, arms_before: int) -> Iterator[str]:
         yield f"{start} see no change, however large: too few of those left alone would {few}."
     else:
         yield f"{start} only see changes of {_points(seen.effect)} points or more."
-    yield f"(four times in five; churn of the hold-out taken as {_share(seen.control_rate)}, their mean predicted risk)"
+    rate = _share(seen.control_rate)
+    yield f"(four times in five; churn of the hold-out taken as {rate}, their mean predicted risk)"
     yield _better(seen)
 
 
