@@ -147,7 +147,7 @@ def test_an_audience_of_nobody_shows_nothing_and_says_nothing():
 
 
 def test_those_with_an_earlier_arm_are_named_as_not_compared():
-    assert list(sight_lines(a_sight(2_000), 7))[0].startswith("7 keep the arm of an earlier entry")
+    assert next(iter(sight_lines(a_sight(2_000), 7))).startswith("7 keep the arm of an earlier entry")
 
 
 def test_a_cost_without_a_price_is_not_known_and_never_0():

@@ -7,6 +7,7 @@ them 30, 40, 50 and 60 order on the last day of the 60 days after.
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from email import message_from_bytes
 from pathlib import Path
@@ -19,9 +20,9 @@ from app.cli import main
 from db.engine import database, reading, transaction
 from db.occurrences import find_run
 from db.outbox import written_to_in
-from db.settings import Settings
+from db.settings import Pace, Settings
 from db.stops import switch_stop
-from db.tables import Assignment, Occurrence
+from db.tables import Assignment, Customer, DayTally, Occurrence, Preference
 from flows.campaign_run import Order, carry_out, manual, replay
 from flows.choosing import dry_run
 from flows.due import look_for_due
@@ -205,13 +206,25 @@ def test_while_everything_is_stopped_it_says_that_messages_are_not_written(small
 
 
 def test_todays_limits_say_nothing_of_the_past(small: Settings):
-    """Quiet all day, one message a day and per person: a rehearsal would write none."""
+    """Quiet all day, one message a day and per person, one in ten seconds: a rehearsal would write none."""
     limits = "limits: {per_person: 1 in 30d, quiet_hours: '00:00-23:59', per_day: 1}\n"
     write_campaign(small, CAMPAIGN + limits)
+    slow = replace(small, file=small.file.model_copy(update={"pace": Pace(email_per_second=0.1)}))
 
-    played = play(small)
+    played = play(slow)
 
     assert played.summary.messages == {"accepted": played.summary.arms["message"]}
+
+
+def test_who_asked_for_fewer_messages_is_played_although_a_rehearsal_wrote_lately(small: Settings):
+    write_campaign(small, CAMPAIGN.replace("holdout: 50%", "holdout: 0%"))
+    carry_out(manual("spring", AS_OF), small, NOW)
+    send_due(small, lambda: NOW)
+    with database(small.database_url) as engine, transaction(engine) as session:
+        for hashed in session.execute(select(col(Customer.email_hash))).scalars():
+            session.add(Preference(address_hash=hashed, less_often=True, at=NOW))
+
+    assert play(small).summary.messages == {"accepted": 36}
 
 
 def test_messages_of_a_replay_use_up_nobodys_cap(shop: Settings):
@@ -222,6 +235,16 @@ def test_messages_of_a_replay_use_up_nobodys_cap(shop: Settings):
     tally = send_due(shop, lambda: NOW)
 
     assert tally.states["accepted"] == rehearsed.arms["message"] > 36
+
+
+def test_the_days_tally_is_that_of_other_runs(small: Settings):
+    write_campaign(small, CAMPAIGN.replace("holdout: 50%", "holdout: 0%") + "limits: {per_day: 5}\n")
+    carry_out(manual("spring", AS_OF), small, NOW)
+    send_due(small, lambda: NOW)
+    play(small)
+
+    with database(small.database_url) as engine, reading(engine) as session:
+        assert session.execute(select(col(DayTally.sent))).all() == [(5,)]
 
 
 def test_a_hold_out_is_not_touched_by_replays_nor_a_real_one_by_rehearsals(shop: Settings):
