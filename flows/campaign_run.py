@@ -140,7 +140,7 @@ def pin_inputs(order: Order, settings: Settings, now: datetime) -> int:
                 as_of=order.as_of,
                 placebo=settings.placebo,
                 files=files,
-                facts=_facts(session),
+                facts=pinned_facts(session),
                 late_after=late_after,
                 code_version=__version__,
             )
@@ -157,7 +157,7 @@ def _live_limit(order: Order, settings: Settings, now: datetime) -> datetime:
     return min(order.late_after or end + OLDEST_LIVE, end + OLDEST_LIVE)
 
 
-def _facts(session: Session) -> list[str]:
+def pinned_facts(session: Session) -> list[str]:
     """What a run is pinned to; without any order there is nobody to choose from, now or on a later try."""
     found = digests(session)
     if not found:

@@ -7,10 +7,9 @@ import polars as pl
 
 from db.campaigns import read_files
 from db.engine import database, reading
-from db.facts.store import digests
 from db.occurrences import counted_for
 from db.settings import Settings
-from flows.campaign_run import Order, RunSummary, choose_members, model_words, said_of, scored_frame
+from flows.campaign_run import Order, RunSummary, choose_members, model_words, pinned_facts, said_of, scored_frame
 from flows.scoring import score_all
 from winback.audience import arm_counts, digest, risk_range, waterfall
 from winback.campaign import Campaign
@@ -38,12 +37,15 @@ class Choice:
 
 
 def choose_now(order: Order, settings: Settings) -> Choice:
-    """Read campaign, facts and state as they are, and choose. Raises what ``check`` reports."""
+    """Read campaign, facts and state as they are, and choose.
+
+    Raises what ``check`` reports, WrongUse without orders.
+    """
     files = read_files(settings, order.campaign_id)
     campaign = read_campaign(files[f"campaigns/{order.campaign_id}.yaml"], order.campaign_id)
     counted = counted_for(order.slot, placebo=settings.placebo)
     with database(settings.database_url) as engine, reading(engine) as session:
-        features, scored = score_all(session, settings, digests(session), order.as_of, campaign.churn.within)
+        features, scored = score_all(session, settings, pinned_facts(session), order.as_of, campaign.churn.within)
         frame = scored_frame(features, scored)
         ledger, shares = choose_members(session, settings, campaign, 0, order.as_of, frame, counted)
     said = said_of(scored, campaign.churn.within)

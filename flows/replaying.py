@@ -18,6 +18,7 @@ from db.engine import database, reading
 from db.facts.store import ORDERS, data_through, facts_cover
 from db.occurrences import find, opened_id, version_files
 from db.outbox import counts
+from db.readings import latest
 from db.settings import Providers, Settings
 from db.tables import FactFile, Occurrence
 from flows.campaign_run import Order, RunSummary, carry_out, replay, summarise
@@ -50,7 +51,7 @@ class Days:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replayed:
-    """A replay as it ended; ``again``: begun before; ``outdated``: campaign or templates are others by now."""
+    """A replay as it ended; ``again``: measured before; ``outdated``: campaign or templates are others by now."""
 
     summary: RunSummary
     outcome: Outcome
@@ -99,7 +100,7 @@ def nothing_leaves(settings: Settings) -> Settings:
 def _order(
     settings: Settings, campaign_id: str, as_of: date | None, files: dict[str, str]
 ) -> tuple[Order, bool, bool]:
-    """Which replay, whether it was begun before, and whether what it pinned differs from ``files``."""
+    """Which replay, whether it was measured before, and whether what it pinned differs from ``files``."""
     window = read_campaign(files[f"campaigns/{campaign_id}.yaml"], campaign_id).success.window
     with database(settings.database_url) as engine, reading(engine) as session:
         day = as_of or playable(session, window).default
@@ -109,7 +110,7 @@ def _order(
             _check(day, playable(session, window), window)
             return order, False, False
         version = session.get_one(Occurrence, known).version_id or 0
-        return order, True, version_files(session, version) != files
+        return order, latest(session, known) is not None, version_files(session, version) != files
 
 
 def playable(session: Session, window_days: int) -> Days:

@@ -296,6 +296,7 @@ def half_live(shop: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 def test_a_channel_that_stays_in_the_folder_beside_a_live_one_is_warned_of(half_live: Settings, capsys):
+    a_quiet_crowd(half_live, 1)
     commands = (["check"], ["send"], ["run", "spring", "--as-of", str(AS_OF), "--dry-run"])
 
     answers = [ask(capsys, *words) for words in commands]

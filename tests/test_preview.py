@@ -306,7 +306,12 @@ def test_the_command_in_words_and_as_json(shop: Settings, capsys: pytest.Capture
 
 @pytest.mark.slow
 def test_where_nobody_qualifies_it_says_so(shop: Settings, capsys: pytest.CaptureFixture[str]):
-    code = main(["--workspace", str(shop.workspace), "preview", "spring", "--as-of", str(AS_OF)])
+    asked = ["--workspace", str(shop.workspace), "preview", "spring", "--as-of", str(AS_OF)]
+    without_orders = main(asked), capsys.readouterr().err
+    load(shop, "orders", f"customer_id,order_id,ordered_at,amount\n1,a,{AS_OF},5.00\n")
 
+    code = main(asked)
+
+    assert without_orders == (2, "winback: there are no orders yet: winback import orders FILE\n")
     assert code == 0
     assert "nobody qualifies" in capsys.readouterr().err
