@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from db.settings import Settings
+from flows.churning import Period, by_first_order
+from tests.facts import an_order, write_orders
 from tests.test_churn import BY_KEYS, KEYS
 from tests.test_cli import as_json, ask
 from tests.workspaces import a_workspace, load
@@ -107,6 +109,21 @@ def test_by_first_order_splits_at_the_highest_fifth_of_first_amounts(orders: Set
 
     sizes = {each["value"]: each["customers"] for each in found["survival"]["segments"]}
     assert sizes == {"under 50.00": 40, "50.00+": 20}
+
+
+def test_a_first_order_is_all_of_the_first_day_and_none_of_later_ones(tmp_path: Path):
+    """Five customers: the highest fifth is one, 30.00 + 25.00 on the first day; 90.00 later do not count."""
+    rows = [an_order(customer_no=n, order_id=str(n), amount_minor=1000 * n) for n in (1, 2, 4, 5)]
+    rows += [
+        an_order(customer_no=3, order_id=f"3{n}", amount_minor=amount) for n, amount in enumerate((3000, 2500))
+    ]
+    rows.append(an_order(customer_no=1, order_id="later", ordered_on="2026-02-01", amount_minor=9000))
+    of = Period(
+        facts=(), files=(write_orders(tmp_path, *rows),), data_through=None, as_of=date(2026, 2, 28),
+        window_days=30, currency="EUR",
+    )  # fmt: skip
+
+    assert dict(by_first_order(of).rows()) == {n: "55.00+" if n == 3 else "under 55.00" for n in range(1, 6)}
 
 
 def test_by_value_sets_the_top_fifth_of_all_scored_apart_and_has_no_curve(orders: Settings, capsys):

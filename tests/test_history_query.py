@@ -184,3 +184,14 @@ def test_cdnow_s_lapses_are_those_of_a_walk_over_its_rows(master, days):
     for _, day, left, censored, again in found.iter_rows():
         assert (left, censored, again) == (expected[day, "left"], expected[day, "censored"], returned[day])
     assert found["left"].sum() + found["censored"].sum() == 23_570
+
+
+def test_what_happens_later_does_not_change_who_had_lapsed(master):
+    """Decision 018. By 1997-06-30 everybody had been watched for 97 days: the first 91 stay as they were."""
+    early, late = (
+        {day: left for _, day, left, _, _ in count_lapses([master], as_of=end, window_days=90).iter_rows()}
+        for end in (date(1997, 6, 30), date(1998, 6, 30))
+    )
+
+    assert early[90] == late[90]
+    assert early[91] == late[91]
