@@ -15,6 +15,7 @@ from scipy import stats
 from sqlalchemy import select
 from sqlmodel import col
 
+from app.found_lines import found_lines
 from db.engine import database, reading
 from db.settings import Settings, read_settings
 from db.tables import Assignment, Customer, Message
@@ -25,6 +26,7 @@ from tests.workspaces import CAMPAIGN, NOW, a_workspace, load
 from winback.estimates import Missing, NoEstimate
 from winback.findings import Findings
 from winback.outcomes import Outcome, read_outcome, write_outcome
+from winback.verdict import Verdict
 
 pytestmark = pytest.mark.slow
 
@@ -338,3 +340,40 @@ def test_a_reading_keeps_its_findings(run: Run):
     assert again == run.outcome
     assert again.findings.rows_lost == 0
     assert replace(again, findings=None) != again
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("holdout: 50%", "holdout: 0%"),
+        ("holdout: 50%", "holdout: 100%"),
+        ("audience: {value: {top: 100%}}", "audience: {inactive: 999d}"),
+    ],
+)
+def test_without_one_of_the_groups_nothing_is_claimed_and_nothing_breaks(tmp_path: Path, old: str, new: str):
+    run = Run(tmp_path, TWO_VARIANTS.replace(old, new))
+
+    found = run.findings
+
+    contrasts = [*found.rates, *found.money]
+    assert {contrast.verdict for contrast in contrasts} <= {Verdict.NOT_ENOUGH_DATA}
+    assert {contrast.difference for contrast in contrasts} <= {None}
+    assert isinstance(found.value_lost_share, NoEstimate)
+    assert isinstance(found.log_rank, NoEstimate)
+    assert isinstance(found.returns.revenue, NoEstimate)
+    assert isinstance(found.returns.per_saved, NoEstimate)
+    assert read_outcome(write_outcome(run.outcome)) == run.outcome
+    assert list(found_lines(run.outcome))
+
+
+def test_what_measure_prints_of_a_run(run: Run):
+    lines = list(found_lines(run.outcome))
+
+    primary, repeated, returns = run.outcome.primary, run.findings.rates[0], run.findings.returns
+    assert lines[0].startswith(
+        f"difference {100 * primary.difference:+.1f} points (95 %: {100 * primary.low:+.1f}"
+    )
+    assert f"ordered again: {repeated.rate:.1%}, hold-out {repeated.control_rate:.1%}" in "\n".join(lines)
+    assert f"cost of the messages: {returns.total_cost:,.2f} USD" in lines
+    assert "which variant won: can't tell, by churned" in lines
+    assert "bounced: 0.0%, at most 2.0%: kept" in lines

@@ -327,23 +327,22 @@ def test_members_lost_after_they_were_assigned_are_found(shop: Settings):
 
 
 def test_members_of_another_live_campaign_are_counted_in_either_arm(shop: Settings):
-    """All 40 are in both; the run of long ago and the other run of the same campaign touch nobody."""
+    """All 40 are in both; a rehearsal, a run of long ago and another run of the same campaign touch nobody."""
     a_crowd(shop, 40, {1, 2})
     write_campaign(shop, CAMPAIGN.replace("id: spring", "id: other"), "other")
     carry_out(manual("other", DAY), shop, NOW)
     carry_out(manual("spring", DAY), shop, NOW)
-    with database(shop.database_url) as engine, transaction(engine) as session:
-        session.execute(update(Occurrence).values(placebo=False))
 
-    overlap = {each.arm: each.share for each in measure_run(shop, RUN, NOW).findings.overlap}
+    def overlapping(**changes: object) -> dict[str, int]:
+        with database(shop.database_url) as engine, transaction(engine) as session:
+            session.execute(update(Occurrence).where(col(Occurrence.campaign_id) == "other").values(**changes))
+        outcome = measure_run(shop, RUN, NOW, as_of=DAY + timedelta(days=3))
+        return {each.arm: each.share.x for each in outcome.findings.overlap}
 
-    assert {arm: share.x for arm, share in overlap.items()} == {arm: len(ids) for arm, ids in spring(shop).items()}
-    with database(shop.database_url) as engine, transaction(engine) as session:
-        session.execute(
-            update(Occurrence).where(col(Occurrence.campaign_id) == "other").values(t0=NOW - timedelta(days=400))
-        )
-    measured = measure_run(shop, RUN, NOW, as_of=DAY + timedelta(days=3))
-    assert {each.share.x for each in measured.findings.overlap} == {0}
+    everybody = {arm: len(people) for arm, people in spring(shop).items()}
+    assert overlapping(placebo=False) == everybody
+    assert overlapping(placebo=True) == dict.fromkeys(everybody, 0)
+    assert overlapping(placebo=False, t0=NOW - timedelta(days=400)) == dict.fromkeys(everybody, 0)
 
 
 def spring(shop: Settings) -> dict[str, list[str]]:

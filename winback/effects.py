@@ -1,7 +1,7 @@
 """From a run's sums to its findings: every comparison beside the first answer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 from winback.adjustment import cuped
@@ -74,7 +74,7 @@ class Question:
     @property
     def treated(self) -> PartSums:
         """All variants together."""
-        return replace(self.sums.arm(*self.variants), arm=self.pooled)
+        return self.sums.together(self.variants, self.pooled)
 
     @property
     def held(self) -> PartSums:
@@ -217,8 +217,8 @@ def _values(ask: Question, dimension: Dimension) -> list[str]:
 
 
 def _part(ask: Question, dimension: Dimension, value: str) -> tuple[RateSums, RateSums]:
-    treated = replace(ask.sums.part(ask.variants, dimension, value), arm=ask.pooled)
-    held = ask.sums.part([HOLDOUT], dimension, value)
+    treated = ask.sums.part(ask.variants, ask.pooled, dimension, value)
+    held = ask.sums.part([HOLDOUT], HOLDOUT, dimension, value)
     return treated.rate(ask.rate_column), held.rate(ask.rate_column)
 
 

@@ -4,7 +4,7 @@ A cell is those of an arm that were alike before t0 in every dimension; any othe
 Amounts are minor units of one currency, costs millionths of its major unit.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -80,13 +80,18 @@ class RunSums:
     cells: Sequence[PartSums]
     first_orders: Mapping[str, Mapping[int, int]]
 
-    def arm(self, *names: str) -> PartSums:
-        """All members of an arm, or of several together under the first one's name."""
-        return pool_parts((cell for cell in self.cells if cell.arm in names), names[0])
+    def arm(self, name: str) -> PartSums:
+        """All members of an arm."""
+        return self.together([name], name)
 
-    def part(self, names: Sequence[str], dimension: Dimension, value: str) -> PartSums:
-        """Those of some arms together that are alike in one way."""
-        return pool_parts(self._those(names, lambda cell: cell.parts.get(dimension) == value), names[0])
+    def together(self, names: Sequence[str], name: str) -> PartSums:
+        """All members of some arms as one arm called ``name``."""
+        return pool_parts((cell for cell in self.cells if cell.arm in names), name)
+
+    def part(self, names: Sequence[str], name: str, dimension: Dimension, value: str) -> PartSums:
+        """Those of some arms as one who are alike in one way."""
+        chosen = (cell for cell in self.cells if cell.arm in names and cell.parts.get(dimension) == value)
+        return pool_parts(chosen, name)
 
     def values(self, dimension: Dimension) -> list[str]:
         """The parts there are of a dimension; customers of whom it is not known are in none."""
@@ -102,9 +107,6 @@ class RunSums:
         rest = sum(cell.n for cell in self.cells if cell.arm in names) - sum(counted.values())
         back = [Exits(day=day, left=n) for day, n in sorted(counted.items())]
         return [*back, Exits(day=self.days, censored=rest)]
-
-    def _those(self, names: Sequence[str], test: Callable[[PartSums], bool]) -> Iterable[PartSums]:
-        return (cell for cell in self.cells if cell.arm in names and test(cell))
 
 
 def pool_parts(parts: Iterable[PartSums], arm: str) -> PartSums:

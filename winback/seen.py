@@ -93,7 +93,7 @@ def _not_yet(ask: Question) -> NoEstimate:
 def _returns(seen: Seen, ask: Question, primary: RateContrast | None) -> Returns:
     """Cost is that of the members compared, so that it stands beside what the same members brought."""
     cost = {group.arm: float(_cost(group)) for group in ask.groups}
-    total = float(_cost(ask.treated)) if ask.variants else 0.0
+    total = float(_cost(ask.treated))
     effect = _estimate(primary) or _not_yet(ask)
     revenue = _revenue(ask) if primary else _not_yet(ask)
     return Returns(

@@ -1,0 +1,166 @@
+"""Which variant won, for whom an effect differs, whether guardrails hold: from sums by hand."""
+
+from dataclasses import replace
+
+import pytest
+
+from winback.campaign import HOLDOUT, Guardrails, Measure, Success
+from winback.contrast import Terms
+from winback.effects import LOWER_IS_BETTER, contest, interactions, rate_contrasts
+from winback.findings import Dimension
+from winback.pairs import PairSums
+from winback.part_sums import PartSums, RunSums
+from winback.responses import MessageCount
+from winback.seen import Seen, find, question
+from winback.verdict import Conditions, Verdict
+
+TERMS = Terms(conditions=Conditions(srm_p=1.0), lower_is_better=LOWER_IS_BETTER)
+NO_MONEY = PairSums()
+
+
+def a_cell(arm: str, churned: int, n: int, *, repeated: int = 0, **parts: str) -> PartSums:
+    """So many of an arm churned, in parts such as risk="low"."""
+    return PartSums(
+        arm=arm, n=n, churned=churned, repeated=repeated,
+        parts={Dimension(dimension): value for dimension, value in parts.items()},
+        spend=replace(NO_MONEY, n=n), worth=replace(NO_MONEY, n=n), messages=replace(NO_MONEY, n=n),
+        capped=(0, 0), orders=(0, 0),
+    )  # fmt: skip
+
+
+def seen_in(*cells: PartSums, messages: tuple[MessageCount, ...] = ()) -> Seen:
+    sums = RunSums(days=60, cells=cells, first_orders={})
+    members = {cell.arm: cell.n for cell in cells}
+    return Seen(sums=sums, members=members, messages=messages, currency="USD", minor=100)
+
+
+def asked(*cells: PartSums, measure: Measure = Measure.CHURN, terms: Terms = TERMS):
+    variants = [arm for arm in dict.fromkeys(cell.arm for cell in cells) if arm != HOLDOUT]
+    return question(seen_in(*cells), Success(window="60d", measure=measure.value), variants, "treated", terms)
+
+
+HELD = a_cell(HOLDOUT, 500, 1000, repeated=200)
+GOOD, PLAIN, BAD = a_cell("good", 300, 1000), a_cell("plain", 450, 1000), a_cell("bad", 550, 1000)
+
+
+def test_the_winner_beats_every_other_variant():
+    assert contest(asked(HELD, PLAIN, GOOD, BAD)).winner == "good"
+
+
+def test_the_better_of_two_that_cannot_be_told_apart_has_not_won():
+    near = a_cell("near", 310, 1000)
+
+    assert contest(asked(HELD, GOOD, near, BAD)).winner is None
+
+
+def test_pairs_of_variants_are_judged_at_their_holm_level():
+    """450 and 497 of 1,000: p .035 alone, among three pairs .070 (twice it, the largest but one)."""
+    close = a_cell("close", 497, 1000)
+
+    two = contest(asked(HELD, PLAIN, close))
+    three = contest(asked(HELD, PLAIN, close, a_cell("twin", 452, 1000)))
+
+    assert two.winner == "plain"
+    assert [round(pair.p, 3) for pair in two.pairs] == [0.035]
+    assert three.winner is None
+    assert all(pair.p_holm >= pair.p for pair in three.pairs)
+
+
+def test_more_repeat_orders_win():
+    cells = [a_cell("often", 0, 1000, repeated=300), a_cell("rarely", 0, 1000, repeated=200)]
+
+    found = contest(asked(HELD, *cells, measure=Measure.REPEAT_RATE))
+
+    assert (found.column, found.winner) == ("repeated", "often")
+
+
+@pytest.mark.parametrize("conditions", [Conditions(srm_p=1e-9), Conditions(srm_p=1.0, rows_lost=3)])
+def test_nobody_wins_where_the_reading_is_not_to_be_trusted(conditions: Conditions):
+    terms = replace(TERMS, conditions=conditions)
+
+    ask = asked(HELD, GOOD, BAD, terms=terms)
+
+    assert contest(ask).winner is None
+    assert {c.verdict for c in rate_contrasts(ask, "churned")} == {Verdict.DO_NOT_TRUST}
+
+
+def test_one_variant_is_no_contest():
+    assert contest(asked(HELD, GOOD)) is None
+
+
+def in_parts(low: int, high: int, *, also: int | None = None) -> list[PartSums]:
+    """500 of 1,000 held out churned in either risk; of those written to ``low`` and ``high``, or fewer known."""
+    return [
+        a_cell(HOLDOUT, 500, 1000, risk="low", value="top"),
+        a_cell(HOLDOUT, 500, 1000, risk="high", value="other"),
+        a_cell("message", low, 1000, risk="low", value="top"),
+        a_cell("message", high, 1000, risk="high", value="other"),
+    ]
+
+
+def test_an_effect_in_one_part_only_is_an_interaction():
+    """Differences of -.2 and 0 with squared errors (.3 .7 + .25) / 1000 and .5 / 1000: Q = .04 / .00096 = 41.7."""
+    found = {each.dimension: each for each in interactions(asked(*in_parts(300, 500)))}
+
+    risk = found[Dimension.RISK]
+    assert risk.q == pytest.approx(0.04 / 0.00096, rel=1e-9)
+    assert (risk.segments, risk.df, risk.apart) == (["low", "high"], 1, ["low", "high"])
+
+
+def test_the_same_effect_everywhere_is_none_though_one_part_alone_would_exclude_0():
+    """-.05 and -.03: only the first excludes 0 by itself, and the two do not differ."""
+    found = {each.dimension: each for each in interactions(asked(*in_parts(450, 470)))}
+
+    assert found[Dimension.RISK].apart == []
+    assert found[Dimension.RISK].p > 0.5
+
+
+def test_an_interaction_among_several_dimensions_must_stand_the_correction():
+    """One dimension at p < .05, another that tells nothing: corrected, .05 is not reached."""
+    cells = [
+        a_cell(arm, churned, 500, risk=risk, value=value)
+        for arm, risk, value, churned in [
+            (HOLDOUT, "low", "top", 250), (HOLDOUT, "low", "other", 250),
+            (HOLDOUT, "high", "top", 250), (HOLDOUT, "high", "other", 250),
+            ("message", "low", "top", 208), ("message", "low", "other", 208),
+            ("message", "high", "top", 240), ("message", "high", "other", 240),
+        ]
+    ]  # fmt: skip
+
+    found = {each.dimension: each for each in interactions(asked(*cells))}
+
+    risk = found[Dimension.RISK]
+    assert 0.025 < risk.p < 0.05 < risk.p_bh
+    assert risk.apart == []
+
+
+def test_a_part_with_too_few_who_churned_is_left_out_and_said_to_be():
+    cells = [
+        a_cell(arm, churned, n, risk=risk)
+        for arm, risk, churned, n in [
+            (HOLDOUT, "low", 4, 100), (HOLDOUT, "high", 50, 100),
+            ("message", "low", 40, 100), ("message", "high", 40, 100),
+        ]
+    ]  # fmt: skip
+
+    [found] = interactions(asked(*cells))
+
+    assert (found.segments, found.left_out, found.q) == (["high"], ["low"], None)
+    assert found.reason == "nothing_to_compare"
+
+
+@pytest.mark.parametrize(("complained", "kept"), [(0, "kept"), (10, "cant_tell"), (30, "broken")])
+def test_a_guardrail_holds_or_breaks_by_the_whole_interval(complained: int, kept: str):
+    """Of 1,000 that left: Wilson of 0 ends at .4 %, of 10 spans 1 %, of 30 begins at 2.1 %."""
+    messages = (
+        MessageCount(arm="message", state="delivered", messages=1000 - complained),
+        MessageCount(arm="message", state="complained", messages=complained),
+        MessageCount(arm="message", state="skipped", messages=500),
+    )
+    seen = seen_in(HELD, GOOD, messages=messages)
+    success = Success(window="60d", guardrails=Guardrails(complained="1%"))
+
+    found = find(seen, success, asked(HELD, GOOD), None)
+
+    rail = next(each for each in found.guardrails if each.name == "complained")
+    assert (rail.share.x, rail.share.n, rail.kept) == (complained, 1000, kept)
