@@ -229,8 +229,10 @@ def _outcome_commands(command: Command) -> None:
     _json(measure)
     report = command("report", "outcomes:report", "write the report of a measured run")
     report.add_argument("run_name", metavar="RUN", help="<campaign>/<occurrence>")
-    report.add_argument("--out", type=Path, required=True, metavar="FILE")
-    report.add_argument("--format", choices=["html", "json"], default="html")
+    report.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="png: a folder, a file for each chart"
+    )
+    report.add_argument("--format", choices=["html", "json", "csv", "pdf", "png"], default="html")
     report.add_argument("--lang", choices=["en", "zh"], default="en")
     report.add_argument("--second", action="store_true", help="of the second reading")
     lift = command("lift", "outcomes:lift_", "the effect in any randomised file")

@@ -123,10 +123,16 @@ def test_measure_and_report_of_a_finished_run(shop: Settings, capsys, tmp_path: 
         assert "<svg" in page.read_text(encoding="utf-8")
     document = tmp_path / "r.json"
     assert ask(capsys, "report", run, "--out", str(document), "--format", "json")[0] == 0
+    table, charts = tmp_path / "r.csv", tmp_path / "charts"
+    assert ask(capsys, "report", run, "--out", str(table), "--format", "csv", "--lang", "zh")[0] == 0
+    pictures = ask(capsys, "report", run, "--out", str(charts), "--format", "png", "--lang", "zh")[1].split()
 
     assert code == 1  # the data end 5 days before the window does
     assert json.loads(out)["window"]["complete"] is False
     assert json.loads(document.read_text())["run"] == run
+    assert f"report,{run}," in table.read_text(encoding="utf-8-sig")
+    assert pictures == [str(charts / "before_after.png"), str(charts / "audience.png")]
+    assert sorted(path.name for path in charts.iterdir()) == ["audience.png", "before_after.png"]
 
 
 def test_lift_reads_any_randomised_file(shop: Settings, capsys, tmp_path: Path):

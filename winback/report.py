@@ -57,6 +57,7 @@ _ROLES = {TREATED: "treated", HOLDOUT: "holdout", BASE: "others", TOP: "others"}
 class EffectRow:
     """One treated group; ``contrast`` is None while there is none."""
 
+    key: str
     label: str
     n: int
     contrast: RateContrast | None
@@ -69,6 +70,12 @@ class Group:
     label: str
     role: str
     shares: BeforeAfter
+
+    @property
+    def change(self) -> float | None:
+        """After less before, as a share; None while one of them is not known."""
+        before, after = self.shares.before, self.shares.after
+        return None if before is None or after is None else after - before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +91,7 @@ class ResponseRow:
 class AudienceRow:
     """One step from all scored customers to the groups: ``n`` customers, drawn from ``start`` on."""
 
+    key: str
     label: str
     note: str
     role: str
@@ -95,6 +103,7 @@ class AudienceRow:
 class Check:
     """One line of the data's health; ``status`` is a key of the words: fine, waiting, attention, bad, unknown."""
 
+    key: str
     name: str
     found: str
     status: str
@@ -234,8 +243,10 @@ def effect_rows(outcome: Outcome, say: Speaker) -> list[EffectRow]:
     """All variants together, then each; a single variant only once."""
     variants = _variants(outcome)
     contrasts = {each.arm: each for each in outcome.variants}
-    pooled = EffectRow(label=_all_treated(outcome, say), n=treated_n(outcome), contrast=outcome.primary)
-    each = [EffectRow(label=arm.name, n=arm.n, contrast=contrasts.get(arm.name)) for arm in variants]
+    pooled = EffectRow(
+        key=TREATED, label=_all_treated(outcome, say), n=treated_n(outcome), contrast=outcome.primary
+    )
+    each = [EffectRow(key=arm.name, label=arm.name, n=arm.n, contrast=contrasts.get(arm.name)) for arm in variants]
     return [pooled, *(each if len(variants) > 1 else [])]
 
 
@@ -262,16 +273,20 @@ def response_rows(outcome: Outcome, say: Speaker) -> list[ResponseRow]:
 
 def audience_rows(outcome: Outcome, say: Speaker) -> list[AudienceRow]:
     """All scored, those dropped for each first reason, those in, the arms."""
-    rows = [AudienceRow(label=say("scored"), note=say("scored_note"), role="others", start=0, n=outcome.scored)]
+    note = say("scored_note")
+    rows = [AudienceRow(key="scored", label=say("scored"), note=note, role="others", start=0, n=outcome.scored)]
     left = outcome.scored
     for reason, n in outcome.waterfall.items():
         left -= n
         label = words.name_of(reason, words.REASONS, say.language)
         note = words.name_of(reason, words.REASON_NOTES, say.language)
-        rows.append(AudienceRow(label=label, note=note, role="dropped", start=max(left, 0), n=n))
+        row = AudienceRow(key=reason, label=label, note=note, role="dropped", start=max(left, 0), n=n)
+        rows.append(row)
     note = say("included_note")
-    rows.append(AudienceRow(label=say("included"), note=note, role="ink", start=0, n=included(outcome)))
-    return rows + list(_arm_rows(outcome, say))
+    inside = AudienceRow(
+        key="included", label=say("included"), note=note, role="ink", start=0, n=included(outcome)
+    )
+    return [*rows, inside, *_arm_rows(outcome, say)]
 
 
 def _arm_rows(outcome: Outcome, say: Speaker) -> Iterator[AudienceRow]:
@@ -279,7 +294,8 @@ def _arm_rows(outcome: Outcome, say: Speaker) -> Iterator[AudienceRow]:
     for arm in outcome.arms:
         role = "holdout" if arm.name == HOLDOUT else "treated"
         note = say("holdout_note" if arm.name == HOLDOUT else "variant_note")
-        yield AudienceRow(label=arm_name(arm.name, say), note=note, role=role, start=start, n=arm.n)
+        label = arm_name(arm.name, say)
+        yield AudienceRow(key=arm.name, label=label, note=note, role=role, start=start, n=arm.n)
         start += arm.n
 
 
@@ -295,18 +311,22 @@ def checks(outcome: Outcome, say: Speaker) -> Iterator[Check]:
     window, srm, share = outcome.window, outcome.srm, contaminated_share(outcome)
     through, last = (words.day(day, say.language) for day in (window.data_through, window.last_on))
     found = say("window_found", through=through, last=last)
-    yield Check(name=say("window_check"), found=found, status="fine" if window.complete else "waiting")
+    yield Check(
+        key="window", name=say("window_check"), found=found, status="fine" if window.complete else "waiting"
+    )
     yield _ledger_check(outcome, say)
     found = say(
         "contamination_found", contaminated=words.whole(outcome.contaminated),
         held=words.whole(held_n(outcome)), touched=words.percent(share),
     )  # fmt: skip
-    yield Check(name=say("contamination_check"), found=found, status=_contamination_status(share))
+    yield Check(
+        key="contamination", name=say("contamination_check"), found=found, status=_contamination_status(share)
+    )
     found, status = say("srm_none"), "unknown"
     if srm:
         found = say("srm_found", chi2=words.figure(srm.chi2), df=srm.df, p=words.p_claim(srm.p))
         status = "bad" if srm.p < SRM_LEVEL else "fine"
-    yield Check(name=say("srm_check"), found=found, status=status)
+    yield Check(key="split", name=say("srm_check"), found=found, status=status)
 
 
 def _ledger_check(outcome: Outcome, say: Speaker) -> Check:
@@ -316,7 +336,7 @@ def _ledger_check(outcome: Outcome, say: Speaker) -> Check:
         dropped=words.whole(dropped), included=words.whole(inside),
     )  # fmt: skip
     status = "fine" if dropped + inside == outcome.scored else "attention"
-    return Check(name=say("ledger_check"), found=found, status=status)
+    return Check(key="ledger", name=say("ledger_check"), found=found, status=status)
 
 
 def _contamination_status(share: float | None) -> str:

@@ -3,6 +3,7 @@
 import argparse
 import os
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.found_lines import found_lines, percent
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from winback.contrast import RateContrast
     from winback.outcomes import Outcome
     from winback.responses import Responses  # with polars 0.2 s to import
+    from winback.words import Language
 
 
 def measure(arguments: argparse.Namespace) -> int:
@@ -87,24 +89,64 @@ def report(arguments: argparse.Namespace) -> int:
     from db.engine import database, reading
     from db.occurrences import find_run
     from db.readings import latest
-    from winback.outcomes import write_outcome
 
     settings = here(arguments.workspace)
     with database(settings.database_url) as engine, reading(engine) as session:
         outcome = latest(session, find_run(session, arguments.run_name).id or 0, second=arguments.second)
     if outcome is None:
         raise WrongUse(f"{arguments.run_name} has not been measured: winback measure {arguments.run_name}")
-    if arguments.format == "json":
-        text = write_outcome(outcome)
-    else:
-        from winback.report import render  # with the charts 0.4 s to import
-
-        with working("drawing"):
-            text = render(outcome, arguments.lang)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(text, encoding="utf-8")
-    print(arguments.out)
+    with working("drawing"):
+        for path in _WRITERS[arguments.format](outcome, arguments.lang, arguments.out):
+            print(path)
     return Exit.DONE
+
+
+def _as_html(outcome: "Outcome", language: "Language", out: Path) -> list[Path]:
+    from winback.report import render  # with the charts 0.4 s to import
+
+    return [_written(out, render(outcome, language).encode())]
+
+
+def _as_json(outcome: "Outcome", language: "Language", out: Path) -> list[Path]:
+    from winback.outcomes import write_outcome
+
+    return [_written(out, write_outcome(outcome).encode())]
+
+
+def _as_csv(outcome: "Outcome", language: "Language", out: Path) -> list[Path]:
+    from winback.report_csv import as_csv
+
+    return [_written(out, as_csv(outcome, language).encode())]
+
+
+def _as_pdf(outcome: "Outcome", language: "Language", out: Path) -> list[Path]:
+    from app.printer import pdf
+    from winback.pictures import require_fonts
+    from winback.report import render
+
+    html = render(outcome, language)
+    require_fonts(html)
+    return [_written(out, pdf(html))]
+
+
+def _as_png(outcome: "Outcome", language: "Language", out: Path) -> list[Path]:
+    """One file for each chart there is something to draw for; ``out`` names their folder."""
+    from winback.pictures import png, require_fonts, words_of
+    from winback.report import chart_specs
+    from winback.report_words import Speaker
+
+    specs = {name: spec for name, spec in chart_specs(outcome, Speaker(language)).items() if spec}
+    require_fonts("".join(words_of(spec) for spec in specs.values()))
+    return [_written(out / f"{name}.png", png(spec)) for name, spec in specs.items()]
+
+
+def _written(path: Path, content: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+_WRITERS = {"html": _as_html, "json": _as_json, "csv": _as_csv, "pdf": _as_pdf, "png": _as_png}
 
 
 def lift_(arguments: argparse.Namespace) -> int:
