@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DO_NOT_TRACK = 1
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 
-.PHONY: help install demo test soak lint check check-data bench lock clean
+.PHONY: help install demo browser test soak lint check check-data bench lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,7 +22,14 @@ install: .venv/installed  ## set up .venv with everything winback needs
 demo: .venv/installed  ## a whole campaign on real orders, delivered to a folder, with its report
 	@$(BIN)/winback demo .demo
 
-test: .venv/installed  ## every test, with a real PostgreSQL and a real Prefect server
+# What the tests of the report ask for; they fail with the same words where it cannot be installed here.
+browser: .venv/installed  ## Chromium and a Chinese font, by apt-get where that may be used
+	@$(BIN)/python -c 'from app.printer import browser; from winback.pictures import require_fonts as fonts; browser(); fonts("流失")' 2>/dev/null \
+		|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update --quiet --quiet \
+			&& apt-get install --quiet --quiet --yes --no-install-recommends chromium fonts-dejavu-core fonts-noto-cjk >/dev/null; } \
+		|| echo "the tests of the report need a browser and a Chinese font: apt-get install chromium fonts-noto-cjk" >&2
+
+test: .venv/installed browser  ## every test, with a real PostgreSQL and a real Prefect server
 	$(BIN)/pytest -n auto --dist loadfile -m "not data and not soak"
 
 soak: .venv/installed  ## minutes of kills: 20,000 messages and 100 of them, on both databases

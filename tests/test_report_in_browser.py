@@ -1,0 +1,101 @@
+"""The report in a real Chromium: nothing asked of anybody, readable by everybody, on a phone and on paper."""
+
+import re
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from app.printer import browser, pdf
+from tests.browser import Tab, a_tab
+from tests.report_samples import EVERY, sample_html
+from winback import words
+from winback.errors import Unusable
+from winback.pictures import require_fonts
+
+pytestmark = [pytest.mark.slow, pytest.mark.server]
+AXE = (files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8")
+JUDGE = """axe.run().then(found => found.violations.map(
+    each => `${each.id} (${each.impact}): ${each.nodes.map(node => node.html).join(' | ')}`))"""
+
+
+@pytest.fixture(scope="module")
+def tab(tmp_path_factory: pytest.TempPathFactory):
+    """A page of a browser; without browser or Chinese font the test fails with the command that installs them."""
+    require_fonts("流失")
+    with a_tab(tmp_path_factory.mktemp("profile")) as tab:
+        yield tab
+
+
+def written(folder: Path, name: str, language: words.Language) -> Path:
+    file = folder / "report.html"
+    file.write_text(sample_html(name, language), encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize(("name", "language"), EVERY)
+def test_everybody_can_read_it(tab: Tab, tmp_path: Path, name, language):
+    """axe-core finds nothing: contrast, headings, names of pictures and tables, language; light, and dark."""
+    for width, dark in ((1180, False), (390, True)):
+        tab.open(written(tmp_path, name, language), width=width, dark=dark)
+        tab.value(f"{AXE}; 0")
+
+        assert tab.value(JUDGE) == []
+
+
+@pytest.mark.parametrize(("name", "language"), EVERY)
+def test_it_asks_for_nothing_and_complains_of_nothing(tab: Tab, tmp_path: Path, name, language):
+    file = written(tmp_path, name, language)
+
+    tab.open(file)
+
+    assert tab.requests() == [file.as_uri()]
+    assert tab.complaints() == []
+    assert tab.value("performance.getEntriesByType('resource').length") == 0
+
+
+def test_a_page_that_asks_for_something_would_be_noticed(tab: Tab, tmp_path: Path):
+    """The guard of the test above: a picture from outside is seen as a request, and blocked by the page's rule."""
+    file = written(tmp_path, "better", "en")
+    file.write_text(
+        file.read_text(encoding="utf-8").replace("</main>", '<img src="http://127.0.0.1:9/a.png"></main>')
+    )
+
+    tab.open(file)
+
+    assert "Content Security Policy" in tab.complaints()[0]
+
+
+@pytest.mark.parametrize(("name", "language"), EVERY)
+def test_it_does_not_scroll_sideways_on_a_phone(tab: Tab, tmp_path: Path, name, language):
+    for width in (390, 760, 1180):
+        tab.open(written(tmp_path, name, language), width=width)
+
+        assert tab.value("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("language", words.LANGUAGES)
+@pytest.mark.parametrize("name", ["better", "cant_tell", "interim", "placebo"])
+def test_it_is_two_to_four_pages_on_paper(name, language):
+    printed = pdf(sample_html(name, language))
+
+    assert printed.startswith(b"%PDF-")
+    assert 2 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 4
+    assert b"/MediaBox [0 0 594.9" in printed  # A4
+
+
+def test_without_a_browser_the_error_names_the_command_that_installs_one(monkeypatch, tmp_path: Path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(Unusable, match="apt-get install chromium"):
+        browser()
+
+
+def test_a_browser_that_prints_nothing_is_an_error_with_its_last_words(monkeypatch, tmp_path: Path):
+    broken = tmp_path / "chromium"
+    broken.write_text("#!/bin/sh\necho starting >&2\necho 'cannot start' >&2\nexit 7\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(Unusable, match=r"did not print the report \(exit code 7\): cannot start"):
+        pdf(sample_html("better", "en"))
