@@ -4,8 +4,10 @@ from datetime import date
 from functools import cache
 from html.parser import HTMLParser
 
+from tests.finding_samples import seen
 from winback import words
 from winback.campaign import Campaign
+from winback.interim import LookTaken
 from winback.outcomes import ArmResult, GroupCount, Method, Outcome, measure, outcome_window
 from winback.report import render
 from winback.responses import MessageCount, OrderCount, responses
@@ -20,8 +22,8 @@ METHOD = Method(
 )
 
 
-def a_campaign(smallest_effect="3pp", name="Spring"):
-    success = {"window": "90d"} | ({"smallest_effect": smallest_effect} if smallest_effect else {})
+def a_campaign(smallest_effect="3pp", name="Spring", **success):
+    success |= {"window": "90d"} | ({"smallest_effect": smallest_effect} if smallest_effect else {})
     return Campaign.model_validate(
         {
             "id": "spring", "name": name, "owner": "ann@example.com", "churn": {"within": "90d"},
@@ -31,9 +33,18 @@ def a_campaign(smallest_effect="3pp", name="Spring"):
 
 
 def an_outcome(
-    arms, *, placebo=False, data_through=COMPLETE, contaminated=0, campaign=None, messages=None, waterfall=None
+    arms,
+    *,
+    placebo=False,
+    data_through=COMPLETE,
+    contaminated=0,
+    campaign=None,
+    messages=None,
+    waterfall=None,
+    look=None,
+    **found,
 ) -> Outcome:
-    """``arms``: name -> (n, planned share, inactive before, inactive after)."""
+    """``arms``: name -> (n, planned share, inactive before, inactive after). ``found``: for findings."""
     complete = data_through >= date(1998, 3, 31)
     after = {name: arm[3] if complete else None for name, arm in arms.items()}
     treated = {name: arm for name, arm in arms.items() if name != "holdout"}
@@ -74,7 +85,15 @@ def an_outcome(
             currency="USD",
         ),
         method=METHOD,
+        seen=a_seen(arms, messages or {}, **found) if found else None,
+        look=look,
     )
+
+
+def a_seen(arms, sent, **found):
+    """With the messages that were sent; ``findings=True`` alone asks for nothing else."""
+    counts = [message_count(arm, state, n) for arm, states in sent.items() for state, n in states.items()]
+    return seen(arms, messages=counts, **{key: value for key, value in found.items() if key != "findings"})
 
 
 def message_count(arm, state, messages) -> MessageCount:
@@ -100,6 +119,13 @@ def order_count(name, arm) -> OrderCount:
 TWO = {"holdout": (1140, 0.5, 946, 820), "advice": (561, 0.25, 466, 399), "invitation": (575, 0.25, 475, 408)}
 FEWER = {"holdout": (400, 0.2, 300, 92), "message": (1600, 0.8, 1200, 288)}  # outcomes A10
 SENT = {"advice": {"delivered": 540, "bounced": 21}, "invitation": {"delivered": 570, "skipped": 5}}
+WON = {"holdout": (2000, 0.4, 1640, 1444), "advice": (1500, 0.3, 1230, 990), "invitation": (1500, 0.3, 1236, 1068)}
+DELIVERED = {
+    "advice": {"delivered": 1440, "bounced": 60},
+    "invitation": {"delivered": 1455, "bounced": 30, "skipped": 15},
+}
+JUDGED = a_campaign(margin="40%", guardrails={"unsubscribed": "0.5%", "bounced": "6%"})
+LOOK = LookTaken(through=date(1998, 2, 10), information=0.2, fraction=0.5, boundary=2.963)
 SAMPLES = {
     "better": an_outcome(FEWER),
     "worse": an_outcome({"holdout": (400, 0.2, 300, 60), "message": (1600, 0.8, 1200, 400)}),
@@ -113,6 +139,12 @@ SAMPLES = {
     "no_holdout": an_outcome({"message": (2200, 1.0, 1800, 1500)}),
     "one_customer": an_outcome({"holdout": (1, 0.5, 1, 0), "message": (1, 0.5, 1, 1)}),
     "nobody": an_outcome({"holdout": (0, 0.5, 0, 0), "message": (0, 0.5, 0, 0)}),
+    "won": an_outcome(WON, messages=DELIVERED, campaign=JUDGED, overlap={"advice": 12}),
+    "found": an_outcome(TWO, messages=SENT, findings=True),
+    "touched": an_outcome(TWO, messages=SENT, contaminated=3, touched=["00012", "00577", "01033"], rows_lost=4),
+    "look": an_outcome(TWO, data_through=date(1998, 2, 10), messages=SENT, look=LOOK, findings=True),
+    "found_one": an_outcome({"holdout": (1, 0.5, 1, 0), "message": (1, 0.5, 1, 1)}, findings=True),
+    "found_nobody": an_outcome({"holdout": (0, 0.5, 0, 0), "message": (0, 0.5, 0, 0)}, findings=True),
 }
 EVERY = [(name, language) for name in SAMPLES for language in words.LANGUAGES]
 

@@ -8,7 +8,7 @@ readable on white; a page may restyle them, each role having one colour of its o
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 Spec = dict[str, Any]
 
@@ -22,6 +22,11 @@ WIDTH = 420
 _LEFT, _RIGHT, _TOP, _BOTTOM = 152, 18, 8, 44
 _PLOT = WIDTH - _LEFT - _RIGHT
 _GAP = 12  # between the names and the plot
+_LEAST = {"share": 0.001, "amount": 0.01}  # either side of 0 at least
+_SIGNED = {
+    "share": "datum.value == 0 ? '0' : format(datum.value * 100, '+.2~f')",
+    "amount": "datum.value == 0 ? '0' : format(datum.value, '+,.2~f')",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,13 +64,28 @@ class Step:
     n_text: str
 
 
-def forest(rows: Sequence[Difference], *, smallest_effect: float | None, fewer: str, more: str) -> Spec:
-    """Differences with their intervals around 0, and the band of effects not worth having."""
-    reach = max([abs(end) for row in rows for end in (row.low, row.high)] + [smallest_effect or 0, 0.001]) * 1.08
+def forest(
+    rows: Sequence[Difference],
+    *,
+    smallest_effect: float | None,
+    fewer: str,
+    more: str,
+    unit: Literal["share", "amount"] = "share",
+    role: str = "treated",
+    row_height: int = 52,
+) -> Spec:
+    """Differences with their intervals around 0, and the band of effects not worth having.
+
+    ``unit``: shares are written in percentage points, amounts as they are. ``role`` colours the marks.
+    """
+    reach = (
+        max([abs(end) for row in rows for end in (row.low, row.high)] + [smallest_effect or 0, _LEAST[unit]])
+        * 1.08
+    )
     ticks = nice_ticks(-reach, reach)
     x = _x(-reach, reach)
-    axis = x | {"axis": _axis(ticks, "datum.value == 0 ? '0' : format(datum.value * 100, '+.2~f')")}
-    colour = {"value": PALETTE["treated"]}
+    axis = x | {"axis": _axis(ticks, _SIGNED[unit])}
+    colour = {"value": PALETTE[role]}
     marks: list[Spec] = [
         {"mark": {"type": "rule", "strokeWidth": 2.5},
          "encoding": {"x": axis | {"field": "low"}, "x2": {"field": "high"}, "y": _y(rows), "color": colour}},
@@ -74,7 +94,7 @@ def forest(rows: Sequence[Difference], *, smallest_effect: float | None, fewer: 
     ]  # fmt: skip
     ground: list[Spec] = [_band(x, smallest_effect)] if smallest_effect else []
     layers = [*ground, _zero(x), *marks, *_names(rows), _corner(fewer, "left"), _corner(more, "right")]
-    return _chart(rows, row_height=52, layers=layers)
+    return _chart(rows, row_height=row_height, layers=layers)
 
 
 def dumbbell(rows: Sequence[Change]) -> Spec:
@@ -176,7 +196,7 @@ def _text(align: str, size: float, **more: object) -> Spec:
 
 def _names(rows: Sequence[Any]) -> list[Spec]:
     """The names left of the plot, each with its note in a second line where the rows have notes."""
-    noted = bool(rows) and hasattr(rows[0], "note")
+    noted = bool(rows) and bool(getattr(rows[0], "note", ""))
     limit = _LEFT - _GAP
     name = _text("right", 13, dy=-8 if noted else 0, limit=limit)
     names = [{"mark": name, "encoding": {"x": {"value": -_GAP}, "y": _y(rows), "text": {"field": "label"}}}]

@@ -34,7 +34,6 @@ from winback.headline import (
     attribution_sentences,
     before_after_sentences,
     comparable,
-    contaminated_share,
     headline,
     held_n,
     included,
@@ -43,9 +42,11 @@ from winback.headline import (
     treated_n,
 )
 from winback.outcomes import BASE, TOP, TREATED, ArmResult, BeforeAfter, Outcome
+from winback.report_checks import checks
+from winback.report_findings import finding_charts, finding_views
+from winback.report_needed import needed_sentences
 from winback.report_words import Speaker
 from winback.responses import Responses
-from winback.verdict import CONTAMINATION_LIMIT, SRM_LEVEL
 from winback.words import Language
 
 TEMPLATES = Path(__file__).parents[1] / "templates" / "report"
@@ -97,16 +98,6 @@ class AudienceRow:
     role: str
     start: int
     n: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One line of the data's health; ``status`` is a key of the words: fine, waiting, attention, bad, unknown."""
-
-    key: str
-    name: str
-    found: str
-    status: str
 
 
 def render(outcome: Outcome, language: Language, templates: Path = TEMPLATES) -> str:
@@ -172,6 +163,8 @@ def _views(outcome: Outcome, say: Speaker) -> dict[str, Any]:
         "rules": [rule_sentence(rule, outcome, say) for rule in judgement(outcome).rules],
         "score": [(score_name(key, say), plain(value)) for key, value in outcome.method.score.items()],
         "facts_shown": outcome.method.facts[:FACTS_SHOWN],
+        "needed": needed_sentences(outcome, say),
+        **finding_views(outcome, say, _all_treated(outcome, say)),
         "charts": {name: spec and Markup(draw(spec)) for name, spec in chart_specs(outcome, say).items()},
     }  # fmt: skip
 
@@ -190,6 +183,7 @@ def chart_specs(outcome: Outcome, say: Speaker) -> dict[str, Spec | None]:
         ) if differences else None,
         "before_after": dumbbell(changes) if changes else None,
         "audience": waterfall(steps),
+        **finding_charts(outcome, say, _all_treated(outcome, say)),
     }  # fmt: skip
 
 
@@ -304,45 +298,6 @@ def message_states(outcome: Outcome) -> list[str]:
     found = {state for arm in outcome.arms for state in arm.messages}
     known = [state.value for state in State if state.value in found]
     return known + sorted(found - set(known))
-
-
-def checks(outcome: Outcome, say: Speaker) -> Iterator[Check]:
-    """What must hold for the numbers to mean what they say."""
-    window, srm, share = outcome.window, outcome.srm, contaminated_share(outcome)
-    through, last = (words.day(day, say.language) for day in (window.data_through, window.last_on))
-    found = say("window_found", through=through, last=last)
-    yield Check(
-        key="window", name=say("window_check"), found=found, status="fine" if window.complete else "waiting"
-    )
-    yield _ledger_check(outcome, say)
-    found = say(
-        "contamination_found", contaminated=words.whole(outcome.contaminated),
-        held=words.whole(held_n(outcome)), touched=words.percent(share),
-    )  # fmt: skip
-    yield Check(
-        key="contamination", name=say("contamination_check"), found=found, status=_contamination_status(share)
-    )
-    found, status = say("srm_none"), "unknown"
-    if srm:
-        found = say("srm_found", chi2=words.figure(srm.chi2), df=srm.df, p=words.p_claim(srm.p))
-        status = "bad" if srm.p < SRM_LEVEL else "fine"
-    yield Check(key="split", name=say("srm_check"), found=found, status=status)
-
-
-def _ledger_check(outcome: Outcome, say: Speaker) -> Check:
-    dropped, inside = sum(outcome.waterfall.values()), included(outcome)
-    found = say(
-        "ledger_found", scored=words.whole(outcome.scored),
-        dropped=words.whole(dropped), included=words.whole(inside),
-    )  # fmt: skip
-    status = "fine" if dropped + inside == outcome.scored else "attention"
-    return Check(key="ledger", name=say("ledger_check"), found=found, status=status)
-
-
-def _contamination_status(share: float | None) -> str:
-    if share is None:
-        return "unknown"
-    return "bad" if share > CONTAMINATION_LIMIT else ("attention" if share else "fine")
 
 
 def score_name(key: str, say: Speaker) -> str:

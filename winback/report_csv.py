@@ -5,50 +5,33 @@ report calls the row. Numbers are the outcome's own, shares 0-1; what is undefin
 """
 
 import csv
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
+from dataclasses import fields
 from datetime import date
 from io import StringIO
 
 from winback.campaign import HOLDOUT
 from winback.contrast import RateContrast
+from winback.csv_lines import Cell, Line, Place, counted, line, plain
 from winback.headline import comparable, headline, held_n, judgement
 from winback.outcomes import TREATED, Outcome
 from winback.report import (
     arm_name,
     audience_rows,
     before_after_groups,
-    checks,
     effect_rows,
     message_states,
     observed_share,
     response_rows,
 )
+from winback.report_checks import checks
+from winback.report_findings_csv import finding_lines
 from winback.report_words import Speaker
-from winback.responses import Share
 from winback.words import Language
 
 BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"  # tells Excel that the file is UTF-8
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
-Cell = str | int | float | date | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One number (or word) of one row of one table, with its interval where it has one."""
-
-    table: str
-    row: str
-    label: str
-    measure: str
-    value: Cell
-    low: float | None = None
-    high: float | None = None
-    unit: str = ""
-
-
-Place = tuple[str, str, str]  # table, row, label
 COLUMNS = [field.name for field in fields(Line)]
 
 
@@ -57,8 +40,8 @@ def as_csv(outcome: Outcome, language: Language) -> str:
     written = StringIO(newline="")
     writer = csv.writer(written, lineterminator="\r\n")
     writer.writerow(COLUMNS)
-    for line in lines(comparable(outcome), Speaker(language)):
-        writer.writerow([safe(getattr(line, column)) for column in COLUMNS])
+    for each in lines(comparable(outcome), Speaker(language)):
+        writer.writerow([safe(getattr(each, column)) for column in COLUMNS])
     return BOM + written.getvalue()
 
 
@@ -81,6 +64,7 @@ def lines(outcome: Outcome, say: Speaker) -> Iterator[Line]:
     yield from _report(outcome, say)
     yield from _effect(outcome, say)
     yield from _before_after(outcome, say)
+    yield from finding_lines(outcome, say)
     yield from _orders(outcome, say)
     yield from _answers(outcome, say)
     yield from _audience(outcome, say)
@@ -104,41 +88,41 @@ def _report(outcome: Outcome, say: Speaker) -> Iterator[Line]:
         "campaign_digest": outcome.method.campaign_digest,
         "code_version": outcome.method.code_version,
     }
-    yield from _row(("report", outcome.run, say("kicker")), values)
+    yield from plain(("report", outcome.run, say("kicker")), values)
 
 
 def _effect(outcome: Outcome, say: Speaker) -> Iterator[Line]:
     for row in effect_rows(outcome, say):
         place = ("effect", row.key, row.label)
-        yield from _row(place, {"customers": row.n}, unit="customers")
+        yield from plain(place, {"customers": row.n}, unit="customers")
         yield from _contrast(place, row.contrast)
         if row.key == TREATED and outcome.saved:
             kept = outcome.saved
-            yield _line(place, "customers_kept", kept.customers, kept.low, kept.high, unit="customers")
+            yield line(place, "customers_kept", kept.customers, kept.low, kept.high, unit="customers")
     place = ("effect", HOLDOUT, say(HOLDOUT))
-    yield from _row(place, {"customers": held_n(outcome)}, unit="customers")
+    yield from plain(place, {"customers": held_n(outcome)}, unit="customers")
     found = outcome.primary
     rate = (found.control_rate, found.control_rate_low, found.control_rate_high) if found else (None,)
-    yield from _row(place, {"churned": found.control_x if found else None}, unit="customers")
-    yield _line(place, "churn_rate", *rate)
+    yield from plain(place, {"churned": found.control_x if found else None}, unit="customers")
+    yield line(place, "churn_rate", *rate)
 
 
 def _contrast(place: Place, found: RateContrast | None) -> Iterator[Line]:
     """A comparison; every line is there while there is none yet, with empty cells."""
-    yield from _row(place, {"churned": found.x if found else None}, unit="customers")
-    yield _line(place, "churn_rate", *((found.rate, found.rate_low, found.rate_high) if found else (None,)))
-    yield _line(place, "difference", *((found.difference, found.low, found.high) if found else (None,)))
-    yield from _row(place, {"p_holm": found.p_holm if found else None})
-    yield from _row(place, {"verdict": found.verdict.value if found else None})
+    yield from plain(place, {"churned": found.x if found else None}, unit="customers")
+    yield line(place, "churn_rate", *((found.rate, found.rate_low, found.rate_high) if found else (None,)))
+    yield line(place, "difference", *((found.difference, found.low, found.high) if found else (None,)))
+    yield from plain(place, {"p_holm": found.p_holm if found else None})
+    yield from plain(place, {"verdict": found.verdict.value if found else None})
 
 
 def _before_after(outcome: Outcome, say: Speaker) -> Iterator[Line]:
     for group in before_after_groups(outcome, say):
         found, place = group.shares, ("before_after", group.shares.name, group.label)
-        yield from _row(place, {"customers": found.n}, unit="customers")
-        yield _line(place, "inactive_before", found.before, found.before_low, found.before_high)
-        yield _line(place, "inactive_after", found.after, found.after_low, found.after_high)
-        yield _line(place, "change", group.change)
+        yield from plain(place, {"customers": found.n}, unit="customers")
+        yield line(place, "inactive_before", found.before, found.before_low, found.before_high)
+        yield line(place, "inactive_after", found.after, found.after_low, found.after_high)
+        yield line(place, "change", group.change)
 
 
 def _orders(outcome: Outcome, say: Speaker) -> Iterator[Line]:
@@ -146,13 +130,13 @@ def _orders(outcome: Outcome, say: Speaker) -> Iterator[Line]:
         found, place = row.found.orders, ("orders", row.found.arm, row.label)
         if found is None:
             continue
-        yield from _row(place, {"customers": row.found.members}, unit="customers")
-        yield from _counted(place, {"ordered": found.ordered, "repeated": found.repeated})
-        yield from _row(place, {"orders": found.orders}, unit="orders")
-        yield from _row(place, {"net_revenue": found.net_revenue}, unit=found.currency)
-        yield from _row(place, {"days_to_order": found.days_to_order}, unit="days")
+        yield from plain(place, {"customers": row.found.members}, unit="customers")
+        yield from counted(place, {"ordered": found.ordered, "repeated": found.repeated})
+        yield from plain(place, {"orders": found.orders}, unit="orders")
+        yield from plain(place, {"net_revenue": found.net_revenue}, unit=found.currency)
+        yield from plain(place, {"days_to_order": found.days_to_order}, unit="days")
         after = {"after_message": found.after_message, "after_click": found.after_click}
-        yield from _row(place, after, unit="orders")
+        yield from plain(place, after, unit="orders")
 
 
 def _answers(outcome: Outcome, say: Speaker) -> Iterator[Line]:
@@ -161,56 +145,31 @@ def _answers(outcome: Outcome, say: Speaker) -> Iterator[Line]:
         if found is None:
             continue
         names = ("sent", "delivered", "clicked", "replied", "unsubscribed", "complained", "bounced")
-        yield from _row(place, {"customers": row.found.members}, unit="customers")
-        yield from _counted(place, {name: getattr(found, name) for name in names})
-        yield from _row(place, {"clicks": found.clicks}, unit="clicks")
+        yield from plain(place, {"customers": row.found.members}, unit="customers")
+        yield from counted(place, {name: getattr(found, name) for name in names})
+        yield from plain(place, {"clicks": found.clicks}, unit="clicks")
 
 
 def _audience(outcome: Outcome, say: Speaker) -> Iterator[Line]:
     for row in audience_rows(outcome, say):
-        yield from _row(("audience", row.key, row.label), {"customers": row.n}, unit="customers")
+        yield from plain(("audience", row.key, row.label), {"customers": row.n}, unit="customers")
     for arm in outcome.arms:
         place = ("groups", arm.name, arm_name(arm.name, say))
-        yield from _row(place, {"customers": arm.n}, unit="customers")
-        yield _line(place, "planned_share", arm.planned_share)
-        yield _line(place, "observed_share", observed_share(arm, outcome))
+        yield from plain(place, {"customers": arm.n}, unit="customers")
+        yield line(place, "planned_share", arm.planned_share)
+        yield line(place, "observed_share", observed_share(arm, outcome))
 
 
 def _messages(outcome: Outcome, say: Speaker) -> Iterator[Line]:
     for arm in outcome.arms:
         counts = {state: arm.messages.get(state, 0) for state in message_states(outcome)}
         place = ("messages", arm.name, arm_name(arm.name, say))
-        yield from _row(place, {"all": sum(counts.values())} | counts, unit="messages")
+        yield from plain(place, {"all": sum(counts.values())} | counts, unit="messages")
 
 
 def _health(outcome: Outcome, say: Speaker) -> Iterator[Line]:
     for check in checks(outcome, say):
-        yield from _row(("health", check.key, check.name), {"status": check.status, "found": check.found})
+        yield from plain(("health", check.key, check.name), {"status": check.status, "found": check.found})
     if outcome.srm:
         found = {"chi2": outcome.srm.chi2, "df": outcome.srm.df, "p": outcome.srm.p}
-        yield from _row(("health", "split", say("srm_check")), found)
-
-
-def _row(place: Place, values: Mapping[str, Cell], unit: str = "") -> Iterator[Line]:
-    """Plain values of one row, one line each."""
-    for measure, value in values.items():
-        yield _line(place, measure, value, unit=unit)
-
-
-def _counted(place: Place, shares: Mapping[str, Share]) -> Iterator[Line]:
-    """Counts of customers, each followed by its share of the group with the interval."""
-    for measure, share in shares.items():
-        yield _line(place, measure, share.x, unit="customers")
-        yield _line(place, f"{measure}_share", share.rate, share.low, share.high)
-
-
-def _line(
-    place: Place,
-    measure: str,
-    value: Cell,
-    low: float | None = None,
-    high: float | None = None,
-    unit: str = "share",
-) -> Line:
-    table, row, label = place
-    return Line(table=table, row=row, label=label, measure=measure, value=value, low=low, high=high, unit=unit)
+        yield from plain(("health", "split", say("srm_check")), found)

@@ -6,6 +6,7 @@ Written to = 实验组, hold-out = 对照组: both as assigned. Numbers come in 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from winback.report_findings_words import FINDING_TEXTS
 from winback.words import Language, Words
 
 TEXTS: dict[str, Words] = {
@@ -353,6 +354,7 @@ TEXTS: dict[str, Words] = {
     "m_facts_more": Words("and {n} more", "另有 {n} 个"),
     "m_code": Words("Code version", "程序版本"),
     "m_repeat": Words("To repeat", "重复方法"),
+    **FINDING_TEXTS,
 }
 
 

@@ -11,6 +11,7 @@ from math import isfinite
 from typing import Literal
 
 from babel.dates import format_date
+from babel.numbers import format_currency
 
 from winback.audience import Reason
 from winback.estimates import Missing
@@ -201,6 +202,11 @@ def percent(share: float | None) -> str:
     return UNDEFINED if share is None or not defined(share) else f"{share * 100:.1f}%"
 
 
+def gain_percent(share: float | None) -> str:
+    """A gain on what was spent, in whole percent with its sign: ``+35%``, ``−100%``."""
+    return UNDEFINED if share is None or not defined(share) else _signed(f"{share * 100:+,.0f}") + "%"
+
+
 def points(share: float | None) -> str:
     """A difference of shares in percentage points with sign and one decimal: ``−0.9``."""
     return UNDEFINED if share is None or not defined(share) else _signed(f"{share * 100:+.1f}")
@@ -229,12 +235,42 @@ def figure(value: float | None) -> str:
     return UNDEFINED if value is None or not defined(value) else _signed(f"{value:.4g}")
 
 
+def number(value: float | None) -> str:
+    """A mean: two decimals, none from 100 on: ``0.51``, ``1,235``."""
+    return gain_number(value).lstrip("+")
+
+
+def gain_number(value: float | None) -> str:
+    """A difference of means with its sign: ``+0.07``, ``−1,235``."""
+    if value is None or not defined(value):
+        return UNDEFINED
+    return _signed(f"{value:+,.0f}" if abs(value) >= 100 else f"{value:+.2f}")
+
+
 def money(amount: float | None, currency: str, language: Language) -> str:
     """An amount in major units of ``currency``, by the customs of the language: ``$1,234.50``."""
     if amount is None or not defined(amount):
         return UNDEFINED
     minor = round(Decimal(str(amount)).scaleb(exponent(currency)))
     return format_money(minor, currency, LANG_TAGS[language]).replace("-", MINUS)
+
+
+def gain_money(amount: float | None, currency: str, language: Language) -> str:
+    """A difference of amounts, with its sign: ``+$0.31``."""
+    written = money(amount, currency, language)
+    gained = amount is not None and amount > 0 and any(digit in written for digit in "123456789")
+    return f"+{written}" if gained else written
+
+
+def gain_total(amount: float | None, currency: str, language: Language) -> str:
+    """A sum over many customers, with its sign, in whole units from 1,000 on: ``+$3,943``."""
+    if amount is None or not defined(amount) or abs(amount) < 1000:
+        return gain_money(amount, currency, language)
+    written = format_currency(
+        round(amount), currency, format="¤#,##0", locale=LANG_TAGS[language].replace("-", "_"),
+        currency_digits=False,
+    ).replace("-", MINUS)  # fmt: skip
+    return f"+{written}" if amount > 0 else str(written)
 
 
 def between(low: str, high: str, language: Language) -> str:

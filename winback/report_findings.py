@@ -1,0 +1,260 @@
+"""The report's views of the findings: rows already written, so that the templates only lay them out."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from winback import words
+from winback.charts import Difference, Spec, forest
+from winback.contrast import MoneyContrast, RateContrast
+from winback.estimates import Estimate, NoEstimate
+from winback.findings import Guardrail, Kept, Returns
+from winback.outcomes import TREATED, Outcome
+from winback.report_curves import curve_chart, curve_rows, marked_days
+from winback.report_segments import contest_row, interaction_sentences, segment_chart, segment_rows
+from winback.report_words import Speaker
+from winback.survival import LogRank
+from winback.verdict import Verdict
+from winback.words import UNDEFINED
+
+VARIANTS_SHOWN = 8  # one by one in the table of measures; more would make a page nobody reads
+_CHARTED = (
+    "revenue",
+    "revenue_capped",
+    "revenue_adjusted",
+    "net_contribution",
+)  # amounts per customer, more is better
+_KEPT = {Kept.KEPT: "fine", Kept.BROKEN: "bad", Kept.CANT_TELL: "unknown", Kept.NO_LIMIT: "unset"}
+
+Writer = Callable[[float | None], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A number as it is written, with its interval where it has one."""
+
+    text: str
+    interval: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureRow:
+    """One measure of one treated group against the hold-out; ``pooled``: all variants together."""
+
+    key: str
+    arm: str
+    label: str
+    pooled: bool
+    n: str
+    treated: str
+    held: str
+    difference: Shown
+    p: str
+    verdict: str
+    contrast: RateContrast | MoneyContrast
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnRow:
+    """One line of cost and return; ``note`` says why there is no number."""
+
+    key: str
+    label: str
+    text: str
+    interval: str
+    note: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardrailRow:
+    """One guardrail; ``status`` colours the word ``kept``."""
+
+    label: str
+    found: Guardrail
+    kept: str
+    status: str
+
+
+def measure_rows(outcome: Outcome, say: Speaker) -> list[MeasureRow]:
+    """Every comparison beside churn: all variants together, then each where there are several."""
+    found = outcome.findings
+    if found is None:
+        return []
+    shares = found.value_lost_share if isinstance(found.value_lost_share, list) else []
+    several = len({each.arm for each in found.rates if each.arm != TREATED}) > 1
+    contrasts: list[RateContrast | MoneyContrast] = [*found.rates, *found.money, *shares]
+    return [_measure_row(each, found.currency, say) for each in contrasts if several or each.arm == TREATED]
+
+
+def _measure_row(found: RateContrast | MoneyContrast, currency: str, say: Speaker) -> MeasureRow:
+    pooled = found.arm == TREATED
+    name = say(f"measured_{found.column}")
+    if isinstance(found, RateContrast):
+        n, p, level, held = (
+            say("count_of", x=words.whole(found.x), n=words.whole(found.n)),
+            found.p_holm,
+            *_rates(found),
+        )
+    else:
+        n, p = say("buyers", buyers=words.whole(found.buyers), n=words.whole(found.n)), found.p_welch
+        level, held = _amount(found.mean, found, currency, say), _amount(found.control_mean, found, currency, say)
+    return MeasureRow(
+        key=found.column, arm=found.arm, label=name if pooled else f"{found.arm}: {name}", pooled=pooled, n=n,
+        treated=level, held=held, difference=_difference(found, currency, say), p=words.p_value(p),
+        verdict=_verdict(found.verdict, say), contrast=found,
+    )  # fmt: skip
+
+
+def _verdict(verdict: Verdict, say: Speaker) -> str:
+    """More revenue is no "fewer churned": what got better is what the row says."""
+    if verdict in (Verdict.BETTER, Verdict.WORSE):
+        return say(verdict.value)
+    return words.VERDICTS[verdict].say(say.language)
+
+
+def _rates(found: RateContrast) -> tuple[str, str]:
+    return words.percent(found.rate), words.percent(found.control_rate)
+
+
+def _amount(value: float | None, found: MoneyContrast, currency: str, say: Speaker) -> str:
+    if found.column == "value_lost_share":
+        return words.percent(value)
+    return words.number(value) if found.column == "orders" else words.money(value, currency, say.language)
+
+
+def _difference(found: RateContrast | MoneyContrast, currency: str, say: Speaker) -> Shown:
+    if found.difference is None:
+        return Shown(text=UNDEFINED)
+    ends = [_signed(each, found, currency, say) for each in (found.difference, found.low, found.high)]
+    return Shown(text=ends[0], interval=words.between(ends[1], ends[2], say.language))
+
+
+def _signed(value: float | None, found: RateContrast | MoneyContrast, currency: str, say: Speaker) -> str:
+    if isinstance(found, RateContrast) or found.column == "value_lost_share":
+        return words.points(value)
+    if found.column == "orders":
+        return words.gain_number(value)
+    return words.gain_money(value, currency, say.language)
+
+
+def money_chart(outcome: Outcome, say: Speaker) -> Spec | None:
+    """Differences per customer of all variants together, in one currency."""
+    rows = [
+        Difference(
+            label=row.label, note=_ends_note(row.contrast, say),
+            difference=row.contrast.difference, low=row.contrast.low, high=row.contrast.high,
+        )
+        for row in measure_rows(outcome, say)
+        if row.pooled and row.key in _CHARTED
+        if row.contrast.difference is not None and row.contrast.low is not None and row.contrast.high is not None
+    ]  # fmt: skip
+    less, more = say("less_money"), say("more_money")
+    return forest(rows, smallest_effect=None, fewer=less, more=more, unit="amount") if rows else None
+
+
+def _ends_note(found: RateContrast | MoneyContrast, say: Speaker) -> str:
+    """The difference with its interval, without the currency that the caption names: there is little room."""
+    ends = words.between(words.gain_number(found.low), words.gain_number(found.high), say.language)
+    return f"{words.gain_number(found.difference)} ({ends})"
+
+
+def return_rows(outcome: Outcome, say: Speaker) -> list[ReturnRow]:
+    """Cost, what came of it, and what one customer kept cost; none in readings without findings."""
+    if outcome.findings is None:
+        return []
+    found, currency = outcome.findings.returns, outcome.findings.currency
+    return list(_returns(found, currency, say))
+
+
+def _returns(found: Returns, currency: str, say: Speaker) -> Iterator[ReturnRow]:
+    def money(value: float | None) -> str:
+        return words.money(value, currency, say.language)
+
+    arms = "; ".join(f"{arm} {money(cost)}" for arm, cost in found.cost.items()) if len(found.cost) > 1 else ""
+    yield ReturnRow(
+        key="cost",
+        label=say("r_cost"),
+        text=money(found.total_cost),
+        interval="",
+        note=arms,
+        value=found.total_cost,
+    )
+    yield _estimated("revenue", found.revenue, lambda value: words.gain_total(value, currency, say.language), say)
+    margin = "" if found.margin is not None else say("r_margin_none")
+    yield ReturnRow(
+        key="margin", label=say("r_margin"), text=words.percent(found.margin), interval="", note=margin,
+        value=found.margin,
+    )  # fmt: skip
+    yield _estimated("roi", found.roi, words.gain_percent, say)
+    yield _per_saved(found, money, say)
+    yield _estimated("per_delivered", found.per_delivered, words.points, say)
+
+
+def _estimated(key: str, found: Estimate | NoEstimate, write: Writer, say: Speaker) -> ReturnRow:
+    label = say(f"r_{key}")
+    if isinstance(found, NoEstimate):
+        return _unknown(key, label, found, say)
+    interval = words.between(write(found.low), write(found.high), say.language)
+    return ReturnRow(
+        key=key, label=label, text=write(found.value), interval=interval, note="",
+        value=found.value, low=found.low, high=found.high,
+    )  # fmt: skip
+
+
+def _unknown(key: str, label: str, found: NoEstimate, say: Speaker) -> ReturnRow:
+    reason = words.MISSING[found.reason].say(say.language)
+    return ReturnRow(key=key, label=label, text=UNDEFINED, interval="", note=reason, value=None)
+
+
+def _per_saved(found: Returns, money: Writer, say: Speaker) -> ReturnRow:
+    """A price, so without a sign; its upper end is open where perhaps nobody was kept."""
+    price, label = found.per_saved, say("r_per_saved")
+    if isinstance(price, NoEstimate):
+        return _unknown("per_saved", label, price, say)
+    low, high = money(price.low), money(price.high)
+    interval = say("r_from", low=low) if price.high is None else words.between(low, high, say.language)
+    return ReturnRow(
+        key="per_saved", label=label, text=money(price.value), interval=interval, note="",
+        value=price.value, low=price.low, high=price.high,
+    )  # fmt: skip
+
+
+def guardrail_rows(outcome: Outcome, say: Speaker) -> list[GuardrailRow]:
+    """What may not get worse, of the messages that left; none while none did."""
+    found = outcome.findings.guardrails if outcome.findings else []
+    return [
+        GuardrailRow(label=say(each.name), found=each, kept=say(f"kept_{each.kept}"), status=_KEPT[each.kept])
+        for each in found
+        if each.share.n
+    ]
+
+
+def finding_views(outcome: Outcome, say: Speaker, pooled_name: str) -> dict[str, Any]:
+    """What the templates of the findings are handed; empty lists in readings without any."""
+    found = outcome.findings
+    returns = {row.key: row for row in return_rows(outcome, say)}
+    few = len(outcome.variants) <= VARIANTS_SHOWN
+    return {
+        "measures": [row for row in measure_rows(outcome, say) if row.pooled or few],
+        "measures_in_csv": "" if few else say("variants_in_csv"),
+        "returns": returns,
+        "guardrails": guardrail_rows(outcome, say),
+        "segments": segment_rows(outcome, say),
+        "interactions": interaction_sentences(outcome, say),
+        "contest": contest_row(found.contest, found.currency, say) if found and found.contest else None,
+        "curves": curve_rows(outcome, say, pooled_name),
+        "log_rank": found.log_rank if found and isinstance(found.log_rank, LogRank) else None,
+        "curve_days": marked_days(outcome)[1:],
+    }
+
+
+def finding_charts(outcome: Outcome, say: Speaker, pooled_name: str) -> dict[str, Spec | None]:
+    """The charts of the findings by name; None where there is nothing to draw."""
+    return {
+        "segments": segment_chart(outcome, say),
+        "curve": curve_chart(outcome, say, pooled_name),
+        "money": money_chart(outcome, say),
+    }

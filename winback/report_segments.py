@@ -1,0 +1,123 @@
+"""The report's views of segments and of variants against each other: explored, and which one won."""
+
+from dataclasses import dataclass
+
+from winback import words
+from winback.charts import Difference, Spec, forest
+from winback.findings import Contest, Dimension, Interaction, Pair, Segment
+from winback.outcomes import Outcome
+from winback.report_words import Speaker
+from winback.words import UNDEFINED
+
+PAIRS_SHOWN = 12  # of twenty variants there are 190
+SIGN = 0.05  # an interaction test above this is no sign of a difference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentRow:
+    """One segment, named, with its two rates and their difference."""
+
+    label: str
+    found: Segment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairRow:
+    """Two variants, and the difference between them as it is written."""
+
+    label: str
+    found: Pair
+    difference: str
+    interval: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContestRow:
+    """Which variant won, by what, the clearest pairs, and how many more there are."""
+
+    sentence: str
+    by: str
+    pairs: list[PairRow]
+    more: str
+
+
+def segment_rows(outcome: Outcome, say: Speaker) -> list[SegmentRow]:
+    """Every segment in the order of the findings."""
+    found = outcome.findings.segments if outcome.findings else []
+    return [SegmentRow(label=_segment_name(each.dimension, each.value, say), found=each) for each in found]
+
+
+def _segment_name(dimension: Dimension, value: str, say: Speaker) -> str:
+    return say("segment_name", dimension=say(f"by_{dimension}"), value=_value_name(dimension, value, say))
+
+
+def _value_name(dimension: Dimension, value: str, say: Speaker) -> str:
+    if dimension is Dimension.ORDERS:
+        return say("orders_segment", value=value)
+    return say(f"{dimension}_{value}")
+
+
+def segment_chart(outcome: Outcome, say: Speaker) -> Spec | None:
+    """The differences of the segments, in grey: explored, not proved."""
+    rows = [
+        Difference(
+            label=row.label, note="", difference=row.found.difference, low=row.found.low, high=row.found.high
+        )
+        for row in segment_rows(outcome, say)
+        if row.found.difference is not None and row.found.low is not None and row.found.high is not None
+    ]
+    if not rows:
+        return None
+    return forest(
+        rows, smallest_effect=outcome.smallest_effect, fewer=say("fewer"), more=say("more"), role="others",
+        row_height=44,
+    )  # fmt: skip
+
+
+def interaction_sentences(outcome: Outcome, say: Speaker) -> list[str]:
+    """For every dimension whether its segments differ, which has to be asked before "works better for"."""
+    return [_interaction(each, say) for each in (outcome.findings.interactions if outcome.findings else [])]
+
+
+def _interaction(found: Interaction, say: Speaker) -> str:
+    dimension, p = say(f"by_{found.dimension}"), words.p_claim(found.p_bh)
+    names = {value: _value_name(found.dimension, value, say) for value in (*found.apart, *found.left_out)}
+    comma = ", " if say.language == "en" else "、"
+    left_out = comma.join(names[each] for each in found.left_out)
+    more = say("interaction_left_out", left_out=left_out) if left_out else ""
+    if found.p_bh is None or found.reason:
+        reason = words.MISSING[found.reason].say(say.language) if found.reason else UNDEFINED
+        return say("interaction_missing", dimension=dimension, reason=reason) + more
+    if found.apart:
+        apart = comma.join(names[each] for each in found.apart)
+        return say("interaction_some", dimension=dimension, p=p, apart=apart) + more
+    key = "interaction_none" if found.p_bh > SIGN else "interaction_unclear"
+    return say(key, dimension=dimension, p=p) + more
+
+
+def contest_row(contest: Contest, currency: str, say: Speaker) -> ContestRow:
+    """Which variant won, in one sentence, and the pairs from the clearest on."""
+    sentence = say("winner", winner=contest.winner) if contest.winner else say("no_winner")
+    by = say("contest_by", column=say(f"by_{contest.column}"))
+    clearest = sorted(contest.pairs, key=lambda pair: 1.0 if pair.p is None else pair.p)
+    rest = len(clearest) - PAIRS_SHOWN
+    return ContestRow(
+        sentence=sentence,
+        by=by,
+        pairs=[_pair(pair, contest.column, currency, say) for pair in clearest[:PAIRS_SHOWN]],
+        more=say("pairs_more", n=words.whole(rest)) if rest > 0 else "",
+    )
+
+
+def _pair(pair: Pair, column: str, currency: str, say: Speaker) -> PairRow:
+    difference, low, high = (
+        _written(each, column, currency, say) for each in (pair.difference, pair.low, pair.high)
+    )
+    return PairRow(
+        label=say("pair", one=pair.one, other=pair.other), found=pair, difference=difference,
+        interval=words.between(low, high, say.language),
+    )  # fmt: skip
+
+
+def _written(value: float | None, column: str, currency: str, say: Speaker) -> str:
+    return words.gain_money(value, currency, say.language) if column == "net_contribution" else words.points(value)
