@@ -7,19 +7,20 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlmodel import col
 
 from db.engine import database, reading, transaction
 from db.readings import latest, save_reading, without_second
 from db.settings import Settings
-from db.tables import Assignment, Customer, Message, Occurrence
+from db.tables import Assignment, Customer, FactFile, Message, Occurrence
 from flows.campaign_run import carry_out, manual
 from flows.measuring import measure_again, measure_run
 from flows.sending import send_due
 from tests.workspaces import CAMPAIGN, NOW, a_workspace, load, write_campaign
 from winback.campaign_file import read_campaign
 from winback.errors import WrongUse
+from winback.intervals import Proportion, newcombe
 from winback.outcomes import (
     BASE,
     TOP,
@@ -297,6 +298,10 @@ def test_every_reading_before_the_end_counts_and_widens_the_last_one(shop: Setti
     assert (first.looks, again.looks, final.looks) == ([], [], [first.look])
     assert again.look == first.look
     assert (final.look.fraction, first.look.boundary > final.look.boundary > 1.96) == (1, True)
+    for found in (first, final):
+        c, z = found.primary, found.look.boundary
+        ends = newcombe(Proportion(x=c.x, n=c.n), Proportion(x=c.control_x, n=c.control_n), z=z)
+        assert (c.low, c.high) == (ends.low, ends.high)
     assert (first.saved, first.findings.money, first.findings.curves) == (None, [], [])
 
 
@@ -324,6 +329,15 @@ def test_members_lost_after_they_were_assigned_are_found(shop: Settings):
     assert outcome.findings.rows_lost == 1
     assert outcome.primary.verdict is Verdict.DO_NOT_TRUST
     assert Rule.ROWS_LOST in outcome.primary.rules
+
+
+def test_members_of_whom_no_fact_is_left_are_found(shop: Settings):
+    a_crowd(shop, 40, {1, 2})
+    carry_out(manual("spring", DAY), shop, NOW)
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        session.execute(delete(FactFile))
+
+    assert measure_run(shop, RUN, NOW).findings.rows_lost == 40
 
 
 def test_members_of_another_live_campaign_are_counted_in_either_arm(shop: Settings):
