@@ -17,7 +17,8 @@ def found_lines(outcome: "Outcome") -> Iterator[str]:
     """The difference and its verdict, then the lines of the findings; nothing that is not known."""
     if outcome.primary:
         c = outcome.primary
-        yield f"difference {points(c.difference)} points (95 %: {points(c.low)} to {points(c.high)})"
+        level = "95 %" if outcome.window.complete else "95 %, widened for looking early"
+        yield f"difference {points(c.difference)} points ({level}: {points(c.low)} to {points(c.high)})"
         yield f"churn: {c.verdict}: {c.reason}" if outcome.success else f"{c.verdict}: {c.reason}"
     if outcome.success:
         yield f"judged by {outcome.judged_by}: {outcome.success.verdict}: {outcome.success.reason}"

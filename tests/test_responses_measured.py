@@ -202,6 +202,10 @@ def test_an_unfinished_window_shows_what_is_known_so_far(shop: Settings):
     assert found["message"].orders.net_revenue == 62.0
     assert (found["holdout"].orders.orders, found["holdout"].orders.net_revenue) == (1, 0.0)
     assert "through 11 November 2025, day 11 of 60" in page(outcome).text("responses")
+    assert "So far, in the first 11 days, 84.6% of the 13 customers written to" in page(outcome).text("headline")
+    assert "This is day 11 of 60: not final. The interval is wider" in page(outcome).text("headline")
+    assert "churned" not in page(outcome).text("headline")
+    assert "Churned" not in page(outcome).text("effect")
 
 
 def test_orders_are_unknown_not_none_before_the_data_reach_the_window(shop: Settings):

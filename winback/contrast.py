@@ -207,9 +207,12 @@ def _judged(evidence: Evidence, terms: Terms, needed_n: int | None) -> tuple[Ver
 
 
 def _needed_n(arm: RateSums, control: RateSums, terms: Terms) -> int | None:
-    """Customers needed at the arms' present ratio: for the smallest effect, else for the observed difference."""
+    """Customers needed at the arms' present ratio: for the smallest effect, else for the observed difference.
+
+    None before the window's end: the rates there will be are not known yet.
+    """
     rate, base = arm.proportion.rate, control.proportion.rate
-    if rate is None or base is None:
+    if rate is None or base is None or not terms.conditions.matured:
         return None
     smallest = terms.smallest_effect.get(arm.column)
     if smallest is not None:

@@ -134,13 +134,19 @@ def _facts(outcome: Outcome, say: Speaker) -> Iterator[str]:
         yield _contribution(found, outcome, say)
         return
     yield say(
-        "facts_repeated" if outcome.judged_by is Measure.REPEAT_RATE else "facts",
+        _rate_facts(outcome),
         rate=words.percent(found.rate), n=words.whole(found.n),
         control_rate=words.percent(found.control_rate), control_n=words.whole(found.control_n),
         days=outcome.window.days if outcome.window.complete else _days_seen(outcome),
         difference=words.points(found.difference),
         interval=words.between(words.points(found.low), words.points(found.high), say.language),
     )  # fmt: skip
+
+
+def _rate_facts(outcome: Outcome) -> str:
+    if outcome.judged_by is Measure.REPEAT_RATE:
+        return "facts_repeated"
+    return "facts" if outcome.window.complete else "facts_so_far"
 
 
 def _contribution(found: MoneyContrast, outcome: Outcome, say: Speaker) -> str:

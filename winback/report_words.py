@@ -52,6 +52,14 @@ TEXTS: dict[str, Words] = {
         "对照组 {control_n} 名客户中 {control_rate} 没有下单；"
         "差异为 {difference} 个百分点（95% 置信区间：{interval}）。",
     ),
+    "facts_so_far": Words(
+        "So far, in the first {days} days, {rate} of the {n} customers written to and {control_rate} of the "
+        "{control_n} held out did not order; the difference is {difference} points "
+        "(95%, widened for looking early: {interval}).",
+        "至今（前 {days} 天），实验组 {n} 名客户中 {rate} 没有下单，"
+        "对照组 {control_n} 名客户中 {control_rate} 没有下单；"
+        "差异为 {difference} 个百分点（95% 置信区间，因提前查看而加宽：{interval}）。",
+    ),
     "facts_repeated": Words(
         "{rate} of the {n} customers written to and {control_rate} of the {control_n} held out ordered on two "
         "days or more in the {days} days of the window; the difference is {difference} points (95%: {interval}).",
@@ -173,6 +181,8 @@ TEXTS: dict[str, Words] = {
     "customers": Words("Customers", "客户数"),
     "churned": Words("Churned", "流失数"),
     "churn_rate": Words("Churn rate", "流失率"),
+    "quiet_so_far": Words("No order so far", "至今未下单"),
+    "quiet_rate": Words("Share", "占比"),
     "difference": Words("Difference, points", "差异（百分点）"),
     "p_holm": Words("p (Holm)", "p（Holm）"),
     "verdict": Words("Verdict", "结论"),
