@@ -94,7 +94,8 @@ def report(arguments: argparse.Namespace) -> int:
     with database(settings.database_url) as engine, reading(engine) as session:
         outcome = latest(session, find_run(session, arguments.run_name).id or 0, second=arguments.second)
     if outcome is None:
-        raise WrongUse(f"{arguments.run_name} has not been measured: winback measure {arguments.run_name}")
+        how = f"winback measure {arguments.run_name}" + (" --second" if arguments.second else "")
+        raise WrongUse(f"{arguments.run_name} has no such reading yet: {how}")
     with working("drawing"):
         for path in _WRITERS[arguments.format](outcome, arguments.lang, arguments.out):
             print(path)
