@@ -117,6 +117,6 @@ def _note(
 def _axis(ticks: Sequence[float], label: str) -> Spec:
     return {
         "values": list(ticks), "labelExpr": label, "labelFontSize": 12, "labelColor": PALETTE["muted"],
-        "labelPadding": 5, "labelOverlap": False, "title": None, "grid": True, "gridColor": PALETTE["grid"],
-        "ticks": False, "domain": False,
+        "labelPadding": 5, "labelOverlap": False, "labelFlush": False, "title": None, "grid": True,
+        "gridColor": PALETTE["grid"], "ticks": False, "domain": False,
     }  # fmt: skip

@@ -79,13 +79,15 @@ class GuardrailRow:
 
 
 def measure_rows(outcome: Outcome, say: Speaker) -> list[MeasureRow]:
-    """Every comparison beside churn: all variants together, then each where there are several."""
+    """Every comparison beside churn: all variants together, then each where there are several; or none at all."""
     found = outcome.findings
     if found is None:
         return []
     shares = found.value_lost_share if isinstance(found.value_lost_share, list) else []
     several = len({each.arm for each in found.rates if each.arm != TREATED}) > 1
     contrasts: list[RateContrast | MoneyContrast] = [*found.rates, *found.money, *shares]
+    if all(each.difference is None for each in contrasts):
+        return []  # nothing to compare: the cards say so
     return [_measure_row(each, found.currency, say) for each in contrasts if several or each.arm == TREATED]
 
 

@@ -109,7 +109,7 @@ FINDING_TEXTS: dict[str, Words] = {
         "实验组与对照组每天尚未回来的比例及 95% 置信带；数字见随后的表格。",
     ),
     "curve_band": Words("shaded: 95% band", "阴影：95% 置信带"),
-    "curve_days": Words("days since {t0}", "自 {t0} 起的天数"),
+    "curve_days": Words("days since {t0}", "自{t0}起的天数"),
     "curve_away": Words("not back yet", "尚未回来"),
     "curve_day": Words("Day {day}", "第 {day} 天"),
     "curve_left": Words("{n} away", "{n} 名未回"),

@@ -10,6 +10,7 @@ from winback.report_words import Speaker
 from winback.words import UNDEFINED
 
 PAIRS_SHOWN = 12  # of twenty variants there are 190
+_VALUES = ["top", "other", "low", "middle", "high", "1", "2-4", "5+", "email", "sms"]  # in a reader's order
 SIGN = 0.05  # an interaction test above this is no sign of a difference
 
 
@@ -42,9 +43,14 @@ class ContestRow:
 
 
 def segment_rows(outcome: Outcome, say: Speaker) -> list[SegmentRow]:
-    """Every segment in the order of the findings."""
-    found = outcome.findings.segments if outcome.findings else []
+    """Every segment, the dimensions in the order of the findings, their values from the least or best on."""
+    found = sorted(outcome.findings.segments if outcome.findings else [], key=_place)
     return [SegmentRow(label=_segment_name(each.dimension, each.value, say), found=each) for each in found]
+
+
+def _place(found: Segment) -> tuple[int, int]:
+    known = found.value in _VALUES
+    return list(Dimension).index(found.dimension), _VALUES.index(found.value) if known else len(_VALUES)
 
 
 def _segment_name(dimension: Dimension, value: str, say: Speaker) -> str:

@@ -1,0 +1,233 @@
+"""The findings in the report: the value's numbers, in words that claim no more, nothing where nothing is known."""
+
+import csv
+import re
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+
+from tests.report_samples import SAMPLES, page
+from tests.test_report import assert_with_interval, number, numbers, shows
+from winback import words
+from winback.campaign import HOLDOUT
+from winback.estimates import Estimate
+from winback.findings import Kept
+from winback.outcomes import TREATED
+from winback.report import chart_specs
+from winback.report_csv import as_csv
+from winback.report_words import Speaker
+
+FOUND = ["won", "found", "touched"]
+BOTH = [(name, language) for name in FOUND for language in words.LANGUAGES]
+WITHOUT = ["better", "look", "found_nobody"]  # an old reading, one before the window's end, nobody at all
+
+
+@pytest.mark.parametrize(("name", "language"), BOTH)
+def test_the_table_of_segments_holds_the_values_numbers(name, language):
+    segments = SAMPLES[name].findings.segments
+    table = page(name, language).tables["segments"][0]
+
+    def known(found):
+        return (found.x, found.n, found.control_x, found.control_n)
+
+    shown = {known_row(row): row for row in table}
+    assert set(shown) == {known(each) for each in segments}
+    for each in segments:
+        row = shown[known(each)]
+        assert shows(number(row[1][0]), each.rate, digits=3)
+        assert shows(number(row[2][0]), each.control_rate, digits=3)
+        assert_with_interval(row[3], each.difference, each.low, each.high, scale=100)
+        assert row[4][0] == "<0.001" or shows(number(row[4][0]), each.p_bh, digits=3)
+
+
+def known_row(row):
+    """x, n of the treated and of the hold-out from "3 of 9", or from "9 名中 3 名"."""
+    pairs = [[int(part.replace(",", "")) for part in re.findall(r"[\d,]+", row[place][1])] for place in (1, 2)]
+    return tuple(each for pair in pairs for each in sorted(pair))
+
+
+@pytest.mark.parametrize("language", words.LANGUAGES)
+def test_segments_are_called_explored_and_have_no_verdict(language):
+    shown, say = page("won", language), Speaker(language)
+    text = shown.text("segments")
+
+    assert say("segments") in text
+    assert say("segments_note") in text
+    assert not [verdict for verdict in words.VERDICTS.values() if verdict.say(language) in text]
+    marks = chart_specs(SAMPLES["won"], say)["segments"]
+    assert '"#7c8794"' in str(marks).replace("'", '"')  # grey
+    assert len(SAMPLES["won"].findings.interactions) == 4
+    for dimension in ("by_value", "by_risk", "by_orders", "by_channel"):
+        assert say("interaction_none", dimension=say(dimension), p="").split("（")[0].split("(")[0].strip() in text
+
+
+def test_a_segment_that_differs_is_named_and_worth_a_test_of_its_own():
+    found = SAMPLES["won"].findings
+    one = replace(found.interactions[0], p_bh=0.004, apart=["top"])
+    outcome = replace(SAMPLES["won"], findings=replace(found, interactions=[one]))
+
+    text = page(outcome).text("segments")
+
+    assert "Value: the effect seems to differ (p = 0.004); apart from the others: top 20%" in text
+    assert "Worth a test of its own." in text
+
+
+@pytest.mark.parametrize(("name", "language"), BOTH)
+def test_the_curve_is_read_off_at_a_third_two_thirds_and_the_end(name, language):
+    """At the end of the window the share not back is the churn rate, whatever the days between were."""
+    outcome, table = SAMPLES[name], page(name, language).tables["curve"][0]
+    curves = outcome.findings.curves
+
+    assert [number(row[1][0]) for row in table] == [curve.n for curve in curves]
+    for row, curve in zip(table, curves, strict=True):
+        for cell, day in zip(row[2:], (30, 60, 90), strict=True):
+            point = [each for each in curve.points if each.day <= day][-1]
+            assert_with_interval(cell, point.staying, point.low, point.high)
+            assert int(re.sub(r"\D", "", cell[2])) == point.at_risk - point.left
+    assert shows(number(table[0][-1][0]), outcome.primary.rate, digits=3)
+    assert shows(number(table[-1][-1][0]), outcome.primary.control_rate, digits=3)
+
+
+@pytest.mark.parametrize("language", words.LANGUAGES)
+def test_the_chart_of_the_curve_starts_with_everybody_and_ends_with_its_table(language):
+    outcome = SAMPLES["won"]
+
+    values = chart_specs(outcome, Speaker(language))["curve"]["data"]["values"]
+
+    assert [each["staying"] for each in values if each["day"] == 0] == [1.0, 1.0]
+    ends = {each["role"]: each["staying"] for each in values if each["day"] == 90}
+    assert ends["treated"] == pytest.approx(outcome.primary.rate)
+    assert ends[HOLDOUT] == pytest.approx(outcome.primary.control_rate)
+
+
+@pytest.mark.parametrize(("name", "language"), BOTH)
+def test_the_table_of_measures_holds_the_values_numbers(name, language):
+    found = SAMPLES[name].findings
+    together, each = page(name, language).tables["money"]
+    contrasts = [*found.rates, *found.money, *found.value_lost_share]
+
+    for rows, pooled in ((together, True), (each, False)):
+        expected = [contrast for contrast in contrasts if (contrast.arm == TREATED) is pooled]
+        assert len(rows) == len(expected)
+        for row, contrast in zip(rows, expected, strict=True):
+            points = contrast.column in ("repeated", "value_lost_share")
+            scale, digits = (100, 1) if points else (1, 2)
+            ends = [plain(row[3][0]), *(plain(end) for end in re.split(r"\s(?:to|至)\s", row[3][1]))]
+            values = (contrast.difference, contrast.low, contrast.high)
+            assert all(shows(end, v * scale, digits=digits) for end, v in zip(ends, values, strict=True))
+
+
+def plain(text):
+    return number(re.sub(r"US|\$|\+", "", text))
+
+
+def test_better_money_is_not_called_fewer_churned():
+    tables = page("won").tables["money"]
+
+    assert {row[5][0] for table in tables for row in table} <= {"Better", "Worse", "Can't tell"}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("won", "advice won: it did better than every other variant. Compared by churn"),
+        ("found", "Which variant won? Can't tell: no one did better than all the others."),
+    ],
+)
+def test_which_variant_won_is_one_sentence(name, said):
+    assert said in page(name).text("effect")
+
+
+def test_cost_and_return_stand_with_their_intervals_and_a_reason_where_there_is_none():
+    """Two times 1,500 messages at 0.042 are 126; without a margin there is no return, and the page says why."""
+    won, found = (page(name).tables["returns"][0] for name in ("won", "found"))
+    returns = SAMPLES["won"].findings.returns
+
+    assert won[0][1][0] == "$126.00"
+    assert isinstance(returns.roi, Estimate)
+    ends = numbers(won[3][1][1].replace("+", ""))
+    assert shows(ends[0], returns.roi.low, digits=2)
+    assert shows(ends[1], returns.roi.high, digits=2)
+    assert (found[3][1][0], found[3][0][1]) == ("–", "the campaign file states no margin")
+
+
+@pytest.mark.parametrize(("name", "language"), BOTH)
+def test_the_five_cards_are_churn_twice_kept_revenue_and_return(name, language):
+    shown, say = page(name, language).text("cards"), Speaker(language)
+    titles = ["card_treated", "card_holdout", "card_kept", "card_revenue", "card_roi"]
+
+    places = [shown.index(say(title)) for title in titles]
+
+    assert places == sorted(places)
+    assert say("card_difference") not in shown
+
+
+def test_guardrails_show_share_limit_and_whether_they_hold():
+    """28 of 2,985 (0.94 %, from 0.65 %) against 0.5 %; 90 (3.0 %, to 3.7 %) against 6 %."""
+    rows = page("won").tables["guardrails"][0]
+
+    assert [(row[0][0], row[1][0], row[2][0], row[3][0]) for row in rows] == [
+        ("Unsubscribed", "0.9%", "0.5%", "broken"),
+        ("Complained", "0.0%", "–", "no limit set"),
+        ("Bounced", "3.0%", "6.0%", "kept"),
+    ]
+    assert [each.kept for each in SAMPLES["won"].findings.guardrails] == [Kept.BROKEN, Kept.NO_LIMIT, Kept.KEPT]
+
+
+def test_the_health_of_the_data_names_lost_rows_overlap_looks_and_the_touched():
+    health = {row[0][0]: (row[1][0], row[2][0]) for row in page("touched").tables["health"][0]}
+    overlap = {row[0][0]: row for row in page("won").tables["health"][0]}["In another live campaign too"]
+    look = {row[0][0]: row for row in page("look").tables["health"][0]}["Early looks"]
+
+    assert health["Rows between assignment and measurement"] == ("4 customers lost or added", "do not trust")
+    assert health["Hold-out members who were written to"][0] == "3 of 1,140 (0.3%); ids: 00012, 00577, 01033"
+    assert health["Early looks"] == ("none before the window's end", "fine")
+    assert "advice: 12 of 1,500 (0.8%)" in overlap[1][0]
+    assert look[1][0] == "1 so far; this reading is judged at 2.963 standard errors in place of 1.96"
+
+
+def test_an_inconclusive_reading_says_what_would_have_to_be_true():
+    """2,276 customers against 7,259 needed are four runs (A7: n = z²(p0 q0 + p1 q1 / k) / (p1 - p0)²)."""
+    text = page("found").text("needed")
+
+    assert "About 7,259 customers would be needed, both groups together: 4 runs like this one of 2,276." in text
+    assert "an effect of 5.4 points or more would have been seen four times in five" in text
+    assert "needed" not in page("won").texts
+
+
+@pytest.mark.parametrize("language", words.LANGUAGES)
+@pytest.mark.parametrize("name", WITHOUT)
+def test_what_is_not_known_has_no_section_and_no_zero(name, language):
+    shown = page(name, language)
+
+    assert not {"segments", "curve", "money"} & set(shown.tables)
+    assert {name: spec for name, spec in chart_specs(SAMPLES[name], Speaker(language)).items() if spec}.keys() <= {
+        "effect", "before_after", "audience",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_the_csv_holds_the_findings_to_the_last_digit(name):
+    found = SAMPLES[name].findings
+    lines = csv.DictReader(StringIO(as_csv(SAMPLES[name], "zh").removeprefix("\ufeff"), newline=""))
+    cells = {(line["table"], line["row"], line["measure"]): line for line in lines}
+
+    def assert_line(place, value, low=None, high=None):
+        line = cells[place]
+        shown = (line["value"], line["low"], line["high"])
+        assert shown == tuple("" if each is None else str(each) for each in (value, low, high))
+
+    for each in (*found.rates, *found.money, *found.value_lost_share):
+        assert_line(("measures", f"{each.column}: {each.arm}", "difference"), each.difference, each.low, each.high)
+    for each in found.segments:
+        place = ("segments", f"{each.dimension}: {each.value}", "difference")
+        assert_line(place, each.difference, each.low, each.high)
+    for curve in found.curves:
+        for point in curve.points:
+            assert_line(("curve", curve.arm, f"not_back_day_{point.day}"), point.staying, point.low, point.high)
+    revenue, price = found.returns.revenue, found.returns.per_saved
+    assert_line(("returns", "revenue", "value"), revenue.value, revenue.low, revenue.high)
+    assert_line(("returns", "per_saved", "value"), price.value, price.low, price.high)
+    for rail in found.guardrails:
+        assert_line(("guardrails", rail.name, "messages_share"), rail.share.rate, rail.share.low, rail.share.high)
