@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from winback.charts import PALETTE, WIDTH, Change, Difference, Step, draw, dumbbell, forest, nice_ticks, waterfall
+from winback.curve_chart import Line, Point, come_back
 
 COLOUR = re.compile(r'(?:fill|stroke)="([^"]+)"')
 
@@ -31,7 +32,19 @@ def a_waterfall(*counts):
     return waterfall(rows)
 
 
-ALL = {"forest": a_forest(), "dumbbell": a_dumbbell(), "waterfall": a_waterfall(10, 4)}
+def a_curve(share=0.7, other=0.72):
+    start = Point(day=0, staying=1, low=1, high=1)
+    lines = [
+        Line(
+            label=role, role=role, end_text=f"{end:.1%}", counts=["100", str(round(100 * end))],
+            points=[start, Point(day=60, staying=end, low=end - 0.1, high=end + 0.1)],
+        )
+        for role, end in (("treated", share), ("holdout", other))
+    ]  # fmt: skip
+    return come_back(lines, days=[0, 60], axis_title="days", counts_title="not back yet")
+
+
+ALL = {"curve": a_curve(), "forest": a_forest(), "dumbbell": a_dumbbell(), "waterfall": a_waterfall(10, 4)}
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -155,3 +168,28 @@ def test_ticks_step_by_1_2_or_5():
     assert nice_ticks(-0.054, 0.054) == [-0.05, 0, 0.05]
     assert nice_ticks(0.62, 0.86) == [0.65, 0.7, 0.75, 0.8, 0.85]
     assert nice_ticks(0, 1) == [0, 0.2, 0.4, 0.6, 0.8, 1.0]
+
+
+def test_the_curve_has_its_axes_and_a_count_for_every_group_and_marked_day():
+    svg = draw(a_curve())
+    said = re.findall(r">([^<>]+)</text>", svg)
+
+    assert {"0", "60", "70%", "100%", "days", "not back yet", "treated", "holdout", "72"} <= set(said)
+    assert said.count("100") == 2
+
+
+def test_ends_of_curves_that_are_close_do_not_touch():
+    """0.700 and 0.702 end half a pixel apart; their figures are 12 high and stand 15 apart."""
+    svg = draw(a_curve(0.7, 0.702))
+    heights = [float(y) for y in re.findall(r"translate\([\d.]+,([\d.]+)\)[^>]*>7[\d.]+%</text>", svg)][-2:]
+
+    assert abs(heights[0] - heights[1]) == pytest.approx(15)
+
+
+def test_amounts_are_written_as_they_are():
+    row = Difference(label="a", note="", difference=2.0, low=-1.0, high=4.0)
+
+    svg = draw(forest([row], smallest_effect=None, fewer="", more="", unit="amount"))
+
+    assert ">+2<" in svg
+    assert ">+200<" not in svg

@@ -3,6 +3,10 @@
 from winback.words import Words
 
 FINDING_TEXTS: dict[str, Words] = {
+    "kicker_second": Words(
+        "Outcome report: second reading, at twice the window (did they stay?)",
+        "活动效果报告：第二次读数，两倍观察期（他们留下了吗？）",
+    ),
     # Cards
     "card_revenue": Words("Extra revenue", "增量收入"),
     "card_roi": Words("Return on cost", "投入回报率"),
