@@ -171,7 +171,7 @@ def _data_commands(command: Command) -> None:
 def _campaign_commands(command: Command) -> None:
     check = command("check", "campaigns:check", "everything wrong with campaign files and their templates")
     check.add_argument("files", nargs="*", type=Path, metavar="FILE", help="default: all of campaigns/")
-    campaigns = command("campaigns", "campaigns:campaigns", "every campaign: state, next slot, last result")
+    campaigns = command("campaigns", "side_by_side:campaigns", "every campaign: state, next slot, last result")
     _json(campaigns)
     preview = command(
         "preview", "preview:preview", "who would be in, at what cost, and what the result could show"
@@ -232,7 +232,9 @@ def _outcome_commands(command: Command) -> None:
     report.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="png: a folder, a file for each chart"
     )
-    report.add_argument("--format", choices=["html", "json", "csv", "pdf", "png"], default="html")
+    report.add_argument(
+        "--format", choices=["html", "json", "csv", "pdf", "png"], help="default: as the name of FILE ends"
+    )
     report.add_argument("--lang", choices=["en", "zh"], default="en")
     report.add_argument("--second", action="store_true", help="of the second reading")
     lift = command("lift", "outcomes:lift_", "the effect in any randomised file")

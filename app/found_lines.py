@@ -14,14 +14,14 @@ NOT_TOLD = "can't tell"
 
 
 def found_lines(outcome: "Outcome") -> Iterator[str]:
-    """The difference and its verdict, then the lines of the findings; nothing that is not known."""
+    """The answer, the difference in churn, then the lines of the findings; nothing that is not known."""
+    if outcome.success:
+        yield f"judged by {outcome.judged_by}: {outcome.success.verdict}: {outcome.success.reason}"
     if outcome.primary:
         c = outcome.primary
         level = "95 %" if outcome.window.complete else "95 %, widened for looking early"
         yield f"difference {points(c.difference)} points ({level}: {points(c.low)} to {points(c.high)})"
         yield f"churn: {c.verdict}: {c.reason}" if outcome.success else f"{c.verdict}: {c.reason}"
-    if outcome.success:
-        yield f"judged by {outcome.judged_by}: {outcome.success.verdict}: {outcome.success.reason}"
     if outcome.findings:
         yield from _beside(outcome.findings)
 

@@ -4,23 +4,25 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from winback.campaign import HOLDOUT
+from winback.headline import comparable, headline
 from winback.outcomes import TREATED, Outcome
+from winback.report_words import Speaker
 
 _LANGUAGE = {".en": "English", ".zh": "Chinese"}
 
 
 def show_placebo(outcome: Outcome) -> None:
     """The verdict with its numbers, and what before/after alone would have claimed."""
+    said = headline(comparable(outcome), Speaker("en"))
     print("\n--- what the report says (placebo: nobody really got a message)")
-    if outcome.primary:
-        c = outcome.primary
-        print(f"{c.verdict}: {c.reason}")
-        print(f"  churned: {_percent(c.rate)} of {c.n:,} written to", end=", ")
-        print(f"{_percent(c.control_rate)} of {c.control_n:,} held out")
-    naive, held = (_before_after(outcome, name) for name in (TREATED, HOLDOUT))
-    print(f"  before/after alone would have claimed: inactive {naive}")
-    print(f"  but the hold-out, left alone, went {held}: customers are picked at their quietest,")
-    print("  so many come back whatever is done")
+    print(said.title)
+    for sentence in said.sentences:
+        print(f"  {sentence}")
+    if outcome.primary and outcome.primary.difference is not None:
+        naive, held = (_before_after(outcome, name) for name in (TREATED, HOLDOUT))
+        print(f"  before/after alone would have claimed: inactive {naive}")
+        print(f"  but the hold-out, left alone, went {held}: customers are picked at their quietest,")
+        print("  so many come back whatever is done")
 
 
 def show_reports(paths: Iterable[Path]) -> None:

@@ -431,3 +431,41 @@ def test_zeros_only_score_without_nonsense(shop: Settings, capsys, tmp_path: Pat
 
     assert said["rows"] == 39
     assert "NaN" not in json.dumps(said)
+
+
+def test_campaigns_are_compared_once_their_windows_are_complete(shop: Settings, capsys):
+    a_quiet_crowd(shop, 200)
+    day = AS_OF - timedelta(days=90)
+    text = CAMPAIGN.replace("inactive: 60d", "inactive: 1d")
+    write_campaign(shop, text)
+    write_campaign(shop, text.replace("id: spring", "id: autumn"), "autumn")
+    found = {
+        name: as_json(capsys, "measure", as_json(capsys, "run", name, "--as-of", str(day))["run"], "--json")
+        for name in ("autumn", "spring")
+    }
+
+    said = as_json(capsys, "campaigns", "--json")
+    table = ask(capsys, "campaigns")[1]
+
+    effects = {row["campaign"]: row["effect"]["value"] for row in said["campaigns"]}
+    assert effects == {name: each["primary"]["difference"] for name, each in found.items()}
+    [pair] = said["compared"]
+    assert (pair["campaign"], pair["other"]) == ("autumn", "spring")
+    assert pair["value"] == pytest.approx(effects["autumn"] - effects["spring"])
+    assert pair["low"] < pair["value"] < pair["high"]
+    assert "autumn         spring" in table
+
+
+def test_a_report_takes_the_format_its_file_asks_for(shop: Settings, capsys, tmp_path: Path):
+    a_quiet_crowd(shop, 40)
+    run = as_json(capsys, "run", "spring", "--as-of", str(AS_OF - timedelta(days=90)))["run"]
+    ask(capsys, "measure", run)
+
+    ask(capsys, "report", run, "--out", str(tmp_path / "r.json"))
+    unknown = ask(capsys, "report", run, "--out", str(tmp_path / "r.txt"))
+    folder = ask(capsys, "report", run, "--out", str(tmp_path))
+
+    assert json.loads((tmp_path / "r.json").read_text())["run"] == run
+    assert (unknown[0], folder[0]) == (2, 2)
+    assert "no format 'txt' (allowed: html, json, csv, pdf, png)" in unknown[2]
+    assert str(tmp_path) in folder[2]

@@ -1,4 +1,4 @@
-"""Campaigns: check, campaigns, run, send."""
+"""Campaigns: check, run, send."""
 
 import argparse
 import os
@@ -50,36 +50,6 @@ def half_live(settings: Settings, files: Sequence[Path] | None = None) -> list[s
 
 
 _CHANNEL_WORDS: dict[Channel, str] = {"email": "e-mails", "sms": "text messages"}
-
-
-def campaigns(arguments: argparse.Namespace) -> int:
-    """Every campaign with its next slot and its last run's verdict."""
-    from app.commands.status import next_start
-    from db.engine import database, reading
-    from db.occurrences import all_runs, is_replay, run_name
-    from db.readings import latest
-
-    settings = here(arguments.workspace)
-    rows: list[dict[str, str | None]] = []
-    with database(settings.database_url) as engine, reading(engine) as session:
-        runs = [run for run in all_runs(session) if not is_replay(run.slot)]
-        for campaign_id in campaign_ids(settings):
-            last = next((run for run in runs if run.campaign_id == campaign_id), None)
-            outcome = latest(session, last.id or 0) if last else None
-            rows.append(
-                {
-                    "campaign": campaign_id,
-                    "next_slot": next_start(settings, campaign_id, datetime.now(UTC)),
-                    "last_run": run_name(last) if last else None,
-                    "stage": last.stage if last else None,
-                    "result": outcome.primary.verdict.value if outcome and outcome.primary else None,
-                }
-            )
-    if arguments.json:
-        print_json({"campaigns": rows})
-    else:
-        print_table(["campaign", "next slot", "last run", "stage", "result"], [tuple(r.values()) for r in rows])
-    return Exit.DONE
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -38,6 +38,8 @@ def measure(arguments: argparse.Namespace) -> int:
         for line in found_lines(outcome):
             print(line)
         print_table(_RESPONSES, [_response_line(each) for each in outcome.responses])
+    if arguments.as_of and outcome.window.data_through and arguments.as_of < outcome.window.data_through:
+        say(f"this is the final reading, frozen with the data through {outcome.window.data_through}")
     if not outcome.window.complete:
         reached = outcome.window.data_through or "no day yet"
         say(f"interim: the data reach {reached}, the window ends on {outcome.window.last_on}")
@@ -96,10 +98,23 @@ def report(arguments: argparse.Namespace) -> int:
     if outcome is None:
         how = f"winback measure {arguments.run_name}" + (" --second" if arguments.second else "")
         raise WrongUse(f"{arguments.run_name} has no such reading yet: {how}")
-    with working("drawing"):
-        for path in _WRITERS[arguments.format](outcome, arguments.lang, arguments.out):
-            print(path)
+    form = arguments.format or _form_of(arguments.out)
+    try:
+        with working("drawing"):
+            paths = _WRITERS[form](outcome, arguments.lang, arguments.out)
+    except OSError as error:
+        raise WrongUse(f"{arguments.out} cannot be written: {error.strerror or error}") from error
+    for path in paths:
+        print(path)
     return Exit.DONE
+
+
+def _form_of(out: Path) -> str:
+    """The format that the file's name asks for; a name without an ending is a page."""
+    form = out.suffix.lower().removeprefix(".") or "html"
+    if form not in _WRITERS:
+        raise WrongUse(f"{out}: no format '{form}' (allowed: {', '.join(_WRITERS)}); name one with --format")
+    return form
 
 
 def _as_html(outcome: "Outcome", language: "Language", out: Path) -> list[Path]:
