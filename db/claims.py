@@ -275,7 +275,7 @@ def _mark(connection: Connection, wish: Wish, ids: list[int], price_micros: int)
 _EXPIRE = Sql("""
 UPDATE message SET state = 'uncertain', reason = 'lease_expired', state_at = :now
 WHERE id IN (
-  SELECT id FROM message WHERE state = 'sending' AND lease_until < :now ORDER BY id FOR UPDATE SKIP LOCKED)""")
+  SELECT id FROM message WHERE state = 'sending' AND lease_until < :now FOR UPDATE SKIP LOCKED)""")
 _WAKE = Sql("""
 UPDATE message SET not_before = NULL, reason = NULL
 WHERE id IN (

@@ -15,7 +15,7 @@ from winback.campaign import Campaign, Channel
 from winback.campaign_file import read_campaign
 from winback.delivery.outgoing import Outgoing
 from winback.message.cleaning import clean_line
-from winback.message.rendering import RenderFailure, Sms, Values
+from winback.message.rendering import PlainLinks, RenderFailure, Sms, Values, needs_nothing
 from winback.message.specialise import Edition, Prepared, prepare
 from winback.message.template import Message
 from winback.message.tracking import link_number, load_tracked
@@ -23,10 +23,11 @@ from winback.tokens import Signer
 
 
 class Letter(NamedTuple):
-    """What is written to the customers of one locale; ``clicks``: (name, number) of the counted links in it."""
+    """What is written to the customers of one locale; ``clicks``: the names of its counted links."""
 
     edition: Edition
-    clicks: tuple[tuple[str, int], ...]
+    clicks: tuple[str, ...]
+    numbers: tuple[int, ...]
     unsubscribe: bool
 
 
@@ -37,6 +38,7 @@ class Composer:
         self._engine, self._sender = engine, settings.file.sender
         self._signer = Signer([settings.file.salt])
         self._url = settings.public_url.rstrip("/")
+        self._made = PlainLinks if needs_nothing(self._url) else dict[str, str]
         self._version = lru_cache(maxsize=32)(self._read_version)
         self._message = lru_cache(maxsize=128)(self._compile)
         self._prepared = lru_cache(maxsize=512)(self._prepare)
@@ -83,7 +85,8 @@ class Composer:
     def _links(self, key: str, letter: Letter) -> dict[str, str]:
         """The signed links of one message, those only that its letter reads."""
         url, signer = self._url, self._signer
-        links = {name: f"{url}/c/{signer.click_token(key, number)}" for name, number in letter.clicks}
+        tokens = signer.click_tokens(key, letter.numbers)
+        links = self._made({name: f"{url}/c/{token}" for name, token in zip(letter.clicks, tokens, strict=True)})
         if letter.unsubscribe:
             links["unsubscribe"] = f"{url}/u/{signer.unsubscribe_token(key)}"
         return links
@@ -94,10 +97,11 @@ class Composer:
         language = self._message(version_id, campaign_id, template).language(locale).tag
         chinese = language.startswith("zh")
         edition = self._prepared(version_id, campaign_id, template, channel, chinese).edition(locale)
-        numbers = ((name, link_number(name)) for name in edition.links)
+        numbers = {name: number for name in edition.links if (number := link_number(name)) is not None}
         return Letter(
             edition=edition,
-            clicks=tuple((name, number) for name, number in numbers if number is not None),
+            clicks=tuple(numbers),
+            numbers=tuple(numbers.values()),
             unsubscribe="unsubscribe" in edition.links,
         )
 

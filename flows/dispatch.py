@@ -350,8 +350,8 @@ _NEXT = {
 
 def body_hash(outgoing: Outgoing) -> str:
     """sha256 of what the customer reads: proves later what was sent without keeping it."""
-    parts = "\0".join((outgoing.subject, outgoing.html, outgoing.text))
-    return hashlib.sha256(parts.encode(errors="surrogatepass")).hexdigest()
+    parts = [part.encode("utf-8", "surrogatepass") for part in (outgoing.subject, outgoing.html, outgoing.text)]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
 def _anything_waiting(post: Post, channels: list[Channel]) -> bool:

@@ -27,7 +27,7 @@ LINKS = {1: SHOP, 2: TEA}
 
 
 def link(number: int, key: str = "k-1", salt: str = SALT) -> str:
-    return f"/c/{Signer([salt]).click_token(key, number)}"
+    return f"/c/{Signer([salt]).click_tokens(key, [number])[0]}"
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The claim and the record, on both databases."""
 
 from datetime import timedelta
+from pathlib import Path
 from threading import Barrier, Thread
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,7 +11,7 @@ from sqlalchemy import Engine, select, update
 from sqlmodel import col
 
 from db.claims import Batch, Claimed, Wish, claim, due_runs, expire_leases, wake
-from db.engine import reading, transaction
+from db.engine import open_engine, reading, transaction
 from db.outbox import InHand, counts, in_hand, plan, queue, waiting
 from db.people import suppress
 from db.results import Result, record
@@ -347,3 +348,31 @@ def test_planned_messages_leave_only_after_they_are_queued(engine: Engine):
         assert queue(session, occurrence_id, range(1, 100), NOON) == 2
 
     assert len(take(engine)) == 2
+
+
+def test_no_statement_of_a_senders_turn_goes_through_all_messages(tmp_path: Path):
+    engine = open_engine(f"sqlite:///{tmp_path / 'w.db'}")
+    an_outbox(engine)
+    seen: list[str] = []
+
+    with engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        driver.set_trace_callback(seen.append)
+        begun = connection.execution_options(writes=True)
+        expire_leases(begun, NOON)
+        wish = Wish(owner="a", channel="email", provider="folder", placebo=True, window=64, now=NOON, lease=LEASE,
+                    unknown_email_consent=False)  # fmt: skip
+        runs = due_runs(begun, "email", placebo=True, by=NOON)
+        wake(begun, "email", runs, NOON)
+        batch = claim(begun, wish, runs[0], NO_RULES)
+        record(begun, batch, [Result(message, State.ACCEPTED) for message in batch.messages], NOON)
+        driver.set_trace_callback(None)
+        plans = {
+            text: [row[3] for row in driver.execute(f"EXPLAIN QUERY PLAN {text}")]
+            for text in seen
+            if " message" in text
+        }
+
+    assert sum("UPDATE message" in text for text in plans) >= 4
+    assert {text: plan for text, plan in plans.items() if any("SCAN m" in step for step in plan)} == {}
+    engine.dispose()

@@ -26,6 +26,8 @@ PURE = frozenset(FORMATS) | {
     "abs", "capitalize", "d", "default", "e", "escape", "length", "lower", "title", "trim", "truncate", "upper",
     "_counted", "_joined", STEPS, PARENT,
 }  # fmt: skip
+LINKS = "links"
+ESCAPED_LINKS = "links | escape"  # no template can call a variable so
 _TEXTUAL = frozenset(FORMATS) | {"capitalize", "e", "escape", "lower", "title", "trim", "upper"}  # give text only
 _TAKE_BUDGET = (
     nodes.Add, nodes.AssignBlock, nodes.Call, nodes.CallBlock, nodes.FilterBlock, nodes.For, nodes.Macro,
@@ -229,12 +231,24 @@ class _Generator(PlainGenerator):
         super().write_commons()
         for group in self._groups:
             self.writeline(f"{group} = context.parent[{group!r}]")
+        if LINKS in self._groups:
+            self.writeline(f"escaped_{LINKS} = context.parent[{ESCAPED_LINKS!r}]")
 
     def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> None:
-        super()._output_child_pre(node, frame, _unless_printable(node, finalize))
+        if not _is_link(node, frame):
+            super()._output_child_pre(node, frame, _unless_printable(node, finalize))
+        elif frame.eval_ctx.autoescape:
+            self.write("escaped_")
 
     def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> None:
-        super()._output_child_post(node, frame, _unless_printable(node, finalize))
+        if not _is_link(node, frame):
+            super()._output_child_post(node, frame, _unless_printable(node, finalize))
+
+
+def _is_link(node: nodes.Expr, frame: Frame) -> bool:
+    """Whether the node is one of a customer's links, which is there as text and as HTML."""
+    is_link = isinstance(node, nodes.InternalName) and node.name.startswith(f"{LINKS}[")
+    return is_link and not frame.eval_ctx.volatile
 
 
 def _unless_printable(node: nodes.Expr, finalize: CodeGenerator._FinalizeInfo) -> CodeGenerator._FinalizeInfo:

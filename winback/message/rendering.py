@@ -115,6 +115,15 @@ def cleaned(message: Message, group: str, values: Values) -> dict[str, object]:
     return found
 
 
+class PlainLinks(dict[str, str]):
+    """A customer's links, each of which ``needs_nothing``."""
+
+
+def needs_nothing(text: str) -> bool:
+    """Whether neither cleaning nor escaping would change ``text``."""
+    return _is_clean(text) and escape(text) == text
+
+
 def _is_clean(text: str) -> bool:
     """Whether ``text`` is one of those, nearly all, that cleaning leaves alone."""
     return text.isprintable() and 0 < len(text) <= MAX_VALUE and "  " not in text and text[0] != " " != text[-1]

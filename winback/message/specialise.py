@@ -10,14 +10,26 @@ from contextlib import suppress
 
 from jinja2 import nodes
 from jinja2.runtime import Context
+from markupsafe import escape
 
 from winback.campaign import Channel
 from winback.message.environment import MAX_CHARS, MAX_STEPS, Budget, MissingValue, OverBudget, spend, step
 from winback.message.fields import CUSTOMER_FIELDS
 from winback.message.flatten import Unsuited
 from winback.message.languages import Language
-from winback.message.part import Part, compile_part, flat_tree, plain_part
-from winback.message.rendering import CLEAN, Email, RenderFailure, Sms, Values, anonymous, as_sms, cleaned, render
+from winback.message.part import ESCAPED_LINKS, LINKS, Part, compile_part, flat_tree, plain_part
+from winback.message.rendering import (
+    CLEAN,
+    Email,
+    PlainLinks,
+    RenderFailure,
+    Sms,
+    Values,
+    anonymous,
+    as_sms,
+    cleaned,
+    render,
+)
 from winback.message.template import HTML, PARTS, SMS, TEXT, Message
 
 
@@ -111,7 +123,7 @@ class Edition:
             raise Unsuited
         values = {
             "customer": cleaned(self._message, "customer", customer),
-            "links": cleaned(self._message, "links", links),
+            **self._links_read(links),
             **self._constants,
         }
         parts = [finish(text) for finish, text in zip(self._finish, self._texts(values), strict=True)]
@@ -123,7 +135,13 @@ class Edition:
         email = Email(language=tag, subject=parts[0], html=parts[1], text=parts[2])
         return email if self._identified else anonymous(email, values, self._message.name) or email
 
-    def _texts(self, values: dict[str, dict[str, object]]) -> list[str]:
+    def _links_read(self, links: Values) -> dict[str, Mapping[str, object]]:
+        if type(links) is PlainLinks:
+            return {LINKS: links, ESCAPED_LINKS: links}
+        clean = cleaned(self._message, LINKS, links)
+        return {LINKS: clean, ESCAPED_LINKS: {name: _escaped(link) for name, link in clean.items()}}
+
+    def _texts(self, values: dict[str, Mapping[str, object]]) -> list[str]:
         if self._bounded:
             with Budget():
                 step(self._steps)
@@ -135,7 +153,7 @@ class Edition:
             raise OverBudget
         return texts
 
-    def _joined(self, values: dict[str, dict[str, object]]) -> list[str]:
+    def _joined(self, values: dict[str, Mapping[str, object]]) -> list[str]:
         name, texts, shared = self._message.name, [], None
         for part in self._roots:
             if not part.alone:
@@ -164,6 +182,10 @@ class Edition:
         address = self._constants["sender"]["postal_address"] if bodies else None
         plain = isinstance(address, str) and address == address.strip() and all(part.clean for part in bodies)
         return plain and all({("links", "unsubscribe"), address} <= part.prints for part in bodies)
+
+
+def _escaped(link: object) -> object:
+    return str(escape(link)) if isinstance(link, str) else link  # what is Absent raises when it is printed
 
 
 def _finisher(name: str, part: Part) -> Callable[[str], str]:
