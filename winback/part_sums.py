@@ -15,9 +15,11 @@ from winback.limits import MICROS
 from winback.pairs import PairSums, pool_pairs
 from winback.survival import Exits
 
-CHURNED, REPEATED = "churned", "repeated"
+CHURNED, RETAINED, REPEATED = "churned", "retained", "repeated"
+RATES = (CHURNED, RETAINED, REPEATED)
 REVENUE, CAPPED, ADJUSTED, ORDERS = "revenue", "revenue_capped", "revenue_adjusted", "orders"
 VALUE_LOST, LOST_SHARE, CONTRIBUTION = "value_lost", "value_lost_share", "net_contribution"
+SHARES = (*RATES, LOST_SHARE)  # the other columns are amounts, but for ORDERS, a number
 # Parts that have an order other than the alphabet's.
 _IN_ORDER = {
     value: place for place, value in enumerate(("top", "other", "low", "middle", "high", "1", "2-4", "5+"))
@@ -26,7 +28,7 @@ _IN_ORDER = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartSums:
-    """``n`` members; how many churned (no order), came again (orders on two days or more).
+    """``n`` members; how many churned (no order), came again (orders on two days or more), lost us value.
 
     ``spend``: x = net spend in the window before t0, y = in the window after. ``capped``, ``orders``: (sum, sum of
     squares) of y cut off at the 99th percentile of buyers, and of the number of orders. ``worth``: x = value at
@@ -38,6 +40,7 @@ class PartSums:
     n: int
     churned: int
     repeated: int
+    losers: int  # churned, and had spent something before
     spend: PairSums
     capped: tuple[Amount, Amount]
     orders: tuple[Amount, Amount]
@@ -50,8 +53,8 @@ class PartSums:
         return self.n - self.churned
 
     def rate(self, column: str) -> RateSums:
-        """CHURNED or REPEATED as a rate."""
-        counted = {CHURNED: self.churned, REPEATED: self.repeated}[column]
+        """One of RATES."""
+        counted = {CHURNED: self.churned, RETAINED: self.buyers, REPEATED: self.repeated}[column]
         return RateSums(column=column, arm=self.arm, x=counted, n=self.n)
 
     def money(self, column: str, total: Amount, squares: Amount, unit: int = 1) -> MoneySums:
@@ -59,6 +62,7 @@ class PartSums:
         return MoneySums(
             column=column, arm=self.arm, n=self.n, buyers=self.buyers,
             total=Fraction(total) / unit, total_sq=Fraction(squares) / unit**2,
+            losers=self.losers if column in (VALUE_LOST, LOST_SHARE) else None,
         )  # fmt: skip
 
     def contribution(self, margin: Fraction, minor: int) -> tuple[Fraction, Fraction]:
@@ -117,6 +121,7 @@ def pool_parts(parts: Iterable[PartSums], arm: str) -> PartSums:
         n=sum(part.n for part in parts),
         churned=sum(part.churned for part in parts),
         repeated=sum(part.repeated for part in parts),
+        losers=sum(part.losers for part in parts),
         spend=pool_pairs(part.spend for part in parts),
         capped=_added(part.capped for part in parts),
         orders=_added(part.orders for part in parts),
