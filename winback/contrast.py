@@ -45,10 +45,7 @@ class RateSums:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoneySums:
-    """Sums of ``column`` over all ``n`` customers of the arm, buyers or not; ``buyers`` of them bought.
-
-    ``losers``: where the amount is value lost, those who lost some; it is they, not the buyers, who are not 0.
-    """
+    """Sums of ``column`` over all ``n`` customers of the arm, buyers or not; ``buyers`` of them bought."""
 
     column: str
     arm: str
@@ -56,17 +53,11 @@ class MoneySums:
     buyers: int = 0
     total: Amount = 0
     total_sq: Amount = 0
-    losers: int | None = None
 
     @property
     def sums(self) -> Sums:
         """The sums without their names."""
         return Sums(n=self.n, total=self.total, total_sq=self.total_sq)
-
-    @property
-    def scarcest(self) -> int:
-        """Buyers, or those who lost value where these are fewer: a mean carried by a few has no normal error."""
-        return self.buyers if self.losers is None else min(self.buyers, self.losers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,10 +251,9 @@ def _money_contrast(
     evidence = Evidence(
         customers=arm.n + control.n,
         smallest_arm=min(arm.n, control.n),
-        scarcest=min(arm.scarcest, control.scarcest),
+        scarcest=min(arm.buyers, control.buyers),
         enough=terms.money_floor,
         scarcity=Rule.FEW_BUYERS,
-        counted="buyers" if arm.losers is None else "buyers, or customers who took value with them",
         low=test.low if test else None,
         high=test.high if test else None,
         decides=decides,

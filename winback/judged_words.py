@@ -20,14 +20,14 @@ TITLES: dict[tuple[Measure, Verdict], Words] = {
     (Measure.NET_CONTRIBUTION, Verdict.WORSE): Words("Cost more than it brought", "成本大于收益"),
 }
 
-_FEW_LOST = Words(
-    "In one of the groups fewer than {floor} customers ordered, or fewer than {floor} took value with them: "
-    "too few for a verdict on value.",
-    "有一组的购买人数或带走价值的流失人数不足 {floor} 名，不足以对价值下结论。",
+_MEANS = (*_VALUE, Measure.PURCHASE_FREQUENCY)
+_FEW_BUYERS = Words(
+    "One of the groups has fewer than {floor} buyers: too few for a verdict on a mean.",
+    "有一组的购买人数不足 {floor} 名，不足以对平均值下结论。",
 )
-_FEW_LOST_APPROXIMATE = Words(
-    "In one of the groups few customers ordered, or few took value with them: take the interval as approximate.",
-    "有一组的购买人数或带走价值的流失人数较少，置信区间仅供参考。",
+_APPROXIMATE = Words(
+    "One of the groups has few buyers: take the interval as approximate.",
+    "有一组的购买人数较少，置信区间仅供参考。",
 )
 _BOTH_TESTS = Words(
     "The 95% interval of the difference excludes 0, and so does the stricter test for means carried by a few.",
@@ -35,20 +35,12 @@ _BOTH_TESTS = Words(
 )
 
 RULES: dict[tuple[Measure, Rule], Words] = {
-    **{(measure, Rule.FEW_BUYERS): _FEW_LOST for measure in _VALUE},
-    **{(measure, Rule.APPROXIMATE): _FEW_LOST_APPROXIMATE for measure in _VALUE},
-    **{(measure, Rule.EXCLUDES_ZERO): _BOTH_TESTS for measure in (*_VALUE, Measure.PURCHASE_FREQUENCY)},
+    **{(measure, Rule.FEW_BUYERS): _FEW_BUYERS for measure in _MEANS},
+    **{(measure, Rule.APPROXIMATE): _APPROXIMATE for measure in _MEANS},
+    **{(measure, Rule.EXCLUDES_ZERO): _BOTH_TESTS for measure in _MEANS},
     (Measure.VALUE_LOST_SHARE, Rule.NO_INTERVAL): Words(
         "In one of the groups nobody had spent anything in as many days before, so there was no value to lose.",
         "有一组在此前同样天数内没有任何消费，也就没有可流失的价值。",
-    ),
-    (Measure.PURCHASE_FREQUENCY, Rule.FEW_BUYERS): Words(
-        "One of the groups has fewer than {floor} buyers: too few for a verdict on a mean.",
-        "有一组的购买人数不足 {floor} 名，不足以对平均值下结论。",
-    ),
-    (Measure.PURCHASE_FREQUENCY, Rule.APPROXIMATE): Words(
-        "One of the groups has few buyers: take the interval as approximate.",
-        "有一组的购买人数较少，置信区间仅供参考。",
     ),
     (Measure.REPEAT_RATE, Rule.FEW_EVENTS): Words(
         "In one of the groups fewer than {enough} customers ordered again, or fewer than {enough} did not: "

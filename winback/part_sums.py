@@ -28,7 +28,7 @@ _IN_ORDER = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartSums:
-    """``n`` members; how many churned (no order), came again (orders on two days or more), lost us value.
+    """``n`` members; how many churned (no order), came again (orders on two days or more).
 
     ``spend``: x = net spend in the window before t0, y = in the window after. ``capped``, ``orders``: (sum, sum of
     squares) of y cut off at the 99th percentile of buyers, and of the number of orders. ``worth``: x = value at
@@ -40,7 +40,6 @@ class PartSums:
     n: int
     churned: int
     repeated: int
-    losers: int  # churned, and had spent something before
     spend: PairSums
     capped: tuple[Amount, Amount]
     orders: tuple[Amount, Amount]
@@ -62,7 +61,6 @@ class PartSums:
         return MoneySums(
             column=column, arm=self.arm, n=self.n, buyers=self.buyers,
             total=Fraction(total) / unit, total_sq=Fraction(squares) / unit**2,
-            losers=self.losers if column in (VALUE_LOST, LOST_SHARE) else None,
         )  # fmt: skip
 
     def contribution(self, margin: Fraction, minor: int) -> tuple[Fraction, Fraction]:
@@ -121,7 +119,6 @@ def pool_parts(parts: Iterable[PartSums], arm: str) -> PartSums:
         n=sum(part.n for part in parts),
         churned=sum(part.churned for part in parts),
         repeated=sum(part.repeated for part in parts),
-        losers=sum(part.losers for part in parts),
         spend=pool_pairs(part.spend for part in parts),
         capped=_added(part.capped for part in parts),
         orders=_added(part.orders for part in parts),

@@ -84,7 +84,7 @@ class Evidence:
 
     ``scarcest`` must reach ``enough``: of rates it is the least of events and non-events of both arms, of money
     the fewer buyers; ``scarcity`` is the rule that speaks when it does not. ``decides``: 0 is excluded with
-    every arm counted (Holm). ``smallest_effect`` is in the interval's unit. ``counted``: whom ``scarcest`` counts.
+    every arm counted (Holm). ``smallest_effect`` is in the interval's unit.
     """
 
     customers: int
@@ -97,7 +97,6 @@ class Evidence:
     decides: bool
     lower_is_better: bool
     smallest_effect: float | None
-    counted: str = "buyers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,8 +176,8 @@ _SENTENCES = {
     Rule.NOT_MATURED: "the window is not complete for all customers",
     Rule.BOUNDARY_CROSSED: "the window is not complete, but the boundary for this early look is crossed",
     Rule.FEW_EVENTS: "an arm has fewer than {enough} customers with the event or without it",
-    Rule.FEW_BUYERS: "an arm has fewer than {enough} {counted}",
-    Rule.APPROXIMATE: "approximate, as an arm has only {scarcest} {counted}",
+    Rule.FEW_BUYERS: "an arm has fewer than {enough} buyers",
+    Rule.APPROXIMATE: "approximate, as an arm has only {scarcest} buyers",
     Rule.NO_INTERVAL: "no interval can be computed",
     Rule.EXCLUDES_ZERO: "the interval excludes 0",
     Rule.INSIDE_SMALLEST_EFFECT: "the whole interval is within the smallest effect worth having",
@@ -196,7 +195,6 @@ def explain(
         "rows_lost": conditions.rows_lost,
         "enough": evidence.enough,
         "scarcest": evidence.scarcest,
-        "counted": evidence.counted,
         "undecided": _undecided(evidence, needed_n),
     }
     return "; ".join(_SENTENCES[rule].format_map(facts) for rule in judgement.rules)

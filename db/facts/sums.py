@@ -34,7 +34,6 @@ _ROWS = pl.Schema(
         "n": pl.Int64(),
         "churned": pl.Int64(),
         "repeated": pl.Int64(),
-        "losers": pl.Int64(),
         **{name: pl.String() for name in _SUMS},
     }
 )
@@ -67,7 +66,6 @@ def _cell(row: dict[str, Any]) -> PartSums:
         n=n,
         churned=row["churned"],
         repeated=row["repeated"],
-        losers=row["losers"],
         spend=PairSums(n=n, x=s["x"], y=s["y"], xx=s["xx"], yy=s["yy"], xy=s["xy"]),
         capped=(s["c"], s["cc"]),
         orders=(s["bought"], s["bought_sq"]),

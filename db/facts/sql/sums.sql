@@ -48,7 +48,6 @@ cells AS (
         count(*) AS n,
         count(*) FILTER (bought = 0) AS churned,
         count(*) FILTER (came_again) AS repeated,
-        count(*) FILTER (l > 0) AS losers,
         sum(bought)::VARCHAR AS bought, sum(bought * bought)::VARCHAR AS bought_sq,
         sum(x)::VARCHAR AS x, sum(x * x)::VARCHAR AS xx,
         sum(y)::VARCHAR AS y, sum(y * y)::VARCHAR AS yy, sum(x * y)::VARCHAR AS xy,
