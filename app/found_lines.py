@@ -48,7 +48,13 @@ def _beside(found: "Findings") -> Iterator[str]:
     for rail in found.guardrails:
         if rail.limit is not None:
             yield _guardrail(rail)
+    for each in found.pressure[:1]:
+        yield f"messages of all campaigns in {each.days} days: {_mean(each.mean)} to each customer written to"
     yield from _warnings(found)
+
+
+def _mean(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
 
 
 def _returns(found: "Returns", currency: str) -> Iterator[str]:

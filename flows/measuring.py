@@ -13,7 +13,7 @@ from db.engine import database, reading, transaction
 from db.facts.outcomes import MEMBERS, count_outcomes
 from db.facts.store import data_through, digests, facts_cover, path_of
 from db.facts.sums import sum_members
-from db.membership import assigned, in_other_campaigns
+from db.membership import assigned, in_other_campaigns, messages_each
 from db.occurrences import Stage, find_run, pinned_campaign, run_name, unmeasured
 from db.outbox import written_to_in
 from db.readings import last_reading, latest, save_reading
@@ -43,7 +43,7 @@ from winback.outcomes import (
 )
 from winback.part_sums import RunSums
 from winback.responses import MessageCount, OrderCount, Responses, answer_counts, by_arm, responses
-from winback.seen import Seen
+from winback.seen import Seen, span_of
 from winback.verdict import rows_lost
 
 
@@ -205,7 +205,7 @@ def _seen(run: _Run, arms: Sequence[ArmResult], sums: RunSums) -> Seen:
     measured = {
         arm.name: sums.arm(arm.name).n + arm.n - arm.drawn for arm in arms
     }  # earlier entries: not compared
-    currency = run.settings.file.currency
+    currency, per_person = run.settings.file.currency, run.campaign.limits.per_person
     return Seen(
         sums=sums,
         members={arm.name: arm.n for arm in arms},
@@ -215,6 +215,8 @@ def _seen(run: _Run, arms: Sequence[ArmResult], sums: RunSums) -> Seen:
         rows_lost=rows_lost(assigned(run.session, run.id), measured),
         currency=currency,
         minor=10 ** exponent(currency),
+        letters=messages_each(run.session, run.occurrence, span_of(per_person)),
+        per_person=per_person,
     )
 
 

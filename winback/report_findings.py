@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from winback import words
+from winback.campaign import HOLDOUT
 from winback.charts import Difference, Spec, forest
 from winback.contrast import MoneyContrast, RateContrast
 from winback.estimates import Estimate, NoEstimate
@@ -226,6 +227,19 @@ def guardrail_rows(outcome: Outcome, say: Speaker) -> list[GuardrailRow]:
     ]
 
 
+def pressure_sentence(outcome: Outcome, say: Speaker) -> str:
+    """How often the two groups were written to by all campaigns; empty while no message has gone."""
+    groups = {each.arm: each for each in (outcome.findings.pressure if outcome.findings else [])}
+    treated, held = groups.get(TREATED), groups.get(HOLDOUT)
+    if treated is None or held is None:
+        return ""
+    mean = say("pressure", days=treated.days, mean=words.number(treated.mean), held=words.number(held.mean))
+    if treated.over is None:
+        return mean
+    x, rate = words.whole(treated.over.x), words.percent(treated.over.rate)
+    return mean + say("pressure_over", x=x, rate=rate, cap=treated.cap)
+
+
 def finding_views(outcome: Outcome, say: Speaker, pooled_name: str) -> dict[str, Any]:
     """What the templates of the findings are handed; empty lists in readings without any."""
     found = outcome.findings
@@ -236,6 +250,7 @@ def finding_views(outcome: Outcome, say: Speaker, pooled_name: str) -> dict[str,
         "measures_in_csv": "" if few else say("variants_in_csv"),
         "returns": returns,
         "guardrails": guardrail_rows(outcome, say),
+        "pressure": pressure_sentence(outcome, say),
         "segments": segment_rows(outcome, say),
         "interactions": interaction_sentences(outcome, say),
         "contest": contest_row(found.contest, found.currency, say) if found and found.contest else None,

@@ -96,3 +96,10 @@ def _guardrails(outcome: Outcome, say: Speaker) -> Iterator[Line]:
         yield from counted(place, {"messages": row.found.share})
         yield from plain(place, {"limit": row.found.limit}, unit="share")
         yield from plain(place, {"kept": row.found.kept.value})
+    for each in outcome.findings.pressure if outcome.findings else []:
+        label = say("pressure_csv", days=each.days, arm=say(each.arm))
+        place = ("guardrails", f"messages_per_person: {each.arm}", label)
+        yield from plain(place, {"customers": each.n}, unit="customers")
+        yield from plain(place, {"messages": each.messages, "mean": each.mean, "cap": each.cap}, unit="messages")
+        if each.over:
+            yield from counted(place, {"over": each.over})

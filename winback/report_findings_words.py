@@ -201,6 +201,16 @@ FINDING_TEXTS: dict[str, Words] = {
         "Kept or broken only if the whole 95% interval is on that side of the limit.",
         "只有整个 95% 置信区间都在上限的一侧，才判为守住或突破。",
     ),
+    "pressure": Words(
+        "In the {days} days from the first message on, each customer written to got {mean} messages of all "
+        "campaigns, and each held out {held}.",
+        "从第一条消息起的 {days} 天内，实验组人均收到各活动消息共 {mean} 条，对照组人均 {held} 条。",
+    ),
+    "pressure_over": Words(
+        " {x} of those written to ({rate}) got more than the limit of {cap}.",
+        "实验组有 {x} 名（{rate}）超过 {cap} 条的上限。",
+    ),
+    "pressure_csv": Words("Messages per person in {days} days: {arm}", "{days} 天内人均消息数：{arm}"),
     # Data health
     "rows_check": Words("Rows between assignment and measurement", "分组与测量之间的数据是否一致"),
     "rows_fine": Words("everybody assigned was measured", "分组的每位客户都已计入"),
