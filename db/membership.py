@@ -1,13 +1,14 @@
-"""Whom a run has assigned to which arm, and who of them was in other runs too."""
+"""Whom a run has assigned to which arm, who of them was in other runs too, and how often they were written to."""
 
-from datetime import datetime
+from collections import defaultdict
+from datetime import datetime, timedelta
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import and_, exists, func, select
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
-from db.occurrences import Stage
-from db.tables import Assignment, Occurrence
+from db.occurrences import Stage, is_replay, no_replay
+from db.tables import Assignment, Message, Occurrence
 
 
 def assigned(session: Session, occurrence_id: int) -> dict[str, int]:
@@ -45,3 +46,38 @@ def in_other_campaigns(
         .order_by(col(Assignment.arm))
     )
     return dict(session.execute(chosen).tuples().all()) if runs else {}
+
+
+def messages_each(session: Session, occurrence: Occurrence, days: int) -> dict[str, dict[int, int]]:
+    """Arm -> messages of all campaigns -> members of the arm to whom so many may have gone.
+
+    Counted from the run's first message on over ``days`` times 24 hours, as the limit per person counts: those of
+    real runs, of rehearsals among rehearsals, of a replay alone. Empty while no message of the run may have gone.
+    """
+    own = select(func.min(col(Message.sent_at))).where(col(Message.occurrence_id) == occurrence.id)
+    first = session.execute(own).scalar_one()
+    if first is None:
+        return {}
+    counted = and_(no_replay(), col(Occurrence.placebo) == occurrence.placebo)
+    if is_replay(occurrence.slot):
+        counted = col(Occurrence.id) == occurrence.id
+    letters = (
+        select(func.count())
+        .where(
+            col(Message.person) == col(Assignment.person),
+            col(Message.sent_at) >= first,
+            col(Message.sent_at) < first + timedelta(days=days),
+            col(Message.occurrence_id).in_(select(col(Occurrence.id)).where(counted)),
+        )
+        .correlate(Assignment)
+        .scalar_subquery()
+    )
+    each = select(col(Assignment.arm), letters.label("messages")).where(
+        col(Assignment.occurrence_id) == occurrence.id
+    )
+    of = each.subquery()
+    found: defaultdict[str, dict[int, int]] = defaultdict(dict)
+    chosen = select(of.c.arm, of.c.messages, func.count()).group_by(of.c.arm, of.c.messages)
+    for arm, messages, members in session.execute(chosen).tuples():
+        found[arm][messages] = members
+    return dict(found)

@@ -1,9 +1,10 @@
 """Measure a run: counts from the facts and the dispatch log, the answer from the rules, a reading in state."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from pathlib import Path
 
 import polars as pl
 from sqlmodel import Session
@@ -12,7 +13,7 @@ from db.engine import database, reading, transaction
 from db.facts.outcomes import MEMBERS, count_outcomes
 from db.facts.store import data_through, digests, facts_cover, path_of
 from db.facts.sums import sum_members
-from db.membership import assigned, in_other_campaigns
+from db.membership import assigned, in_other_campaigns, messages_each
 from db.occurrences import Stage, find_run, pinned_campaign, run_name, unmeasured
 from db.outbox import written_to_in
 from db.readings import last_reading, latest, save_reading
@@ -41,8 +42,8 @@ from winback.outcomes import (
     outcome_window,
 )
 from winback.part_sums import RunSums
-from winback.responses import OrderCount, answer_counts, by_arm, responses
-from winback.seen import Seen
+from winback.responses import MessageCount, OrderCount, Responses, answer_counts, by_arm, responses
+from winback.seen import Seen, span_of
 from winback.verdict import rows_lost
 
 
@@ -97,6 +98,34 @@ def _window(
     return outcome_window(_t0_on(settings, occurrence), days, _through(data_through(session), as_of))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """What is read once of a run, for all that is counted of it; ``facts``: digests of the order facts."""
+
+    session: Session
+    settings: Settings
+    occurrence: Occurrence
+    campaign: Campaign
+    window: Window
+    ledger: pl.DataFrame
+    facts: list[str]
+    answers: pl.DataFrame
+    messages: list[MessageCount]
+
+    @property
+    def id(self) -> int:
+        return self.occurrence.id or 0
+
+    @property
+    def files(self) -> list[Path]:
+        return [path_of(self.settings.facts, digest) for digest in self.facts]
+
+    @property
+    def through(self) -> date:
+        """The last day of the window that counts; the day of t0 when that is none of it."""
+        return self.window.seen_through or self.window.t0_on
+
+
 def _read(
     session: Session,
     settings: Settings,
@@ -104,114 +133,134 @@ def _read(
     window: Window,
     earlier: Sequence[LookTaken],
 ) -> Outcome:
-    campaign = pinned_campaign(session, occurrence)
-    ledger, facts = read_ledger(settings, occurrence), digests(session)
-    shares: dict[str, float] = json.loads(occurrence.shares or "{}")
-    answers = read_answers(session, occurrence.id or 0)
-    messages = count_messages(answers)
-    states = {arm: {count.state: count.messages for count in counts} for arm, counts in by_arm(messages).items()}
-    members, drawn = arm_counts(ledger), drawn_counts(ledger)
-    arms = [
-        ArmResult(
-            name=arm,
-            n=members.get(arm, 0),
-            drawn=drawn.get(arm, 0),
-            planned_share=shares.get(arm, 0.0),
-            messages=states.get(arm, {}),
-        )
-        for arm in dict.fromkeys([*shares, *members])
-    ]
-    when = contacted(answers, settings.zone)
-    if occurrence.placebo:  # all its times are those of the past that it plays in
-        when = when.with_columns(sent_on=pl.lit(window.t0_on))
-    counts, orders = _count(settings, ledger, facts, window, [arm.name for arm in arms], when)
-    sums = _sum(settings, ledger, facts, window, costs(answers))
-    touched = written_to_in(session, occurrence.id or 0, HOLDOUT)
+    run = _run(session, settings, occurrence, window)
+    arms, sums = _arms(run), _sum(run)
+    counts, orders = _count(run, [arm.name for arm in arms])
+    seen = _seen(run, arms, sums)
     return measure(
         run=run_name(occurrence),
-        campaign=campaign,
+        campaign=run.campaign,
         placebo=occurrence.placebo,
         as_of=occurrence.as_of,
         window=window,
         waterfall=json.loads(occurrence.waterfall or "{}"),
         arms=arms,
         counts=counts,
-        contaminated=len(touched),
-        responses=responses(
-            {arm.name: arm.n for arm in arms},
-            messages,
-            orders if window.seen_through else None,
-            currency=settings.file.currency,
-        ),
-        method=Method(
-            audience_digest=occurrence.audience_digest or "",
-            facts=facts,
-            campaign_digest=session.get_one(CampaignVersion, occurrence.version_id).digest,
-            code_version=occurrence.code_version,
-            score=json.loads(occurrence.score or "{}"),
-        ),
-        seen=Seen(
-            sums=sums,
-            members={arm.name: arm.n for arm in arms},
-            messages=messages,
-            overlap=_overlap(session, settings, occurrence, window),
-            touched=touched,
-            rows_lost=rows_lost(assigned(session, occurrence.id or 0), _measured(sums, members, drawn)),
-            currency=settings.file.currency,
-            minor=10 ** exponent(settings.file.currency),
-        ),
-        look=_look(sums, window, ledger, campaign, earlier),
+        contaminated=len(seen.touched),
+        responses=_responses(run, arms, orders),
+        method=_method(run),
+        seen=seen,
+        look=_look(run, sums, earlier),
         looks=earlier,
     )
 
 
-def _sum(
-    settings: Settings, ledger: pl.DataFrame, facts: list[str], window: Window, cost: pl.DataFrame
-) -> RunSums:
+def _run(session: Session, settings: Settings, occurrence: Occurrence, window: Window) -> _Run:
+    answers = read_answers(session, occurrence.id or 0)
+    return _Run(
+        session=session,
+        settings=settings,
+        occurrence=occurrence,
+        campaign=pinned_campaign(session, occurrence),
+        window=window,
+        ledger=read_ledger(settings, occurrence),
+        facts=digests(session),
+        answers=answers,
+        messages=count_messages(answers),
+    )
+
+
+def _arms(run: _Run) -> list[ArmResult]:
+    """The arms of the run's shares, then those that have left the campaign file since their members entered."""
+    shares: dict[str, float] = json.loads(run.occurrence.shares or "{}")
+    members, drawn, written = arm_counts(run.ledger), drawn_counts(run.ledger), by_arm(run.messages)
+    return [
+        ArmResult(
+            name=arm,
+            n=members.get(arm, 0),
+            drawn=drawn.get(arm, 0),
+            planned_share=shares.get(arm, 0.0),
+            messages={count.state: count.messages for count in written.get(arm, [])},
+        )
+        for arm in dict.fromkeys([*shares, *members])
+    ]
+
+
+def _responses(run: _Run, arms: Sequence[ArmResult], orders: Sequence[OrderCount]) -> list[Responses]:
+    known = orders if run.window.seen_through else None
+    return responses({arm.name: arm.n for arm in arms}, run.messages, known, currency=run.settings.file.currency)
+
+
+def _method(run: _Run) -> Method:
+    return Method(
+        audience_digest=run.occurrence.audience_digest or "",
+        facts=run.facts,
+        campaign_digest=run.session.get_one(CampaignVersion, run.occurrence.version_id).digest,
+        code_version=run.occurrence.code_version,
+        score=json.loads(run.occurrence.score or "{}"),
+    )
+
+
+def _seen(run: _Run, arms: Sequence[ArmResult], sums: RunSums) -> Seen:
+    measured = {
+        arm.name: sums.arm(arm.name).n + arm.n - arm.drawn for arm in arms
+    }  # earlier entries: not compared
+    currency, per_person = run.settings.file.currency, run.campaign.limits.per_person
+    return Seen(
+        sums=sums,
+        members={arm.name: arm.n for arm in arms},
+        messages=run.messages,
+        overlap=_overlap(run),
+        touched=written_to_in(run.session, run.id, HOLDOUT),
+        rows_lost=rows_lost(assigned(run.session, run.id), measured),
+        currency=currency,
+        minor=10 ** exponent(currency),
+        letters=messages_each(run.session, run.occurrence, span_of(per_person)),
+        per_person=per_person,
+    )
+
+
+def _sum(run: _Run) -> RunSums:
     """What those drawn in this run did on the days of the window that the data reach."""
     members = (
-        dimensions(ledger)
-        .join(cost, on="customer_no", how="left")
+        dimensions(run.ledger)
+        .join(costs(run.answers), on="customer_no", how="left")
         .with_columns(pl.col("cost_micros").fill_null(0))
     )
     return sum_members(
-        [path_of(settings.facts, digest) for digest in facts],
-        t0_on=window.t0_on,
-        window_days=window.days,
-        through=window.seen_through or window.t0_on,
+        run.files,
+        t0_on=run.window.t0_on,
+        window_days=run.window.days,
+        through=run.through,
         members=members,
     )
 
 
-def _measured(sums: RunSums, members: Mapping[str, int], drawn: Mapping[str, int]) -> dict[str, int]:
-    """Arm -> members of whom it is known what they did; those of earlier entries are counted, not compared."""
-    return {arm: sums.arm(arm).n + n - drawn.get(arm, 0) for arm, n in members.items()}
-
-
-def _overlap(session: Session, settings: Settings, occurrence: Occurrence, window: Window) -> dict[str, int]:
+def _overlap(run: _Run) -> dict[str, int]:
+    window, zone = run.window, run.settings.zone
     first, last = window.t0_on - timedelta(days=window.days), window.last_on + timedelta(days=1)
     return in_other_campaigns(
-        session,
-        occurrence,
-        begun_from=datetime.combine(first, time(), settings.zone),
-        begun_before=datetime.combine(last, time(), settings.zone),
+        run.session,
+        run.occurrence,
+        begun_from=datetime.combine(first, time(), zone),
+        begun_before=datetime.combine(last, time(), zone),
     )
 
 
-def _look(
-    sums: RunSums, window: Window, ledger: pl.DataFrame, campaign: Campaign, earlier: Sequence[LookTaken]
-) -> LookTaken | None:
+def _look(run: _Run, sums: RunSums, earlier: Sequence[LookTaken]) -> LookTaken | None:
     """None while the data reach no day of the window."""
+    window = run.window
     if window.seen_through is None:
         return None
     n, churned = sum(cell.n for cell in sums.cells), sum(cell.churned for cell in sums.cells)
+    expected = expected_back(run.ledger, horizon_days=run.campaign.churn.within, days=window.days)
     return take_look(
         through=window.seen_through,
         day=(window.seen_through - window.t0_on).days,
         days=window.days,
         n=n,
         back=n - churned,
-        expected_share=expected_back(ledger, horizon_days=campaign.churn.within, days=window.days),
+        expected_share=expected,
         earlier=earlier,
     )
 
@@ -242,28 +291,24 @@ def _through(known: date | None, as_of: date | None) -> date | None:
     return min(known, as_of) if known and as_of else known
 
 
-def _count(
-    settings: Settings,
-    ledger: pl.DataFrame,
-    facts: list[str],
-    window: Window,
-    arms: list[str],
-    when: pl.DataFrame,
-) -> tuple[list[GroupCount], list[OrderCount]]:
+def _count(run: _Run, arms: list[str]) -> tuple[list[GroupCount], list[OrderCount]]:
     """Counts of every group in the order of the report, nobody being n = 0, and of the orders of the arms."""
-    inside = ledger.filter(pl.col("arm").is_not_null()).select("customer_no", "arm")
+    when = contacted(run.answers, run.settings.zone)
+    if run.occurrence.placebo:  # all its times are those of the past that it plays in
+        when = when.with_columns(sent_on=pl.lit(run.window.t0_on))
+    inside = run.ledger.filter(pl.col("arm").is_not_null()).select("customer_no", "arm")
     found, orders = count_outcomes(
-        [path_of(settings.facts, digest) for digest in facts],
-        t0_on=window.t0_on,
-        window_days=window.days,
-        through=window.seen_through or window.t0_on,
-        groups=_groups(ledger),
+        run.files,
+        t0_on=run.window.t0_on,
+        window_days=run.window.days,
+        through=run.through,
+        groups=_groups(run.ledger),
         members=inside.join(when, on="customer_no", how="left").select(MEMBERS.names()),
-        complete=window.complete,
+        complete=run.window.complete,
     )
     known = {count.name: count for count in found}
     names = [TREATED, *(arm for arm in arms if arm != HOLDOUT), HOLDOUT, BASE, TOP]
-    return [known.get(name) or _nobody(name, window) for name in names], orders
+    return [known.get(name) or _nobody(name, run.window) for name in names], orders
 
 
 def _groups(ledger: pl.DataFrame) -> pl.DataFrame:

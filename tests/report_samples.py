@@ -8,6 +8,7 @@ from tests.finding_samples import seen
 from winback import words
 from winback.campaign import Campaign
 from winback.interim import LookTaken
+from winback.limits import PerPerson
 from winback.outcomes import ArmResult, GroupCount, Method, Outcome, measure, outcome_window
 from winback.report import render
 from winback.responses import MessageCount, OrderCount, responses
@@ -125,6 +126,7 @@ DELIVERED = {
     "invitation": {"delivered": 1455, "bounced": 30, "skipped": 15},
 }
 JUDGED = a_campaign(margin="40%", guardrails={"unsubscribed": "0.5%", "bounced": "6%"})
+LETTERS = {"advice": {1: 1400, 2: 80, 3: 20}, "invitation": {1: 1500}, "holdout": {0: 1900, 1: 100}}
 LOOK = LookTaken(through=date(1998, 2, 10), information=0.2, fraction=0.5, boundary=2.963)
 SAMPLES = {
     "better": an_outcome(FEWER),
@@ -139,7 +141,14 @@ SAMPLES = {
     "no_holdout": an_outcome({"message": (2200, 1.0, 1800, 1500)}),
     "one_customer": an_outcome({"holdout": (1, 0.5, 1, 0), "message": (1, 0.5, 1, 1)}),
     "nobody": an_outcome({"holdout": (0, 0.5, 0, 0), "message": (0, 0.5, 0, 0)}),
-    "won": an_outcome(WON, messages=DELIVERED, campaign=JUDGED, overlap={"advice": 12}),
+    "won": an_outcome(
+        WON,
+        messages=DELIVERED,
+        campaign=JUDGED,
+        overlap={"advice": 12},
+        letters=LETTERS,
+        per_person=PerPerson(messages=2, days=30),
+    ),
     "found": an_outcome(TWO, messages=SENT, findings=True),
     "touched": an_outcome(TWO, messages=SENT, contaminated=3, touched=["00012", "00577", "01033"], rows_lost=4),
     "look": an_outcome(TWO, data_through=date(1998, 2, 10), messages=SENT, look=LOOK, findings=True),

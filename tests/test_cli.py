@@ -166,6 +166,29 @@ def test_check_of_a_good_workspace_exits_zero(shop: Settings, capsys):
     assert ask(capsys, "check")[:2] == (0, "1 campaign: no faults\n")
 
 
+@pytest.mark.parametrize(("share", "warned"), [("0%", True), ("0.0", True), ("1%", False)])
+def test_check_warns_of_a_campaign_that_holds_nobody_out(shop: Settings, capsys, share: str, warned: bool):
+    write_campaign(shop, CAMPAIGN.replace("holdout: 50%", f"holdout: {share}"))
+
+    code, out, said = ask(capsys, "check")
+
+    assert (code, out) == (0, "1 campaign: no faults\n")
+    assert ("spring.yaml: holdout: 0%: with nobody held out no effect can be measured" in said) is warned
+
+
+@pytest.mark.parametrize(("definition", "words"), [("contract", "subscriptions"), ("model", "a forecast")])
+def test_an_outcome_nobody_can_observe_exits_two_and_names_the_field(
+    shop: Settings, capsys, definition: str, words: str
+):
+    write_campaign(shop, CAMPAIGN.replace("within: 60d", f"within: 60d, definition: {definition}"))
+
+    code, _, said = ask(capsys, "run", "spring")
+
+    assert code == 2
+    assert "churn.definition" in said
+    assert words in said
+
+
 def test_check_finds_faults_of_the_templates_too(shop: Settings, capsys):
     template = shop.templates / "winback-advice" / "subject.txt"
     template.write_text("{{ customer.nmae }}", encoding="utf-8")

@@ -141,6 +141,44 @@ def test_a_final_reading_is_frozen_whatever_facts_come_later(shop: Settings):
         assert latest(session, 1) == final
 
 
+def test_messages_per_person_are_those_of_all_campaigns_in_the_days_of_the_limit(shop: Settings):
+    """Spring to a half, the next day summer to all: two and one each. Autumn, 30 days later, is too late."""
+    a_crowd(shop, 60, {1, 2, 3})
+    write_campaign(shop, CAMPAIGN + "limits: {per_person: 1 in 30d}\n")
+    sent = {"spring": NOW, "summer": NOW + timedelta(days=1), "autumn": NOW + timedelta(days=30)}
+    for name in ("summer", "autumn"):
+        text = CAMPAIGN.replace("id: spring", f"id: {name}").replace("holdout: 50%", "holdout: 0%")
+        write_campaign(shop, text, name)
+    for name, at in sent.items():
+        carry_out(manual(name, DAY), shop, at)
+        send_due(shop, lambda at=at: at)
+
+    treated, held = measure_run(shop, RUN, NOW).findings.pressure
+
+    members = {arm: len(people) for arm, people in the_arms_of_spring(shop).items()}
+    assert (treated.arm, treated.n, treated.messages, treated.mean) == (
+        TREATED, members["message"], 2 * members["message"], 2.0,
+    )  # fmt: skip
+    assert (treated.days, treated.cap, treated.over.x) == (30, 1, members["message"])
+    assert (held.arm, held.n, held.mean, held.over.x) == ("holdout", members["holdout"], 1.0, 0)
+
+
+def the_arms_of_spring(shop: Settings) -> dict[str, set[int]]:
+    with database(shop.database_url) as engine, reading(engine) as session:
+        chosen = select(col(Assignment.arm), col(Assignment.customer_no))
+        found: dict[str, set[int]] = {}
+        for arm, number in session.execute(chosen.where(col(Assignment.campaign_id) == "spring")):
+            found.setdefault(arm, set()).add(number)
+        return found
+
+
+def test_a_run_that_has_written_to_nobody_has_no_messages_per_person(shop: Settings):
+    a_crowd(shop, 20, {1})
+    carry_out(manual("spring", DAY), shop, NOW)
+
+    assert measure_run(shop, RUN, NOW).findings.pressure == []
+
+
 def test_a_holdout_member_who_was_written_to_is_found_in_the_dispatch_log(shop: Settings):
     """Two of few: above 1 % of the hold-out, so the result is not to be trusted."""
     a_crowd(shop, 60, {1, 2, 3})

@@ -175,6 +175,23 @@ def test_guardrails_show_share_limit_and_whether_they_hold():
     assert [each.kept for each in SAMPLES["won"].findings.guardrails] == [Kept.BROKEN, Kept.NO_LIMIT, Kept.KEPT]
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        (
+            "en",
+            ["each customer written to got 1.04 messages", "each held out 0.05", "20 of those written to (0.7%)"],
+        ),
+        ("zh", ["30 天内，实验组人均收到各活动消息共 1.04 条，对照组人均 0.05 条", "有 20 名（0.7%）超过 2 条"]),
+    ],
+)
+def test_messages_per_person_are_told_beside_the_guardrails(language: str, words: list[str]):
+    """1,400 + 160 + 60 + 1,500 = 3,120 to 3,000 customers, 20 of them three; 100 to 2,000 held out."""
+    text = page("won", language).text("guardrails")
+
+    assert [each for each in words if each not in text] == []
+
+
 def test_the_health_of_the_data_names_lost_rows_overlap_looks_and_the_touched():
     health = {row[0][0]: (row[1][0], row[2][0]) for row in page("touched").tables["health"][0]}
     overlap = {row[0][0]: row for row in page("won").tables["health"][0]}["In another live campaign too"]
@@ -231,3 +248,9 @@ def test_the_csv_holds_the_findings_to_the_last_digit(name):
     assert_line(("returns", "per_saved", "value"), price.value, price.low, price.high)
     for rail in found.guardrails:
         assert_line(("guardrails", rail.name, "messages_share"), rail.share.rate, rail.share.low, rail.share.high)
+    for each in found.pressure:
+        assert_line(("guardrails", f"messages_per_person: {each.arm}", "mean"), each.mean)
+        over = each.over
+        assert_line(
+            ("guardrails", f"messages_per_person: {each.arm}", "over_share"), over.rate, over.low, over.high
+        )

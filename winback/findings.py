@@ -5,7 +5,7 @@ major units of ``Findings.currency`` per assigned customer unless said otherwise
 after looks: at its own level). What is undefined is None or a NoEstimate with its reason, never 0.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from winback.contrast import MoneyContrast, RateContrast
@@ -139,6 +139,23 @@ class Guardrail:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pressure:
+    """Messages of all campaigns to the ``n`` members of a group, in ``days`` days from the run's first message on.
+
+    ``mean``: per member. ``over``: members who got more than ``cap``; both None without a limit per person. Days
+    yet to come have none, so an early reading tells those so far.
+    """
+
+    arm: str
+    n: int
+    days: int
+    messages: int
+    mean: float | None
+    cap: int | None
+    over: Share | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Overlap:
     """Members of an arm who were in another campaign's live run too, begun in the window or one window before."""
 
@@ -150,12 +167,13 @@ class Overlap:
 class Findings:
     """All of it. Until the window is complete the lists of effects are empty: who looks early is told less.
 
-    ``rates``: column repeated. ``money``: revenue, revenue_capped (each customer's at most the 99th percentile of
-    buyers), revenue_adjusted (CUPED: for spend before t0), orders (a number, not money), value_lost (spend before
-    t0 of those who churned) and, with a margin, net_contribution. Each list holds, column by column, all variants
-    together (arm "treated") and then each variant, under Holm. ``value_lost_share``: churn by percent of value.
-    ``touched``: customer ids of the hold-out who were written to, the first 100. ``rows_lost``: customers assigned
-    but not measured, or the other way round.
+    ``rates``: column repeated, before it retained where that is the measure. ``money``: revenue, revenue_capped
+    (each customer's at most the 99th percentile of buyers), revenue_adjusted (CUPED: for spend before t0), orders
+    (a number, not money), value_lost (spend before t0 of those who churned) and, with a margin, net_contribution.
+    Each list holds, column by column, all variants together (arm "treated") and then each variant, under Holm.
+    ``value_lost_share``: churn by percent of value. ``touched``: customer ids of the hold-out who were written to,
+    the first 100. ``rows_lost``: customers assigned but not measured, or the other way round. ``pressure``: of all
+    variants together (arm "treated") and of the hold-out; empty while no message has gone.
     """
 
     currency: str
@@ -172,3 +190,4 @@ class Findings:
     overlap: list[Overlap]
     touched: list[str]
     rows_lost: int
+    pressure: list[Pressure] = field(default_factory=list)  # none in readings frozen before it was counted

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from winback import words
+from winback.campaign import HOLDOUT
 from winback.charts import Difference, Spec, forest
 from winback.contrast import MoneyContrast, RateContrast
 from winback.estimates import Estimate, NoEstimate
 from winback.findings import Guardrail, Kept, Returns
 from winback.outcomes import TREATED, Outcome
 from winback.report_curves import curve_chart, curve_rows, marked_days
-from winback.report_segments import contest_row, interaction_sentences, segment_chart, segment_rows
+from winback.report_segments import contest_row, gain, interaction_sentences, segment_chart, segment_rows
 from winback.report_words import Speaker
 from winback.survival import LogRank
 from winback.verdict import Verdict
@@ -130,16 +131,8 @@ def _amount(value: float | None, found: MoneyContrast, currency: str, say: Speak
 def _difference(found: RateContrast | MoneyContrast, currency: str, say: Speaker) -> Shown:
     if found.difference is None:
         return Shown(text=UNDEFINED)
-    ends = [_signed(each, found, currency, say) for each in (found.difference, found.low, found.high)]
+    ends = [gain(each, found.column, currency, say) for each in (found.difference, found.low, found.high)]
     return Shown(text=ends[0], interval=words.between(ends[1], ends[2], say.language))
-
-
-def _signed(value: float | None, found: RateContrast | MoneyContrast, currency: str, say: Speaker) -> str:
-    if isinstance(found, RateContrast) or found.column == "value_lost_share":
-        return words.points(value)
-    if found.column == "orders":
-        return words.gain_number(value)
-    return words.gain_money(value, currency, say.language)
 
 
 def money_chart(outcome: Outcome, say: Speaker) -> Spec | None:
@@ -234,6 +227,19 @@ def guardrail_rows(outcome: Outcome, say: Speaker) -> list[GuardrailRow]:
     ]
 
 
+def pressure_sentence(outcome: Outcome, say: Speaker) -> str:
+    """How often the two groups were written to by all campaigns; empty while no message has gone."""
+    groups = {each.arm: each for each in (outcome.findings.pressure if outcome.findings else [])}
+    treated, held = groups.get(TREATED), groups.get(HOLDOUT)
+    if treated is None or held is None:
+        return ""
+    mean = say("pressure", days=treated.days, mean=words.number(treated.mean), held=words.number(held.mean))
+    if treated.over is None:
+        return mean
+    x, rate = words.whole(treated.over.x), words.percent(treated.over.rate)
+    return mean + say("pressure_over", x=x, rate=rate, cap=treated.cap)
+
+
 def finding_views(outcome: Outcome, say: Speaker, pooled_name: str) -> dict[str, Any]:
     """What the templates of the findings are handed; empty lists in readings without any."""
     found = outcome.findings
@@ -244,6 +250,7 @@ def finding_views(outcome: Outcome, say: Speaker, pooled_name: str) -> dict[str,
         "measures_in_csv": "" if few else say("variants_in_csv"),
         "returns": returns,
         "guardrails": guardrail_rows(outcome, say),
+        "pressure": pressure_sentence(outcome, say),
         "segments": segment_rows(outcome, say),
         "interactions": interaction_sentences(outcome, say),
         "contest": contest_row(found.contest, found.currency, say) if found and found.contest else None,

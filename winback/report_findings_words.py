@@ -49,9 +49,13 @@ FINDING_TEXTS: dict[str, Words] = {
     "pairs_more": Words("{n} more pairs are in the CSV file.", "其余 {n} 对见 CSV 文件。"),
     "p": Words("p", "p"),
     # The measures by name
-    "by_churned": Words("churn", "流失率"),
-    "by_repeated": Words("repeat orders", "再次下单率"),
-    "by_net_contribution": Words("net contribution", "净贡献"),
+    "of_churned": Words("churn", "流失率"),
+    "of_retained": Words("retention", "留存率"),
+    "of_repeated": Words("repeat orders", "再次下单率"),
+    "of_orders": Words("orders per customer", "人均订单数"),
+    "of_value_lost": Words("value lost", "流失价值"),
+    "of_value_lost_share": Words("share of value lost", "流失价值占比"),
+    "of_net_contribution": Words("net contribution", "净贡献"),
     # Segments
     "segments": Words(
         "Did it work better for some? Explored, not proved", "对某些客户更有效吗？仅供探索，不作结论"
@@ -140,6 +144,7 @@ FINDING_TEXTS: dict[str, Words] = {
     "difference_plain": Words("Difference", "差异"),
     "buyers": Words("{buyers} of {n} bought", "{n} 名中 {buyers} 名购买"),
     "count_of": Words("{x} of {n}", "{n} 名中 {x} 名"),
+    "measured_retained": Words("Retention", "留存率"),
     "measured_repeated": Words("Repeat orders", "再次下单率"),
     "measured_revenue": Words("Revenue", "收入"),
     "measured_revenue_capped": Words("Revenue, capped", "收入（封顶）"),
@@ -196,6 +201,16 @@ FINDING_TEXTS: dict[str, Words] = {
         "Kept or broken only if the whole 95% interval is on that side of the limit.",
         "只有整个 95% 置信区间都在上限的一侧，才判为守住或突破。",
     ),
+    "pressure": Words(
+        "In the {days} days from the first message on, each customer written to got {mean} messages of all "
+        "campaigns, and each held out {held}.",
+        "从第一条消息起的 {days} 天内，实验组人均收到各活动消息共 {mean} 条，对照组人均 {held} 条。",
+    ),
+    "pressure_over": Words(
+        " {x} of those written to ({rate}) got more than the limit of {cap}.",
+        "实验组有 {x} 名（{rate}）超过 {cap} 条的上限。",
+    ),
+    "pressure_csv": Words("Messages per person in {days} days: {arm}", "{days} 天内人均消息数：{arm}"),
     # Data health
     "rows_check": Words("Rows between assignment and measurement", "分组与测量之间的数据是否一致"),
     "rows_fine": Words("everybody assigned was measured", "分组的每位客户都已计入"),

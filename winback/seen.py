@@ -18,10 +18,10 @@ from winback.effects import (
 )
 from winback.estimates import Estimate, Missing, NoEstimate
 from winback.events import State
-from winback.findings import Findings, Guardrail, Kept, Overlap, Returns
+from winback.findings import Findings, Guardrail, Kept, Overlap, Pressure, Returns
 from winback.intervals import Ratio, welch
-from winback.limits import MICROS
-from winback.part_sums import REPEATED, PartSums, RunSums
+from winback.limits import LESS_OFTEN, MICROS, PerPerson
+from winback.part_sums import REPEATED, RETAINED, PartSums, RunSums
 from winback.responses import WENT_OUT, MessageCount, Share, share
 from winback.returns import cost_per_saved, incremental, per_delivered, roi, scaled
 
@@ -34,6 +34,7 @@ class Seen:
 
     ``overlap``: arm -> members who were in another campaign's live run too. ``touched``: customer ids of hold-out
     members who were written to. ``rows_lost``: by winback.verdict.rows_lost. ``minor``: minor units of one major.
+    ``letters``: arm -> messages of all campaigns -> members who got so many, within the days of ``per_person``.
     """
 
     sums: RunSums
@@ -42,6 +43,8 @@ class Seen:
     overlap: Mapping[str, int] = field(default_factory=dict)
     touched: Sequence[str] = ()
     rows_lost: int = 0
+    letters: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    per_person: PerPerson | None = None
     currency: str
     minor: int
 
@@ -69,7 +72,7 @@ def find(seen: Seen, success: Success, ask: Question, primary: RateContrast | No
     drawn, log_rank_test = curves(ask) if comparable else ([], _not_yet(ask))
     return Findings(
         currency=seen.currency,
-        rates=rate_contrasts(ask, REPEATED) if comparable else [],
+        rates=[c for column in _rates(ask) for c in rate_contrasts(ask, column)] if comparable else [],
         money=money_contrasts(ask) if comparable else [],
         value_lost_share=lost_share_contrasts(ask) if comparable else _not_yet(ask),
         segments=segments(ask) if comparable else [],
@@ -82,7 +85,13 @@ def find(seen: Seen, success: Success, ask: Question, primary: RateContrast | No
         overlap=[Overlap(arm=arm, share=share(seen.overlap.get(arm, 0), n)) for arm, n in seen.members.items()],
         touched=list(seen.touched[:MOST_TOUCHED]),
         rows_lost=seen.rows_lost,
+        pressure=_pressure(seen, ask) if seen.letters else [],
     )
+
+
+def _rates(ask: Question) -> list[str]:
+    """Retention says what churn says, so it has rows of its own only where it is the measure."""
+    return [RETAINED, REPEATED] if ask.column == RETAINED else [REPEATED]
 
 
 def _not_yet(ask: Question) -> NoEstimate:
@@ -160,6 +169,31 @@ def _guardrails(messages: Sequence[MessageCount], limits: Guardrails) -> list[Gu
         Guardrail(name=name, share=(part := share(min(x, left), left)), limit=limit, kept=_kept(part, limit))
         for name, (x, limit) in counted.items()
     ]
+
+
+def _pressure(seen: Seen, ask: Question) -> list[Pressure]:
+    groups = {ask.pooled: [arm for arm in seen.members if arm != HOLDOUT], HOLDOUT: [HOLDOUT]}
+    return [_pressure_of(name, arms, seen) for name, arms in groups.items()]
+
+
+def _pressure_of(name: str, arms: Sequence[str], seen: Seen) -> Pressure:
+    limit, n = seen.per_person, sum(seen.members.get(arm, 0) for arm in arms)
+    got = [(count, members) for arm in arms for count, members in seen.letters.get(arm, {}).items()]
+    messages = sum(count * members for count, members in got)
+    return Pressure(
+        arm=name,
+        n=n,
+        days=span_of(limit),
+        messages=messages,
+        mean=messages / n if n else None,
+        cap=limit.messages if limit else None,
+        over=share(sum(m for count, m in got if count > limit.messages), n) if limit else None,
+    )
+
+
+def span_of(limit: PerPerson | None) -> int:
+    """Over how many days messages to a person are counted: those of the campaign's limit, else 30."""
+    return limit.days if limit else LESS_OFTEN.days
 
 
 def _kept(part: Share, limit: float | None) -> Kept:

@@ -22,13 +22,17 @@ def check(arguments: argparse.Namespace) -> int:
     """Print every fault; exit 1 when there is one."""
     settings = here(arguments.workspace)
     files: list[Path] = arguments.files or [campaign_path(settings, each) for each in campaign_ids(settings)]
-    faults = [fault for file in files for fault in check_file(settings, file)[1]]
+    checked = [(file, *check_file(settings, file)) for file in files]
+    faults = [fault for _, _, found in checked for fault in found]
     for fault in faults:
         print(fault)
     if not faults:
         print(f"{len(files)} campaign{'s' if len(files) != 1 else ''}: no faults")
     for line in half_live(settings, [] if faults else files):
         say(line)
+    for file, campaign, _ in checked:
+        if campaign and campaign.holdout == 0:
+            say(f"{file}: holdout: 0%: with nobody held out no effect can be measured")
     return Exit.NO if faults else Exit.DONE
 
 
