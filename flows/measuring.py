@@ -12,7 +12,7 @@ from db.engine import database, reading, transaction
 from db.facts.outcomes import MEMBERS, count_outcomes
 from db.facts.store import data_through, digests, facts_cover, path_of
 from db.facts.sums import sum_members
-from db.membership import assigned, in_other_campaigns
+from db.membership import also_in, assigned, live_before
 from db.occurrences import Stage, find_run, pinned_campaign, run_name, unmeasured
 from db.outbox import written_to_in
 from db.readings import last_reading, latest, save_reading
@@ -189,13 +189,16 @@ def _measured(sums: RunSums, members: Mapping[str, int], drawn: Mapping[str, int
 
 
 def _overlap(session: Session, settings: Settings, occurrence: Occurrence, window: Window) -> dict[str, int]:
-    first, last = window.t0_on - timedelta(days=window.days), window.last_on + timedelta(days=1)
-    return in_other_campaigns(
-        session,
-        occurrence,
-        begun_from=datetime.combine(first, time(), settings.zone),
-        begun_before=datetime.combine(last, time(), settings.zone),
-    )
+    """Arm -> members also in a live run of another campaign whose own window, however long, meets this one's."""
+    begun_before = datetime.combine(window.last_on + timedelta(days=1), time(), settings.zone)
+    days: dict[int | None, int] = {}  # by version: a campaign of every week has few
+    running = []
+    for other in live_before(session, occurrence, begun_before):
+        if other.version_id not in days:
+            days[other.version_id] = pinned_campaign(session, other).success.window
+        if outcome_window(_t0_on(settings, other), days[other.version_id], None).last_on >= window.first_on:
+            running.append(other.id or 0)
+    return also_in(session, occurrence.id or 0, running)
 
 
 def _look(
