@@ -65,7 +65,7 @@ def test_cant_tell_says_how_many_customers_it_would_take():
 def test_without_a_smallest_effect_it_is_the_observed_difference_that_would_need_them():
     text = page(an_outcome(TWO, campaign=a_campaign(None))).text("headline")
 
-    assert "To tell a difference of this size from chance you would need about" in text
+    assert "If the true difference is what was seen, it takes about" in text
 
 
 def test_no_effect_worth_having_names_the_smallest_effect():

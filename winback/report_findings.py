@@ -39,7 +39,10 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasureRow:
-    """One measure of one treated group against the hold-out; ``pooled``: all variants together."""
+    """One measure of one treated group against the hold-out; ``pooled``: all variants together.
+
+    ``p_note``: whether p is adjusted for there being several variants.
+    """
 
     key: str
     arm: str
@@ -50,6 +53,7 @@ class MeasureRow:
     held: str
     difference: Shown
     p: str
+    p_note: str
     verdict: str
     contrast: RateContrast | MoneyContrast
 
@@ -106,6 +110,7 @@ def _measure_row(found: RateContrast | MoneyContrast, currency: str, say: Speake
     return MeasureRow(
         key=found.column, arm=found.arm, label=name if pooled else f"{found.arm}: {name}", pooled=pooled, n=n,
         treated=level, held=held, difference=_difference(found, currency, say), p=words.p_value(p),
+        p_note="" if pooled else say("holm" if isinstance(found, RateContrast) else "not_adjusted"),
         verdict=_verdict(found.verdict, say), contrast=found,
     )  # fmt: skip
 

@@ -21,8 +21,17 @@ FINDING_TEXTS: dict[str, Words] = {
         "以目前两组的规模，{visible} 个百分点及以上的效果有八成机会能看出；更小的效果通常看不出来。",
     ),
     "needed_runs": Words(
-        "About {needed} customers would be needed, both groups together: {runs} runs like this one of {have}.",
-        "两组合计约需 {needed} 名客户：相当于 {runs} 个这样的批次（本批次 {have} 名）。",
+        "To see the smallest effect worth having, {smallest} points, about {needed} customers would be needed, "
+        "both groups together: {runs} runs like this one of {have}.",
+        "要看出最小有意义效果（{smallest} 个百分点），两组合计约需 {needed} 名客户："
+        "相当于 {runs} 个这样的批次（本批次 {have} 名）。",
+    ),
+    "needed_runs_seen": Words(
+        "If the true difference is what was seen, about {needed} customers would be needed, both groups together: "
+        "{runs} runs like this one of {have}. What was seen is itself uncertain: the campaign file can name a "
+        "smallest effect worth having instead.",
+        "如果真实差异正好等于本次看到的差异，两组合计约需 {needed} 名客户：相当于 {runs} 个这样的批次"
+        "（本批次 {have} 名）。看到的差异本身并不确定：可在活动文件中写明最小有意义效果。",
     ),
     "needed_holdout": Words(
         "With the same customers, a hold-out of {share} would show effects from {visible} points on; "
@@ -42,7 +51,7 @@ FINDING_TEXTS: dict[str, Words] = {
         "Which variant won? Can't tell: no one did better than all the others.",
         "哪个版本胜出？尚无定论：没有一个版本优于其他所有版本。",
     ),
-    "contest_by": Words("Compared by {column}, corrected by Holm.", "按{column}比较，经 Holm 校正。"),
+    "contest_by": Words("Compared by {column}, adjusted by Holm.", "按{column}比较，经 Holm 校正。"),
     "contest_table": Words("Variants against each other", "版本两两比较"),
     "variants": Words("Variants", "版本"),
     "pair": Words("{one} against {other}", "{one} 对 {other}"),
@@ -58,9 +67,10 @@ FINDING_TEXTS: dict[str, Words] = {
     ),
     "segments_note": Words(
         "Grey because nobody drew these groups beforehand to be judged: with many of them some will look good or "
-        "bad by chance. p is corrected over all of them (Benjamini-Hochberg); there is no verdict.",
+        "bad by chance. p is adjusted over all of them (BH: Benjamini-Hochberg); there is no verdict. Expected "
+        "value, risk and orders are as known when customers were chosen.",
         "以灰色显示，因为这些细分不是事先设定要下结论的：细分一多，总有一些会碰巧显得好或差。"
-        "p 已在全部细分间校正（Benjamini-Hochberg），不作结论。",
+        "p 已在全部细分间校正（BH：Benjamini-Hochberg），不作结论。预期价值、风险与订单数均为选择客户时所知。",
     ),
     "segments_chart": Words(
         "Difference in each segment with its 95% interval; the numbers are in the table that follows.",
@@ -69,8 +79,8 @@ FINDING_TEXTS: dict[str, Words] = {
     "segment": Words("Segment", "细分"),
     "rate_treated": Words("Written to", "实验组"),
     "rate_held": Words("Hold-out", "对照组"),
-    "p_bh": Words("p (BH)", "p（BH）"),
-    "by_value": Words("Value", "价值"),
+    "p_bh": Words("p, adjusted (BH)", "p（BH 校正）"),
+    "by_value": Words("Expected value", "预期价值"),
     "by_risk": Words("Risk", "风险"),
     "by_orders": Words("Orders", "订单数"),
     "by_channel": Words("Channel", "渠道"),
@@ -84,15 +94,17 @@ FINDING_TEXTS: dict[str, Words] = {
     "orders_segment": Words("{value} before", "此前 {value} 单"),
     "segment_name": Words("{dimension}: {value}", "{dimension}：{value}"),
     "interaction_none": Words(
-        "{dimension}: no sign that the effect differs ({p}).", "{dimension}：没有迹象表明效果有差异（{p}）。"
+        "{dimension}: no sign that the effect differs ({p}, adjusted by BH).",
+        "{dimension}：没有迹象表明效果有差异（{p}，BH 校正）。",
     ),
     "interaction_some": Words(
-        "{dimension}: the effect seems to differ ({p}); apart from the others: {apart}. Worth a test of its own.",
-        "{dimension}：效果似乎有差异（{p}）；与众不同的是：{apart}。值得单独测试。",
+        "{dimension}: the effect seems to differ ({p}, adjusted by BH); apart from the others: {apart}. "
+        "Worth a test of its own.",
+        "{dimension}：效果似乎有差异（{p}，BH 校正）；与众不同的是：{apart}。值得单独测试。",
     ),
     "interaction_unclear": Words(
-        "{dimension}: the effect may differ ({p}), but no segment stands out.",
-        "{dimension}：效果可能有差异（{p}），但没有哪个细分明显不同。",
+        "{dimension}: the effect may differ ({p}, adjusted by BH), but no segment stands out.",
+        "{dimension}：效果可能有差异（{p}，BH 校正），但没有哪个细分明显不同。",
     ),
     "interaction_missing": Words("{dimension}: cannot be tested, {reason}.", "{dimension}：无法检验，{reason}。"),
     "interaction_left_out": Words(" Left out as too small: {left_out}.", "样本太小未计入：{left_out}。"),
@@ -104,8 +116,8 @@ FINDING_TEXTS: dict[str, Words] = {
         "自开始之日起，尚未再次下单的客户比例：线越低，回来的人越多。",
     ),
     "curve_test": Words(
-        "All days together, written to against hold-out (log-rank): {p}.",
-        "全部天数合计，实验组与对照组比较（对数秩检验）：{p}。",
+        "All days together, written to against hold-out (log-rank): {p}, not adjusted.",
+        "全部天数合计，实验组与对照组比较（对数秩检验）：{p}，未校正。",
     ),
     "curve_chart": Words(
         "Share not back yet by day for those written to and the hold-out, with 95% bands; the numbers are in the "

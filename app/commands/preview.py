@@ -75,7 +75,7 @@ def _worth_lines(found: Preview) -> Iterator[str]:
         yield f"their predicted risk of no order: median {middle:.0%}, from {low:.0%} to {high:.0%}"
         yield f"risk from: {found.model}"
     top = value.top / value.customers
-    yield f"top 20 %: {value.top:,} of the {value.customers:,} ({_share(top)}) are among the most valuable fifth"
+    yield f"top 20 % by expected value: {value.top:,} of the {value.customers:,} ({_share(top)})"
     expected, at_risk = (format_money(m, currency, "en") for m in (value.expected_minor, value.at_risk_minor))
     yield f"value at risk: {at_risk} of the {expected} expected of them within {found.horizon_days} days"
 
