@@ -257,6 +257,19 @@ def test_what_is_not_known_has_no_section_and_no_zero(name, language):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("language", words.LANGUAGES)
+@pytest.mark.parametrize(
+    "name", ["nobody", "found_nobody", "no_holdout", "one_customer", "found_one", "interim", "look"]
+)
+def test_no_table_is_filled_with_dashes(name, language):
+    """Nobody, one of the groups empty, or nobody matured; the hold-out has no orders after a message or a click."""
+    tables = page(name, language).tables
+
+    told = [row for section in tables.values() for table in section for row in table]
+    assert told
+    assert [row for row in told if sum(cell[0] == "–" for cell in row) > 2] == []
+
+
 @pytest.mark.parametrize("name", FOUND)
 def test_the_csv_holds_the_findings_to_the_last_digit(name):
     found = SAMPLES[name].findings

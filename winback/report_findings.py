@@ -11,7 +11,7 @@ from winback.estimates import Estimate, NoEstimate
 from winback.findings import Guardrail, Kept, Returns
 from winback.outcomes import TREATED, Outcome
 from winback.report_curves import curve_chart, curve_rows, marked_days
-from winback.report_segments import contest_row, interaction_sentences, segment_chart, segment_rows
+from winback.report_segments import contest_row, interaction_sentences, segment_chart, told_segments
 from winback.report_words import Speaker
 from winback.survival import LogRank
 from winback.verdict import Verdict
@@ -92,10 +92,11 @@ def measure_rows(outcome: Outcome, say: Speaker) -> list[MeasureRow]:
     contrasts: list[RateContrast | MoneyContrast] = [*found.rates, *found.money, *shares]
     if all(each.difference is None for each in contrasts):
         return []  # nothing to compare: the cards say so
-    return [_measure_row(each, found.currency, say) for each in contrasts if several or each.arm == TREATED]
+    return [measure_row(each, found.currency, say) for each in contrasts if several or each.arm == TREATED]
 
 
-def _measure_row(found: RateContrast | MoneyContrast, currency: str, say: Speaker) -> MeasureRow:
+def measure_row(found: RateContrast | MoneyContrast, currency: str, say: Speaker) -> MeasureRow:
+    """One comparison as it is written."""
     pooled = found.arm == TREATED
     name = say(f"measured_{found.column}")
     if isinstance(found, RateContrast):
@@ -176,6 +177,14 @@ def return_rows(outcome: Outcome, say: Speaker) -> list[ReturnRow]:
     return list(_returns(found, currency, say))
 
 
+def told_returns(outcome: Outcome, say: Speaker) -> list[ReturnRow]:
+    """The rows of the report: with their reasons once anything is estimated, till then only what was spent."""
+    rows = return_rows(outcome, say)
+    if any(row.value is not None for row in rows if row.key not in ("cost", "margin")):
+        return rows
+    return [row for row in rows if row.key == "cost" and row.value]
+
+
 def _returns(found: Returns, currency: str, say: Speaker) -> Iterator[ReturnRow]:
     def money(value: float | None) -> str:
         return words.money(value, currency, say.language)
@@ -242,14 +251,13 @@ def guardrail_rows(outcome: Outcome, say: Speaker) -> list[GuardrailRow]:
 def finding_views(outcome: Outcome, say: Speaker, pooled_name: str) -> dict[str, Any]:
     """What the templates of the findings are handed; empty lists in readings without any."""
     found = outcome.findings
-    returns = {row.key: row for row in return_rows(outcome, say)}
     few = len(outcome.variants) <= VARIANTS_SHOWN
     return {
         "measures": [row for row in measure_rows(outcome, say) if row.pooled or few],
         "measures_in_csv": "" if few else say("variants_in_csv"),
-        "returns": returns,
+        "returns": told_returns(outcome, say),
         "guardrails": guardrail_rows(outcome, say),
-        "segments": segment_rows(outcome, say),
+        "segments": told_segments(outcome, say),
         "interactions": interaction_sentences(outcome, say),
         "contest": contest_row(found.contest, found.currency, say) if found and found.contest else None,
         "curves": curve_rows(outcome, say, pooled_name),

@@ -12,7 +12,10 @@ FINDING_TEXTS: dict[str, Words] = {
     "card_roi": Words("Return on cost", "投入回报率"),
     "card_cost": Words("messages cost {cost}", "消息成本 {cost}"),
     "card_difference_is": Words("difference {difference} points", "流失率差异 {difference} 个百分点"),
-    "revenue_sign": Words("against the hold-out, all customers together", "与对照组相比，全部客户合计"),
+    "card_of_treated": Words("{measure}, written to", "{measure}：实验组"),
+    "card_of_holdout": Words("{measure}, hold-out", "{measure}：对照组"),
+    "card_of_difference": Words("Difference per customer", "每位客户的差异"),
+    "card_points": Words("Difference, points", "差异（百分点）"),
     # What would have to be true
     "needed": Words("What would have to be true for an answer", "要得出结论，需要什么"),
     "needed_visible": Words(

@@ -48,6 +48,12 @@ def segment_rows(outcome: Outcome, say: Speaker) -> list[SegmentRow]:
     return [SegmentRow(label=_segment_name(each.dimension, each.value, say), found=each) for each in found]
 
 
+def told_segments(outcome: Outcome, say: Speaker) -> list[SegmentRow]:
+    """The rows of the report; none where no segment can be compared."""
+    rows = segment_rows(outcome, say)
+    return rows if any(row.found.difference is not None for row in rows) else []
+
+
 def _place(found: Segment) -> tuple[int, int]:
     known = found.value in _VALUES
     return list(Dimension).index(found.dimension), _VALUES.index(found.value) if known else len(_VALUES)

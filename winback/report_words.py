@@ -88,8 +88,8 @@ TEXTS: dict[str, Words] = {
         "要看出 {smallest} 个百分点的效果，两组合计约需 {needed} 名客户；本批次只有 {have} 名。",
     ),
     "needed_for_difference": Words(
-        "If the true difference is what was seen, it takes about {needed} customers, both groups together, to tell "
-        "it from chance; this run had {have}.",
+        "If the true difference is what was seen, it takes about {needed} customers, both groups together, to "
+        "tell it from chance; this run had {have}.",
         "如果真实差异正好等于本次看到的差异，两组合计约需 {needed} 名客户才能与偶然区分开；本批次只有 {have} 名。",
     ),
     "interim_day": Words(
