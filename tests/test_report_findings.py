@@ -262,7 +262,7 @@ def test_what_is_not_known_has_no_section_and_no_zero(name, language):
     "name", ["nobody", "found_nobody", "no_holdout", "one_customer", "found_one", "interim", "look"]
 )
 def test_no_table_is_filled_with_dashes(name, language):
-    """Nobody, one of the groups empty, or nobody matured; the hold-out has no orders after a message or a click."""
+    """Nobody, one of the groups empty, or nobody matured; a hold-out has no orders after a message, or a click."""
     tables = page(name, language).tables
 
     told = [row for section in tables.values() for table in section for row in table]

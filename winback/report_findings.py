@@ -14,7 +14,7 @@ from winback.report_curves import curve_chart, curve_rows, marked_days
 from winback.report_segments import contest_row, interaction_sentences, segment_chart, told_segments
 from winback.report_words import Speaker
 from winback.survival import LogRank
-from winback.verdict import Verdict
+from winback.verdict import Rule, Verdict
 from winback.words import UNDEFINED
 
 VARIANTS_SHOWN = 8  # one by one in the table of measures; more would make a page nobody reads
@@ -90,7 +90,7 @@ def measure_rows(outcome: Outcome, say: Speaker) -> list[MeasureRow]:
     shares = found.value_lost_share if isinstance(found.value_lost_share, list) else []
     several = len({each.arm for each in found.rates if each.arm != TREATED}) > 1
     contrasts: list[RateContrast | MoneyContrast] = [*found.rates, *found.money, *shares]
-    if all(each.difference is None for each in contrasts):
+    if all(each.difference is None or Rule.EMPTY_ARM in each.rules for each in contrasts):
         return []  # nothing to compare: the cards say so
     return [measure_row(each, found.currency, say) for each in contrasts if several or each.arm == TREATED]
 
