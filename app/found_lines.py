@@ -15,15 +15,22 @@ NOT_TOLD = "can't tell"
 
 def found_lines(outcome: "Outcome") -> Iterator[str]:
     """The answer, the difference in churn, then the lines of the findings; nothing that is not known."""
-    if outcome.success:
-        yield f"judged by {outcome.judged_by}: {outcome.success.verdict}: {outcome.success.reason}"
+    other = outcome.judged_by != "churn"
+    if other:
+        yield f"judged by {outcome.judged_by}: {_success(outcome)}"
     if outcome.primary:
         c = outcome.primary
         level = "95 %" if outcome.window.complete else "95 %, widened for looking early"
         yield f"difference {points(c.difference)} points ({level}: {points(c.low)} to {points(c.high)})"
-        yield f"churn: {c.verdict}: {c.reason}" if outcome.success else f"{c.verdict}: {c.reason}"
+        yield f"churn: {c.verdict}: {c.reason}" if other else f"{c.verdict}: {c.reason}"
     if outcome.findings:
         yield from _beside(outcome.findings)
+
+
+def _success(outcome: "Outcome") -> str:
+    if outcome.success:
+        return f"{outcome.success.verdict}: {outcome.success.reason}"
+    return "can't tell: it is not defined for one of the groups" if outcome.window.complete else "interim"
 
 
 def _beside(found: "Findings") -> Iterator[str]:

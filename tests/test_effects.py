@@ -6,7 +6,7 @@ import pytest
 
 from winback.campaign import HOLDOUT, Guardrails, Measure, Success
 from winback.contrast import Terms
-from winback.effects import LOWER_IS_BETTER, contest, interactions, rate_contrasts
+from winback.effects import LOWER_IS_BETTER, contest, interactions, rate_contrasts, success_contrast
 from winback.findings import Dimension
 from winback.pairs import PairSums
 from winback.part_sums import PartSums, RunSums
@@ -81,6 +81,75 @@ def test_nobody_wins_where_the_reading_is_not_to_be_trusted(conditions: Conditio
 
     assert contest(ask).winner is None
     assert {c.verdict for c in rate_contrasts(ask, "churned")} == {Verdict.DO_NOT_TRUST}
+
+
+def a_valued_cell(arm: str, churned: int, n: int = 200) -> PartSums:
+    """Everybody had spent 10.00; who stayed orders once for 5.00, every tenth of them twice."""
+    stayed = n - churned
+    worth = PairSums(n=n, x=1000 * n, xx=1000**2 * n, y=1000 * churned, yy=1000**2 * churned, xy=1000**2 * churned)
+    orders = stayed + stayed // 10, stayed - stayed // 10 + 4 * (stayed // 10)
+    return replace(a_cell(arm, churned, n, repeated=stayed // 10), worth=worth, orders=orders)
+
+
+def test_value_lost_is_judged_by_what_those_who_churned_had_spent():
+    """100 and 60 of 200 took 10.00 each: 5.00 and 3.00 a customer; the error is sqrt((.25 + .21) / 199) x 10."""
+    found = success_contrast(
+        asked(a_valued_cell(HOLDOUT, 100), a_valued_cell("message", 60), measure=Measure.VALUE_LOST)
+    )
+
+    assert (found.column, found.mean, found.control_mean, found.difference) == ("value_lost", 3.0, 5.0, -2.0)
+    assert found.t == pytest.approx(-2 / (10 * (0.46 / 199) ** 0.5))
+    assert found.verdict is Verdict.BETTER
+
+
+def test_a_share_of_value_lost_has_the_error_of_a_ratio():
+    """All worth the same, so the share lost is the share churned: .3 - .5, error sqrt((.25 + .21) / 199)."""
+    found = success_contrast(
+        asked(a_valued_cell(HOLDOUT, 100), a_valued_cell("message", 60), measure=Measure.VALUE_LOST_SHARE)
+    )
+
+    assert (found.mean, found.control_mean) == pytest.approx((0.3, 0.5))
+    assert found.t == pytest.approx(-0.2 / (0.46 / 199) ** 0.5)
+    assert found.verdict is Verdict.BETTER
+
+
+def test_without_value_at_the_start_no_share_of_it_can_be_lost():
+    cells = a_cell(HOLDOUT, 100, 200), a_cell("one", 60, 200), a_cell("two", 50, 200)
+
+    ask = asked(*cells, measure=Measure.VALUE_LOST_SHARE)
+
+    assert success_contrast(ask) is None
+    assert contest(ask) is None
+
+
+def test_retention_is_the_mirror_of_churn_and_more_is_better():
+    """1 - .3 and 1 - .5; the interval of churn with both ends turned round."""
+    cells = a_cell(HOLDOUT, 500, 1000), a_cell("message", 300, 1000)
+
+    found = success_contrast(asked(*cells, measure=Measure.RETENTION))
+
+    [churn, _] = rate_contrasts(asked(*cells), "churned")
+    assert (found.column, found.x, found.control_x, found.verdict) == ("retained", 700, 500, Verdict.BETTER)
+    assert (found.difference, found.low, found.high) == pytest.approx((0.2, -churn.high, -churn.low))
+
+
+def test_purchase_frequency_is_orders_per_customer_bought_or_not():
+    """100 stay, 10 of them twice: 110 orders of 200; 140 stay, 14 twice: 154 of 200. Squares 130 and 182."""
+    found = success_contrast(
+        asked(a_valued_cell(HOLDOUT, 100), a_valued_cell("message", 60), measure=Measure.PURCHASE_FREQUENCY)
+    )
+
+    variances = [(182 - 154**2 / 200) / 199, (130 - 110**2 / 200) / 199]
+    assert (found.column, found.mean, found.control_mean) == ("orders", 0.77, 0.55)
+    assert found.t == pytest.approx(0.22 / (sum(variances) / 200) ** 0.5)
+    assert found.verdict is Verdict.BETTER
+
+
+@pytest.mark.parametrize("measure", [Measure.VALUE_LOST, Measure.VALUE_LOST_SHARE, Measure.PURCHASE_FREQUENCY])
+def test_the_variant_that_lost_least_or_sold_most_wins(measure: Measure):
+    cells = [a_valued_cell(HOLDOUT, 100), a_valued_cell("good", 60), a_valued_cell("bad", 120)]
+
+    assert contest(asked(*cells, measure=measure)).winner == "good"
 
 
 def test_one_variant_is_no_contest():

@@ -213,6 +213,35 @@ def test_churn_by_percent_of_value_is_value_lost_of_value_at_the_start(run: Run)
         assert contrast.t == pytest.approx(contrast.difference / math.sqrt(sum(errors.values())), rel=1e-9)
 
 
+BY = {
+    "value_lost": ("money", "value_lost"),
+    "value_lost_share": ("value_lost_share", "value_lost_share"),
+    "purchase_frequency": ("money", "orders"),
+    "retention": ("rates", "retained"),
+}
+
+
+@pytest.mark.parametrize("measure", BY)
+def test_a_campaign_is_judged_by_the_measure_of_its_file(tmp_path: Path, measure: str):
+    judged = Run(tmp_path, TWO_VARIANTS.replace("window: 60d", f"window: 60d, measure: {measure}"))
+
+    found = judged.outcome.success
+
+    listed, column = BY[measure]
+    contrasts = [each for each in getattr(judged.findings, listed) if each.column == column]
+    assert [each.arm for each in contrasts] == ["treated", "a", "b"]
+    assert found == contrasts[0]
+    assert judged.outcome.judged_by == measure
+    assert judged.findings.contest.column == column
+    assert next(found_lines(judged.outcome)).startswith(f"judged by {measure}: {found.verdict}: ")
+    if measure == "retention":
+        stayed = {arm: sum(bool(judged.days[p]) for p in people) for arm, people in judged.members.items()}
+        assert (found.x, found.control_x) == (stayed["treated"], stayed["holdout"])
+    else:
+        test_churn_by_percent_of_value_is_value_lost_of_value_at_the_start(judged)
+        test_money_is_that_of_every_assigned_customer(judged, column if listed == "money" else "value_lost")
+
+
 def parts_of(run: Run) -> dict[tuple[str, str], set[int]]:
     """(dimension, value) -> customers, from the run's frozen audience."""
     [file] = (run.shop.state / "audiences").glob("*.parquet")

@@ -6,10 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.printed import printed
-from tests.test_contrast import money_of
 from winback.contrast import RateSums
 from winback.estimates import Missing, NoEstimate
-from winback.heterogeneity import Effect, heterogeneity, money_effect, rate_effect
+from winback.heterogeneity import Effect, heterogeneity, rate_effect
 
 
 def an_effect(difference: float, error: float, segment: str = "new") -> Effect:
@@ -58,28 +57,12 @@ def test_a_rates_effect_carries_its_unpooled_error():
     assert (effect.difference, effect.squared_error) == (pytest.approx(-0.05), pytest.approx(0.000535))
 
 
-def test_moneys_effect_carries_welchs_error():
-    effect = money_effect("new", money_of("a", [1, 3] * 100), money_of("b", [2, 6] * 50))
-
-    assert effect.difference == -2
-    assert effect.squared_error == pytest.approx(
-        np.var([1, 3] * 100, ddof=1) / 200 + np.var([2, 6] * 50, ddof=1) / 100
-    )
-
-
 @pytest.mark.parametrize("counts", [(4, 100), (96, 100), (0, 0), (0, 50)])
 def test_a_segment_with_few_events_takes_no_part(counts):
     few = NoEstimate(reason=Missing.TOO_FEW_EVENTS)
 
     assert rate_effect("new", a_rate(*counts), a_rate(50, 100)) == few
     assert rate_effect("new", a_rate(50, 100), a_rate(*counts)) == few
-
-
-def test_money_without_buyers_or_spread_takes_no_part():
-    few, flat = money_of("a", [1, 2] * 24), money_of("b", [3] * 200)
-
-    assert money_effect("new", few, flat) == NoEstimate(reason=Missing.TOO_FEW_BUYERS)
-    assert money_effect("new", flat, flat) == NoEstimate(reason=Missing.NO_SPREAD)
 
 
 @pytest.mark.parametrize("some", [[], [an_effect(0.1, 0.01)]])

@@ -1,4 +1,4 @@
-"""Campaigns judged by repeat orders or by contribution: the headline says what was measured, and nothing else."""
+"""Campaigns judged by something else than churn: the headline says what was measured, and nothing else."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -8,11 +8,13 @@ import pytest
 from tests.report_samples import an_outcome, page
 from winback.campaign import HOLDOUT, Measure
 from winback.contrast import MoneySums, RateSums, Terms, money_family, rate_family
+from winback.effects import LOWER_IS_BETTER
 from winback.estimates import Missing, NoEstimate
 from winback.findings import Findings, Guardrail, Kept, Returns
+from winback.judged_words import TITLES
 from winback.outcomes import Outcome
 from winback.responses import share
-from winback.verdict import Conditions
+from winback.verdict import Conditions, Verdict
 
 TERMS = Terms(conditions=Conditions(srm_p=1.0))
 ARMS = {"holdout": (400, 0.2, 300, 92), "message": (1600, 0.8, 1200, 288)}
@@ -123,6 +125,74 @@ def test_the_cards_of_a_campaign_judged_by_contribution_are_amounts(language):
     assert [part in shown for part in ("$21.40", "$18.80", "$2.60", "$8.75")] == [True] * 4
     assert shown.startswith("Net contribution, written to" if language == "en" else "净贡献：实验组")
     assert "%" not in shown.replace("95%", "")
+
+
+def by_a_mean(measure: Measure, column: str, mean: str, control_mean: str, sd: str) -> Outcome:
+    """So much a customer of 1,600 and of 400, both with the same spread."""
+
+    def sums(arm: str, n: int, mean: str) -> MoneySums:
+        centre, spread = Fraction(mean), Fraction(sd)
+        squares = spread**2 * (n - 1) + n * centre**2
+        return MoneySums(column=column, arm=arm, n=n, buyers=300, total=n * centre, total_sq=squares)
+
+    treated, held = sums("treated", 1600, mean), sums(HOLDOUT, 400, control_mean)
+    terms = replace(TERMS, lower_is_better=LOWER_IS_BETTER)
+    [contrast] = money_family([treated], held, terms)
+    return replace(an_outcome(ARMS), judged_by=measure, success=contrast, findings=a_finding())
+
+
+MEANS = {
+    Measure.VALUE_LOST: ("value_lost", "3.0", "5.0", "10"),
+    Measure.VALUE_LOST_SHARE: ("value_lost_share", ".18", ".23", ".3"),
+    Measure.PURCHASE_FREQUENCY: ("orders", ".77", ".55", ".8"),
+}
+
+
+@pytest.mark.parametrize(
+    ("measure", "language", "title", "fact"),
+    [
+        (Measure.VALUE_LOST, "en", "Less value was lost", "the difference is −$2.00"),
+        (Measure.VALUE_LOST, "zh", "流失价值减少", "人均 US$3.00"),
+        (Measure.VALUE_LOST_SHARE, "en", "Less value was lost", "18.0% went with those who did not order"),
+        (Measure.VALUE_LOST_SHARE, "zh", "流失价值减少", "对照组 400 名客户为 23.0%；差异为 −5.0 个百分点"),
+        (Measure.PURCHASE_FREQUENCY, "en", "They ordered more often", "placed 0.77 orders in the 90 days"),
+        (Measure.PURCHASE_FREQUENCY, "zh", "购买更频繁", "对照组 400 名客户人均 0.55 次；差异为 +0.22"),
+    ],
+)
+def test_a_mean_is_told_as_what_it_is_of(measure: Measure, language: str, title: str, fact: str):
+    text = page(by_a_mean(measure, *MEANS[measure]), language).text("headline")
+
+    assert text.startswith(title)
+    assert fact in text
+    assert not any(word in text for word in ("customers were kept", "被留住"))
+
+
+def test_where_there_was_no_value_to_lose_the_page_says_so():
+    none = replace(by_a_mean(Measure.VALUE_LOST_SHARE, *MEANS[Measure.VALUE_LOST_SHARE]), success=None)
+
+    text = page(none).text("headline")
+
+    assert text.startswith("Can't tell")
+    assert "there was no value to lose" in text
+
+
+def test_retention_is_told_as_who_stayed():
+    """1,312 of 1,600 and 308 of 400 ordered: the reference's 288 and 92 turned round."""
+    treated = RateSums(column="retained", arm="treated", x=1312, n=1600)
+    [contrast] = rate_family([treated], RateSums(column="retained", arm=HOLDOUT, x=308, n=400), TERMS)
+    outcome = replace(an_outcome(ARMS), judged_by=Measure.RETENTION, success=contrast, findings=a_finding())
+
+    text = page(outcome).text("headline")
+
+    assert text.startswith("More stayed")
+    assert "82.0% of the 1,600 customers written to and 77.0% of the 400 held out ordered" in text
+    assert "About 80 customers were kept" in text
+
+
+@pytest.mark.parametrize("measure", [each for each in Measure if each is not Measure.CHURN])
+@pytest.mark.parametrize("verdict", [Verdict.BETTER, Verdict.WORSE])
+def test_no_other_measure_is_called_churned(measure: Measure, verdict: Verdict):
+    assert (measure, verdict) in TITLES
 
 
 @pytest.mark.parametrize(("kept", "said"), [(Kept.BROKEN, True), (Kept.CANT_TELL, False), (Kept.KEPT, False)])

@@ -12,7 +12,7 @@ from tests.test_contrast import a_rate, some_money
 from winback.boundaries import look_at, looks
 from winback.errors import WrongUse
 from winback.intervals import Proportion, newcombe, wilson
-from winback.looks import Look, information_fraction
+from winback.looks import Look
 from winback.verdict import Rule, Verdict
 
 # The usual constants for equal looks (R ldbounds, gsDesign), and weekly looks within 60 days.
@@ -75,13 +75,6 @@ def test_looks_that_do_not_grow_within_0_and_1_are_refused(fractions):
 def test_information_that_shrinks_is_refused():
     with pytest.raises(WrongUse, match="cannot shrink"):
         look_at(0.4, earlier=[0.5])
-
-
-@pytest.mark.parametrize(
-    ("seen", "expected", "fraction"), [(30, 120, 0.25), (130, 120, 1.0), (0, 120, None), (5, 0, None)]
-)
-def test_information_is_what_was_seen_of_what_is_expected(seen, expected, fraction):
-    assert information_fraction(seen, expected) == fraction
 
 
 def test_before_the_boundary_is_crossed_there_is_no_verdict_and_the_interval_is_wider():

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.printed import printed
 from winback.adjustment import cuped, cuped_slope, lin, variance_left
 from winback.estimates import Missing, NoEstimate
-from winback.intervals import Sums, mean_difference, mean_interval, squared_error, welch
+from winback.intervals import mean_difference, squared_error, welch
 from winback.pairs import PairSums, as_share, pool_pairs
 
 HUNDRED = Fraction(1, 100)
@@ -203,13 +203,4 @@ def test_when_nobody_or_everybody_is_lost_the_share_is_known_and_its_interval_is
     share = as_share(pairs_of([(value, value * lost) for value in (5, 10, 20)]))
 
     assert share.mean == lost
-    assert mean_interval(share) is None
     assert welch(share, share) is None
-
-
-def test_the_interval_of_a_mean_is_students():
-    """1, 2, 3, 4, 5: mean 3, sd 1.58114, t(4) = 2.77645 (tables): 3 +- 1.96324."""
-    interval = mean_interval(Sums(n=5, total=15, total_sq=55))
-
-    assert (interval.low, interval.high) == (printed("1.03676"), printed("4.96324"))
-    assert mean_interval(Sums(n=1, total=3, total_sq=9)) is None

@@ -9,6 +9,7 @@ import pytest
 
 from winback import words
 from winback.audience import Reason
+from winback.campaign import Measure
 from winback.estimates import Missing
 from winback.events import State
 from winback.overview_words import TEXTS as OVERVIEW
@@ -69,7 +70,7 @@ def test_every_text_of_the_report_is_used_somewhere():
     sources = [*templates_of(TEXTS), *(ROOT / "winback").glob("*.py")]
     used = "\n".join(path.read_text("utf-8") for path in sources if path.name != "report_words.py")
     said = set(re.findall(r"""["'](\w+)["']""", used))
-    built = {f"{key}_text" for key in said} | {f"score_{key}" for key in said}
+    built = {f"{key}_text" for key in said} | {f"score_{key}" for key in said} | {f"facts_{m}" for m in Measure}
     by_constant = {"treated", "holdout", "base", "top"}
 
     assert set(TEXTS) - said - built - by_constant == set()

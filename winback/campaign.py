@@ -32,10 +32,15 @@ class Measure(StrEnum):
     """What a campaign's success is judged by."""
 
     CHURN = "churn"  # no order in the window
+    VALUE_LOST = "value_lost"  # what those who churned had spent before
+    VALUE_LOST_SHARE = "value_lost_share"  # the same as a part of what all had spent before
+    RETENTION = "retention"  # an order in the window
     REPEAT_RATE = "repeat_rate"  # orders on two days or more
+    PURCHASE_FREQUENCY = "purchase_frequency"  # orders per customer
     NET_CONTRIBUTION = "net_contribution"  # margin x net revenue - cost of the messages
 
 
+IN_POINTS = (Measure.CHURN, Measure.VALUE_LOST_SHARE, Measure.RETENTION, Measure.REPEAT_RATE)  # shares of a whole
 RESERVED = {HOLDOUT, "treated", "base", "top"}  # the groups of a report
 Channel = Literal["email", "sms"]
 CHANNELS: tuple[Channel, ...] = ("email", "sms")
@@ -101,9 +106,21 @@ def _measure(value: object) -> object:
     if isinstance(value, str) and value in set(Measure):
         return Measure(value)
     close = nearest(str(value), list(Measure))
-    raise ValueError(
-        "must be churn, repeat_rate or net_contribution" + (f": did you mean '{close}'?" if close else "")
-    )
+    *first, last = Measure
+    known = f"{', '.join(first)} or {last}"
+    raise ValueError(f"must be {known}" + (f": did you mean '{close}'?" if close else ""))
+
+
+_NOT_OBSERVED = {
+    "contract": "needs subscriptions, and there are none, so no contract can have ended: write no_order",
+    "model": "is a forecast, and a campaign is judged by what was observed: write no_order",
+}
+
+
+def _definition(value: object) -> object:
+    if isinstance(value, str) and value in _NOT_OBSERVED:
+        raise ValueError(_NOT_OBSERVED[value])
+    return value
 
 
 def _names(value: object) -> object:
@@ -138,7 +155,7 @@ Names = Annotated[LocalName, BeforeValidator(_names)]
 class ChurnRule(Section):
     """What "lost" means: no order within so many days."""
 
-    definition: Literal["no_order"] = "no_order"
+    definition: Annotated[Literal["no_order"], BeforeValidator(_definition)] = "no_order"
     within: Days
 
 
@@ -267,8 +284,8 @@ class Success(Section):
             raise ValueError(
                 "net_contribution needs margin, the share of revenue that is contribution, such as 40%"
             )
-        if self.measure is Measure.NET_CONTRIBUTION and self.smallest_effect is not None:
-            raise ValueError("smallest_effect is in percentage points: not with net_contribution")
+        if self.measure not in IN_POINTS and self.smallest_effect is not None:
+            raise ValueError(f"smallest_effect is in percentage points: not with {self.measure}")
         return self
 
 

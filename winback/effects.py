@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import combinations
 
 from winback.adjustment import cuped
 from winback.campaign import HOLDOUT, Measure
@@ -28,7 +29,9 @@ from winback.part_sums import (
     CONTRIBUTION,
     LOST_SHARE,
     ORDERS,
+    RATES,
     REPEATED,
+    RETAINED,
     REVENUE,
     VALUE_LOST,
     PartSums,
@@ -41,7 +44,11 @@ from winback.verdict import Verdict
 LOWER_IS_BETTER = frozenset({CHURNED, VALUE_LOST, LOST_SHARE})
 COLUMNS = {
     Measure.CHURN: CHURNED,
+    Measure.VALUE_LOST: VALUE_LOST,
+    Measure.VALUE_LOST_SHARE: LOST_SHARE,
+    Measure.RETENTION: RETAINED,
     Measure.REPEAT_RATE: REPEATED,
+    Measure.PURCHASE_FREQUENCY: ORDERS,
     Measure.NET_CONTRIBUTION: CONTRIBUTION,
 }
 
@@ -69,7 +76,7 @@ class Question:
     @property
     def rate_column(self) -> str:
         """The rate whose segments are looked at: money by segment is too noisy to be worth a line."""
-        return REPEATED if self.measure is Measure.REPEAT_RATE else CHURNED
+        return self.column if self.column in RATES else CHURNED
 
     @property
     def treated(self) -> PartSums:
@@ -134,33 +141,40 @@ def _adjusted(ask: Question) -> list[MoneyContrast]:
 
 def lost_share_contrasts(ask: Question) -> list[MoneyContrast] | NoEstimate:
     """Churn by percent of value; none where an arm was worth nothing at the start."""
-    parts = [ask.held, ask.treated, *ask.groups]
-    shares = [as_share(part.worth) for part in parts]
-    missing = next((share for share in shares if isinstance(share, NoEstimate)), None)
-    if missing:
-        return missing
-    held, together, *groups = [
-        part.money(LOST_SHARE, share.total, share.total_sq)
-        for part, share in zip(parts, shares, strict=True)
-        if not isinstance(share, NoEstimate)
-    ]
+    shares = _lost_shares([ask.held, ask.treated, *ask.groups])
+    if isinstance(shares, NoEstimate):
+        return shares
+    held, together, *groups = shares
     return money_family([together], held, ask.terms) + money_family(groups, held, ask.terms)
 
 
+def _lost_shares(parts: Sequence[PartSums]) -> list[MoneySums] | NoEstimate:
+    found = [(part, as_share(part.worth)) for part in parts]
+    missing = next((share for _, share in found if isinstance(share, NoEstimate)), None)
+    return missing or [
+        part.money(LOST_SHARE, share.total, share.total_sq)
+        for part, share in found
+        if not isinstance(share, NoEstimate)
+    ]
+
+
 def success_contrast(ask: Question) -> RateContrast | MoneyContrast | None:
-    """What the campaign is judged by where that is not churn, all variants together."""
+    """What the campaign is judged by where that is not churn, all variants together; None: undefined."""
     if ask.measure is Measure.CHURN:
         return None
-    return (_money_column(ask, CONTRIBUTION) if ask.column == CONTRIBUTION else rate_contrasts(ask, ask.column))[0]
+    if ask.column in RATES:
+        return rate_contrasts(ask, ask.column)[0]
+    found = lost_share_contrasts(ask) if ask.column == LOST_SHARE else _money_column(ask, ask.column)
+    return None if isinstance(found, NoEstimate) else found[0]
 
 
 def contest(ask: Question) -> Contest | None:
-    """Every variant against every other; None with fewer than two."""
-    if len(ask.variants) < 2:
+    """Every variant against every other; None with fewer than two, or where the measure is undefined for one."""
+    names = list(combinations(ask.variants, 2))
+    found = [_versus(ask, one, other) for one, other in combinations(ask.groups, 2)]
+    between = [contrast for contrast in found if contrast]
+    if not names or len(between) < len(names):
         return None
-    groups = ask.groups
-    between = [_versus(ask, one, other) for place, one in enumerate(groups) for other in groups[place + 1 :]]
-    names = [(one, other) for place, one in enumerate(ask.variants) for other in ask.variants[place + 1 :]]
     p_values = [_p(contrast) for contrast in between]
     corrected = holm(p_values)
     pairs = [
@@ -179,10 +193,13 @@ def contest(ask: Question) -> Contest | None:
     return Contest(column=ask.column, pairs=pairs, winner=winner)
 
 
-def _versus(ask: Question, one: PartSums, other: PartSums) -> RateContrast | MoneyContrast:
-    if ask.column == CONTRIBUTION:
+def _versus(ask: Question, one: PartSums, other: PartSums) -> RateContrast | MoneyContrast | None:
+    if ask.column in RATES:
+        return rate_family([one.rate(ask.column)], other.rate(ask.column), ask.terms)[0]
+    if ask.column != LOST_SHARE:
         return money_family([_money(ask, one, ask.column)], _money(ask, other, ask.column), ask.terms)[0]
-    return rate_family([one.rate(ask.column)], other.rate(ask.column), ask.terms)[0]
+    shares = _lost_shares([one, other])
+    return None if isinstance(shares, NoEstimate) else money_family(shares[:1], shares[1], ask.terms)[0]
 
 
 def _p(contrast: RateContrast | MoneyContrast) -> float | None:

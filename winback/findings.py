@@ -150,12 +150,12 @@ class Overlap:
 class Findings:
     """All of it. Until the window is complete the lists of effects are empty: who looks early is told less.
 
-    ``rates``: column repeated. ``money``: revenue, revenue_capped (each customer's at most the 99th percentile of
-    buyers), revenue_adjusted (CUPED: for spend before t0), orders (a number, not money), value_lost (spend before
-    t0 of those who churned) and, with a margin, net_contribution. Each list holds, column by column, all variants
-    together (arm "treated") and then each variant, under Holm. ``value_lost_share``: churn by percent of value.
-    ``touched``: customer ids of the hold-out who were written to, the first 100. ``rows_lost``: customers assigned
-    but not measured, or the other way round.
+    ``rates``: column repeated, before it retained where that is the measure. ``money``: revenue, revenue_capped
+    (each customer's at most the 99th percentile of buyers), revenue_adjusted (CUPED: for spend before t0), orders
+    (a number, not money), value_lost (spend before t0 of those who churned) and, with a margin, net_contribution.
+    Each list holds, column by column, all variants together (arm "treated") and then each variant, under Holm.
+    ``value_lost_share``: churn by percent of value. ``touched``: customer ids of the hold-out who were written to,
+    the first 100. ``rows_lost``: customers assigned but not measured, or the other way round.
     """
 
     currency: str

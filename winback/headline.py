@@ -1,6 +1,6 @@
 """The answer in plain words: the verdict of an outcome, its sentences, and what before/after alone would claim."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -9,6 +9,7 @@ from winback.campaign import HOLDOUT, Measure
 from winback.contrast import MoneyContrast, RateContrast
 from winback.findings import Kept
 from winback.outcomes import TREATED, BeforeAfter, Outcome
+from winback.part_sums import LOST_SHARE, ORDERS
 from winback.report_words import Speaker
 from winback.verdict import (
     CONTAMINATION_LIMIT,
@@ -22,6 +23,8 @@ from winback.verdict import (
     first_to_speak,
     judge,
 )
+
+Writer = Callable[[float | None], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +134,7 @@ def _facts(outcome: Outcome, say: Speaker) -> Iterator[str]:
     if found is None or found.difference is None or found.low is None:
         return
     if isinstance(found, MoneyContrast):
-        yield _contribution(found, outcome, say)
+        yield _mean_facts(found, outcome, say)
         return
     yield say(
         _rate_facts(outcome),
@@ -144,21 +147,30 @@ def _facts(outcome: Outcome, say: Speaker) -> Iterator[str]:
 
 
 def _rate_facts(outcome: Outcome) -> str:
-    if outcome.judged_by is Measure.REPEAT_RATE:
-        return "facts_repeated"
+    if outcome.judged_by in (Measure.REPEAT_RATE, Measure.RETENTION):
+        return f"facts_{outcome.judged_by}"
     return "facts" if outcome.window.complete else "facts_so_far"
 
 
-def _contribution(found: MoneyContrast, outcome: Outcome, say: Speaker) -> str:
-    currency = outcome.findings.currency if outcome.findings else ""
-    money = partial(words.money, currency=currency, language=say.language)
+def _mean_facts(found: MoneyContrast, outcome: Outcome, say: Speaker) -> str:
+    level, gain = _writers(found.column, outcome.findings.currency if outcome.findings else "", say)
     return say(
-        "facts_contribution", days=outcome.window.days,
-        mean=money(found.mean), n=words.whole(found.n),
-        control_mean=money(found.control_mean), control_n=words.whole(drawn_n(outcome, HOLDOUT)),
-        difference=money(found.difference),
-        interval=words.between(money(found.low), money(found.high), say.language),
+        f"facts_{outcome.judged_by}", days=outcome.window.days,
+        mean=level(found.mean), n=words.whole(found.n),
+        control_mean=level(found.control_mean), control_n=words.whole(drawn_n(outcome, HOLDOUT)),
+        difference=gain(found.difference),
+        interval=words.between(gain(found.low), gain(found.high), say.language),
     )  # fmt: skip
+
+
+def _writers(column: str, currency: str, say: Speaker) -> tuple[Writer, Writer]:
+    """How a mean of this column is written, and how a difference of two."""
+    if column == LOST_SHARE:
+        return words.percent, words.points
+    if column == ORDERS:
+        return words.number, words.gain_number
+    money = partial(words.money, currency=currency, language=say.language)
+    return money, money
 
 
 def drawn_n(outcome: Outcome, arm: str) -> int:
@@ -175,7 +187,7 @@ def _broken(outcome: Outcome, say: Speaker) -> Iterator[str]:
 
 
 def _kept(outcome: Outcome, say: Speaker, *, lost: bool) -> Iterator[str]:
-    if outcome.saved and outcome.judged_by is Measure.CHURN:
+    if outcome.saved and outcome.judged_by in (Measure.CHURN, Measure.RETENTION):
         kept = (outcome.saved.customers, outcome.saved.low, outcome.saved.high)
         count, low, high = (-kept[0], -kept[2], -kept[1]) if lost else kept
         interval = words.between(words.whole(low), words.whole(high), say.language)

@@ -7,11 +7,11 @@ the two effects has its own noise.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from winback.contrast import MoneySums, RateSums
+from winback.contrast import RateSums
 from winback.estimates import Missing, NoEstimate
-from winback.intervals import ALPHA, mean_difference, squared_error
+from winback.intervals import ALPHA
 from winback.significance import benjamini_hochberg, normal_p
-from winback.verdict import FEWEST_EVENTS, MONEY_FLOOR
+from winback.verdict import FEWEST_EVENTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,17 +50,6 @@ def rate_effect(segment: str, treated: RateSums, control: RateSums) -> Effect | 
     p1, p0 = treated.x / treated.n, control.x / control.n
     squared = p1 * (1 - p1) / treated.n + p0 * (1 - p0) / control.n
     return Effect(segment=segment, difference=p1 - p0, squared_error=squared)
-
-
-def money_effect(segment: str, treated: MoneySums, control: MoneySums) -> Effect | NoEstimate:
-    """A segment's effect on a mean; none below the money floor of buyers in an arm or without any spread."""
-    if min(treated.buyers, control.buyers) < MONEY_FLOOR:
-        return NoEstimate(reason=Missing.TOO_FEW_BUYERS)
-    difference = mean_difference(treated.sums, control.sums)
-    squared = squared_error(treated.sums, control.sums)
-    if difference is None or not squared:
-        return NoEstimate(reason=Missing.NO_SPREAD)
-    return Effect(segment=segment, difference=difference, squared_error=squared)
 
 
 def heterogeneity(effects: Sequence[Effect]) -> Heterogeneity | NoEstimate:

@@ -253,18 +253,6 @@ def squared_error(treated: Sums, control: Sums) -> float | None:
     return None if v1 is None or v0 is None else v1 / treated.n + v0 / control.n
 
 
-def mean_interval(sums: Sums, *, alpha: float = ALPHA) -> Interval | None:
-    """Student's t interval of one arm's mean; None below two customers or without any spread."""
-    # Lazy for the same reason as in welch.
-    from scipy.special import stdtrit
-
-    mean, variance = sums.mean, sums.variance
-    if mean is None or not variance:
-        return None
-    half = -float(stdtrit(sums.n - 1, alpha / 2)) * math.sqrt(variance / sums.n)
-    return Interval(low=mean - half, high=mean + half)
-
-
 def student_p(t: float, df: float) -> float:
     """Two-sided p of Student's t; at least the smallest positive float, as no p is 0."""
     # Lazy for the same reason as in welch.

@@ -4,14 +4,44 @@ from winback.campaign import Measure
 from winback.verdict import Rule, Verdict
 from winback.words import Words
 
+_VALUE = (Measure.VALUE_LOST, Measure.VALUE_LOST_SHARE)
+_LESS_LOST, _MORE_LOST = Words("Less value was lost", "流失价值减少"), Words("More value was lost", "流失价值增加")
+
 TITLES: dict[tuple[Measure, Verdict], Words] = {
+    **{(measure, Verdict.BETTER): _LESS_LOST for measure in _VALUE},
+    **{(measure, Verdict.WORSE): _MORE_LOST for measure in _VALUE},
+    (Measure.RETENTION, Verdict.BETTER): Words("More stayed", "留存增加"),
+    (Measure.RETENTION, Verdict.WORSE): Words("Fewer stayed", "留存减少"),
     (Measure.REPEAT_RATE, Verdict.BETTER): Words("More ordered again", "复购增加"),
     (Measure.REPEAT_RATE, Verdict.WORSE): Words("Fewer ordered again", "复购减少"),
+    (Measure.PURCHASE_FREQUENCY, Verdict.BETTER): Words("They ordered more often", "购买更频繁"),
+    (Measure.PURCHASE_FREQUENCY, Verdict.WORSE): Words("They ordered less often", "购买减少"),
     (Measure.NET_CONTRIBUTION, Verdict.BETTER): Words("Brought more than it cost", "收益大于成本"),
     (Measure.NET_CONTRIBUTION, Verdict.WORSE): Words("Cost more than it brought", "成本大于收益"),
 }
 
+_MEANS = (*_VALUE, Measure.PURCHASE_FREQUENCY)
+_FEW_BUYERS = Words(
+    "One of the groups has fewer than {floor} buyers: too few for a verdict on a mean.",
+    "有一组的购买人数不足 {floor} 名，不足以对平均值下结论。",
+)
+_APPROXIMATE = Words(
+    "One of the groups has few buyers: take the interval as approximate.",
+    "有一组的购买人数较少，置信区间仅供参考。",
+)
+_BOTH_TESTS = Words(
+    "The 95% interval of the difference excludes 0, and so does the stricter test for means carried by a few.",
+    "差异的 95% 置信区间不包含 0，针对少数人主导的平均值的更严格检验也是如此。",
+)
+
 RULES: dict[tuple[Measure, Rule], Words] = {
+    **{(measure, Rule.FEW_BUYERS): _FEW_BUYERS for measure in _MEANS},
+    **{(measure, Rule.APPROXIMATE): _APPROXIMATE for measure in _MEANS},
+    **{(measure, Rule.EXCLUDES_ZERO): _BOTH_TESTS for measure in _MEANS},
+    (Measure.VALUE_LOST_SHARE, Rule.NO_INTERVAL): Words(
+        "In one of the groups nobody had spent anything in as many days before, so there was no value to lose.",
+        "有一组在此前同样天数内没有任何消费，也就没有可流失的价值。",
+    ),
     (Measure.REPEAT_RATE, Rule.FEW_EVENTS): Words(
         "In one of the groups fewer than {enough} customers ordered again, or fewer than {enough} did not: "
         "too few for a verdict.",

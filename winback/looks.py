@@ -22,12 +22,3 @@ class Look:
     def alpha(self) -> float:
         """The two-sided level of this one reading."""
         return normal_p(self.boundary)
-
-
-def information_fraction(seen: float, expected: float) -> float | None:
-    """Information so far as a share of the final one, at most 1; None before there is any.
-
-    For one cohort: those who churned so far, both arms together, of those expected at the window's end; for
-    customers who enter over time: matured of planned.
-    """
-    return min(1.0, seen / expected) if seen > 0 and expected > 0 else None

@@ -15,9 +15,11 @@ from winback.limits import MICROS
 from winback.pairs import PairSums, pool_pairs
 from winback.survival import Exits
 
-CHURNED, REPEATED = "churned", "repeated"
+CHURNED, RETAINED, REPEATED = "churned", "retained", "repeated"
+RATES = (CHURNED, RETAINED, REPEATED)
 REVENUE, CAPPED, ADJUSTED, ORDERS = "revenue", "revenue_capped", "revenue_adjusted", "orders"
 VALUE_LOST, LOST_SHARE, CONTRIBUTION = "value_lost", "value_lost_share", "net_contribution"
+SHARES = (*RATES, LOST_SHARE)  # the other columns are amounts, but for ORDERS, a number
 # Parts that have an order other than the alphabet's.
 _IN_ORDER = {
     value: place for place, value in enumerate(("top", "other", "low", "middle", "high", "1", "2-4", "5+"))
@@ -50,8 +52,8 @@ class PartSums:
         return self.n - self.churned
 
     def rate(self, column: str) -> RateSums:
-        """CHURNED or REPEATED as a rate."""
-        counted = {CHURNED: self.churned, REPEATED: self.repeated}[column]
+        """One of RATES."""
+        counted = {CHURNED: self.churned, RETAINED: self.buyers, REPEATED: self.repeated}[column]
         return RateSums(column=column, arm=self.arm, x=counted, n=self.n)
 
     def money(self, column: str, total: Amount, squares: Amount, unit: int = 1) -> MoneySums:

@@ -11,7 +11,7 @@ from winback.estimates import Estimate, NoEstimate
 from winback.findings import Guardrail, Kept, Returns
 from winback.outcomes import TREATED, Outcome
 from winback.report_curves import curve_chart, curve_rows, marked_days
-from winback.report_segments import contest_row, interaction_sentences, segment_chart, told_segments
+from winback.report_segments import contest_row, gain, interaction_sentences, segment_chart, told_segments
 from winback.report_words import Speaker
 from winback.survival import LogRank
 from winback.verdict import Rule, Verdict
@@ -136,16 +136,8 @@ def _amount(value: float | None, found: MoneyContrast, currency: str, say: Speak
 def _difference(found: RateContrast | MoneyContrast, currency: str, say: Speaker) -> Shown:
     if found.difference is None:
         return Shown(text=UNDEFINED)
-    ends = [_signed(each, found, currency, say) for each in (found.difference, found.low, found.high)]
+    ends = [gain(each, found.column, currency, say) for each in (found.difference, found.low, found.high)]
     return Shown(text=ends[0], interval=words.between(ends[1], ends[2], say.language))
-
-
-def _signed(value: float | None, found: RateContrast | MoneyContrast, currency: str, say: Speaker) -> str:
-    if isinstance(found, RateContrast) or found.column == "value_lost_share":
-        return words.points(value)
-    if found.column == "orders":
-        return words.gain_number(value)
-    return words.gain_money(value, currency, say.language)
 
 
 def money_chart(outcome: Outcome, say: Speaker) -> Spec | None:

@@ -6,6 +6,7 @@ from winback.contrast import MoneyContrast, RateContrast
 from winback.csv_lines import Line, counted, line, plain
 from winback.findings import Findings
 from winback.outcomes import Outcome
+from winback.part_sums import ORDERS, SHARES
 from winback.report_findings import guardrail_rows, measure_rows, return_rows
 from winback.report_segments import segment_rows
 from winback.report_words import Speaker
@@ -28,7 +29,7 @@ def finding_lines(outcome: Outcome, say: Speaker) -> Iterator[Line]:
 def _contest(found: Findings, say: Speaker) -> Iterator[Line]:
     if found.contest is None:
         return
-    unit = found.currency if found.contest.column == "net_contribution" else "share"
+    unit = _unit(found.contest.column, found.currency)
     for pair in found.contest.pairs:
         place = ("contest", f"{pair.one} - {pair.other}", say("pair", one=pair.one, other=pair.other))
         yield line(place, "difference", pair.difference, pair.low, pair.high, unit=unit)
@@ -64,7 +65,7 @@ def _curves(found: Findings) -> Iterator[Line]:
 def _measures(outcome: Outcome, currency: str, say: Speaker) -> Iterator[Line]:
     for row in measure_rows(outcome, say):
         found, place = row.contrast, ("measures", f"{row.key}: {row.arm}", row.label)
-        unit = _unit(found, currency)
+        unit = _unit(found.column, currency)
         yield from plain(place, {"customers": found.n}, unit="customers")
         if isinstance(found, MoneyContrast):
             yield from plain(place, {"buyers": found.buyers}, unit="customers")
@@ -77,10 +78,10 @@ def _measures(outcome: Outcome, currency: str, say: Speaker) -> Iterator[Line]:
         yield from plain(place, {"verdict": found.verdict.value})
 
 
-def _unit(found: RateContrast | MoneyContrast, currency: str) -> str:
-    if isinstance(found, RateContrast) or found.column == "value_lost_share":
+def _unit(column: str, currency: str) -> str:
+    if column in SHARES:
         return "share"
-    return "orders" if found.column == "orders" else currency
+    return "orders" if column == ORDERS else currency
 
 
 def _returns(outcome: Outcome, currency: str, say: Speaker) -> Iterator[Line]:

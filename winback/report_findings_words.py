@@ -61,9 +61,13 @@ FINDING_TEXTS: dict[str, Words] = {
     "pairs_more": Words("{n} more pairs are in the CSV file.", "其余 {n} 对见 CSV 文件。"),
     "p": Words("p", "p"),
     # The measures by name
-    "by_churned": Words("churn", "流失率"),
-    "by_repeated": Words("repeat orders", "再次下单率"),
-    "by_net_contribution": Words("net contribution", "净贡献"),
+    "of_churned": Words("churn", "流失率"),
+    "of_retained": Words("retention", "留存率"),
+    "of_repeated": Words("repeat orders", "再次下单率"),
+    "of_orders": Words("orders per customer", "人均订单数"),
+    "of_value_lost": Words("value lost", "流失价值"),
+    "of_value_lost_share": Words("share of value lost", "流失价值占比"),
+    "of_net_contribution": Words("net contribution", "净贡献"),
     # Segments
     "segments": Words(
         "Did it work better for some? Explored, not proved", "对某些客户更有效吗？仅供探索，不作结论"
@@ -155,6 +159,7 @@ FINDING_TEXTS: dict[str, Words] = {
     "difference_plain": Words("Difference", "差异"),
     "buyers": Words("{buyers} of {n} bought", "{n} 名中 {buyers} 名购买"),
     "count_of": Words("{x} of {n}", "{n} 名中 {x} 名"),
+    "measured_retained": Words("Retention", "留存率"),
     "measured_repeated": Words("Repeat orders", "再次下单率"),
     "measured_revenue": Words("Revenue", "收入"),
     "measured_revenue_capped": Words("Revenue, capped", "收入（封顶）"),

@@ -6,6 +6,7 @@ from winback import words
 from winback.charts import Difference, Spec, forest
 from winback.findings import Contest, Dimension, Interaction, Pair, Segment
 from winback.outcomes import Outcome
+from winback.part_sums import ORDERS, SHARES
 from winback.report_words import Speaker
 from winback.words import UNDEFINED
 
@@ -118,7 +119,7 @@ def _interaction(found: Interaction, say: Speaker) -> str:
 def contest_row(contest: Contest, currency: str, say: Speaker) -> ContestRow:
     """Which variant won, in one sentence, and the pairs from the clearest on."""
     sentence = say("winner", winner=contest.winner) if contest.winner else say("no_winner")
-    by = say("contest_by", column=say(f"by_{contest.column}"))
+    by = say("contest_by", column=say(f"of_{contest.column}"))
     clearest = sorted(contest.pairs, key=lambda pair: 1.0 if pair.p is None else pair.p)
     rest = len(clearest) - PAIRS_SHOWN
     return ContestRow(
@@ -130,14 +131,15 @@ def contest_row(contest: Contest, currency: str, say: Speaker) -> ContestRow:
 
 
 def _pair(pair: Pair, column: str, currency: str, say: Speaker) -> PairRow:
-    difference, low, high = (
-        _written(each, column, currency, say) for each in (pair.difference, pair.low, pair.high)
-    )
+    difference, low, high = (gain(each, column, currency, say) for each in (pair.difference, pair.low, pair.high))
     return PairRow(
         label=say("pair", one=pair.one, other=pair.other), found=pair, difference=difference,
         interval=words.between(low, high, say.language),
     )  # fmt: skip
 
 
-def _written(value: float | None, column: str, currency: str, say: Speaker) -> str:
-    return words.gain_money(value, currency, say.language) if column == "net_contribution" else words.points(value)
+def gain(value: float | None, column: str, currency: str, say: Speaker) -> str:
+    """A difference in a column as it is written: points of a share, a number of orders, an amount."""
+    if column in SHARES:
+        return words.points(value)
+    return words.gain_number(value) if column == ORDERS else words.gain_money(value, currency, say.language)

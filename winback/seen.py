@@ -21,7 +21,7 @@ from winback.events import State
 from winback.findings import Findings, Guardrail, Kept, Overlap, Returns
 from winback.intervals import Ratio, welch
 from winback.limits import MICROS
-from winback.part_sums import REPEATED, PartSums, RunSums
+from winback.part_sums import REPEATED, RETAINED, PartSums, RunSums
 from winback.responses import WENT_OUT, MessageCount, Share, share
 from winback.returns import cost_per_saved, incremental, per_delivered, roi, scaled
 
@@ -69,7 +69,7 @@ def find(seen: Seen, success: Success, ask: Question, primary: RateContrast | No
     drawn, log_rank_test = curves(ask) if comparable else ([], _not_yet(ask))
     return Findings(
         currency=seen.currency,
-        rates=rate_contrasts(ask, REPEATED) if comparable else [],
+        rates=[c for column in _rates(ask) for c in rate_contrasts(ask, column)] if comparable else [],
         money=money_contrasts(ask) if comparable else [],
         value_lost_share=lost_share_contrasts(ask) if comparable else _not_yet(ask),
         segments=segments(ask) if comparable else [],
@@ -83,6 +83,11 @@ def find(seen: Seen, success: Success, ask: Question, primary: RateContrast | No
         touched=list(seen.touched[:MOST_TOUCHED]),
         rows_lost=seen.rows_lost,
     )
+
+
+def _rates(ask: Question) -> list[str]:
+    """Retention says what churn says, so it has rows of its own only where it is the measure."""
+    return [RETAINED, REPEATED] if ask.column == RETAINED else [REPEATED]
 
 
 def _not_yet(ask: Question) -> NoEstimate:
