@@ -1,6 +1,7 @@
 """Whom a run has assigned to which arm, who of them was in other runs too, and how often they were written to."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import and_, exists, func, select
@@ -22,30 +23,31 @@ def assigned(session: Session, occurrence_id: int) -> dict[str, int]:
     return dict(session.execute(chosen).tuples().all())
 
 
-def in_other_campaigns(
-    session: Session, occurrence: Occurrence, *, begun_from: datetime, begun_before: datetime
-) -> dict[str, int]:
-    """Arm -> members who were also in a live run of another campaign that began in these times, either arm of it.
+def live_before(session: Session, occurrence: Occurrence, begun_before: datetime) -> list[Occurrence]:
+    """Live runs of other campaigns that began before a time, oldest first; their windows may be over.
 
     A rehearsal writes to nobody, so it touches nobody else's result.
     """
-    live = select(col(Occurrence.id)).where(
+    chosen = select(Occurrence).where(
         col(Occurrence.campaign_id) != occurrence.campaign_id,
         col(Occurrence.stage) == Stage.RELEASED,
         ~col(Occurrence.placebo),
-        col(Occurrence.t0) >= begun_from,
         col(Occurrence.t0) < begun_before,
     )
-    runs = list(session.execute(live).scalars())
+    return list(session.execute(chosen.order_by(col(Occurrence.id))).scalars())
+
+
+def also_in(session: Session, occurrence_id: int, others: Sequence[int]) -> dict[str, int]:
+    """Arm -> members of a run who are in one of ``others`` (ids of runs) too, in either arm of it."""
     other = aliased(Assignment)  # found by its unique index (occurrence_id, person)
-    also = exists().where(col(other.occurrence_id).in_(runs), col(other.person) == col(Assignment.person))
+    also = exists().where(col(other.occurrence_id).in_(others), col(other.person) == col(Assignment.person))
     chosen = (
         select(col(Assignment.arm), func.count())
-        .where(col(Assignment.occurrence_id) == occurrence.id, also)
+        .where(col(Assignment.occurrence_id) == occurrence_id, also)
         .group_by(col(Assignment.arm))
         .order_by(col(Assignment.arm))
     )
-    return dict(session.execute(chosen).tuples().all()) if runs else {}
+    return dict(session.execute(chosen).tuples().all()) if others else {}
 
 
 def messages_each(session: Session, occurrence: Occurrence, days: int) -> dict[str, dict[int, int]]:

@@ -6,12 +6,11 @@ from pathlib import Path
 from prefect import flow
 
 from db.engine import database, reading
-from db.occurrences import unmeasured
-from db.readings import without_second
 from db.settings import Settings
-from flows.alerting import failure, tell_staff
+from flows.alerting import tell_staff
 from flows.measuring import measure_again, measure_run
 from flows.prefect_stages import entry, link_artifact, stage
+from flows.readings import read_due
 from flows.reporting import write_reports
 from winback.outcomes import Outcome, write_outcome
 
@@ -20,44 +19,38 @@ from winback.outcomes import Outcome, write_outcome
 def measure_outcomes(run: str | None = None, as_of: date | None = None, workspace: str | None = None) -> list[str]:
     """Measure ``run``, or every released run without a final reading; returns the runs measured.
 
-    One that fails does not keep the others from being measured; it fails the flow at the end.
+    Takes the second readings that are due, too. One that fails does not keep the others from being measured; staff
+    is told, and it fails the flow at the end.
     """
     settings, now = entry(workspace)
     if run:
         _measure(settings, run, now, as_of)
         return [run]
-    measured: list[str] = []
-    failed: dict[str, Exception] = {}
-    for name in stage(waiting_runs)(settings):
-        try:
-            _measure(settings, name, now, as_of)
-            measured.append(name)
-        except Exception as error:  # whatever it is: staff hears of it and the flow ends with it
-            failed[name] = error
-    for name in stage(stayed_runs)(settings):
-        stage(measure_again)(settings, name, now)
-    tell_staff(settings, [failure(f"measuring {name}", error) for name, error in failed.items()], now)
-    if failed:
-        raise next(iter(failed.values()))
-    return measured
+    read = read_due(
+        settings,
+        first=lambda name: _measure(settings, name, now, as_of),
+        second=lambda name: _measure_again(settings, name, now),
+    )
+    tell_staff(settings, read.alarms, now)
+    if read.errors:
+        raise read.errors[0]
+    return list(read.runs)
 
 
 def _measure(settings: Settings, run: str, now: datetime, as_of: date | None) -> None:
-    outcome: Outcome = stage(measure_run)(settings, run, now, as_of)
+    _report(settings, stage(measure_run)(settings, run, now, as_of))
+
+
+def _measure_again(settings: Settings, run: str, now: datetime) -> None:
+    outcome: Outcome | None = stage(measure_again)(settings, run, now)
+    if outcome:
+        _report(settings, outcome)
+
+
+def _report(settings: Settings, outcome: Outcome) -> None:
     for path in stage(write_reports)(settings, write_outcome(outcome)):
-        link_artifact(f"report-{run}-{Path(path).suffixes[0]}", Path(path).as_uri(), f"Report of {run}")
-
-
-def waiting_runs(settings: Settings) -> list[str]:
-    """Released runs without a final reading."""
-    with database(settings.database_url) as engine, reading(engine) as session:
-        return unmeasured(session)
-
-
-def stayed_runs(settings: Settings) -> list[str]:
-    """Runs with a final reading that wait for their second one."""
-    with database(settings.database_url) as engine, reading(engine) as session:
-        return without_second(session)
+        name = Path(path).name.removesuffix(".html")
+        link_artifact(f"{name}-{outcome.run}", Path(path).as_uri(), f"Report of {outcome.run}")
 
 
 def measure_as_flow(run: str, settings: Settings, as_of: date | None) -> Outcome:

@@ -13,7 +13,7 @@ from db.engine import database, reading, transaction
 from db.facts.outcomes import MEMBERS, count_outcomes
 from db.facts.store import data_through, digests, facts_cover, path_of
 from db.facts.sums import sum_members
-from db.membership import assigned, in_other_campaigns, messages_each
+from db.membership import also_in, assigned, live_before, messages_each
 from db.occurrences import Stage, find_run, pinned_campaign, run_name, unmeasured
 from db.outbox import written_to_in
 from db.readings import last_reading, latest, save_reading
@@ -237,14 +237,19 @@ def _sum(run: _Run) -> RunSums:
 
 
 def _overlap(run: _Run) -> dict[str, int]:
-    window, zone = run.window, run.settings.zone
-    first, last = window.t0_on - timedelta(days=window.days), window.last_on + timedelta(days=1)
-    return in_other_campaigns(
-        run.session,
-        run.occurrence,
-        begun_from=datetime.combine(first, time(), zone),
-        begun_before=datetime.combine(last, time(), zone),
-    )
+    """Arm -> members also in a live run of another campaign whose own window, however long, meets this one's."""
+    begun_before = datetime.combine(run.window.last_on + timedelta(days=1), time(), run.settings.zone)
+    days: dict[int | None, int] = {}  # by version: a campaign of every week has few
+    running = []
+    for other in live_before(run.session, run.occurrence, begun_before):
+        if other.version_id not in days:
+            days[other.version_id] = pinned_campaign(run.session, other).success.window
+        if (
+            outcome_window(_t0_on(run.settings, other), days[other.version_id], None).last_on
+            >= run.window.first_on
+        ):
+            running.append(other.id or 0)
+    return also_in(run.session, run.occurrence.id or 0, running)
 
 
 def _look(run: _Run, sums: RunSums, earlier: Sequence[LookTaken]) -> LookTaken | None:

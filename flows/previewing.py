@@ -6,7 +6,7 @@ Chosen as a dry run chooses, and read only: nothing in state changes.
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -16,12 +16,14 @@ from sqlmodel import Session, col
 
 from db.campaigns import pinned_templates
 from db.engine import database, reading
+from db.facts.store import digests, path_of
+from db.facts.sums import sum_members
 from db.people import customer_by_id
 from db.settings import Settings
 from db.tables import Customer
 from flows.campaign_run import manual, model_words
 from flows.choosing import Choice, choose_now
-from winback.audience import digest, risk_range, waterfall
+from winback.audience import digest, drawn_counts, risk_range, waterfall
 from winback.balance import Balance
 from winback.campaign import CHANNELS, HOLDOUT, Channel
 from winback.contact import mask_contact
@@ -31,18 +33,21 @@ from winback.message.rendering import Email, RenderFailure, Sms, render
 from winback.message.template import Message, load
 from winback.money import exponent
 from winback.preview import (
+    DRAWN,
+    NOT_DRAWN,
     Cost,
     PlannedArm,
-    Sight,
     Worth,
     a_few,
     arms_alike,
     drawn_before,
+    drawn_or_not,
+    mean_risk,
     messages_by_channel,
     planned_arms,
-    sight,
     worth,
 )
+from winback.sight import Expected, Sight, expect, in_sight
 
 MEASURED_TEXTS = 200  # text messages rendered to learn how many segments one has
 
@@ -93,6 +98,7 @@ def preview(settings: Settings, campaign_id: str, as_of: date) -> Preview:
     ledger, per_major = choice.ledger, 10 ** exponent(settings.file.currency)
     with database(settings.database_url) as engine, reading(engine) as session:
         costs = list(_costs(session, settings, choice))
+        expected = _expected(session, settings, choice, per_major)
         sample = _sample(session, a_few(ledger))
     return Preview(
         run=choice.run,
@@ -106,10 +112,36 @@ def preview(settings: Settings, campaign_id: str, as_of: date) -> Preview:
         risk=risk_range(ledger),
         model=model_words(choice.score),
         worth=worth(ledger, per_major),
-        sight=sight(ledger, choice.shares, choice.campaign),
+        sight=in_sight(
+            expected,
+            choice.campaign.success,
+            customers=sum(drawn_counts(ledger).values()),
+            shares=choice.shares,
+            currency=settings.file.currency,
+        ),
         costs=costs,
         balance=arms_alike(ledger, as_of, per_major),
         sample=sample,
+    )
+
+
+def _expected(session: Session, settings: Settings, choice: Choice, minor: int) -> Expected | None:
+    """What is expected of the hold-out: by risk, and by what everybody did in the window before."""
+    ledger, days = choice.ledger, choice.campaign.success.window
+    unknown = {name: pl.lit(None, dtype=pl.String) for name in ("value", "risk", "orders", "channel")}
+    sums = sum_members(
+        [path_of(settings.facts, digest) for digest in digests(session)],
+        t0_on=choice.order.as_of - timedelta(days=days),
+        window_days=days,
+        through=choice.order.as_of,
+        members=drawn_or_not(ledger).with_columns(cost_micros=pl.lit(0, dtype=pl.Int64), **unknown),
+    )
+    return expect(
+        choice.campaign.success,
+        risk=mean_risk(ledger),
+        audience=sums.arm(DRAWN),
+        everybody=sums.together([DRAWN, NOT_DRAWN], "all"),
+        minor=minor,
     )
 
 

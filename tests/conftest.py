@@ -11,10 +11,23 @@ from hypothesis import settings
 from sqlalchemy import Engine, create_engine, text
 
 from db.engine import open_engine
+from db.settings import Settings
+from tests.workspaces import a_workspace
 
 settings.register_profile("winback", deadline=None)  # speed belongs into bench/, not into a test
 settings.load_profile("winback")
 os.environ |= {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """An empty workspace that commands find because they are given in it, with no setting in the environment."""
+    for name in list(os.environ):
+        if name.startswith("WINBACK_") or name == "PREFECT_API_URL":
+            monkeypatch.delenv(name)
+    shop = a_workspace(tmp_path)
+    monkeypatch.chdir(shop.workspace)
+    return shop
 
 
 @pytest.fixture(scope="session")

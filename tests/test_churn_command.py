@@ -1,7 +1,6 @@
 """`winback churn` by month, cohort and segment, and its page: the JSON, the text, and what is refused."""
 
 import json
-import os
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -12,20 +11,10 @@ from flows.churning import Period, by_first_order
 from tests.facts import an_order, write_orders
 from tests.test_churn import BY_KEYS, KEYS
 from tests.test_cli import as_json, ask
-from tests.workspaces import a_workspace, load
+from tests.workspaces import load
 
 THROUGH = date(2025, 6, 30)
 HEADER = "customer_id,order_id,ordered_at,amount\n"
-
-
-@pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    for name in list(os.environ):
-        if name.startswith("WINBACK_") or name == "PREFECT_API_URL":
-            monkeypatch.delenv(name)
-    shop = a_workspace(tmp_path)
-    monkeypatch.chdir(shop.workspace)
-    return shop
 
 
 @pytest.fixture

@@ -13,19 +13,9 @@ import pytest
 
 from app.cli import main
 from db.settings import Settings
-from tests.workspaces import AS_OF, CAMPAIGN, a_quiet_crowd, a_workspace, write_campaign
+from tests.workspaces import AS_OF, CAMPAIGN, a_quiet_crowd, write_campaign
 
 ROOT = Path(__file__).parent.parent
-
-
-@pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    for name in list(os.environ):
-        if name.startswith("WINBACK_") or name == "PREFECT_API_URL":
-            monkeypatch.delenv(name)
-    shop = a_workspace(tmp_path)
-    monkeypatch.chdir(shop.workspace)
-    return shop
 
 
 def ask(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:

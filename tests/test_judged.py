@@ -100,6 +100,33 @@ def test_contribution_decides_though_churn_could_not():
     assert page(by_contribution("1.4", "18.8")).text("headline").startswith("Cost more than it brought")
 
 
+@pytest.mark.parametrize(
+    ("language", "cards"),
+    [
+        ("en", ["Repeat orders, written to 18.0% 288 of 1,600", "Repeat orders, hold-out 23.0% 92 of 400"]),
+        ("zh", ["再次下单率：实验组 18.0% 1,600 名中 288 名", "再次下单率：对照组 23.0% 400 名中 92 名"]),
+    ],
+)
+def test_the_cards_are_of_what_the_campaign_is_judged_by(language, cards):
+    """The difference is that of the reference table: -5.0 (-9.7, -0.7)."""
+    shown = page(by_repeat_orders(288, 92), language).text("cards")
+
+    assert shown.startswith(cards[0])
+    assert cards[1] in shown
+    assert "−5.0" in shown
+    assert "−9.7" in shown
+    assert not any(word in shown for word in ("Churn", "churn", "流失", "kept", "留住"))
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_cards_of_a_campaign_judged_by_contribution_are_amounts(language):
+    shown = page(by_contribution("21.4", "18.8"), language).text("cards")
+
+    assert [part in shown for part in ("$21.40", "$18.80", "$2.60", "$8.75")] == [True] * 4
+    assert shown.startswith("Net contribution, written to" if language == "en" else "净贡献：实验组")
+    assert "%" not in shown.replace("95%", "")
+
+
 def by_a_mean(measure: Measure, column: str, mean: str, control_mean: str, sd: str) -> Outcome:
     """So much a customer of 1,600 and of 400, both with the same spread."""
 

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -11,11 +11,11 @@ from sqlalchemy import delete, select, update
 from sqlmodel import col
 
 from db.engine import database, reading, transaction
-from db.readings import latest, save_reading, without_second
+from db.readings import latest, save_reading
 from db.settings import Settings
 from db.tables import Assignment, Customer, FactFile, Message, Occurrence
 from flows.campaign_run import carry_out, manual
-from flows.measuring import measure_again, measure_run
+from flows.measuring import measure_run
 from flows.sending import send_due
 from tests.workspaces import CAMPAIGN, NOW, a_workspace, load, write_campaign
 from winback.campaign_file import read_campaign
@@ -379,9 +379,13 @@ def test_members_of_whom_no_fact_is_left_are_found(shop: Settings):
 
 
 def test_members_of_another_live_campaign_are_counted_in_either_arm(shop: Settings):
-    """All 40 are in both; a rehearsal, a run of long ago and another run of the same campaign touch nobody."""
+    """All 40 are in both. What counts is whether the other's own window, 90 days, still runs when this one begins:
+
+    a rehearsal, one whose 90th day was the day of t0 and another run of the same campaign touch nobody.
+    """
     a_crowd(shop, 40, {1, 2})
-    write_campaign(shop, CAMPAIGN.replace("id: spring", "id: other"), "other")
+    other = CAMPAIGN.replace("id: spring", "id: other").replace("success: {window: 60d}", "success: {window: 90d}")
+    write_campaign(shop, other, "other")
     carry_out(manual("other", DAY), shop, NOW)
     carry_out(manual("spring", DAY), shop, NOW)
 
@@ -394,7 +398,11 @@ def test_members_of_another_live_campaign_are_counted_in_either_arm(shop: Settin
     everybody = {arm: len(people) for arm, people in spring(shop).items()}
     assert overlapping(placebo=False) == everybody
     assert overlapping(placebo=True) == dict.fromkeys(everybody, 0)
-    assert overlapping(placebo=False, t0=NOW - timedelta(days=400)) == dict.fromkeys(everybody, 0)
+    t0 = datetime(DAY.year, DAY.month, DAY.day, 18, tzinfo=UTC)
+    assert overlapping(placebo=False, t0=t0 - timedelta(days=89)) == everybody
+    assert overlapping(placebo=False, t0=t0 - timedelta(days=90)) == dict.fromkeys(everybody, 0)
+    assert overlapping(placebo=False, t0=t0 + timedelta(days=60)) == everybody
+    assert overlapping(placebo=False, t0=t0 + timedelta(days=61)) == dict.fromkeys(everybody, 0)
 
 
 def spring(shop: Settings) -> dict[str, list[str]]:
@@ -404,33 +412,3 @@ def spring(shop: Settings) -> dict[str, list[str]]:
         for arm, person in session.execute(chosen):
             found.setdefault(arm, []).append(person)
         return found
-
-
-def test_the_second_reading_is_at_twice_the_window_and_frozen_beside_the_first(shop: Settings):
-    """All of 1, 4, 7 ... are back by day 60; two more come on day 90, so they had not stayed away for good."""
-    a_crowd(shop, 100, set(range(1, 100, 3)))
-    carry_out(manual("spring", DAY), shop, NOW)
-    first = measure_run(shop, RUN, NOW)
-    assert measure_again(shop, RUN, NOW) is None  # the data end a day after the window
-    later = "customer_id,order_id,ordered_at,amount\n"
-    later += "".join(f"{n:05},z{n},{DAY + timedelta(days=90)},5.00\n" for n in (2, 5))
-    load(shop, "orders", later + f"00100,last,{DAY + timedelta(days=121)},5.00\n")
-
-    second = measure_again(shop, RUN, NOW)
-
-    assert (second.window.days, second.second, second.look) == (120, True, None)
-    assert second.primary.x + second.primary.control_x == 100 - 34 - 2
-    load(shop, "orders", f"customer_id,order_id,ordered_at,amount\n00008,y,{DAY + timedelta(days=91)},5.00\n")
-    assert measure_again(shop, RUN, NOW) == second
-    assert measure_run(shop, RUN, NOW) == first
-    with database(shop.database_url) as engine, reading(engine) as session:
-        assert (latest(session, 1), latest(session, 1, second=True)) == (first, second)
-        assert without_second(session) == []
-
-
-def test_there_is_no_second_reading_before_the_first(shop: Settings):
-    a_crowd(shop, 10, {1})
-    carry_out(manual("spring", DAY), shop, NOW)
-
-    with pytest.raises(WrongUse, match="has not been measured"):
-        measure_again(shop, RUN, NOW)

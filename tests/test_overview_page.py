@@ -215,3 +215,31 @@ def test_a_fifth_segment_is_in_the_table_only_and_named_as_text(pages):
     assert "<b>A" not in html
     assert "in the table only: 1" in html
     assert len(re.findall(r'class="key ', html)) == 4
+
+
+@pytest.mark.parametrize(
+    ("language", "cut", "nobody"),
+    [
+        (
+            "en",
+            "newest month with active customers whose window is complete: as of 31 May 1998 the window ends on 29",
+            "newest month with active customers: nobody had ordered in the 90 days up to",
+        ),
+        ("zh", "有活跃客户且观察期已完整的最近一个月", "有活跃客户的最近一个月：截至"),
+    ],
+)
+def test_the_month_of_the_headline_is_named_for_what_it_is(pages, language, cut, nobody):
+    """The newest window ends after the data; or it is complete and nobody had ordered before it."""
+    found, html = pages("cut", language)
+    last = found.months[-1]
+    empty = replace(
+        last,
+        complete=True,
+        churn=replace(last.churn, active=0, lost=None, rate=None, rate_low=None, rate_high=None),
+    )
+
+    emptied = render(replace(found, months=(*found.months[:-1], empty)), language)
+
+    assert cut in Page(html).text("headline")
+    assert nobody in Page(emptied).text("headline")
+    assert cut not in Page(emptied).text("headline")

@@ -23,13 +23,16 @@ from flows.campaign_run import carry_out, manual
 from flows.choosing import dry_run
 from flows.previewing import preview, preview_customer
 from tests.builders import scored
+from tests.test_sight import a_success
 from tests.workspaces import AS_OF, CAMPAIGN, NOW, a_quiet_crowd, a_workspace, load, write_campaign
 from winback.audience import LEDGER
 from winback.balance import Balance
 from winback.errors import WrongUse
 from winback.estimates import Missing, NoEstimate
 from winback.message.rendering import Email, RenderFailure, Sms
-from winback.preview import Cost, a_few, arms_alike, in_sight, messages_by_channel, worth
+from winback.part_sums import pool_parts
+from winback.preview import Cost, a_few, arms_alike, messages_by_channel, worth
+from winback.sight import expect, in_sight
 
 DAY = date(2026, 2, 28)
 
@@ -52,8 +55,12 @@ def named(found: list[Balance]) -> Mapping[str, Balance]:
     return {each.covariate: each for each in found}
 
 
-def a_sight(customers: int, rate: float = 0.2, share: float = 0.2, smallest: float | None = None):
-    return in_sight(customers=customers, holdout_share=share, control_rate=rate, smallest_effect=smallest)
+def a_sight(customers: int, rate: float | None = 0.2, share: float = 0.2, smallest: float | None = None):
+    """Of a campaign judged by churn, which is predicted: what was seen before plays no part."""
+    success, nobody = a_success(smallest_effect=smallest), pool_parts([], "nobody")
+    expected = expect(success, risk=rate, audience=nobody, everybody=nobody, minor=100)
+    shares = {"holdout": share, "message": 1 - share}
+    return in_sight(expected, success, customers=customers, shares=shares, currency="USD")
 
 
 def test_value_at_risk_is_expected_value_times_risk_of_those_who_are_in():
@@ -140,7 +147,7 @@ def test_where_the_hold_out_is_too_small_for_a_verdict_nothing_is_promised(rate:
 
 
 def test_an_audience_of_nobody_shows_nothing_and_says_nothing():
-    seen = in_sight(customers=0, holdout_share=0.2, control_rate=None, smallest_effect=0.03)
+    seen = a_sight(0, rate=None, smallest=0.03)
 
     assert (seen.effect, seen.best) == (None, NoEstimate(reason=Missing.NOT_VISIBLE))
     assert list(sight_lines(seen, 0)) == []

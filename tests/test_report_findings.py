@@ -7,7 +7,7 @@ from io import StringIO
 
 import pytest
 
-from tests.report_samples import SAMPLES, page
+from tests.report_samples import SAMPLES, TWO, a_campaign, an_outcome, page, sample_html
 from tests.test_report import assert_with_interval, number, numbers, shows
 from winback import words
 from winback.campaign import HOLDOUT
@@ -69,7 +69,10 @@ def test_a_segment_that_differs_is_named_and_worth_a_test_of_its_own():
 
     text = page(outcome).text("segments")
 
-    assert "Value: the effect seems to differ (p = 0.004); apart from the others: top 20%" in text
+    assert (
+        "Expected value: the effect seems to differ (p = 0.004, adjusted by BH); apart from the others: top 20%"
+        in text
+    )
     assert "Worth a test of its own." in text
 
 
@@ -116,6 +119,12 @@ def test_the_table_of_measures_holds_the_values_numbers(name, language):
             ends = [plain(row[3][0]), *(plain(end) for end in re.split(r"\s(?:to|至)\s", row[3][1]))]
             values = (contrast.difference, contrast.low, contrast.high)
             assert all(shows(end, v * scale, digits=digits) for end, v in zip(ends, values, strict=True))
+
+
+def heads_of(html):
+    """Section -> the heads of its columns."""
+    sections = re.findall(r'<section id="([\w-]+)"(.*?)</section>', html, re.S)
+    return {name: re.findall(r"<th scope=\"col\"[^>]*>([^<]*)</th>", text) for name, text in sections}
 
 
 def plain(text):
@@ -208,9 +217,50 @@ def test_an_inconclusive_reading_says_what_would_have_to_be_true():
     """2,276 customers against 7,259 needed are four runs (A7: n = z²(p0 q0 + p1 q1 / k) / (p1 - p0)²)."""
     text = page("found").text("needed")
 
-    assert "About 7,259 customers would be needed, both groups together: 4 runs like this one of 2,276." in text
+    start = (
+        "To see the smallest effect worth having, 3.0 points, about 7,259 customers would be needed, both groups"
+    )
+    assert f"{start} together: 4 runs like this one of 2,276." in text
     assert "an effect of 5.4 points or more would have been seen four times in five" in text
     assert "needed" not in page("won").texts
+
+
+@pytest.mark.parametrize(
+    ("language", "assumed"),
+    [("en", "If the true difference is what was seen"), ("zh", "如果真实差异正好等于本次看到的差异")],
+)
+def test_what_it_takes_to_see_the_observed_difference_says_what_it_assumes(language, assumed):
+    """Power from the observed difference is a guess; with a smallest effect of the file nothing is assumed."""
+    shown, given = (page(an_outcome(TWO, campaign=a_campaign(size)), language) for size in (None, "3pp"))
+
+    assert assumed in shown.text("needed")
+    assert assumed in shown.text("headline")
+    assert assumed not in given.whole_text
+
+
+@pytest.mark.parametrize("language", words.LANGUAGES)
+def test_every_p_says_how_it_is_adjusted(language):
+    shown, say = page("won", language), Speaker(language)
+    heads = heads_of(sample_html("won", language))
+
+    assert say("p_holm") in heads["effect"]
+    assert shown.tables["effect"][0][0][5][1] == say("not_adjusted")  # all variants together are one test
+    assert all(len(row[5]) == 1 for row in shown.tables["effect"][0][1:-1])
+    assert say("p_bh") in heads["segments"]
+    assert say("p_plain") in heads["money"]
+    alone = {row[0][0].split(": ")[1]: row[4][1] for row in shown.tables["money"][1]}
+    assert alone[say("measured_repeated")] == say("holm")
+    assert alone[say("measured_revenue")] == say("not_adjusted")
+    assert say("p_plain") in heads_of(sample_html("better", language))["effect"]  # one variant: nothing to adjust
+
+
+def test_top_20_percent_is_named_by_which_value_it_is():
+    shown, chinese = page("won"), page("won", "zh")
+
+    assert shown.tables["before-after"][0][-1][0][0] == "Top 20% by past value"
+    assert chinese.tables["before-after"][0][-1][0][0] == "历史消费前 20% 客户"
+    assert "Expected value: top 20%" in [row[0][0] for row in shown.tables["segments"][0]]
+    assert "预期价值：前 20%" in [row[0][0] for row in chinese.tables["segments"][0]]
 
 
 @pytest.mark.parametrize("language", words.LANGUAGES)
@@ -222,6 +272,19 @@ def test_what_is_not_known_has_no_section_and_no_zero(name, language):
     assert {name: spec for name, spec in chart_specs(SAMPLES[name], Speaker(language)).items() if spec}.keys() <= {
         "effect", "before_after", "audience",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("language", words.LANGUAGES)
+@pytest.mark.parametrize(
+    "name", ["nobody", "found_nobody", "no_holdout", "one_customer", "found_one", "interim", "look"]
+)
+def test_no_table_is_filled_with_dashes(name, language):
+    """Nobody, one of the groups empty, or nobody matured; a hold-out has no orders after a message, or a click."""
+    tables = page(name, language).tables
+
+    told = [row for section in tables.values() for table in section for row in table]
+    assert told
+    assert [row for row in told if sum(cell[0] == "–" for cell in row) > 2] == []
 
 
 @pytest.mark.parametrize("name", FOUND)

@@ -158,6 +158,9 @@ def test_a_character_without_a_font_is_an_error_that_names_the_package():
 
 
 def test_an_english_report_needs_no_chinese_font(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("winback.pictures.drawable", lambda _: False)
+    asked: list[str] = []
+    monkeypatch.setattr("winback.pictures.drawable", asked.append)
 
     require_fonts("Spring – −0.9 points ←")
+
+    assert asked == []

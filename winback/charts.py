@@ -21,6 +21,7 @@ PALETTE = {
 WIDTH = 420
 _LEFT, _RIGHT, _TOP, _BOTTOM = 152, 18, 8, 44
 _PLOT = WIDTH - _LEFT - _RIGHT
+_LONG = 20  # letters of a name from which on it is written smaller
 _GAP = 12  # between the names and the plot
 _LEAST = {"share": 0.001, "amount": 0.01}  # either side of 0 at least
 _SIGNED = {
@@ -198,7 +199,8 @@ def _names(rows: Sequence[Any]) -> list[Spec]:
     """The names left of the plot, each with its note in a second line where the rows have notes."""
     noted = bool(rows) and bool(getattr(rows[0], "note", ""))
     limit = _LEFT - _GAP
-    name = _text("right", 13, dy=-8 if noted else 0, limit=limit)
+    size = {"expr": f"length(datum.label) > {_LONG} ? 11 : 13"}
+    name = _text("right", 13, dy=-8 if noted else 0, limit=limit) | {"fontSize": size}
     names = [{"mark": name, "encoding": {"x": {"value": -_GAP}, "y": _y(rows), "text": {"field": "label"}}}]
     if noted:
         note = _text("right", 11, dy=9, limit=limit, color=PALETTE["muted"])

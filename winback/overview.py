@@ -29,7 +29,7 @@ class Overview:
 
     @property
     def newest(self) -> MonthChurn | None:
-        """The newest month whose window is complete and that had active customers."""
+        """The newest month that had active customers and whose window is complete."""
         return next((each for each in reversed(self.months) if each.churn.rate is not None), None)
 
     def before(self, months: int) -> MonthChurn | None:

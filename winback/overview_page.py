@@ -147,9 +147,10 @@ def headline(found: Overview, write: Writer) -> tuple[str, list[str]]:
             share=words.percent(part.value_lost_share)),
     ]  # fmt: skip
     if newest.as_of != found.months[-1].as_of:
-        later = found.months[-1].as_of
-        last = words.day(later + timedelta(days=days), say.language)
-        sentences.append(say("lost_newest", day=words.day(later, say.language), last=last))
+        later = found.months[-1]
+        day, last = (words.day(each, say.language) for each in (later.as_of, later.as_of + timedelta(days=days)))
+        key = "lost_nobody" if later.complete else "lost_newest"
+        sentences.append(say(key, day=day, last=last, days=days))
     return say("lost_title", rate=rate), sentences
 
 

@@ -23,8 +23,13 @@ TEXTS: dict[str, Words] = {
         "流失客户在此前 {days} 天消费了 {value}，占全部活跃客户消费的 {share}。",
     ),
     "lost_newest": Words(
-        "This is the newest month whose window is complete: as of {day} the window ends on {last}.",
-        "这是观察期已完整的最近一个月：若以 {day} 为准，观察期要到 {last} 才结束。",
+        "This is the newest month with active customers whose window is complete: as of {day} the window ends on "
+        "{last}.",
+        "这是有活跃客户且观察期已完整的最近一个月：若以 {day} 为准，观察期要到 {last} 才结束。",
+    ),
+    "lost_nobody": Words(
+        "This is the newest month with active customers: nobody had ordered in the {days} days up to {day}.",
+        "这是有活跃客户的最近一个月：截至 {day} 的 {days} 天内没有任何客户下单。",
     ),
     "none_title": Words("No window is complete yet", "尚无完整的观察期"),
     "none_text": Words(
@@ -68,7 +73,8 @@ TEXTS: dict[str, Words] = {
     "card_month": Words("a month before: {value}", "上月：{value}"),
     "card_year": Words("a year before: {value}", "上年同月：{value}"),
     "card_top_detail": Words(
-        "risk {risk} or more, of the {n} customers worth most", "最有价值的 {n} 名客户中，风险 {risk} 及以上"
+        "risk {risk} or more, of the {n} customers with the highest expected value",
+        "预期价值最高的 {n} 名客户中，风险 {risk} 及以上",
     ),
     "card_top_value": Words("expected: {value}", "预期价值：{value}"),
     # Trend
@@ -159,12 +165,13 @@ TEXTS: dict[str, Words] = {
     ),
     "risk": Words("Risk of no order", "不下单的风险"),
     "risk_from": Words("{risk} or more", "{risk} 及以上"),
-    "all_top": Words("All of the top 20%", "全部前 20% 客户"),
-    "of_top": Words("Of the top 20%", "占前 20% 客户"),
+    "all_top": Words("Top 20% by expected value", "预期价值前 20% 客户"),
+    "of_top": Words("Of these customers", "占这些客户"),
     "expected": Words("Expected value", "预期价值"),
     "of_expected": Words("Of their value", "占其预期价值"),
     "top_chart": Words(
-        "Bars of the top 20% by risk; numbers in the table.", "前 20% 客户按风险的条形图，数值见表。"
+        "Bars of the top 20% by expected value, by risk; numbers in the table.",
+        "预期价值前 20% 客户按风险的条形图，数值见表。",
     ),
     "top_note": Words(
         "Risks as of {day} by {model}, over the {days} days after it. "

@@ -1,7 +1,7 @@
 """What a campaign would do, before anything is spent: its audience, what it costs, what its result can show.
 
 Expected value is what scoring expects of a customer over the churn horizon; at risk is that times his predicted
-risk. The churn of the hold-out is not known yet: the mean predicted risk stands for it.
+risk. What the result can show: winback.sight.
 """
 
 from collections.abc import Mapping
@@ -14,14 +14,14 @@ import polars as pl
 
 from winback.audience import arm_counts, drawn_counts, top_count
 from winback.balance import Balance, balance
-from winback.campaign import HOLDOUT, Campaign, Channel
+from winback.campaign import HOLDOUT, Channel
 from winback.estimates import NoEstimate
 from winback.intervals import Sums
 from winback.outcomes import TOP_SHARE
-from winback.planning import Visibility, best_holdout, needed_total, smallest_visible_effect
-from winback.verdict import FEWEST_EVENTS
+from winback.planning import Visibility
 
 SAMPLE = 20
+DRAWN, NOT_DRAWN = "drawn", "not drawn"
 _MEMBER = pl.col("arm").is_not_null()
 _DRAWN = _MEMBER & ~pl.col("drawn_before")  # only they are compared (docs/decisions/010)
 
@@ -46,24 +46,6 @@ class Worth:
     top: int
     expected_minor: int
     at_risk_minor: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
-    """What comparing ``customers`` with the planned hold-out can show; shares 0-1, effects are falls of churn.
-
-    ``effect``: the smallest seen with 80 % power; None where none is. ``verdict``: False where fewer than five of
-    the hold-out are expected to churn, or to stay. ``needed_n``: customers it takes for ``smallest_effect``.
-    """
-
-    customers: int
-    holdout_share: float
-    control_rate: float | None
-    effect: float | None
-    verdict: bool
-    best: Visibility | NoEstimate
-    smallest_effect: float | None
-    needed_n: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,44 +87,16 @@ def worth(ledger: pl.DataFrame, minor_per_major: int) -> Worth:
     )
 
 
-def sight(ledger: pl.DataFrame, shares: Mapping[str, float], campaign: Campaign) -> Sight:
-    """What comparing those drawn in this run can show, if the hold-out churns as predicted."""
-    drawn = ledger.filter(_DRAWN)
-    return in_sight(
-        customers=drawn.height,
-        holdout_share=shares[HOLDOUT],
-        control_rate=_mean(drawn["risk"]),
-        smallest_effect=campaign.success.smallest_effect,
-    )
-
-
-def _mean(risk: pl.Series) -> float | None:
+def mean_risk(ledger: pl.DataFrame) -> float | None:
+    """Of those drawn in this run; None where nobody is."""
+    risk = ledger.filter(_DRAWN)["risk"]
     return float(risk.sum() / risk.len()) if risk.len() else None
 
 
-def in_sight(
-    *, customers: int, holdout_share: float, control_rate: float | None, smallest_effect: float | None
-) -> Sight:
-    """``sight`` from its numbers; nobody is in: ``control_rate`` None."""
-    rate = control_rate or 0.0
-    best = best_holdout(control_rate=rate, total=customers, smallest_effect=smallest_effect)
-    events = min(rate, 1 - rate) * round(customers * holdout_share)
-    return Sight(
-        customers=customers,
-        holdout_share=holdout_share,
-        control_rate=control_rate,
-        effect=smallest_visible_effect(control_rate=rate, total=customers, holdout_share=holdout_share),
-        verdict=events >= FEWEST_EVENTS,
-        best=best,
-        smallest_effect=smallest_effect,
-        needed_n=_needed(rate, smallest_effect, holdout_share),
-    )
-
-
-def _needed(rate: float, effect: float | None, holdout_share: float) -> int | None:
-    if effect is None:
-        return None
-    return needed_total(control_rate=rate, treated_rate=rate - effect, holdout_share=holdout_share)
+def drawn_or_not(ledger: pl.DataFrame) -> pl.DataFrame:
+    """customer_no, arm of all scored: DRAWN for those drawn in this run, NOT_DRAWN for the others."""
+    drawn = pl.when(_DRAWN).then(pl.lit(DRAWN)).otherwise(pl.lit(NOT_DRAWN))
+    return ledger.select("customer_no", arm=drawn)
 
 
 def arms_alike(ledger: pl.DataFrame, as_of: date, minor_per_major: int) -> list[Balance]:

@@ -42,6 +42,7 @@ from winback.headline import (
     treated_n,
 )
 from winback.outcomes import BASE, TOP, TREATED, ArmResult, BeforeAfter, Outcome
+from winback.report_cards import cards
 from winback.report_checks import checks
 from winback.report_findings import finding_charts, finding_views
 from winback.report_needed import needed_sentences
@@ -145,7 +146,7 @@ def _views(outcome: Outcome, say: Speaker) -> dict[str, Any]:
     return {
         "name": outcome.campaign_name.get(say.language) or outcome.campaign_id,
         "headline": headline(outcome, say),
-        "treated_n": treated_n(outcome),
+        "cards": cards(outcome, say),
         "held_n": held_n(outcome),
         "before_first": before_window(outcome)[0],
         "before_last": before_window(outcome)[1],

@@ -12,6 +12,7 @@ from winback.outcomes import TREATED, Outcome
 from winback.report_words import Speaker
 from winback.survival import CurvePoint
 
+FEWEST = 2  # customers of a curve
 _ROLES = {HOLDOUT: "holdout"}
 
 
@@ -43,7 +44,7 @@ def marked_days(outcome: Outcome) -> list[int]:
 
 
 def curve_rows(outcome: Outcome, say: Speaker, pooled_name: str) -> list[CurveRow]:
-    """All variants together, each where there are several, the hold-out; none before the window's end."""
+    """All variants together, each where there are several, the hold-out; none before the end or of one person."""
     curves = outcome.findings.curves if outcome.findings else []
     days = marked_days(outcome)[1:]
     names = {TREATED: pooled_name, HOLDOUT: say(HOLDOUT)}
@@ -53,7 +54,7 @@ def curve_rows(outcome: Outcome, say: Speaker, pooled_name: str) -> list[CurveRo
             n=each.n, cells=[_on(each, day) for day in days],
         )
         for each in curves
-        if each.n
+        if each.n >= FEWEST
     ]  # fmt: skip
 
 

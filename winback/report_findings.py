@@ -12,10 +12,10 @@ from winback.estimates import Estimate, NoEstimate
 from winback.findings import Guardrail, Kept, Returns
 from winback.outcomes import TREATED, Outcome
 from winback.report_curves import curve_chart, curve_rows, marked_days
-from winback.report_segments import contest_row, gain, interaction_sentences, segment_chart, segment_rows
+from winback.report_segments import contest_row, gain, interaction_sentences, segment_chart, told_segments
 from winback.report_words import Speaker
 from winback.survival import LogRank
-from winback.verdict import Verdict
+from winback.verdict import Rule, Verdict
 from winback.words import UNDEFINED
 
 VARIANTS_SHOWN = 8  # one by one in the table of measures; more would make a page nobody reads
@@ -40,7 +40,10 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasureRow:
-    """One measure of one treated group against the hold-out; ``pooled``: all variants together."""
+    """One measure of one treated group against the hold-out; ``pooled``: all variants together.
+
+    ``p_note``: whether p is adjusted for there being several variants.
+    """
 
     key: str
     arm: str
@@ -51,6 +54,7 @@ class MeasureRow:
     held: str
     difference: Shown
     p: str
+    p_note: str
     verdict: str
     contrast: RateContrast | MoneyContrast
 
@@ -87,12 +91,13 @@ def measure_rows(outcome: Outcome, say: Speaker) -> list[MeasureRow]:
     shares = found.value_lost_share if isinstance(found.value_lost_share, list) else []
     several = len({each.arm for each in found.rates if each.arm != TREATED}) > 1
     contrasts: list[RateContrast | MoneyContrast] = [*found.rates, *found.money, *shares]
-    if all(each.difference is None for each in contrasts):
+    if all(each.difference is None or Rule.EMPTY_ARM in each.rules for each in contrasts):
         return []  # nothing to compare: the cards say so
-    return [_measure_row(each, found.currency, say) for each in contrasts if several or each.arm == TREATED]
+    return [measure_row(each, found.currency, say) for each in contrasts if several or each.arm == TREATED]
 
 
-def _measure_row(found: RateContrast | MoneyContrast, currency: str, say: Speaker) -> MeasureRow:
+def measure_row(found: RateContrast | MoneyContrast, currency: str, say: Speaker) -> MeasureRow:
+    """One comparison as it is written."""
     pooled = found.arm == TREATED
     name = say(f"measured_{found.column}")
     if isinstance(found, RateContrast):
@@ -107,6 +112,7 @@ def _measure_row(found: RateContrast | MoneyContrast, currency: str, say: Speake
     return MeasureRow(
         key=found.column, arm=found.arm, label=name if pooled else f"{found.arm}: {name}", pooled=pooled, n=n,
         treated=level, held=held, difference=_difference(found, currency, say), p=words.p_value(p),
+        p_note="" if pooled else say("holm" if isinstance(found, RateContrast) else "not_adjusted"),
         verdict=_verdict(found.verdict, say), contrast=found,
     )  # fmt: skip
 
@@ -162,6 +168,14 @@ def return_rows(outcome: Outcome, say: Speaker) -> list[ReturnRow]:
         return []
     found, currency = outcome.findings.returns, outcome.findings.currency
     return list(_returns(found, currency, say))
+
+
+def told_returns(outcome: Outcome, say: Speaker) -> list[ReturnRow]:
+    """The rows of the report: with their reasons once anything is estimated, till then only what was spent."""
+    rows = return_rows(outcome, say)
+    if any(row.value is not None for row in rows if row.key not in ("cost", "margin")):
+        return rows
+    return [row for row in rows if row.key == "cost" and row.value]
 
 
 def _returns(found: Returns, currency: str, say: Speaker) -> Iterator[ReturnRow]:
@@ -243,15 +257,14 @@ def pressure_sentence(outcome: Outcome, say: Speaker) -> str:
 def finding_views(outcome: Outcome, say: Speaker, pooled_name: str) -> dict[str, Any]:
     """What the templates of the findings are handed; empty lists in readings without any."""
     found = outcome.findings
-    returns = {row.key: row for row in return_rows(outcome, say)}
     few = len(outcome.variants) <= VARIANTS_SHOWN
     return {
         "measures": [row for row in measure_rows(outcome, say) if row.pooled or few],
         "measures_in_csv": "" if few else say("variants_in_csv"),
-        "returns": returns,
+        "returns": told_returns(outcome, say),
         "guardrails": guardrail_rows(outcome, say),
         "pressure": pressure_sentence(outcome, say),
-        "segments": segment_rows(outcome, say),
+        "segments": told_segments(outcome, say),
         "interactions": interaction_sentences(outcome, say),
         "contest": contest_row(found.contest, found.currency, say) if found and found.contest else None,
         "curves": curve_rows(outcome, say, pooled_name),

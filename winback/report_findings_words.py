@@ -8,11 +8,26 @@ FINDING_TEXTS: dict[str, Words] = {
         "活动效果报告：第二次读数，两倍观察期（他们留下了吗？）",
     ),
     # Cards
+    "card_treated": Words("Churn of those written to", "实验组流失率"),
+    "card_holdout": Words("Churn of the hold-out", "对照组流失率"),
+    "card_treated_so_far": Words("No order so far, written to", "实验组至今未下单"),
+    "card_holdout_so_far": Words("No order so far, hold-out", "对照组至今未下单"),
+    "card_difference": Words("Difference in points", "流失率差异（百分点）"),
+    "card_kept": Words("Customers kept", "留住的客户数"),
+    "of": Words("{x} of {n}", "{n} 名中 {x} 名"),
+    "n": Words("n = {n}", "n = {n}"),
+    "n_both": Words("n = {n} and {control_n}", "n = {n} 与 {control_n}"),
+    "interval": Words("95%: {interval}", "95% 置信区间：{interval}"),
+    "difference_sign": Words("negative = fewer churned", "负数 = 流失更少"),
+    "kept_sign": Words("negative = lost", "负数 = 多流失"),
     "card_revenue": Words("Extra revenue", "增量收入"),
     "card_roi": Words("Return on cost", "投入回报率"),
     "card_cost": Words("messages cost {cost}", "消息成本 {cost}"),
     "card_difference_is": Words("difference {difference} points", "流失率差异 {difference} 个百分点"),
-    "revenue_sign": Words("against the hold-out, all customers together", "与对照组相比，全部客户合计"),
+    "card_of_treated": Words("{measure}, written to", "{measure}：实验组"),
+    "card_of_holdout": Words("{measure}, hold-out", "{measure}：对照组"),
+    "card_of_difference": Words("Difference per customer", "每位客户的差异"),
+    "card_points": Words("Difference, points", "差异（百分点）"),
     # What would have to be true
     "needed": Words("What would have to be true for an answer", "要得出结论，需要什么"),
     "needed_visible": Words(
@@ -21,8 +36,17 @@ FINDING_TEXTS: dict[str, Words] = {
         "以目前两组的规模，{visible} 个百分点及以上的效果有八成机会能看出；更小的效果通常看不出来。",
     ),
     "needed_runs": Words(
-        "About {needed} customers would be needed, both groups together: {runs} runs like this one of {have}.",
-        "两组合计约需 {needed} 名客户：相当于 {runs} 个这样的批次（本批次 {have} 名）。",
+        "To see the smallest effect worth having, {smallest} points, about {needed} customers would be needed, "
+        "both groups together: {runs} runs like this one of {have}.",
+        "要看出最小有意义效果（{smallest} 个百分点），两组合计约需 {needed} 名客户："
+        "相当于 {runs} 个这样的批次（本批次 {have} 名）。",
+    ),
+    "needed_runs_seen": Words(
+        "If the true difference is what was seen, about {needed} customers would be needed, both groups together: "
+        "{runs} runs like this one of {have}. What was seen is itself uncertain: the campaign file can name a "
+        "smallest effect worth having instead.",
+        "如果真实差异正好等于本次看到的差异，两组合计约需 {needed} 名客户：相当于 {runs} 个这样的批次"
+        "（本批次 {have} 名）。看到的差异本身并不确定：可在活动文件中写明最小有意义效果。",
     ),
     "needed_holdout": Words(
         "With the same customers, a hold-out of {share} would show effects from {visible} points on; "
@@ -42,7 +66,7 @@ FINDING_TEXTS: dict[str, Words] = {
         "Which variant won? Can't tell: no one did better than all the others.",
         "哪个版本胜出？尚无定论：没有一个版本优于其他所有版本。",
     ),
-    "contest_by": Words("Compared by {column}, corrected by Holm.", "按{column}比较，经 Holm 校正。"),
+    "contest_by": Words("Compared by {column}, adjusted by Holm.", "按{column}比较，经 Holm 校正。"),
     "contest_table": Words("Variants against each other", "版本两两比较"),
     "variants": Words("Variants", "版本"),
     "pair": Words("{one} against {other}", "{one} 对 {other}"),
@@ -62,9 +86,10 @@ FINDING_TEXTS: dict[str, Words] = {
     ),
     "segments_note": Words(
         "Grey because nobody drew these groups beforehand to be judged: with many of them some will look good or "
-        "bad by chance. p is corrected over all of them (Benjamini-Hochberg); there is no verdict.",
+        "bad by chance. p is adjusted over all of them (BH: Benjamini-Hochberg); there is no verdict. Expected "
+        "value, risk and orders are as known when customers were chosen.",
         "以灰色显示，因为这些细分不是事先设定要下结论的：细分一多，总有一些会碰巧显得好或差。"
-        "p 已在全部细分间校正（Benjamini-Hochberg），不作结论。",
+        "p 已在全部细分间校正（BH：Benjamini-Hochberg），不作结论。预期价值、风险与订单数均为选择客户时所知。",
     ),
     "segments_chart": Words(
         "Difference in each segment with its 95% interval; the numbers are in the table that follows.",
@@ -73,8 +98,8 @@ FINDING_TEXTS: dict[str, Words] = {
     "segment": Words("Segment", "细分"),
     "rate_treated": Words("Written to", "实验组"),
     "rate_held": Words("Hold-out", "对照组"),
-    "p_bh": Words("p (BH)", "p（BH）"),
-    "by_value": Words("Value", "价值"),
+    "p_bh": Words("p, adjusted (BH)", "p（BH 校正）"),
+    "by_value": Words("Expected value", "预期价值"),
     "by_risk": Words("Risk", "风险"),
     "by_orders": Words("Orders", "订单数"),
     "by_channel": Words("Channel", "渠道"),
@@ -88,15 +113,17 @@ FINDING_TEXTS: dict[str, Words] = {
     "orders_segment": Words("{value} before", "此前 {value} 单"),
     "segment_name": Words("{dimension}: {value}", "{dimension}：{value}"),
     "interaction_none": Words(
-        "{dimension}: no sign that the effect differs ({p}).", "{dimension}：没有迹象表明效果有差异（{p}）。"
+        "{dimension}: no sign that the effect differs ({p}, adjusted by BH).",
+        "{dimension}：没有迹象表明效果有差异（{p}，BH 校正）。",
     ),
     "interaction_some": Words(
-        "{dimension}: the effect seems to differ ({p}); apart from the others: {apart}. Worth a test of its own.",
-        "{dimension}：效果似乎有差异（{p}）；与众不同的是：{apart}。值得单独测试。",
+        "{dimension}: the effect seems to differ ({p}, adjusted by BH); apart from the others: {apart}. "
+        "Worth a test of its own.",
+        "{dimension}：效果似乎有差异（{p}，BH 校正）；与众不同的是：{apart}。值得单独测试。",
     ),
     "interaction_unclear": Words(
-        "{dimension}: the effect may differ ({p}), but no segment stands out.",
-        "{dimension}：效果可能有差异（{p}），但没有哪个细分明显不同。",
+        "{dimension}: the effect may differ ({p}, adjusted by BH), but no segment stands out.",
+        "{dimension}：效果可能有差异（{p}，BH 校正），但没有哪个细分明显不同。",
     ),
     "interaction_missing": Words("{dimension}: cannot be tested, {reason}.", "{dimension}：无法检验，{reason}。"),
     "interaction_left_out": Words(" Left out as too small: {left_out}.", "样本太小未计入：{left_out}。"),
@@ -108,8 +135,8 @@ FINDING_TEXTS: dict[str, Words] = {
         "自开始之日起，尚未再次下单的客户比例：线越低，回来的人越多。",
     ),
     "curve_test": Words(
-        "All days together, written to against hold-out (log-rank): {p}.",
-        "全部天数合计，实验组与对照组比较（对数秩检验）：{p}。",
+        "All days together, written to against hold-out (log-rank): {p}, not adjusted.",
+        "全部天数合计，实验组与对照组比较（对数秩检验）：{p}，未校正。",
     ),
     "curve_chart": Words(
         "Share not back yet by day for those written to and the hold-out, with 95% bands; the numbers are in the "

@@ -35,7 +35,9 @@ def _sentences(outcome: Outcome, found: RateContrast, say: Speaker) -> Iterator[
         yield say("needed_visible", visible=words.size(visible))
     if found.needed_n is not None and found.needed_n > have:
         runs, needed = math.ceil(found.needed_n / have), words.whole(found.needed_n)
-        yield say("needed_runs", needed=needed, runs=words.whole(runs), have=words.whole(have))
+        key = "needed_runs" if outcome.smallest_effect else "needed_runs_seen"
+        smallest = words.size(outcome.smallest_effect)
+        yield say(key, smallest=smallest, needed=needed, runs=words.whole(runs), have=words.whole(have))
     if churn and visible:
         yield from _other_holdout(rate, have, share, visible, say)
     if outcome.smallest_effect and visible and visible > outcome.smallest_effect:

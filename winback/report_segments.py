@@ -20,6 +20,8 @@ class SegmentRow:
     """One segment, named, with its two rates and their difference."""
 
     label: str
+    dimension: str
+    value: str
     found: Segment
 
 
@@ -46,7 +48,13 @@ class ContestRow:
 def segment_rows(outcome: Outcome, say: Speaker) -> list[SegmentRow]:
     """Every segment, the dimensions in the order of the findings, their values from the least or best on."""
     found = sorted(outcome.findings.segments if outcome.findings else [], key=_place)
-    return [SegmentRow(label=_segment_name(each.dimension, each.value, say), found=each) for each in found]
+    return [_segment(each, say) for each in found]
+
+
+def told_segments(outcome: Outcome, say: Speaker) -> list[SegmentRow]:
+    """The rows of the report; none where no segment can be compared."""
+    rows = segment_rows(outcome, say)
+    return rows if any(row.found.difference is not None for row in rows) else []
 
 
 def _place(found: Segment) -> tuple[int, int]:
@@ -54,8 +62,10 @@ def _place(found: Segment) -> tuple[int, int]:
     return list(Dimension).index(found.dimension), _VALUES.index(found.value) if known else len(_VALUES)
 
 
-def _segment_name(dimension: Dimension, value: str, say: Speaker) -> str:
-    return say("segment_name", dimension=say(f"by_{dimension}"), value=_value_name(dimension, value, say))
+def _segment(found: Segment, say: Speaker) -> SegmentRow:
+    dimension, value = say(f"by_{found.dimension}"), _value_name(found.dimension, found.value, say)
+    name = say("segment_name", dimension=dimension, value=value)
+    return SegmentRow(label=name, dimension=dimension, value=value, found=found)
 
 
 def _value_name(dimension: Dimension, value: str, say: Speaker) -> str:
@@ -68,7 +78,11 @@ def segment_chart(outcome: Outcome, say: Speaker) -> Spec | None:
     """The differences of the segments, in grey: explored, not proved."""
     rows = [
         Difference(
-            label=row.label, note="", difference=row.found.difference, low=row.found.low, high=row.found.high
+            label=row.value,
+            note=row.dimension,
+            difference=row.found.difference,
+            low=row.found.low,
+            high=row.found.high,
         )
         for row in segment_rows(outcome, say)
         if row.found.difference is not None and row.found.low is not None and row.found.high is not None

@@ -117,9 +117,9 @@ TEXTS: dict[str, Words] = {
         "要看出 {smallest} 个百分点的效果，两组合计约需 {needed} 名客户；本批次只有 {have} 名。",
     ),
     "needed_for_difference": Words(
-        "To tell a difference of this size from chance you would need about {needed} customers, "
-        "both groups together; this run had {have}.",
-        "要把这么大的差异与偶然区分开，两组合计约需 {needed} 名客户；本批次只有 {have} 名。",
+        "If the true difference is what was seen, it takes about {needed} customers, both groups together, to "
+        "tell it from chance; this run had {have}.",
+        "如果真实差异正好等于本次看到的差异，两组合计约需 {needed} 名客户才能与偶然区分开；本批次只有 {have} 名。",
     ),
     "interim_day": Words(
         "This is day {day} of {days}. The effect is shown when the window is over: "
@@ -131,19 +131,6 @@ TEXTS: dict[str, Words] = {
         "because whoever looks early finds effects that are not there.",
         "目前为第 {day} 天，共 {days} 天，尚非最终结果。提前看数容易把偶然当成效果，因此此时的区间比期满时更宽。",
     ),
-    # Cards
-    "card_treated": Words("Churn of those written to", "实验组流失率"),
-    "card_holdout": Words("Churn of the hold-out", "对照组流失率"),
-    "card_treated_so_far": Words("No order so far, written to", "实验组至今未下单"),
-    "card_holdout_so_far": Words("No order so far, hold-out", "对照组至今未下单"),
-    "card_difference": Words("Difference in points", "流失率差异（百分点）"),
-    "card_kept": Words("Customers kept", "留住的客户数"),
-    "of": Words("{x} of {n}", "{n} 名中 {x} 名"),
-    "n": Words("n = {n}", "n = {n}"),
-    "n_both": Words("n = {n} and {control_n}", "n = {n} 与 {control_n}"),
-    "interval": Words("95%: {interval}", "95% 置信区间：{interval}"),
-    "difference_sign": Words("negative = fewer churned", "负数 = 流失更少"),
-    "kept_sign": Words("negative = lost", "负数 = 多流失"),
     # Before/after
     "before_after": Words("Before/after alone: not the effect", "仅看前后对比：不是活动效果"),
     "ba_treated": Words(
@@ -176,9 +163,9 @@ TEXTS: dict[str, Words] = {
     "ba_pending": Words("The second number follows when the window is complete.", "观察期满后才有后一个数字。"),
     "ba_inactive": Words(
         "Inactive = no order. Before: {before_first} to {before_last}; after: {first} to {last}; the same "
-        "persons. Top 20% = by past value, of all scored customers.",
+        "persons. Past value = spent up to {before_last}, of all scored customers.",
         "不活跃 = 没有下单。前：{before_first} 至 {before_last}；后：{first} 至 {last}；前后为同一批客户。"
-        "价值前 20% = 全部评分客户中历史消费价值最高的 20%。",
+        "历史消费 = 全部评分客户截至{before_last}的消费。",
     ),
     "ba_chart": Words(
         "Share of inactive customers of each group before and after; the numbers are in the table that follows.",
@@ -193,7 +180,7 @@ TEXTS: dict[str, Words] = {
     "all_variants": Words("All variants", "实验组合计"),
     "holdout": Words("Hold-out", "对照组"),
     "base": Words("All scored customers", "全部评分客户"),
-    "top": Words("Top 20% by value", "价值前 20% 客户"),
+    "top": Words("Top 20% by past value", "历史消费前 20% 客户"),
     # The effect
     "effect": Words("The effect: against the hold-out", "活动效果：与对照组相比"),
     "effect_pending": Words("No comparison can be shown.", "暂无可显示的比较。"),
@@ -213,7 +200,10 @@ TEXTS: dict[str, Words] = {
     "quiet_so_far": Words("No order so far", "至今未下单"),
     "quiet_rate": Words("Share", "占比"),
     "difference": Words("Difference, points", "差异（百分点）"),
-    "p_holm": Words("p (Holm)", "p（Holm）"),
+    "p_holm": Words("p, adjusted (Holm)", "p（Holm 校正）"),
+    "p_plain": Words("p, not adjusted", "p（未校正）"),
+    "holm": Words("adjusted (Holm)", "Holm 校正"),
+    "not_adjusted": Words("not adjusted", "未校正"),
     "verdict": Words("Verdict", "结论"),
     "yardstick": Words("yardstick", "参照"),
     "interval_note": Words("Small print: 95% intervals.", "小字为 95% 置信区间。"),
@@ -369,7 +359,7 @@ TEXTS: dict[str, Words] = {
     "m_intervals": Words("Intervals", "置信区间"),
     "m_intervals_text": Words(
         "95%: Wilson for rates, Newcombe for differences. p is the smallest level at which the Newcombe interval "
-        "excludes 0, corrected by Holm over the variants.",
+        "excludes 0, adjusted by Holm over the variants.",
         "95%：比例用 Wilson 法，差异用 Newcombe 法。"
         "p 为 Newcombe 区间恰好不含 0 的最小水平，并在各版本间做 Holm 校正。",
     ),

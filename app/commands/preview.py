@@ -12,15 +12,25 @@ from db.settings import FILE_NAME, here
 from flows.previewing import OneCustomer, Preview, preview_customer
 from flows.previewing import preview as look
 from winback.balance import NOTICEABLE, Balance
-from winback.campaign import HOLDOUT, Channel
+from winback.campaign import HOLDOUT, IN_POINTS, Channel, Measure
 from winback.errors import Exit
 from winback.estimates import NoEstimate
 from winback.message.rendering import Email, RenderFailure, Sms
 from winback.money import exponent, format_money, major
-from winback.preview import Cost, Sight, estimate_as_dict
+from winback.preview import Cost, estimate_as_dict
 from winback.schedule import last_whole_day
+from winback.sight import Basis, Expected, Sight
 
 _UNITS: dict[Channel, str] = {"email": "e-mail", "sms": "text message"}
+_OF = {
+    Measure.CHURN: "",
+    Measure.VALUE_LOST: "in value lost ",
+    Measure.VALUE_LOST_SHARE: "in the share of value lost ",
+    Measure.RETENTION: "in retention ",
+    Measure.REPEAT_RATE: "in repeat orders ",
+    Measure.PURCHASE_FREQUENCY: "in orders ",
+    Measure.NET_CONTRIBUTION: "in net contribution ",
+}
 _WHY = {HOLDOUT: "held out: nothing is written", "not_scored": "not scored: no order by that day"}
 
 
@@ -75,7 +85,7 @@ def _worth_lines(found: Preview) -> Iterator[str]:
         yield f"their predicted risk of no order: median {middle:.0%}, from {low:.0%} to {high:.0%}"
         yield f"risk from: {found.model}"
     top = value.top / value.customers
-    yield f"top 20 %: {value.top:,} of the {value.customers:,} ({_share(top)}) are among the most valuable fifth"
+    yield f"top 20 % by expected value: {value.top:,} of the {value.customers:,} ({_share(top)})"
     expected, at_risk = (format_money(m, currency, "en") for m in (value.expected_minor, value.at_risk_minor))
     yield f"value at risk: {at_risk} of the {expected} expected of them within {found.horizon_days} days"
 
@@ -84,30 +94,71 @@ def sight_lines(seen: Sight, arms_before: int) -> Iterator[str]:
     """What the result can show, in words; ``arms_before`` are in but not compared."""
     if arms_before:
         yield f"{arms_before:,} keep the arm of an earlier entry: they are not part of the comparison"
-    if seen.control_rate is None:
+    if seen.expected is None:
         return
     start = f"With {seen.customers:,} customers and a {_share(seen.holdout_share)} holdout you will"
     if seen.effect is None or not seen.verdict:
-        few = "stay" if seen.control_rate > 1 / 2 else "churn"
-        yield f"{start} see no change, however large: too few of those left alone would {few}."
+        yield f"{start} see no change, however large: {_too_few(seen, seen.expected)}."
     else:
-        yield f"{start} only see changes of {_points(seen.effect)} points or more."
-    rate = _share(seen.control_rate)
-    yield f"(four times in five; churn of the hold-out taken as {rate}, their mean predicted risk)"
+        yield f"{start} only see changes {_OF[seen.measure]}of {_size(seen.effect, seen)} or more."
+    yield f"(four times in five; {_taken(seen, seen.expected)})"
     yield _better(seen)
+    if seen.variants:
+        each = ", ".join(f"{v.arm} from {_size(v.effect, seen)} on" for v in seen.variants)
+        yield f"each variant alone against the shared holdout (Holm): {each}"
+
+
+def _too_few(seen: Sight, expected: Expected) -> str:
+    if expected.spread is not None or expected.rate is None:
+        return "too few of those left alone would order" if expected.spread else "nobody did anything to compare"
+    few, many = {
+        Measure.RETENTION: ("stay", "churn"),
+        Measure.REPEAT_RATE: ("order again", "not order again"),
+    }.get(seen.measure, ("churn", "stay"))
+    return f"too few of those left alone would {many if expected.rate > 1 / 2 else few}"
+
+
+def _taken(seen: Sight, expected: Expected) -> str:
+    """What is assumed of the hold-out, and where it comes from."""
+    days, who = (
+        f"the {seen.window_days} days before",
+        "they" if expected.basis is Basis.SEEN else "all scored customers",
+    )
+    why = "" if expected.basis is Basis.SEEN else ": too few of these ordered then"
+    if expected.basis is Basis.PREDICTED:
+        name = "churn" if seen.measure is Measure.CHURN else "retention"
+        risk = (
+            "their mean predicted risk" if seen.measure is Measure.CHURN else "one less their mean predicted risk"
+        )
+        return f"{name} of the hold-out taken as {_share(expected.rate or 0.0)}, {risk}"
+    if expected.rate is not None:
+        return f"repeat orders of the hold-out taken as {_share(expected.rate)}, as of {who} in {days}{why}"
+    spread = _size(expected.spread, seen)
+    return f"standard deviation between customers taken as {spread}, as of {who} in {days}{why}"
 
 
 def _better(seen: Sight) -> str:
     best, wanted = seen.best, seen.smallest_effect
     if isinstance(best, NoEstimate):
         return "no hold-out would show a change in so few customers"
-    shown = f"a {_share(best.holdout_share)} holdout shows {_points(best.effect)} points"
+    shown = f"a {_share(best.holdout_share)} holdout shows {_size(best.effect, seen)}"
     if wanted is None:
         return f"sharpest: {shown}"
     if best.effect <= wanted:
         return f"enough for your smallest effect, {_points(wanted)} points: {shown}"
     more = f"; with the planned one it takes {seen.needed_n:,} customers" if seen.needed_n else ""
     return f"no hold-out shows your smallest effect, {_points(wanted)} points; sharpest: {shown}{more}"
+
+
+def _size(effect: float | None, seen: Sight) -> str:
+    """An effect in the unit of the measure."""
+    if effect is None:
+        return "no size"
+    if seen.measure in IN_POINTS:
+        return f"{_points(effect)} points"
+    if seen.measure is Measure.PURCHASE_FREQUENCY:
+        return f"{effect:.3f} orders a customer"
+    return f"{format_money(round(effect * 10 ** exponent(seen.currency)), seen.currency, 'en')} a customer"
 
 
 def _cost_lines(found: Preview) -> Iterator[str]:
@@ -182,16 +233,30 @@ def _as_dict(found: Preview) -> dict[str, Any]:
         "currency": currency,
         "expected_value": float(major(value.expected_minor, currency)),
         "value_at_risk": float(major(value.at_risk_minor, currency)),
-        "smallest_visible": {
-            name: getattr(seen, name)
-            for name in (
-                "customers", "holdout_share", "control_rate", "effect", "verdict", "smallest_effect", "needed_n",
-            )
-        } | {"best": estimate_as_dict(seen.best)},
+        "smallest_visible": _sight_as_dict(seen),
         "costs": [_cost_as_dict(cost) for cost in found.costs],
         "balance": [asdict(each) | {"noticeable": each.noticeable} for each in found.balance],
         "sample": found.sample,
     }  # fmt: skip
+
+
+def _sight_as_dict(seen: Sight) -> dict[str, Any]:
+    """Effects in the unit of the measure: shares 0-1, major units or orders a customer."""
+    expected = seen.expected
+    return {
+        "measure": seen.measure.value,
+        "customers": seen.customers,
+        "holdout_share": seen.holdout_share,
+        "basis": expected.basis.value if expected else None,
+        "control_rate": expected.rate if expected else None,
+        "spread": expected.spread if expected else None,
+        "effect": seen.effect,
+        "verdict": seen.verdict,
+        "smallest_effect": seen.smallest_effect,
+        "needed_n": seen.needed_n,
+        "best": estimate_as_dict(seen.best),
+        "variants": [asdict(each) for each in seen.variants],
+    }
 
 
 def _cost_as_dict(cost: Cost) -> dict[str, Any]:

@@ -1,0 +1,130 @@
+"""What a campaign can show in terms of what it is judged by: worked by hand, and by R for a rate."""
+
+from dataclasses import replace
+
+import pytest
+
+from app.commands.preview import sight_lines
+from winback.campaign import Measure, Success
+from winback.pairs import PairSums
+from winback.part_sums import PartSums, pool_parts
+from winback.sight import Basis, Sight, expect, in_sight
+
+NOBODY = pool_parts([], "nobody")
+
+
+def a_success(measure: Measure = Measure.CHURN, smallest_effect: float | None = None) -> Success:
+    margin = 0.4 if measure is Measure.NET_CONTRIBUTION else None
+    return Success.model_construct(window=60, measure=measure, smallest_effect=smallest_effect, margin=margin)
+
+
+def did(n: int, *, buyers: int, spent: int = 5_000, repeated: int = 0) -> PartSums:
+    """``buyers`` of ``n`` ordered once for ``spent`` cents in the window before, and as much before that."""
+    y = PairSums(n=n, x=spent * buyers, y=spent * buyers, xx=spent**2 * buyers, yy=spent**2 * buyers, xy=0)
+    return replace(
+        pool_parts([], "drawn"), n=n, churned=n - buyers, repeated=repeated, spend=y,
+        messages=replace(y, x=0, xx=0),
+        orders=(buyers, buyers), worth=replace(y, y=y.x // 2, yy=y.xx // 2, xy=y.xx // 2),
+    )  # fmt: skip
+
+
+def look(
+    measure: Measure, audience: PartSums, *, everybody: PartSums = NOBODY, risk: float = 0.5,
+    customers: int = 2_000,
+    smallest: float | None = None, variants: int = 1,
+) -> Sight:  # fmt: skip
+    """With half held out, the rest divided equally."""
+    success = a_success(measure, smallest)
+    expected = expect(success, risk=risk, audience=audience, everybody=everybody, minor=100)
+    shares = {"holdout": 0.5} | {f"v{n}": 0.5 / variants for n in range(variants)}
+    return in_sight(expected, success, customers=customers, shares=shares, currency="USD")
+
+
+@pytest.mark.parametrize("measure", list(Measure))
+@pytest.mark.parametrize("variants", [1, 3])
+def test_whatever_it_is_judged_by_is_told_in_words(measure: Measure, variants: int):
+    seen = look(measure, did(2_000, buyers=800, repeated=300), variants=variants)
+
+    said = list(sight_lines(seen, 0))
+
+    assert seen.effect
+    assert said[0].startswith("With 2,000 customers and a 50 % holdout you will only see changes ")
+    assert len(said) == 3 + (variants > 1)
+    assert not any("None" in line for line in said)
+
+
+def test_contribution_is_told_in_money_by_the_spread_of_the_window_before():
+    """Half of 2,000 spent $50, the others nothing: sd 25.00625, of the contribution at 40 % 10.0025.
+
+    Smallest visible: (1.95996 + 0.84162) x 10.0025 x sqrt(2/1000) = 1.2532.
+    """
+    seen = look(Measure.NET_CONTRIBUTION, did(2_000, buyers=1_000))
+
+    assert seen.expected.basis is Basis.SEEN
+    assert seen.expected.spread == pytest.approx(10.0025, abs=1e-4)
+    assert seen.effect == pytest.approx(1.2532, abs=1e-4)
+    assert next(sight_lines(seen, 0)).endswith("only see changes in net contribution of $1.25 a customer or more.")
+
+
+def test_where_hardly_anybody_of_the_audience_ordered_all_scored_customers_stand_for_it():
+    seen = look(Measure.NET_CONTRIBUTION, did(2_000, buyers=49), everybody=did(4_000, buyers=2_000))
+
+    said = list(sight_lines(seen, 0))[1]
+
+    assert seen.expected.basis is Basis.SEEN_OF_ALL
+    assert said == (
+        "(four times in five; standard deviation between customers taken as $10.00 a customer, as of all scored "
+        "customers in the 60 days before: too few of these ordered then)"
+    )
+
+
+def test_a_mean_needs_enough_buyers_in_the_hold_out():
+    """Of 200 held out 51 are expected to order at a risk of .745, 49 at .755; a verdict takes 50."""
+    before = did(400, buyers=200)
+
+    enough, few = (look(Measure.PURCHASE_FREQUENCY, before, risk=r, customers=400) for r in (0.745, 0.755))
+
+    assert (enough.verdict, few.verdict) == (True, False)
+    assert next(sight_lines(few, 0)).endswith(
+        "see no change, however large: too few of those left alone would order."
+    )
+
+
+def test_repeat_orders_rise_from_what_they_were():
+    """R power.prop.test(n=2000, p1=.20, power=.8): p2 = .2366019."""
+    seen = look(Measure.REPEAT_RATE, did(4_000, buyers=2_000, repeated=800), customers=4_000, smallest=0.0366)
+
+    assert (seen.expected.rate, seen.expected.basis) == (0.2, Basis.SEEN)
+    assert 0.2 + seen.effect == pytest.approx(0.2366019, abs=1e-4)
+    assert seen.needed_n == pytest.approx(4_000, rel=0.005)
+
+
+def test_retention_is_churn_turned_round():
+    retention = look(Measure.RETENTION, NOBODY, risk=0.8)
+    rise = look(Measure.CHURN, NOBODY, risk=0.8)
+
+    assert retention.expected.rate == pytest.approx(0.2)
+    assert retention.effect == pytest.approx(rise.effect)  # as many more who stay are as many fewer who churn
+
+
+def test_each_variant_alone_is_asked_for_the_strictest_holm_level():
+    """Two variants of 1,000 each against 2,000: z of .0125 is 2.2414 in place of 1.9600.
+
+    sd 10.0025: (2.2414 + 0.8416) x 10.0025 x sqrt(1/1000 + 1/2000) = 1.1943.
+    """
+    seen = look(Measure.NET_CONTRIBUTION, did(2_000, buyers=1_000), customers=4_000, variants=2)
+
+    assert [(each.arm, each.customers) for each in seen.variants] == [("v0", 1_000), ("v1", 1_000)]
+    assert seen.variants[0].effect == pytest.approx(1.1943, abs=2e-4)
+    assert list(sight_lines(seen, 0))[-1] == (
+        "each variant alone against the shared holdout (Holm): "
+        "v0 from $1.19 a customer on, v1 from $1.19 a customer on"
+    )
+
+
+def test_a_share_of_value_lost_says_how_many_customers_a_smallest_effect_takes():
+    """As many as show it: of twice the customers the smallest visible effect is that over the root of two."""
+    once = look(Measure.VALUE_LOST_SHARE, did(2_000, buyers=1_000))
+    wanted = look(Measure.VALUE_LOST_SHARE, did(2_000, buyers=1_000), smallest=once.effect / 2**0.5)
+
+    assert wanted.needed_n == pytest.approx(4_000, abs=2)
