@@ -172,6 +172,7 @@ def _campaign_commands(command: Command) -> None:
     check = command("check", "campaigns:check", "everything wrong with campaign files and their templates")
     check.add_argument("files", nargs="*", type=Path, metavar="FILE", help="default: all of campaigns/")
     campaigns = command("campaigns", "side_by_side:campaigns", "every campaign: state, next slot, last result")
+    campaigns.add_argument("campaign", nargs="?", help="its runs one by one, by the week in which people entered")
     _json(campaigns)
     preview = command(
         "preview", "preview:preview", "who would be in, at what cost, and what the result could show"

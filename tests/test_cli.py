@@ -6,7 +6,7 @@ import re
 import sqlite3
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -467,6 +467,48 @@ def test_campaigns_are_compared_once_their_windows_are_complete(shop: Settings, 
     assert pair["value"] == pytest.approx(effects["autumn"] - effects["spring"])
     assert pair["low"] < pair["value"] < pair["high"]
     assert "autumn         spring" in table
+
+
+def test_the_runs_of_one_campaign_stand_by_the_week_of_entry(shop: Settings, capsys):
+    """28 November 2025 is a Friday of week 48, 5 December one of week 49; nobody enters twice."""
+    a_quiet_crowd(shop, 200)
+    write_campaign(shop, CAMPAIGN.replace("inactive: 60d", "inactive: 10d"))
+    days = [date(2025, 11, 28), date(2025, 12, 5)]
+    found = [
+        as_json(capsys, "measure", as_json(capsys, "run", "spring", "--as-of", str(day))["run"], "--json")
+        for day in days
+    ]
+
+    said = as_json(capsys, "campaigns", "spring", "--json")
+    table = ask(capsys, "campaigns", "spring")[1]
+
+    assert [(each["week"], each["entered_on"]) for each in said["weeks"]] == [
+        ("2025-W48", str(days[0])), ("2025-W49", str(days[1])),
+    ]  # fmt: skip
+    assert [each["customers"] for each in said["weeks"]] == [each["primary"]["n"] for each in found]
+    assert [each["effect"]["value"] for each in said["weeks"]] == [each["primary"]["difference"] for each in found]
+    assert "explored, not proved" in table
+
+
+def test_the_runs_of_no_campaign_are_wrong_use_with_the_nearest_name(shop: Settings, capsys):
+    code, _, said = ask(capsys, "campaigns", "sprung")
+
+    assert code == 2
+    assert "did you mean 'spring'" in said
+
+
+def test_a_campaign_is_listed_with_the_verdict_it_is_judged_by(shop: Settings, capsys):
+    """Twenty of 200 came back: enough for churn, too few buyers for a mean."""
+    a_quiet_crowd(shop, 200)
+    text = CAMPAIGN.replace("inactive: 60d", "inactive: 1d")
+    write_campaign(shop, text.replace("success: {window: 60d}", "success: {window: 60d, measure: value_lost}"))
+    run = as_json(capsys, "run", "spring", "--as-of", str(AS_OF - timedelta(days=65)))["run"]
+    found = as_json(capsys, "measure", run, "--json")
+
+    [row] = as_json(capsys, "campaigns", "--json")["campaigns"]
+
+    assert row["result"] == found["success"]["verdict"] == "not_enough_data"
+    assert found["primary"]["verdict"] == "cant_tell"
 
 
 def test_a_report_takes_the_format_its_file_asks_for(shop: Settings, capsys, tmp_path: Path):

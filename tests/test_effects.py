@@ -6,7 +6,7 @@ import pytest
 
 from winback.campaign import HOLDOUT, Guardrails, Measure, Success
 from winback.contrast import Terms
-from winback.effects import LOWER_IS_BETTER, contest, interactions, rate_contrasts, success_contrast
+from winback.effects import LOWER_IS_BETTER, contest, interactions, rate_contrasts, success_contrast, weeks
 from winback.findings import Dimension
 from winback.pairs import PairSums
 from winback.part_sums import PartSums, RunSums
@@ -150,6 +150,23 @@ def test_the_variant_that_lost_least_or_sold_most_wins(measure: Measure):
     cells = [a_valued_cell(HOLDOUT, 100), a_valued_cell("good", 60), a_valued_cell("bad", 120)]
 
     assert contest(asked(*cells, measure=measure)).winner == "good"
+
+
+def test_the_effect_by_week_is_of_those_who_first_ordered_in_it():
+    """60 days are eight weeks and four days. Held out 1,000: 30, then 20; two variants of 1,000: 90, then none."""
+    cells = [a_cell(HOLDOUT, 950, 1000), a_cell("a", 950, 1000), a_cell("b", 960, 1000)]
+    first = {HOLDOUT: {7: 30, 57: 20}, "a": {1: 50}, "b": {7: 40}}
+    sums = RunSums(days=60, cells=cells, first_orders=first)
+
+    found = weeks(replace(asked(*cells), sums=sums))
+
+    assert [(each.number, each.first_day, each.last_day) for each in found][::8] == [(1, 1, 7), (9, 57, 60)]
+    assert [(each.x, each.n, each.control_x, each.control_n) for each in found] == [
+        (90, 2000, 30, 1000), *[(0, 2000, 0, 1000)] * 7, (0, 2000, 20, 1000),
+    ]  # fmt: skip
+    assert [found[0].difference, found[8].difference] == pytest.approx([0.015, -0.02])
+    whole = success_contrast(asked(*cells, measure=Measure.RETENTION))
+    assert sum(each.difference for each in found) == pytest.approx(whole.difference)
 
 
 def test_one_variant_is_no_contest():

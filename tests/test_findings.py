@@ -242,6 +242,20 @@ def test_a_campaign_is_judged_by_the_measure_of_its_file(tmp_path: Path, measure
         test_money_is_that_of_every_assigned_customer(judged, column if listed == "money" else "value_lost")
 
 
+def test_the_weeks_are_those_of_the_first_order(run: Run):
+    first = {arm: [min(run.days[p]) for p in people if run.days[p]] for arm, people in run.members.items()}
+
+    found = run.findings.weeks
+
+    assert [each.number for each in found] == list(range(1, 10))
+    for each in found:
+        counts = []
+        for arm in ("treated", "holdout"):
+            counts += [sum((day - 1) // 7 + 1 == each.number for day in first[arm]), len(run.members[arm])]
+        assert [each.x, each.n, each.control_x, each.control_n] == counts
+        assert (each.low, each.high) == pytest.approx(newcombe(*counts), abs=1e-12)
+
+
 def parts_of(run: Run) -> dict[tuple[str, str], set[int]]:
     """(dimension, value) -> customers, from the run's frozen audience."""
     [file] = (run.shop.state / "audiences").glob("*.parquet")

@@ -163,6 +163,32 @@ def test_messages_per_person_are_those_of_all_campaigns_in_the_days_of_the_limit
     assert (held.arm, held.n, held.mean, held.over.x) == ("holdout", members["holdout"], 1.0, 0)
 
 
+@pytest.mark.parametrize(
+    ("changed", "values", "run"),
+    [
+        ("summer", {"placebo": False}, RUN),
+        ("summer", {"slot": f"replay-{DAY}"}, RUN),
+        ("spring", {"slot": f"replay-{DAY}"}, f"spring/replay-{DAY}"),
+    ],
+    ids=["a real run beside a rehearsal", "a replay beside a rehearsal", "a rehearsal beside a replay"],
+)
+def test_messages_per_person_of_another_kind_of_run_do_not_count(
+    shop: Settings, changed: str, values: dict[str, object], run: str
+):
+    a_crowd(shop, 40, {1, 2, 3})
+    write_campaign(shop, CAMPAIGN.replace("id: spring", "id: summer").replace("50%", "0%"), "summer")
+    for name in ("spring", "summer"):
+        carry_out(manual(name, DAY), shop, NOW)
+        send_due(shop, lambda: NOW)
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        session.execute(update(Occurrence).where(col(Occurrence.campaign_id) == changed).values(**values))
+
+    treated, held = measure_run(shop, run, NOW).findings.pressure
+
+    assert (treated.mean, held.mean) == (1.0, 0.0)
+    assert (treated.days, treated.cap, treated.over) == (30, None, None)
+
+
 def the_arms_of_spring(shop: Settings) -> dict[str, set[int]]:
     with database(shop.database_url) as engine, reading(engine) as session:
         chosen = select(col(Assignment.arm), col(Assignment.customer_no))

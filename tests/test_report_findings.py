@@ -303,6 +303,8 @@ def test_the_csv_holds_the_findings_to_the_last_digit(name):
     for each in found.segments:
         place = ("segments", f"{each.dimension}: {each.value}", "difference")
         assert_line(place, each.difference, each.low, each.high)
+    for each in found.weeks:
+        assert_line(("weeks", f"week_{each.number}", "difference"), each.difference, each.low, each.high)
     for curve in found.curves:
         for point in curve.points:
             assert_line(("curve", curve.arm, f"not_back_day_{point.day}"), point.staying, point.low, point.high)

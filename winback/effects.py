@@ -18,7 +18,7 @@ from winback.contrast import (
     rate_family,
 )
 from winback.estimates import NoEstimate
-from winback.findings import Contest, Curve, Dimension, Interaction, Pair, Segment
+from winback.findings import Contest, Curve, Dimension, Interaction, Pair, Segment, Week
 from winback.heterogeneity import Effect, Heterogeneity, heterogeneity, rate_effect
 from winback.intervals import ALPHA
 from winback.pairs import as_share
@@ -41,6 +41,7 @@ from winback.significance import benjamini_hochberg, holm
 from winback.survival import LogRank, kaplan_meier, log_rank
 from winback.verdict import Verdict
 
+_FIRST_BACK = "first_back"
 LOWER_IS_BETTER = frozenset({CHURNED, VALUE_LOST, LOST_SHARE})
 COLUMNS = {
     Measure.CHURN: CHURNED,
@@ -293,3 +294,22 @@ def curves(ask: Question) -> tuple[list[Curve], LogRank | NoEstimate]:
         n = sum(each.left + each.censored for each in exits)
         found.append(Curve(arm=name, n=n, points=[] if isinstance(points, NoEstimate) else list(points)))
     return found, log_rank([ask.sums.exits(*ask.variants), ask.sums.exits(HOLDOUT)])
+
+
+def weeks(ask: Question) -> list[Week]:
+    """The effect by week since t0, by who ordered first in each: does it come at once, does it fade?"""
+    starts = range(1, ask.sums.days + 1, 7)
+    return [_week(ask, number, first, min(first + 6, ask.sums.days)) for number, first in enumerate(starts, 1)]
+
+
+def _week(ask: Question, number: int, first: int, last: int) -> Week:
+    treated, held = [
+        RateSums(column=_FIRST_BACK, arm=name, x=ask.sums.back_between(arms, first, last), n=n)
+        for name, arms, n in ((ask.pooled, ask.variants, ask.treated.n), (HOLDOUT, [HOLDOUT], ask.held.n))
+    ]
+    [c] = rate_family([treated], held, ask.terms)
+    return Week(
+        number=number, first_day=first, last_day=last, x=c.x, n=c.n, rate=c.rate,
+        control_x=c.control_x, control_n=c.control_n, control_rate=c.control_rate,
+        difference=c.difference, low=c.low, high=c.high,
+    )  # fmt: skip

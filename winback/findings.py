@@ -76,6 +76,28 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Week:
+    """Who ordered for the first time in one week of the window: explored, not proved, so it has no verdict.
+
+    ``first_day`` to ``last_day``: days since t0, from 1; the last week may be short. Of all variants together and
+    of the hold-out; the differences of all weeks add up to that of retention.
+    """
+
+    number: int
+    first_day: int
+    last_day: int
+    x: int
+    n: int
+    rate: float | None
+    control_x: int
+    control_n: int
+    control_rate: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
     """Variant ``one`` minus variant ``other`` in the measure's column; ``p_holm`` over all pairs."""
 
@@ -190,4 +212,5 @@ class Findings:
     overlap: list[Overlap]
     touched: list[str]
     rows_lost: int
+    weeks: list[Week] = field(default_factory=list)  # as with pressure
     pressure: list[Pressure] = field(default_factory=list)  # none in readings frozen before it was counted

@@ -100,6 +100,11 @@ class RunSums:
         found = {value for cell in self.cells if (value := cell.parts.get(dimension)) is not None}
         return sorted(found, key=lambda value: (_IN_ORDER.get(value, len(_IN_ORDER)), value))
 
+    def back_between(self, names: Sequence[str], first_day: int, last_day: int) -> int:
+        """How many of some arms first came back on these days, both included."""
+        days = [day for name in names for day in self.first_orders.get(name, {}).items()]
+        return sum(n for day, n in days if first_day <= day <= last_day)
+
     def exits(self, *names: str) -> list[Exits]:
         """By day how many of some arms together first came back; the others are watched to the window's end."""
         counted: dict[int, int] = {}

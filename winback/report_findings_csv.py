@@ -21,6 +21,7 @@ def finding_lines(outcome: Outcome, say: Speaker) -> Iterator[Line]:
     yield from _contest(found, say)
     yield from _segments(outcome, say)
     yield from _curves(found)
+    yield from _weeks(found, say)
     yield from _measures(outcome, found.currency, say)
     yield from _returns(outcome, found.currency, say)
     yield from _guardrails(outcome, say)
@@ -49,6 +50,17 @@ def _segments(outcome: Outcome, say: Speaker) -> Iterator[Line]:
     for each in outcome.findings.interactions if outcome.findings else []:
         place = ("interactions", str(each.dimension), say(f"by_{each.dimension}"))
         yield from plain(place, {"q": each.q, "df": each.df, "p": each.p, "p_bh": each.p_bh})
+
+
+def _weeks(found: Findings, say: Speaker) -> Iterator[Line]:
+    for each in found.weeks:
+        label = say("week_days", number=each.number, first=each.first_day, last=each.last_day)
+        place = ("weeks", f"week_{each.number}", label)
+        yield from plain(place, {"customers": each.n, "first_back": each.x}, unit="customers")
+        held = {"holdout_customers": each.control_n, "holdout_first_back": each.control_x}
+        yield from plain(place, held, unit="customers")
+        yield from plain(place, {"rate": each.rate, "holdout_rate": each.control_rate}, unit="share")
+        yield line(place, "difference", each.difference, each.low, each.high, unit="share")
 
 
 def _curves(found: Findings) -> Iterator[Line]:

@@ -148,6 +148,16 @@ FINDING_TEXTS: dict[str, Words] = {
     "curve_away": Words("not back yet", "尚未回来"),
     "curve_day": Words("Day {day}", "第 {day} 天"),
     "curve_left": Words("{n} away", "{n} 名未回"),
+    "weeks": Words("Week by week: explored, not proved", "逐周情况：仅供探索，不作结论"),
+    "weeks_note": Words(
+        "Of all customers of a group, those who ordered for the first time in that week; a plus means that "
+        "more of those written to did. Turned round, the differences add up to the effect on churn. That one "
+        "week stands out is often chance, so there is no verdict here.",
+        "各组全体客户中，在该周第一次下单的比例；正数表示实验组更多。各周差异相加再取相反数，即为对流失率的作用。"
+        "某一周特别突出往往只是偶然，因此不作结论。",
+    ),
+    "week": Words("Week", "周"),
+    "week_days": Words("{number}: days {first} to {last}", "第 {number} 周：第 {first} 至 {last} 天"),
     "curve_note": Words(
         "Kaplan-Meier with log-log intervals. Descriptive: the verdict is the one at the window's end.",
         "Kaplan-Meier 曲线，log-log 区间。仅供了解：结论以观察期结束时为准。",

@@ -15,6 +15,7 @@ from winback.effects import (
     money_contrasts,
     rate_contrasts,
     segments,
+    weeks,
 )
 from winback.estimates import Estimate, Missing, NoEstimate
 from winback.events import State
@@ -78,6 +79,7 @@ def find(seen: Seen, success: Success, ask: Question, primary: RateContrast | No
         segments=segments(ask) if comparable else [],
         interactions=interactions(ask) if comparable else [],
         curves=drawn,
+        weeks=weeks(ask) if comparable else [],
         log_rank=log_rank_test,
         contest=contest(ask) if comparable else None,
         returns=_returns(seen, ask, primary if comparable else None),

@@ -3,19 +3,20 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import combinations
 from typing import Any
 
 from app.commands.status import next_start
 from app.terminal import print_json, print_table
-from db.campaigns import campaign_ids
+from db.campaigns import campaign_ids, campaign_path
 from db.engine import database, reading
 from db.occurrences import all_runs, is_replay, run_name
 from db.readings import latest
-from db.settings import here
+from db.settings import Settings, here
 from winback.errors import Exit
 from winback.estimates import Estimate
+from winback.headline import judged
 from winback.outcomes import Outcome
 from winback.returns import between_campaigns
 
@@ -36,8 +37,10 @@ class Row:
 
 
 def campaigns(arguments: argparse.Namespace) -> int:
-    """Every campaign with its next slot and its last result; pairs of those measured to the end."""
+    """Every campaign with its last result, and pairs of those measured to the end; or one campaign by week."""
     settings = here(arguments.workspace)
+    if arguments.campaign:
+        return _one_by_week(settings, arguments.campaign, as_json=arguments.json)
     rows: list[Row] = []
     with database(settings.database_url) as engine, reading(engine) as session:
         runs = [run for run in all_runs(session) if not is_replay(run.slot)]
@@ -50,7 +53,7 @@ def campaigns(arguments: argparse.Namespace) -> int:
                     next_slot=next_start(settings, name, datetime.now(UTC)),
                     last_run=run_name(last) if last else None,
                     stage=last.stage if last else None,
-                    result=outcome.primary.verdict.value if outcome and outcome.primary else None,
+                    result=_verdict(outcome),
                     effect=_effect(outcome),
                     kept=_kept(outcome),
                 )
@@ -65,6 +68,60 @@ def campaigns(arguments: argparse.Namespace) -> int:
         print_table(["this campaign", "minus that one", "points (95 %)"], [_pair_line(pair) for pair in pairs])
         print("Their audiences differ, so this compares what each did for its own, not how good its message is.")
     return Exit.DONE
+
+
+def _one_by_week(settings: Settings, name: str, *, as_json: bool) -> int:
+    """Every complete run of a campaign by the week of entry: explored, so without a verdict."""
+    campaign_path(settings, name)
+    with database(settings.database_url) as engine, reading(engine) as session:
+        runs = [run for run in all_runs(session) if run.campaign_id == name and not is_replay(run.slot)]
+        read = [latest(session, run.id or 0) for run in reversed(runs)]
+    weeks = [_Week.of(outcome) for outcome in read if outcome and outcome.window.complete]
+    if as_json:
+        print_json({"campaign": name, "weeks": [asdict(week) for week in weeks]})
+        return Exit.DONE
+    print_table(["week", "run", "sent", "customers", "held out", "points (95 %)"], [week.line() for week in weeks])
+    print("Week by week is explored, not proved: each run has a verdict of its own, and chance moves them all.")
+    return Exit.DONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Week:
+    """One run of a campaign; ``week``: the ISO week of ``entered_on``, the day of t0; ``effect`` as in Row."""
+
+    week: str
+    run: str
+    entered_on: date
+    placebo: bool
+    customers: int
+    held_out: int
+    effect: Estimate | None
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> "_Week":
+        """From the run's reading; customers and held out are those compared."""
+        entered_on, found = outcome.window.t0_on, outcome.primary
+        return cls(
+            week=f"{entered_on:%G-W%V}",
+            run=outcome.run,
+            entered_on=entered_on,
+            placebo=outcome.placebo,
+            customers=found.n if found else 0,
+            held_out=found.control_n if found else 0,
+            effect=_effect(outcome),
+        )
+
+    def line(self) -> tuple[str | None, ...]:
+        """The row of the table."""
+        effect = _points(self.effect.value, self.effect.low, self.effect.high) if self.effect else None
+        sent = "rehearsal" if self.placebo else "yes"
+        return self.week, self.run, sent, f"{self.customers:,}", f"{self.held_out:,}", effect
+
+
+def _verdict(outcome: Outcome | None) -> str | None:
+    """Of what the campaign is judged by; None before there is a comparison."""
+    found = judged(outcome) if outcome else None
+    return found.verdict.value if found else None
 
 
 def _effect(outcome: Outcome | None) -> Estimate | None:
