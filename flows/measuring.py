@@ -20,6 +20,7 @@ from db.responses import contacted, costs, count_messages, read_answers
 from db.settings import Settings
 from db.tables import CampaignVersion, Occurrence
 from flows.campaign_run import read_ledger
+from winback.arms_alike import arms_alike
 from winback.audience import arm_counts, drawn_counts, top_count
 from winback.campaign import HOLDOUT, Campaign
 from winback.dimensions import dimensions, expected_back
@@ -127,7 +128,7 @@ def _read(
     counts, orders = _count(settings, ledger, facts, window, [arm.name for arm in arms], when)
     sums = _sum(settings, ledger, facts, window, costs(answers))
     touched = written_to_in(session, occurrence.id or 0, HOLDOUT)
-    return measure(
+    outcome = measure(
         run=run_name(occurrence),
         campaign=campaign,
         placebo=occurrence.placebo,
@@ -163,6 +164,8 @@ def _read(
         look=_look(sums, window, ledger, campaign, earlier),
         looks=earlier,
     )
+    per_major = 10 ** exponent(settings.file.currency)
+    return replace(outcome, balance=arms_alike(ledger, occurrence.as_of, per_major))
 
 
 def _sum(

@@ -42,6 +42,7 @@ from winback.headline import (
     treated_n,
 )
 from winback.outcomes import BASE, TOP, TREATED, ArmResult, BeforeAfter, Outcome
+from winback.report_balance import balance_rows
 from winback.report_cards import cards
 from winback.report_checks import checks
 from winback.report_findings import finding_charts, finding_views
@@ -161,6 +162,7 @@ def _views(outcome: Outcome, say: Speaker) -> dict[str, Any]:
         "state_words": partial(words.name_of, names=words.STATES, language=say.language),
         "included": included(outcome),
         "checks": list(checks(outcome, say)),
+        "balance": balance_rows(outcome, say),
         "rules": [rule_sentence(rule, outcome, say) for rule in judgement(outcome).rules],
         "score": [(score_name(key, say), plain(value)) for key, value in outcome.method.score.items()],
         "facts_shown": outcome.method.facts[:FACTS_SHOWN],
