@@ -225,6 +225,15 @@ TEXTS: dict[str, Words] = {
         "With several variants each is judged at its Holm level, so an interval may exclude 0 without a verdict.",
         "有多个版本时，各版本按 Holm 校正后的水平判断，因此区间不含 0 也可能没有结论。",
     ),
+    # Legends of pictures
+    "legend_against": Words("difference to the hold-out, 95% interval", "与对照组的差异，95% 置信区间"),
+    "legend_money": Words(
+        "difference to the hold-out per customer, {currency}, 95% interval",
+        "每位客户与对照组的差异，{currency}，95% 置信区间",
+    ),
+    "legend_dropped": Words("left out", "未入选"),
+    "legend_others": Words("for comparison", "供比较"),
+    "legend_points": Words("hollow: before, filled: after", "空心：前，实心：后"),
     # Responses
     "responses": Words("Responses: what people did", "客户响应"),
     "not_counted": Words(
