@@ -21,6 +21,7 @@ from db.responses import contacted, costs, count_messages, read_answers
 from db.settings import Settings
 from db.tables import CampaignVersion, Occurrence
 from flows.campaign_run import read_ledger
+from winback.arms_alike import arms_alike
 from winback.audience import arm_counts, drawn_counts, top_count
 from winback.campaign import HOLDOUT, Campaign
 from winback.dimensions import dimensions, expected_back
@@ -137,7 +138,7 @@ def _read(
     arms, sums = _arms(run), _sum(run)
     counts, orders = _count(run, [arm.name for arm in arms])
     seen = _seen(run, arms, sums)
-    return measure(
+    outcome = measure(
         run=run_name(occurrence),
         campaign=run.campaign,
         placebo=occurrence.placebo,
@@ -153,6 +154,8 @@ def _read(
         look=_look(run, sums, earlier),
         looks=earlier,
     )
+    per_major = 10 ** exponent(settings.file.currency)
+    return replace(outcome, balance=arms_alike(run.ledger, occurrence.as_of, per_major))
 
 
 def _run(session: Session, settings: Settings, occurrence: Occurrence, window: Window) -> _Run:

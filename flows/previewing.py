@@ -23,6 +23,7 @@ from db.settings import Settings
 from db.tables import Customer
 from flows.campaign_run import manual, model_words
 from flows.choosing import Choice, choose_now
+from winback.arms_alike import arms_alike
 from winback.audience import digest, drawn_counts, risk_range, waterfall
 from winback.balance import Balance
 from winback.campaign import CHANNELS, HOLDOUT, Channel
@@ -39,7 +40,6 @@ from winback.preview import (
     PlannedArm,
     Worth,
     a_few,
-    arms_alike,
     drawn_before,
     drawn_or_not,
     mean_risk,

@@ -1,11 +1,13 @@
 """Outcomes of every kind for the tests of the report, and a reader of its pages."""
 
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from html.parser import HTMLParser
 
 from tests.finding_samples import seen
 from winback import words
+from winback.balance import Balance
 from winback.campaign import Campaign
 from winback.interim import LookTaken
 from winback.limits import PerPerson
@@ -128,6 +130,13 @@ DELIVERED = {
 JUDGED = a_campaign(margin="40%", guardrails={"unsubscribed": "0.5%", "bounced": "6%"})
 LETTERS = {"advice": {1: 1400, 2: 80, 3: 20}, "invitation": {1: 1500}, "holdout": {0: 1900, 1: 100}}
 LOOK = LookTaken(through=date(1998, 2, 10), information=0.2, fraction=0.5, boundary=2.963)
+ALIKE = [  # chance: 1.96 x sqrt(1/3000 + 1/2000) = 0.0566
+    Balance(covariate="risk", treated_mean=0.71, control_mean=0.709, difference=0.004, by_chance=0.0566),
+    Balance(covariate="expected value", treated_mean=18.2, control_mean=21.3, difference=-0.12, by_chance=0.0566),
+    Balance(covariate="past value", treated_mean=210.4, control_mean=209.9, difference=0.002, by_chance=0.0566),
+    Balance(covariate="orders", treated_mean=3.1, control_mean=2.9, difference=0.08, by_chance=0.0566),
+    Balance(covariate="days since order", treated_mean=91.0, control_mean=91.0, difference=None, by_chance=0.0566),
+]
 SAMPLES = {
     "better": an_outcome(FEWER),
     "worse": an_outcome({"holdout": (400, 0.2, 300, 60), "message": (1600, 0.8, 1200, 400)}),
@@ -141,13 +150,16 @@ SAMPLES = {
     "no_holdout": an_outcome({"message": (2200, 1.0, 1800, 1500)}),
     "one_customer": an_outcome({"holdout": (1, 0.5, 1, 0), "message": (1, 0.5, 1, 1)}),
     "nobody": an_outcome({"holdout": (0, 0.5, 0, 0), "message": (0, 0.5, 0, 0)}),
-    "won": an_outcome(
-        WON,
-        messages=DELIVERED,
-        campaign=JUDGED,
-        overlap={"advice": 12},
-        letters=LETTERS,
-        per_person=PerPerson(messages=2, days=30),
+    "won": replace(
+        an_outcome(
+            WON,
+            messages=DELIVERED,
+            campaign=JUDGED,
+            overlap={"advice": 12},
+            letters=LETTERS,
+            per_person=PerPerson(messages=2, days=30),
+        ),
+        balance=ALIKE,
     ),
     "found": an_outcome(TWO, messages=SENT, findings=True),
     "touched": an_outcome(TWO, messages=SENT, contaminated=3, touched=["00012", "00577", "01033"], rows_lost=4),

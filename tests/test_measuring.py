@@ -438,3 +438,17 @@ def spring(shop: Settings) -> dict[str, list[str]]:
         for arm, person in session.execute(chosen):
             found.setdefault(arm, []).append(person)
         return found
+
+
+def test_the_reading_says_whether_the_groups_were_alike(shop: Settings):
+    """Customer n spent n before; the means are those of the members of each arm."""
+    a_crowd(shop, 40, {1, 2})
+    carry_out(manual("spring", DAY), shop, NOW)
+
+    outcome = measure_run(shop, RUN, NOW)
+
+    members = arms(shop)
+    past = {each.covariate: each for each in outcome.balance}["past value"]
+    assert past.treated_mean == pytest.approx(sum(members["message"]) / len(members["message"]))
+    assert past.control_mean == pytest.approx(sum(members["holdout"]) / len(members["holdout"]))
+    assert read_outcome(write_outcome(outcome)) == outcome

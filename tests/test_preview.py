@@ -25,13 +25,14 @@ from flows.previewing import preview, preview_customer
 from tests.builders import scored
 from tests.test_sight import a_success
 from tests.workspaces import AS_OF, CAMPAIGN, NOW, a_quiet_crowd, a_workspace, load, write_campaign
+from winback.arms_alike import arms_alike
 from winback.audience import LEDGER
 from winback.balance import Balance
 from winback.errors import WrongUse
 from winback.estimates import Missing, NoEstimate
 from winback.message.rendering import Email, RenderFailure, Sms
 from winback.part_sums import pool_parts
-from winback.preview import Cost, a_few, arms_alike, messages_by_channel, worth
+from winback.preview import Cost, a_few, messages_by_channel, worth
 from winback.sight import expect, in_sight
 
 DAY = date(2026, 2, 28)
@@ -305,6 +306,14 @@ def test_the_command_in_words_and_as_json(shop: Settings, capsys: pytest.Capture
     assert "the data reach 2026-02-23, 5 days before 2026-02-28" in shown.err
     assert sum(found["arms"].values()) == 54
     assert found["reasons"] == {"not_at_risk": 6}
+    assert list(found) == [
+        "run", "digest", "as_of", "arms", "reasons", "shares", "arms_before", "risk", "model", "top_value",
+        "currency", "expected_value", "value_at_risk", "smallest_visible", "costs", "balance", "sample",
+    ]  # fmt: skip
+    assert list(found["smallest_visible"]) == [
+        "measure", "customers", "holdout_share", "basis", "control_rate", "spread", "effect", "verdict",
+        "smallest_effect", "needed_n", "best", "variants",
+    ]  # fmt: skip
     assert found["smallest_visible"]["customers"] == 54
     assert found["costs"][0]["cost"] is None
     assert len(found["sample"]) == 20

@@ -213,6 +213,33 @@ def test_the_health_of_the_data_names_lost_rows_overlap_looks_and_the_touched():
     assert look[1][0] == "1 so far; this reading is judged at 2.963 standard errors in place of 1.96"
 
 
+@pytest.mark.parametrize(
+    ("language", "labels", "said"),
+    [
+        ("en", ["Predicted risk", "Expected value", "Past value", "Orders before"], ("alike", "look into it")),
+        ("zh", ["预测风险", "预期价值", "历史消费", "此前订单数"], ("相近", "需查看")),
+    ],
+)
+def test_whether_the_groups_were_alike_stands_in_one_table(language, labels, said):
+    """Noticeable: more than .1 and more than chance, so -.12 and not .08. What has no spread is left out."""
+    rows = page("won", language).tables["health"][1]
+
+    assert [row[0][0] for row in rows] == labels
+    assert [row[1][0] for row in rows] == ["71.0%", "$18.20", "$210.40", "3.10"] or language == "zh"
+    assert [row[3] for row in rows][1] == ("−0.12", "chance: ±0.06" if language == "en" else "偶然：±0.06")
+    assert [row[4][0] for row in rows] == [said[0], said[1], said[0], said[0]]
+    assert len(page("found", language).tables["health"]) == 1  # read before there was one
+
+
+def test_the_csv_has_the_balance_of_the_groups():
+    lines = csv.DictReader(StringIO(as_csv(SAMPLES["won"], "en").removeprefix("\ufeff"), newline=""))
+
+    told = [line for line in lines if (line["table"], line["measure"]) == ("balance", "difference")]
+    found = {line["row"]: line["value"] for line in told}
+
+    assert found == {"risk": "0.004", "expected_value": "-0.12", "past_value": "0.002", "orders": "0.08"}
+
+
 def test_an_inconclusive_reading_says_what_would_have_to_be_true():
     """2,276 customers against 7,259 needed are four runs (A7: n = z²(p0 q0 + p1 q1 / k) / (p1 - p0)²)."""
     text = page("found").text("needed")

@@ -13,7 +13,7 @@ from winback.charts import FONTS, PALETTE, WIDTH
 from winback.errors import Unusable
 from winback.outcomes import as_dict
 from winback.pictures import CHINESE_FONTS, SCALE, drawable, png, require_fonts
-from winback.report import chart_specs
+from winback.report import chart_specs, picture_specs
 from winback.report_csv import BOM, COLUMNS, as_csv, safe
 from winback.report_words import Speaker
 
@@ -143,6 +143,41 @@ def test_a_chinese_picture_is_drawn_in_a_chinese_font_and_an_english_one_is_not(
 def in_fonts(spec, fonts):
     named = spec | {"background": PALETTE["paper"], "config": spec["config"] | {"font": fonts}}
     return vl_convert.vegalite_to_png(named, scale=SCALE)
+
+
+def drawn_words(spec) -> list[str]:
+    """What the head of a picture says, from the top on."""
+    marks = [layer["mark"] for layer in spec["layer"] if "text" in layer["mark"]]
+    return [mark["text"] for mark in marks]
+
+
+@pytest.mark.parametrize("language", words.LANGUAGES)
+def test_every_picture_has_its_title_its_run_and_a_legend_within_its_own_room(language):
+    say, outcome = Speaker(language), SAMPLES["won"]
+
+    pictures = picture_specs(outcome, say)
+
+    assert list(pictures) == [name for name, spec in chart_specs(outcome, say).items() if spec]
+    for name, spec in pictures.items():
+        said = drawn_words(spec)
+        assert said[:2] == [say(name), f"Spring · {outcome.run}"]
+        assert len(said) > 2
+        heights = [layer["encoding"]["y"]["value"] for layer in spec["layer"] if layer["mark"].get("text") in said]
+        assert -spec["padding"]["top"] < min(heights)
+        assert max(heights) < 0
+    assert drawn_words(pictures["curve"])[2:4] == [say("all_variants"), say("holdout")]
+
+
+@pytest.mark.parametrize("language", words.LANGUAGES)
+def test_the_pictures_of_a_placebo_are_marked_and_no_others(language):
+    title = Speaker(language)("placebo_title")
+
+    marked = {
+        name: [title in drawn_words(spec) for spec in picture_specs(SAMPLES[name], Speaker(language)).values()]
+        for name in ("placebo", "cant_tell")
+    }
+
+    assert marked == {"placebo": [True] * 3, "cant_tell": [False] * 3}
 
 
 @pytest.mark.parametrize("character", "流失客户组")

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from winback.balance import Balance
 from winback.campaign import HOLDOUT, Campaign, Measure
 from winback.contrast import MoneyContrast, RateContrast, RateSums, Terms
 from winback.effects import COLUMNS, LOWER_IS_BETTER, Question, success_contrast
@@ -139,6 +140,7 @@ class Outcome:
     looks: list[LookTaken] = field(default_factory=list)
     second: bool = False
     findings: Findings | None = None  # none in readings frozen before there were any
+    balance: list[Balance] = field(default_factory=list)  # of the arms when drawn; none in readings before it
 
 
 def outcome_window(t0_on: date, days: int, data_through: date | None) -> Window:

@@ -42,6 +42,8 @@ from winback.headline import (
     treated_n,
 )
 from winback.outcomes import BASE, TOP, TREATED, ArmResult, BeforeAfter, Outcome
+from winback.picture_frame import framed
+from winback.report_balance import balance_rows
 from winback.report_cards import cards
 from winback.report_checks import checks
 from winback.report_findings import finding_charts, finding_views
@@ -161,6 +163,7 @@ def _views(outcome: Outcome, say: Speaker) -> dict[str, Any]:
         "state_words": partial(words.name_of, names=words.STATES, language=say.language),
         "included": included(outcome),
         "checks": list(checks(outcome, say)),
+        "balance": balance_rows(outcome, say),
         "rules": [rule_sentence(rule, outcome, say) for rule in judgement(outcome).rules],
         "score": [(score_name(key, say), plain(value)) for key, value in outcome.method.score.items()],
         "facts_shown": outcome.method.facts[:FACTS_SHOWN],
@@ -186,6 +189,16 @@ def chart_specs(outcome: Outcome, say: Speaker) -> dict[str, Spec | None]:
         "audience": waterfall(steps),
         **finding_charts(outcome, say, _all_treated(outcome, say)),
     }  # fmt: skip
+
+
+def picture_specs(outcome: Outcome, say: Speaker) -> dict[str, Spec]:
+    """The charts there are, each with a head and a legend: for where no page stands around them."""
+    shown = comparable(outcome)
+    return {
+        name: framed(name, spec, shown, say, _all_treated(shown, say))
+        for name, spec in chart_specs(shown, say).items()
+        if spec
+    }
 
 
 def _differences(rows: list[EffectRow], say: Speaker) -> Iterator[Difference]:

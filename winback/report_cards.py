@@ -71,16 +71,18 @@ def _held(found: RateContrast | MoneyContrast, held: int, say: Speaker) -> str:
 
 def _churn(outcome: Outcome, say: Speaker) -> Iterator[Card]:
     """Churn of both groups, or no order so far; then customers kept, or the difference while it is early."""
-    found, so_far = outcome.primary, "" if outcome.window.complete else "_so_far"
+    found, done = outcome.primary, outcome.window.complete
     if found and found.rate is not None:
         yield Card(
-            label=say(f"card_treated{so_far}"), number=words.percent(found.rate), role="treated",
+            label=say("card_treated" if done else "card_treated_so_far"),
+            number=words.percent(found.rate), role="treated",
             above=(say("of", x=words.whole(found.x), n=words.whole(found.n)),),
             interval=_between(found.rate_low, found.rate_high, say),
         )  # fmt: skip
     if found and found.control_rate is not None:
         yield Card(
-            label=say(f"card_holdout{so_far}"), number=words.percent(found.control_rate), role="holdout",
+            label=say("card_holdout" if done else "card_holdout_so_far"),
+            number=words.percent(found.control_rate), role="holdout",
             above=(say("of", x=words.whole(found.control_x), n=words.whole(found.control_n)),),
             interval=_between(found.control_rate_low, found.control_rate_high, say),
         )  # fmt: skip
@@ -113,14 +115,14 @@ def _brought(outcome: Outcome, say: Speaker) -> Iterator[Card]:
     if outcome.findings is None or not isinstance(outcome.findings.returns.revenue, Estimate):
         return
     rows = {row.key: row for row in return_rows(outcome, say)}
-    above = {
-        "revenue": say("n", n=words.whole(treated_n(outcome))),
-        "roi": say("card_cost", cost=rows["cost"].text),
-    }
-    for key, line in above.items():
+    told = [
+        ("revenue", "card_revenue", say("n", n=words.whole(treated_n(outcome)))),
+        ("roi", "card_roi", say("card_cost", cost=rows["cost"].text)),
+    ]
+    for key, label, line in told:
         row = rows[key]
         below = () if row.interval else (row.note,)
-        yield Card(label=say(f"card_{key}"), number=row.text, above=(line,), interval=row.interval, below=below)
+        yield Card(label=say(label), number=row.text, above=(line,), interval=row.interval, below=below)
 
 
 def _between(low: float | None, high: float | None, say: Speaker) -> str:

@@ -24,6 +24,7 @@ from winback.report import (
     observed_share,
     response_rows,
 )
+from winback.report_balance import balance_rows
 from winback.report_checks import checks
 from winback.report_findings_csv import finding_lines
 from winback.report_words import Speaker
@@ -170,6 +171,11 @@ def _messages(outcome: Outcome, say: Speaker) -> Iterator[Line]:
 def _health(outcome: Outcome, say: Speaker) -> Iterator[Line]:
     for check in checks(outcome, say):
         yield from plain(("health", check.key, check.name), {"status": check.status, "found": check.found})
+    for row in balance_rows(outcome, say):
+        known, place = row.found, ("balance", row.key, row.label)
+        yield from plain(place, {"mean": known.treated_mean, "holdout_mean": known.control_mean})
+        values = {"difference": known.difference, "by_chance": known.by_chance}
+        yield from plain(place, values, unit="standard deviations")
     if outcome.srm:
         found = {"chi2": outcome.srm.chi2, "df": outcome.srm.df, "p": outcome.srm.p}
         yield from plain(("health", "split", say("srm_check")), found)

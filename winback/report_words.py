@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from winback.report_findings_words import FINDING_TEXTS
+from winback.report_health_words import HEALTH_TEXTS
 from winback.words import Language, Words
 
 TEXTS: dict[str, Words] = {
@@ -211,6 +212,15 @@ TEXTS: dict[str, Words] = {
         "With several variants each is judged at its Holm level, so an interval may exclude 0 without a verdict.",
         "有多个版本时，各版本按 Holm 校正后的水平判断，因此区间不含 0 也可能没有结论。",
     ),
+    # Legends of pictures
+    "legend_against": Words("difference to the hold-out, 95% interval", "与对照组的差异，95% 置信区间"),
+    "legend_money": Words(
+        "difference to the hold-out per customer, {currency}, 95% interval",
+        "每位客户与对照组的差异，{currency}，95% 置信区间",
+    ),
+    "legend_dropped": Words("left out", "未入选"),
+    "legend_others": Words("for comparison", "供比较"),
+    "legend_points": Words("hollow: before, filled: after", "空心：前，实心：后"),
     # Responses
     "responses": Words("Responses: what people did", "客户响应"),
     "not_counted": Words(
@@ -309,34 +319,6 @@ TEXTS: dict[str, Words] = {
     ),
     "messages_all": Words("Messages", "消息数"),
     "no_messages": Words("No messages are recorded for this run.", "本批次没有消息记录。"),
-    # Data health
-    "health": Words("Can these numbers be relied on?", "这些数字可靠吗？"),
-    "check": Words("Check", "检查项"),
-    "found": Words("Found", "结果"),
-    "status": Words("Status", "状态"),
-    "fine": Words("fine", "正常"),
-    "attention": Words("look into it", "需查看"),
-    "bad": Words("do not trust", "不可信"),
-    "waiting": Words("not yet", "未到期"),
-    "unknown": Words("not known", "未知"),
-    "window_check": Words("Data for the whole window", "观察期数据是否完整"),
-    "window_found": Words("data through {through}; needed through {last}", "数据截至 {through}；需要到 {last}"),
-    "ledger_check": Words("Every scored customer accounted for", "每位客户是否都有去向"),
-    "ledger_found": Words(
-        "{scored} scored; {dropped} left out + {included} in",
-        "参与评分 {scored}；未入选 {dropped} + 入选 {included}",
-    ),
-    "contamination_check": Words("Hold-out members who were written to", "对照组中收到消息的客户"),
-    "contamination_found": Words(
-        "{contaminated} of {held} ({touched})", "{held} 名中 {contaminated} 名（{touched}）"
-    ),
-    "srm_check": Words("Split against the plan (sample ratio mismatch)", "分组与计划是否一致（样本比例失衡检验）"),
-    "srm_found": Words("chi-square {chi2} with {df} df, {p}", "卡方 {chi2}，自由度 {df}，{p}"),
-    "srm_none": Words("cannot be tested with one group", "只有一组，无法检验"),
-    "rules": Words(
-        "Rules that apply to those written to against the hold-out, in their order",
-        "实验组与对照组比较时适用的规则（按顺序）",
-    ),
     # Method
     "method": Words("How it was measured, and how to repeat it", "如何测量，如何重复"),
     "m_churned": Words("Churned", "流失"),
@@ -383,6 +365,7 @@ TEXTS: dict[str, Words] = {
     "m_facts_more": Words("and {n} more", "另有 {n} 个"),
     "m_code": Words("Code version", "程序版本"),
     "m_repeat": Words("To repeat", "重复方法"),
+    **HEALTH_TEXTS,
     **FINDING_TEXTS,
 }
 

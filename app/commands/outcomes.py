@@ -148,10 +148,10 @@ def _as_pdf(outcome: "Outcome", language: "Language", out: Path) -> list[Path]:
 def _as_png(outcome: "Outcome", language: "Language", out: Path) -> list[Path]:
     """One file for each chart there is something to draw for; ``out`` names their folder."""
     from winback.pictures import png, require_fonts, words_of
-    from winback.report import chart_specs
+    from winback.report import picture_specs
     from winback.report_words import Speaker
 
-    specs = {name: spec for name, spec in chart_specs(outcome, Speaker(language)).items() if spec}
+    specs = picture_specs(outcome, Speaker(language))
     require_fonts("".join(words_of(spec) for spec in specs.values()))
     return [_written(out / f"{name}.png", png(spec)) for name, spec in specs.items()]
 
