@@ -12,7 +12,7 @@ Escaping is decided by the part (HTML on, text off), never by a file's name.
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar, Token
 from datetime import date
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from jinja2 import BaseLoader, StrictUndefined, Template, TemplateSyntaxError, Undefined, UndefinedError, nodes
@@ -23,7 +23,7 @@ from jinja2.runtime import BlockReference, Context, LoopContext, Macro, Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 from jinja2.visitor import NodeTransformer
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from winback.message.formats import FORMATS
 
@@ -195,6 +195,12 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
         own: dict[str, Callable[..., object]] = {"_joined": joined, "_counted": _counted}
         self.filters = {name: self.filters[name] for name in FILTERS} | FORMATS | own
         self.tests = {name: self.tests[name] for name in TESTS} | {"none": is_none}
+
+    @staticmethod
+    @lru_cache(maxsize=8192, typed=True)  # typed: ready-made markup is not the same as its text
+    def escaped(value: object) -> str:
+        """A customer's value as text of HTML, remembered: dates, numbers and places come again and again."""
+        return str(escape(value))
 
     @staticmethod
     def concat(parts: Iterable[str]) -> str:

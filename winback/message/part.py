@@ -229,16 +229,19 @@ class _Generator(PlainGenerator):
     def write_commons(self) -> None:
         """Jinja's beginning of a function, and the dicts that Baker's look-ups read."""
         super().write_commons()
+        self.writeline("escaped = environment.escaped")
         for group in self._groups:
             self.writeline(f"{group} = context.parent[{group!r}]")
         if LINKS in self._groups:
             self.writeline(f"escaped_{LINKS} = context.parent[{ESCAPED_LINKS!r}]")
 
     def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> None:
-        if not _is_link(node, frame):
+        if _is_link(node, frame):
+            self.write("escaped_" if frame.eval_ctx.autoescape else "")
+        elif _is_short(node) and frame.eval_ctx.autoescape and not frame.eval_ctx.volatile:
+            self.write("escaped(")
+        else:
             super()._output_child_pre(node, frame, _unless_printable(node, finalize))
-        elif frame.eval_ctx.autoescape:
-            self.write("escaped_")
 
     def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> None:
         if not _is_link(node, frame):
@@ -249,6 +252,13 @@ def _is_link(node: nodes.Expr, frame: Frame) -> bool:
     """Whether the node is one of a customer's links, which is there as text and as HTML."""
     is_link = isinstance(node, nodes.InternalName) and node.name.startswith(f"{LINKS}[")
     return is_link and not frame.eval_ctx.volatile
+
+
+def _is_short(node: nodes.Expr) -> bool:
+    """Whether the node is a customer's field, or one written by the locale: worth remembering with its escapes."""
+    return isinstance(node, nodes.InternalName) or (
+        isinstance(node, nodes.Filter) and node.name in FORMATS and isinstance(node.node, nodes.InternalName)
+    )
 
 
 def _unless_printable(node: nodes.Expr, finalize: CodeGenerator._FinalizeInfo) -> CodeGenerator._FinalizeInfo:
