@@ -165,7 +165,7 @@ TEXTS: dict[str, Words] = {
     ),
     "risk": Words("Risk of no order", "不下单的风险"),
     "risk_from": Words("{risk} or more", "{risk} 及以上"),
-    "all_top": Words("Top 20% by expected value", "预期价值前 20% 客户"),
+    "all_top": Words("Expected top 20%", "预期价值前 20% 客户"),
     "of_top": Words("Of these customers", "占这些客户"),
     "expected": Words("Expected value", "预期价值"),
     "of_expected": Words("Of their value", "占其预期价值"),
