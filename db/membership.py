@@ -63,21 +63,20 @@ def messages_each(session: Session, occurrence: Occurrence, days: int) -> dict[s
     counted = and_(no_replay(), col(Occurrence.placebo) == occurrence.placebo)
     if is_replay(occurrence.slot):
         counted = col(Occurrence.id) == occurrence.id
-    letters = (
-        select(func.count())
-        .where(
-            col(Message.person) == col(Assignment.person),
-            col(Message.sent_at) >= first,
-            col(Message.sent_at) < first + timedelta(days=days),
-            col(Message.occurrence_id).in_(select(col(Occurrence.id)).where(counted)),
-        )
-        .correlate(Assignment)
-        .scalar_subquery()
+    in_time = and_(
+        col(Message.person) == col(Assignment.person),
+        col(Message.sent_at) >= first,
+        col(Message.sent_at) < first + timedelta(days=days),
+        # + 0: else SQLite looks every person up in every run there has been, in place of once by the person
+        (col(Message.occurrence_id) + 0).in_(select(col(Occurrence.id)).where(counted)),
     )
-    each = select(col(Assignment.arm), letters.label("messages")).where(
-        col(Assignment.occurrence_id) == occurrence.id
+    of = (
+        select(col(Assignment.arm), func.count(col(Message.id)).label("messages"))
+        .join(Message, in_time, isouter=True)
+        .where(col(Assignment.occurrence_id) == occurrence.id)
+        .group_by(col(Assignment.id), col(Assignment.arm))
+        .subquery()
     )
-    of = each.subquery()
     found: defaultdict[str, dict[int, int]] = defaultdict(dict)
     chosen = select(of.c.arm, of.c.messages, func.count()).group_by(of.c.arm, of.c.messages)
     for arm, messages, members in session.execute(chosen).tuples():

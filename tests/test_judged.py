@@ -1,11 +1,12 @@
 """Campaigns judged by something else than churn: the headline says what was measured, and nothing else."""
 
+import json
 from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 
-from tests.report_samples import an_outcome, page
+from tests.report_samples import SAMPLES, an_outcome, page
 from winback.campaign import HOLDOUT, Measure
 from winback.contrast import MoneySums, RateSums, Terms, money_family, rate_family
 from winback.effects import LOWER_IS_BETTER
@@ -13,6 +14,8 @@ from winback.estimates import Missing, NoEstimate
 from winback.findings import Findings, Guardrail, Kept, Returns
 from winback.judged_words import TITLES
 from winback.outcomes import Outcome
+from winback.report import chart_specs
+from winback.report_words import Speaker
 from winback.responses import share
 from winback.verdict import Conditions, Verdict
 
@@ -174,6 +177,27 @@ def test_where_there_was_no_value_to_lose_the_page_says_so():
 
     assert text.startswith("Can't tell")
     assert "there was no value to lose" in text
+
+
+@pytest.mark.parametrize(
+    ("measure", "shaded", "left"),
+    [
+        (Measure.CHURN, [True, True], "fewer churned"),
+        (Measure.RETENTION, [False, True], "less"),
+        (Measure.REPEAT_RATE, [False, True], "less"),
+        (Measure.VALUE_LOST_SHARE, [False, False], "fewer churned"),
+    ],
+)
+def test_the_smallest_effect_is_drawn_where_it_was_declared(measure: Measure, shaded: list[bool], left: str):
+    """In the chart of churn and in that of the segments, which are of the measure where it is a rate."""
+    outcome = replace(SAMPLES["won"], judged_by=measure, smallest_effect=0.03)
+
+    specs = chart_specs(outcome, Speaker("en"))
+
+    drawn = [json.dumps(specs[name]) for name in ("effect", "segments")]
+    assert ['"low": -0.03,' in each for each in drawn] == shaded
+    assert f"\\u2190 {left}" in drawn[1]
+    assert ("shaded: within" in page(outcome).text("effect")) is shaded[0]
 
 
 def test_retention_is_told_as_who_stayed():

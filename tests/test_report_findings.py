@@ -189,9 +189,9 @@ def test_guardrails_show_share_limit_and_whether_they_hold():
     [
         (
             "en",
-            ["each customer written to got 1.04 messages", "each held out 0.05", "20 of those written to (0.7%)"],
+            ["30 days: 1.04 written to, 0.05 held out", "More than 2: 20 of those written to (0.7%)"],
         ),
-        ("zh", ["30 天内，实验组人均收到各活动消息共 1.04 条，对照组人均 0.05 条", "有 20 名（0.7%）超过 2 条"]),
+        ("zh", ["30 天内人均消息：实验组 1.04 条，对照组 0.05 条", "实验组超过 2 条的有 20 名（0.7%）"]),
     ],
 )
 def test_messages_per_person_are_told_beside_the_guardrails(language: str, words: list[str]):

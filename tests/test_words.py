@@ -12,6 +12,7 @@ from winback.audience import Reason
 from winback.campaign import Measure
 from winback.estimates import Missing
 from winback.events import State
+from winback.judged_words import FACTS, RULES, TITLES
 from winback.overview_words import TEXTS as OVERVIEW
 from winback.report_words import TEXTS, Speaker
 from winback.verdict import Rule, Verdict
@@ -25,8 +26,14 @@ NAMED = {
     "reason note": (Reason, words.REASON_NOTES),
     "state": (State, words.STATES),
     "missing": (Missing, words.MISSING),
+    "facts": (set(Measure) - {Measure.CHURN}, FACTS),
 }
-EVERY = [each for _, named in NAMED.values() for each in named.values()] + [*TEXTS.values(), *OVERVIEW.values()]
+EVERY = [each for _, named in NAMED.values() for each in named.values()] + [
+    *TEXTS.values(),
+    *OVERVIEW.values(),
+    *RULES.values(),
+    *TITLES.values(),
+]
 
 
 @pytest.mark.parametrize("kind", NAMED)
@@ -74,12 +81,7 @@ def test_every_text_of_the_report_is_used_somewhere():
     sources = [*templates_of(TEXTS), *(ROOT / "winback").glob("*.py")]
     used = "\n".join(path.read_text("utf-8") for path in sources if path.name not in WRITTEN)
     said = set(re.findall(r"""["'](\w+)["']""", used))
-    built = (
-        {f"{key}_text" for key in said}
-        | {f"score_{key}" for key in said}
-        | {f"facts_{m}" for m in Measure}
-        | KNOWN
-    )
+    built = {f"{key}_text" for key in said} | {f"score_{key}" for key in said} | KNOWN
     by_constant = {"treated", "holdout", "base", "top"}
 
     assert set(TEXTS) - said - built - by_constant == set()

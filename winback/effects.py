@@ -77,7 +77,7 @@ class Question:
     @property
     def rate_column(self) -> str:
         """The rate whose segments are looked at: money by segment is too noisy to be worth a line."""
-        return self.column if self.column in RATES else CHURNED
+        return rate_of(self.measure)
 
     @property
     def treated(self) -> PartSums:
@@ -93,6 +93,11 @@ class Question:
     def groups(self) -> list[PartSums]:
         """The variants, each by itself."""
         return [self.sums.arm(name) for name in self.variants]
+
+
+def rate_of(measure: Measure) -> str:
+    """The column of a measure that is a rate, else that of churn."""
+    return COLUMNS[measure] if COLUMNS[measure] in RATES else CHURNED
 
 
 def rate_contrasts(ask: Question, column: str) -> list[RateContrast]:

@@ -10,7 +10,7 @@ from winback.contrast import MoneyContrast, RateContrast
 from winback.findings import Kept
 from winback.outcomes import TREATED, BeforeAfter, Outcome
 from winback.part_sums import LOST_SHARE, ORDERS
-from winback.report_words import Speaker
+from winback.report_words import TEXTS, Speaker
 from winback.verdict import (
     CONTAMINATION_LIMIT,
     FEWEST_EVENTS,
@@ -136,8 +136,8 @@ def _facts(outcome: Outcome, say: Speaker) -> Iterator[str]:
     if isinstance(found, MoneyContrast):
         yield _mean_facts(found, outcome, say)
         return
-    yield say(
-        _rate_facts(outcome),
+    yield _rate_facts(outcome).say(
+        say.language,
         rate=words.percent(found.rate), n=words.whole(found.n),
         control_rate=words.percent(found.control_rate), control_n=words.whole(found.control_n),
         days=outcome.window.days if outcome.window.complete else _days_seen(outcome),
@@ -146,16 +146,16 @@ def _facts(outcome: Outcome, say: Speaker) -> Iterator[str]:
     )  # fmt: skip
 
 
-def _rate_facts(outcome: Outcome) -> str:
-    if outcome.judged_by in (Measure.REPEAT_RATE, Measure.RETENTION):
-        return f"facts_{outcome.judged_by}"
-    return "facts" if outcome.window.complete else "facts_so_far"
+def _rate_facts(outcome: Outcome) -> words.Words:
+    if outcome.judged_by is not Measure.CHURN:
+        return judged_words.FACTS[outcome.judged_by]
+    return TEXTS["facts" if outcome.window.complete else "facts_so_far"]
 
 
 def _mean_facts(found: MoneyContrast, outcome: Outcome, say: Speaker) -> str:
     level, gain = _writers(found.column, outcome.findings.currency if outcome.findings else "", say)
-    return say(
-        f"facts_{outcome.judged_by}", days=outcome.window.days,
+    return judged_words.FACTS[outcome.judged_by].say(
+        say.language, days=outcome.window.days,
         mean=level(found.mean), n=words.whole(found.n),
         control_mean=level(found.control_mean), control_n=words.whole(drawn_n(outcome, HOLDOUT)),
         difference=gain(found.difference),

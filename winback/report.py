@@ -42,12 +42,14 @@ from winback.headline import (
     treated_n,
 )
 from winback.outcomes import BASE, TOP, TREATED, ArmResult, BeforeAfter, Outcome
+from winback.part_sums import CHURNED
 from winback.picture_frame import framed
 from winback.report_balance import balance_rows
 from winback.report_cards import cards
 from winback.report_checks import checks
 from winback.report_findings import finding_charts, finding_views
 from winback.report_needed import needed_sentences
+from winback.report_segments import smallest_in
 from winback.report_words import Speaker
 from winback.responses import Responses
 from winback.words import Language
@@ -155,6 +157,7 @@ def _views(outcome: Outcome, say: Speaker) -> dict[str, Any]:
         "before_after": before_after_sentences(outcome, say),
         "groups": before_after_groups(outcome, say),
         "effects": effect_rows(outcome, say),
+        "effect_band": smallest_in(CHURNED, outcome),
         "responses": response_rows(outcome, say),
         "attribution": attribution_sentences(outcome, say),
         "audience": audience_rows(outcome, say),
@@ -183,7 +186,7 @@ def chart_specs(outcome: Outcome, say: Speaker) -> dict[str, Spec | None]:
     ]
     return {
         "effect": forest(
-            differences, smallest_effect=outcome.smallest_effect, fewer=say("fewer"), more=say("more")
+            differences, smallest_effect=smallest_in(CHURNED, outcome), fewer=say("fewer"), more=say("more")
         ) if differences else None,
         "before_after": dumbbell(changes) if changes else None,
         "audience": waterfall(steps),

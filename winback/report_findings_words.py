@@ -239,13 +239,12 @@ FINDING_TEXTS: dict[str, Words] = {
         "只有整个 95% 置信区间都在上限的一侧，才判为守住或突破。",
     ),
     "pressure": Words(
-        "In the {days} days from the first message on, each customer written to got {mean} messages of all "
-        "campaigns, and each held out {held}.",
-        "从第一条消息起的 {days} 天内，实验组人均收到各活动消息共 {mean} 条，对照组人均 {held} 条。",
+        "Messages per person, all campaigns, {days} days: {mean} written to, {held} held out.",
+        "各活动 {days} 天内人均消息：实验组 {mean} 条，对照组 {held} 条。",
     ),
     "pressure_over": Words(
-        " {x} of those written to ({rate}) got more than the limit of {cap}.",
-        "实验组有 {x} 名（{rate}）超过 {cap} 条的上限。",
+        " More than {cap}: {x} of those written to ({rate}).",
+        "实验组超过 {cap} 条的有 {x} 名（{rate}）。",
     ),
     "pressure_csv": Words("Messages per person in {days} days: {arm}", "{days} 天内人均消息数：{arm}"),
     # Data health

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from winback import words
 from winback.charts import Difference, Spec, forest
+from winback.effects import COLUMNS, rate_of
 from winback.findings import Contest, Dimension, Interaction, Pair, Segment
 from winback.outcomes import Outcome
-from winback.part_sums import ORDERS, SHARES
+from winback.part_sums import CHURNED, ORDERS, SHARES
 from winback.report_words import Speaker
 from winback.words import UNDEFINED
 
@@ -89,10 +90,17 @@ def segment_chart(outcome: Outcome, say: Speaker) -> Spec | None:
     ]
     if not rows:
         return None
+    column = rate_of(outcome.judged_by)
+    fewer, more = ("fewer", "more") if column == CHURNED else ("less_money", "more_money")
     return forest(
-        rows, smallest_effect=outcome.smallest_effect, fewer=say("fewer"), more=say("more"), role="others",
+        rows, smallest_effect=smallest_in(column, outcome), fewer=say(fewer), more=say(more), role="others",
         row_height=44,
     )  # fmt: skip
+
+
+def smallest_in(column: str, outcome: Outcome) -> float | None:
+    """The smallest effect worth having, where it is declared of this column; it says nothing of another."""
+    return outcome.smallest_effect if COLUMNS[outcome.judged_by] == column else None
 
 
 def interaction_sentences(outcome: Outcome, say: Speaker) -> list[str]:

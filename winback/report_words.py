@@ -61,49 +61,6 @@ TEXTS: dict[str, Words] = {
         "对照组 {control_n} 名客户中 {control_rate} 没有下单；"
         "差异为 {difference} 个百分点（95% 置信区间，因提前查看而加宽：{interval}）。",
     ),
-    "facts_repeat_rate": Words(
-        "{rate} of the {n} customers written to and {control_rate} of the {control_n} held out ordered on two "
-        "days or more in the {days} days of the window; the difference is {difference} points (95%: {interval}).",
-        "在 {days} 天观察期内，实验组 {n} 名客户中 {rate} 在两天或更多天下单，"
-        "对照组 {control_n} 名客户中 {control_rate} 如此；"
-        "差异为 {difference} 个百分点（95% 置信区间：{interval}）。",
-    ),
-    "facts_retention": Words(
-        "{rate} of the {n} customers written to and {control_rate} of the {control_n} held out ordered "
-        "in the {days} days of the window; the difference is {difference} points (95%: {interval}).",
-        "在 {days} 天观察期内，实验组 {n} 名客户中 {rate} 下了单，"
-        "对照组 {control_n} 名客户中 {control_rate} 下了单；"
-        "差异为 {difference} 个百分点（95% 置信区间：{interval}）。",
-    ),
-    "facts_purchase_frequency": Words(
-        "Each of the {n} customers written to placed {mean} orders in the {days} days of the window, and each of "
-        "the {control_n} held out {control_mean}; the difference is {difference} (95%: {interval}).",
-        "在 {days} 天观察期内，实验组 {n} 名客户人均下单 {mean} 次，"
-        "对照组 {control_n} 名客户人均 {control_mean} 次；差异为 {difference}（95% 置信区间：{interval}）。",
-    ),
-    "facts_value_lost": Words(
-        "Those who did not order in the {days} days of the window took with them {mean} for each of the {n} "
-        "customers written to and {control_mean} for each of the {control_n} held out, by what they had spent in "
-        "as many days before; the difference is {difference} (95%: {interval}).",
-        "按此前同样天数内的消费计算，在 {days} 天观察期内未下单者带走的价值，"
-        "实验组 {n} 名客户人均 {mean}，对照组 {control_n} 名客户人均 {control_mean}；"
-        "差异为 {difference}（95% 置信区间：{interval}）。",
-    ),
-    "facts_value_lost_share": Words(
-        "Of what the {n} customers written to had spent in the {days} days before, {mean} went with those who did "
-        "not order in the {days} days of the window, and {control_mean} of that of the {control_n} held out; "
-        "the difference is {difference} points (95%: {interval}).",
-        "在 {days} 天观察期内，未下单者带走了实验组 {n} 名客户此前 {days} 天消费的 {mean}，"
-        "对照组 {control_n} 名客户为 {control_mean}；"
-        "差异为 {difference} 个百分点（95% 置信区间：{interval}）。",
-    ),
-    "facts_net_contribution": Words(
-        "Each of the {n} customers written to brought a net contribution of {mean} in the {days} days of "
-        "the window, messages paid, and each of the {control_n} held out {control_mean}; "
-        "the difference is {difference} (95%: {interval}).",
-        "在 {days} 天观察期内，扣除消息费用后，实验组 {n} 名客户人均净贡献 {mean}，"
-        "对照组 {control_n} 名客户人均 {control_mean}；差异为 {difference}（95% 置信区间：{interval}）。",
-    ),
     "kept": Words(
         "About {customers} customers were kept who would otherwise have been lost (95%: {interval}).",
         "约有 {customers} 名原本会流失的客户被留住（95% 置信区间：{interval}）。",
