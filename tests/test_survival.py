@@ -10,7 +10,7 @@ from scipy import stats
 
 from tests.printed import printed
 from winback.estimates import Missing, NoEstimate
-from winback.survival import Exits, kaplan_meier, log_rank
+from winback.survival import Exits, kaplan_meier, log_rank, restricted_mean
 
 
 def watched(text: str) -> list[Exits]:
@@ -57,6 +57,14 @@ def test_the_log_rank_test_is_that_of_r():
     test = log_rank([TREATED, HELD])
 
     assert (test.chi2, test.df, test.p) == (printed("0.3865"), 1, printed("0.53"))
+
+
+@pytest.mark.parametrize(("exits", "mean", "error"), [(HELD, "13.83", "1.950"), (TREATED, "14.54", "2.327")])
+def test_the_restricted_mean_is_that_of_r(exits, mean, error):
+    stayed = restricted_mean(exits, 20)
+
+    assert stayed.value == printed(mean)
+    assert (stayed.high - stayed.low) / (2 * 1.959963985) == printed(error)
 
 
 lifetimes = st.lists(st.tuples(st.integers(1, 30), st.booleans()), min_size=2, max_size=40)
@@ -123,18 +131,34 @@ def test_counts_per_day_and_rows_in_any_order_give_the_same_curve(rows, shuffler
     assert kaplan_meier(exits_of(rows)) == kaplan_meier(exits_of(mixed)) == kaplan_meier(per_day)
 
 
-def test_nobody_has_no_curve():
+@given(lifetimes, st.integers(1, 30))
+def test_the_restricted_mean_is_within_its_days(rows, until):
+    stayed = restricted_mean(exits_of(rows), until)
+
+    assert isinstance(stayed, NoEstimate) or 0 < stayed.value < until
+
+
+def test_nobody_has_no_curve_and_no_mean():
     assert kaplan_meier([]) == NoEstimate(reason=Missing.TOO_FEW_CUSTOMERS)
+    assert restricted_mean([Exits(day=3)], 20) == NoEstimate(reason=Missing.TOO_FEW_CUSTOMERS)
 
 
-def test_where_nobody_left_the_curve_is_empty():
-    assert kaplan_meier(watched("30+ 30+")) == ()
+def test_where_nobody_left_the_curve_is_empty_and_the_mean_has_no_interval():
+    stayed = watched("30+ 30+")
+
+    assert kaplan_meier(stayed) == ()
+    assert restricted_mean(stayed, 20) == NoEstimate(reason=Missing.NO_SPREAD)
 
 
 def test_where_all_left_the_share_is_0_and_its_interval_unknown():
     (point,) = kaplan_meier(watched("5 5 5"))
 
     assert (point.staying, point.low, point.high) == (0, None, None)
+
+
+def test_a_mean_beyond_what_was_watched_is_not_made_up():
+    assert restricted_mean(watched("5 8+"), 20) == NoEstimate(reason=Missing.NOT_FOLLOWED)
+    assert restricted_mean(watched("5 8"), 20).value == 6.5
 
 
 @pytest.mark.parametrize("groups", [[], [HELD], [HELD, []], [watched("5+ 6+"), watched("7+")]])

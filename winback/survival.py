@@ -1,4 +1,4 @@
-"""How long customers stay: curves and their comparison, from counts per day and never from rows.
+"""How long customers stay: curves, their comparison and mean days, from counts per day and never from rows.
 
 A day counts from each customer's own start. On the same day those who left go before those who were only watched
 that long (the usual convention), so the latter were still at risk.
@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from winback.estimates import Missing, NoEstimate
+from winback.estimates import Estimate, Missing, NoEstimate
 from winback.intervals import Z95
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -88,6 +88,27 @@ def kaplan_meier(exits: Sequence[Exits], *, z: float = Z95) -> tuple[CurvePoint,
         )
         for i in np.flatnonzero(table.left)
     )  # fmt: skip
+
+
+def restricted_mean(exits: Sequence[Exits], until: int, *, z: float = Z95) -> Estimate | NoEstimate:
+    """Mean days stayed of the first ``until``: the area under the curve, with Greenwood's error.
+
+    None where nobody was watched for that long and not all had left, or nobody left at all (no spread).
+    """
+    table = _table(exits)
+    if not len(table.days):
+        return NoEstimate(reason=Missing.TOO_FEW_CUSTOMERS)
+    if table.days[-1] < until and table.staying[-1] > 0:
+        return NoEstimate(reason=Missing.NOT_FOLLOWED)
+    early = table.days < until
+    corners = np.concatenate([[0], table.days[early], [until]])
+    areas = np.concatenate([[1.0], table.staying[early]]) * np.diff(corners)
+    after = areas[::-1].cumsum()[::-1]
+    variance = float(after[1:] ** 2 @ table.noise[early])
+    if variance == 0:
+        return NoEstimate(reason=Missing.NO_SPREAD)
+    half = z * variance**0.5
+    return Estimate(value=float(after[0]), low=float(after[0] - half), high=float(after[0] + half))
 
 
 def log_rank(groups: Sequence[Sequence[Exits]]) -> LogRank | NoEstimate:

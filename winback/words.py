@@ -115,11 +115,13 @@ RULES: dict[Rule, Words] = {
 MISSING: dict[Missing, Words] = {
     Missing.TOO_FEW_CUSTOMERS: Words("too few customers", "客户太少"),
     Missing.TOO_FEW_EVENTS: Words("too few of them churned or stayed", "流失或留存的客户太少"),
+    Missing.TOO_FEW_BUYERS: Words("too few of them bought", "购买的客户太少"),
     Missing.NO_SPREAD: Words("all customers are alike", "所有客户完全相同，无从估计"),
     Missing.NO_VALUE: Words("worth nothing at the start", "期初价值为零"),
     Missing.NO_COST: Words("nothing was spent", "没有支出"),
     Missing.NOBODY_DELIVERED: Words("no message was delivered", "没有消息送达"),
     Missing.NOBODY_SAVED: Words("no customers saved", "没有挽回客户"),
+    Missing.NOT_FOLLOWED: Words("not watched for that long", "观察时间不够长"),
     Missing.NOTHING_TO_COMPARE: Words("fewer than two groups to compare", "可比较的组不足两个"),
     Missing.NOT_VISIBLE: Words("this audience is too small to show any effect", "受众太小，任何效果都无法看出"),
     Missing.NO_MARGIN: Words("the campaign file states no margin", "活动文件未写明毛利率（margin）"),
