@@ -7,9 +7,18 @@ import polars as pl
 
 from db.campaigns import read_files
 from db.engine import database, reading
-from db.occurrences import counted_for
+from db.occurrences import counted_for, opened_id
 from db.settings import Settings
-from flows.campaign_run import Order, RunSummary, choose_members, model_words, pinned_facts, said_of, scored_frame
+from flows.campaign_run import (
+    Order,
+    RunSummary,
+    choose_members,
+    model_words,
+    pinned_facts,
+    said_of,
+    scored_frame,
+    summarise,
+)
 from flows.scoring import score_all
 from winback.audience import arm_counts, digest, risk_range, waterfall
 from winback.campaign import Campaign
@@ -53,7 +62,11 @@ def choose_now(order: Order, settings: Settings) -> Choice:
 
 
 def dry_run(order: Order, settings: Settings) -> RunSummary:
-    """Who would be in, as the run itself would sum it up."""
+    """Who would be in, as the run itself would sum it up; of a run that has chosen, whom it has chosen."""
+    with database(settings.database_url) as engine, reading(engine) as session:
+        known = opened_id(session, order.campaign_id, order.slot)
+    if known and (chosen := summarise(known, settings)).digest:
+        return chosen
     choice = choose_now(order, settings)
     return RunSummary(
         run=choice.run,

@@ -320,6 +320,14 @@ def test_a_dry_run_shows_the_same_audience_and_stores_nothing(shop: Settings):
     assert looked.digest == run(shop).digest
 
 
+def test_a_dry_run_of_a_run_that_has_chosen_shows_whom(shop: Settings):
+    a_quiet_crowd(shop, 30)
+
+    done = run(shop)
+
+    assert dry_run(manual("spring", AS_OF), shop) == done
+
+
 def test_a_campaign_with_a_fault_is_not_run(shop: Settings):
     write_campaign(shop, CAMPAIGN.replace("winback-advice", "winback-advcie"))
 

@@ -189,3 +189,43 @@ def test_the_kind_of_place_is_plain_unless_said_and_a_wrong_one_is_refused(home:
 
     with pytest.raises(WinbackError, match="did you mean 'slack'"):
         said(home, WINBACK_ALERT_KIND="Slack")
+
+
+EVERYTHING_LIVE = {
+    "WINBACK_SENDGRID_KEY": "SG.k",
+    "WINBACK_TWILIO_SID": "AC1",
+    "WINBACK_TWILIO_TOKEN": "t",
+}
+REAL, TEST = "https://api.eu.sendgrid.com", "http://127.0.0.1:9911"
+
+
+@pytest.mark.parametrize(
+    ("sendgrid", "twilio"),
+    [(REAL, TEST), (TEST, ""), ("http://127.evil.example", TEST), ("http://203.0.113.9", TEST)],
+)
+def test_one_test_server_on_this_machine_lets_no_other_provider_send_for_real(
+    home: Path, sendgrid: str, twilio: str
+):
+    text = 'live = true\n[providers]\nemail = "sendgrid"\nsms = "twilio"\n'
+    urls = {"WINBACK_SENDGRID_URL": sendgrid, "WINBACK_TWILIO_URL": twilio}
+
+    with pytest.raises(WrongUse, match="WINBACK_PUBLIC_URL"):
+        check_live(said(home, text, **EVERYTHING_LIVE, **urls))
+
+
+@pytest.mark.parametrize("here", [TEST, "http://localhost:1", "http://[::1]:9911"])
+def test_test_servers_on_this_machine_ask_for_no_public_address(home: Path, here: str):
+    text = 'live = true\n[providers]\nemail = "sendgrid"\n'
+
+    settings = said(home, text, **EVERYTHING_LIVE, WINBACK_SENDGRID_URL=here)
+    check_live(settings)
+
+    with pytest.raises(WrongUse, match="WINBACK_PUBLIC_URL"):
+        check_live(replace(settings, sendgrid_url=REAL))
+
+
+def test_a_misspelt_setting_is_named_and_not_the_one_that_is_then_missing(home: Path):
+    (home / "winback.toml").write_text('# a shop\nslat = "a salt for tests"\n')
+
+    with pytest.raises(FileProblem, match=r"winback\.toml:2: slat: is not a field here .*did you mean 'salt'"):
+        read_settings({}, home)

@@ -74,7 +74,8 @@ def explain(
 
     ``lines``: path -> line, with () for the whole. ``later``: fields of later versions.
     """
-    explained = [_explain(detail, model, error, file, lines, later) for detail in _own_faults(found.errors())]
+    details = _own_faults(found.errors(), model)
+    explained = [_explain(detail, model, error, file, lines, later) for detail in details]
     return sorted(explained, key=lambda problem: problem.line or 0)
 
 
@@ -122,10 +123,21 @@ def _section_in(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 - ty
     return next((part for part in found if part is not None), None)
 
 
-def _own_faults(details: list[ErrorDetails]) -> list[ErrorDetails]:
-    """Without "too short" of a list whose items are at fault themselves: the reader mends one thing."""
+def _own_faults(details: list[ErrorDetails], model: type[BaseModel]) -> list[ErrorDetails]:
+    """Without what is mended with another fault: the reader mends one thing.
+
+    That is "too short" of a list whose items are at fault themselves, and "missing" of a field that is misspelt.
+    """
     inner = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
-    return [detail for detail in details if not (detail["type"] == "too_short" and detail["loc"] in inner)]
+    misspelt = {_meant(detail["loc"], model) for detail in details if detail["type"] == "extra_forbidden"}
+    follows = {"too_short": inner, "missing": misspelt}
+    return [detail for detail in details if detail["loc"] not in follows.get(detail["type"], ())]
+
+
+def _meant(path: Path, model: type[BaseModel]) -> Path:
+    """The path of the known field whose name is nearest; the path itself where none is near."""
+    near = nearest(str(path[-1]), fields_at(model, path[:-1]))
+    return (*path[:-1], near) if near else path
 
 
 def _explain(
