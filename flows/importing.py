@@ -27,6 +27,7 @@ from db.facts.store import (
 from db.facts.writing import Present, commit_file, write_facts
 from db.intake import Table, no_progress, open_table, write_rejects
 from db.people import suppress
+from db.rates import read_rates
 from db.settings import Settings
 from winback.contact import address_hash
 from winback.errors import WrongUse
@@ -130,6 +131,7 @@ def _staging(facts: Path) -> Iterator[Path]:
 
 
 def _stage(table: Table, folder: Path, settings: Settings, snapshot_on: date | None, now: datetime) -> _Staged:
+    rates = read_rates(settings.workspace, settings.file.currency)
     files, rejects, good = [], [pl.DataFrame(schema=dict(REJECTS))], 0
     for number, batch in enumerate(table):
         parsed = parse(
@@ -139,6 +141,7 @@ def _stage(table: Table, folder: Path, settings: Settings, snapshot_on: date | N
             currency=settings.file.currency,
             not_after=now.astimezone(settings.zone).date(),
             snapshot_on=snapshot_on,
+            rates=rates,
         )
         rejects += [batch.rejects, parsed.rejects]
         good += parsed.good.height

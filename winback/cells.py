@@ -16,7 +16,7 @@ from babel import Locale, UnknownLocaleError, parse_locale
 from winback.contact import each_distinct, normalise_emails, normalise_phones
 from winback.fields import CellType
 from winback.moments import read_day, read_moments, why_no_day, why_no_moments
-from winback.money import read_amount, why_no_amount
+from winback.rates import known_currency, read_own_amount, why_no_own_amount
 
 ID_CHARACTERS = 128
 TEXT_CHARACTERS = 200
@@ -27,13 +27,14 @@ MOST_MONTHS = 1200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
-    """What reading a cell needs to know: the zone of naive times, the one currency, the last believable day, and
-    that of a snapshot of subscriptions."""
+    """What reading a cell needs to know: the zone of naive times, its currency, the last believable day,
+    that of a snapshot of subscriptions, and what other currencies were worth."""
 
     timezone: str
     currency: str
     not_after: date | None
-    snapshot_on: date | None = None
+    snapshot_on: date | None
+    rates: pl.DataFrame  # winback.rates.RATES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +143,7 @@ def _zones() -> list[str]:
 
 
 def _currency(text: pl.Expr, workspace: Workspace) -> pl.Expr:
-    return pl.when(text.str.to_uppercase() == workspace.currency).then(pl.lit(workspace.currency))
+    return known_currency(text, workspace.currency, workspace.rates)
 
 
 def _yes_no(text: pl.Expr, _: Workspace) -> pl.Expr:
@@ -154,11 +155,11 @@ def _channel(text: pl.Expr, _: Workspace) -> pl.Expr:
 
 
 def _amount(text: pl.Expr, workspace: Workspace) -> pl.Expr:
-    return read_amount(text, workspace.currency)
+    return read_own_amount(text, workspace.currency, workspace.rates)
 
 
 def _why_no_amount(text: pl.Expr, workspace: Workspace) -> pl.Expr:
-    return why_no_amount(text, workspace.currency)
+    return why_no_own_amount(text, workspace.currency, workspace.rates)
 
 
 def _moment(text: pl.Expr, workspace: Workspace) -> pl.Expr:

@@ -12,7 +12,8 @@ import polars as pl
 
 from winback.cells import READERS, Workspace
 from winback.fields import ATTRIBUTE, FIELDS, KEYS, REJECTS, SCHEMAS, CellType, Field, Kind
-from winback.row_rules import faults_between, finished, value_of
+from winback.rates import RATES
+from winback.row_rules import faults_between, finished, in_own_currency, value_of
 
 VALUE_CHARACTERS = 80  # of a rejected value: enough to find it
 
@@ -33,19 +34,27 @@ def parse(
     currency: str,
     not_after: date | None = None,
     snapshot_on: date | None = None,
+    rates: pl.DataFrame | None = None,
 ) -> Parsed:
     """Read a batch: ``line`` (Int64), text columns named by field, and ``attributes.<Column>`` for customers.
 
     A field the frame lacks is blank in every row. Naive times are local to ``timezone``; ``currency`` is the
     workspace's; moments on a local day later than ``not_after`` are refused when it is given;
-    ``snapshot_on`` is the day a snapshot of subscriptions tells of.
+    ``snapshot_on`` is the day a snapshot of subscriptions tells of; ``rates`` (RATES) are of other currencies.
     """
-    workspace = Workspace(timezone=timezone, currency=currency, not_after=not_after, snapshot_on=snapshot_on)
+    workspace = Workspace(
+        timezone=timezone,
+        currency=currency,
+        not_after=not_after,
+        snapshot_on=snapshot_on,
+        rates=RATES.to_frame() if rates is None else rates,
+    )
     fields = (*FIELDS[kind], *_attributes(frame))
     text = frame.select("line", *(_cleaned(field, frame) for field in fields))
     values = text.with_columns(
         READERS[field.type].value(pl.col(field.name), workspace).alias(value_of(field.name)) for field in fields
     )
+    values = in_own_currency(kind, values, workspace)
     judged = values.with_columns(pl.any_horizontal(_faults(kind, fields)).alias("faulty"))
     good = judged.filter(~pl.col("faulty")).select(_typed(kind, finished(kind, fields, workspace)))
     faulty = judged.filter("faulty")
@@ -70,7 +79,7 @@ def _cleaned(field: Field, frame: pl.DataFrame) -> pl.Expr:
 
 
 def _fault(field: Field) -> pl.Expr:
-    """True where the field is required but blank, or has a text that cannot be read."""
+    """True where the field is required but blank, or has a text that cannot be read or has no value that day."""
     unread = pl.col(value_of(field.name)).is_null()
     return unread if field.required else unread & pl.col(field.name).is_not_null()
 

@@ -11,6 +11,7 @@ import polars as pl
 from winback.cells import Workspace
 from winback.fields import ATTRIBUTE, Field, Kind
 from winback.moments import local_day
+from winback.rates import convert
 
 Fault = tuple[str, pl.Expr, str]  # column, where it is wrong, reason
 Columns = dict[str, pl.Expr]
@@ -33,9 +34,42 @@ def value_of(field: str) -> str:
     return f"value of {field}"
 
 
+def in_own_currency(kind: Kind, values: pl.DataFrame, workspace: Workspace) -> pl.DataFrame:
+    """The values with amounts in the workspace's currency by the rate of their day.
+
+    Where that day has none, the value of ``currency`` is taken away, which is a fault of its own (no_rate).
+    """
+    if kind not in _AMOUNTS or workspace.rates.is_empty():
+        return values
+    field, day = _AMOUNTS[kind]
+    amount, currency = value_of(field), value_of("currency")
+    found = convert(
+        values,
+        amount=amount,
+        currency=currency,
+        day=day(workspace),
+        own=workspace.currency,
+        rates=workspace.rates,
+    )
+    gone = pl.col(amount).is_null() & values[amount].is_not_null()
+    return found.with_columns(
+        pl.when(~gone).then(currency).alias(currency),
+        pl.when(gone).then(values[amount]).otherwise(amount).alias(amount),
+    )
+
+
+_AMOUNTS: Mapping[Kind, tuple[str, Callable[[Workspace], pl.Expr]]] = {
+    Kind.ORDERS: ("amount", lambda workspace: local_day(pl.col(value_of("ordered_at")), workspace.timezone)),
+    Kind.SUBSCRIPTIONS: ("monthly_amount", lambda _: pl.col(value_of("started_on"))),
+    Kind.SNAPSHOTS: ("monthly_amount", lambda workspace: pl.lit(workspace.snapshot_on, dtype=pl.Date)),
+}
+
+
 def faults_between(kind: Kind) -> list[Fault]:
     """(column, where it is wrong, reason) for what no single field can tell."""
     match kind:
+        case Kind.ORDERS:
+            return [_positive_refund()]
         case Kind.SUPPRESSIONS:
             return _suppression_faults()
         case Kind.SUBSCRIPTIONS:
@@ -71,6 +105,12 @@ def _subscription_faults() -> list[Fault]:
         (name, (pl.col(value_of(name)) < started).fill_null(False), "earlier than started_on")
         for name in ("ended_on", "renews_on")
     ] + [_negative_amount()]
+
+
+def _positive_refund() -> Fault:
+    """Taken as it stands it would count as one more order."""
+    positive = pl.col("refund_of").is_not_null() & (pl.col(value_of("amount")) > 0)
+    return "amount", positive.fill_null(False), "what refunds an order (refund_of) has a negative amount"
 
 
 def _negative_amount() -> Fault:
