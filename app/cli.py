@@ -138,12 +138,13 @@ def _workspace_commands(command: Command) -> None:
 
 
 def _data_commands(command: Command) -> None:
-    load = command("import", "facts:import_", "bring in a file of customers, orders or suppressions")
-    load.add_argument("kind", help="customers, orders or suppressions")
+    load = command("import", "facts:import_", "bring in a file of customers, orders or other facts")
+    load.add_argument("kind", help="customers, orders, lines, activity, subscriptions, feedback or suppressions")
     load.add_argument("file", type=Path, help=".csv, .csv.gz or .parquet")
     load.add_argument("--source", default="main", help="name of the system it comes from (default: main)")
     load.add_argument("--map", type=pair, action="append", default=[], metavar="FIELD=COLUMN")
     load.add_argument("--complete-through", type=a_day, metavar="DAY", help="facts are complete through this day")
+    load.add_argument("--snapshot-on", type=a_day, metavar="DAY", help="subscriptions as they stood on this day")
     load.add_argument("--flow", action="store_true", help="as a Prefect flow")
     _json(load)
     churn = command("churn", "churn:churn", "how many customers were lost after a day")

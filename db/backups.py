@@ -16,7 +16,7 @@ from sqlalchemy import Engine, func, make_url, select
 from sqlmodel import Session, col
 
 from db.engine import SCHEMA, database, reading
-from db.facts.store import digests, path_of
+from db.facts.store import every_digest, path_of
 from db.frames import make_durable
 from db.restored import RESTORING, hold
 from db.settings import Settings
@@ -62,7 +62,7 @@ def back_up(settings: Settings, engine: Engine, target: Path, now: datetime) -> 
 
 def belonging(session: Session, settings: Settings) -> Belonging:
     """What a backup of the workspace needs beside the database."""
-    facts = [path_of(settings.facts, digest) for digest in digests(session)]
+    facts = [path_of(settings.facts, digest) for digest in every_digest(session)]
     named = select(col(Occurrence.audience_file)).where(col(Occurrence.audience_file).is_not(None)).distinct()
     audiences = [settings.state / "audiences" / name for name in session.execute(named).scalars()]
     missing = [path for path in (*facts, *audiences) if not path.exists()]

@@ -106,8 +106,8 @@ class FactFile(SQLModel, table=True):
     source: str
     digest: str = Field(unique=True)
     rows: int
-    first_on: date
-    last_on: date
+    first_on: date | None = None  # of the days known: a line has that of its order
+    last_on: date | None = None
     imported_at: datetime = Field(sa_type=UtcDateTime)
 
 

@@ -19,16 +19,18 @@ def import_facts(
     source: str = "main",
     mapping: dict[str, str] | None = None,
     complete_through: date | None = None,
+    snapshot_on: date | None = None,
     workspace: str | None = None,
 ) -> dict[str, Any]:
-    """Import one file of customers, orders or suppressions; the same file again changes nothing."""
+    """Import one file of any kind; the same file again changes nothing."""
     settings, now = entry(workspace)
     arrival = Arrival(
-        kind=kind_of(kind),
+        kind=kind_of(kind, snapshot=snapshot_on is not None),
         file=Path(file),
         source=source,
         mapping=mapping or {},
         complete_through=complete_through,
+        snapshot_on=snapshot_on,
     )
     report: ImportReport = stage(import_file)(arrival, settings, now)
     counts = {name: getattr(report, name) for name in ("read", "good", "bad", "new", "changed", "unchanged")}
@@ -39,11 +41,12 @@ def import_facts(
 def import_as_flow(arrival: Arrival, settings: Settings) -> ImportReport:
     """Run the flow here and now, for `winback import --flow`."""
     made = import_facts(
-        kind=arrival.kind.value,
+        kind=arrival.kind.stored_as.value,
         file=str(arrival.file.resolve()),
         source=arrival.source,
         mapping=dict(arrival.mapping),
         complete_through=arrival.complete_through,
+        snapshot_on=arrival.snapshot_on,
         workspace=str(settings.workspace),
     )
     through = made["data_through"]

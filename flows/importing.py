@@ -1,4 +1,4 @@
-"""A data file into facts and state. Nothing a reader can see changes before the last, short transaction of orders;
+"""A data file into facts and state. Nothing a reader can see changes before the last, short transaction of facts;
 customers and suppressions arrive in chunks, and importing the file again finishes what was interrupted."""
 
 import shutil
@@ -17,15 +17,14 @@ from db.customers import CHUNK, create_customers, imported_fields, numbers, save
 from db.engine import database, reading, transaction
 from db.facts.store import (
     ORDERS,
-    commit_file,
     data_through,
     declare_through,
     digests,
     next_version,
     only_importer,
     path_of,
-    write_orders,
 )
+from db.facts.writing import Present, commit_file, write_facts
 from db.intake import Table, no_progress, open_table, write_rejects
 from db.people import suppress
 from db.settings import Settings
@@ -39,13 +38,17 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """What is asked to be imported; ``mapping`` is field -> column."""
+    """What is asked to be imported; ``mapping`` is field -> column.
+
+    ``snapshot_on``: the day that a snapshot of subscriptions tells of, None for every other kind.
+    """
 
     kind: Kind
     file: Path
     source: str
     mapping: Mapping[str, str]
     complete_through: date | None
+    snapshot_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,21 +90,24 @@ def import_file(
     today = now.astimezone(settings.zone).date()
     if arrival.complete_through and arrival.complete_through > today:
         raise WrongUse(f"facts cannot be complete through {arrival.complete_through}: today is {today}")
+    if arrival.snapshot_on and arrival.snapshot_on > today:
+        raise WrongUse(f"a snapshot cannot be of {arrival.snapshot_on}: today is {today}")
+    kind = arrival.kind.stored_as.value
     table = open_table(arrival.file, arrival.kind, arrival.mapping, progress)
     with (
         database(settings.database_url) as engine,
         only_importer(settings.facts),
         _staging(settings.facts) as folder,
     ):
-        staged = _stage(table, folder, settings, now)
+        staged = _stage(table, folder, settings, arrival.snapshot_on, now)
         fields = imported_fields(table.columns)
         new, changed = _store(arrival, staged, fields, engine, settings, now) if staged.files else (0, 0)
         with transaction(engine) as session:
             if arrival.complete_through:
-                declare_through(session, arrival.kind, arrival.complete_through)
-            through = data_through(session, arrival.kind)
+                declare_through(session, kind, arrival.complete_through)
+            through = data_through(session, kind)
     return ImportReport(
-        kind=arrival.kind,
+        kind=kind,
         file=str(arrival.file),
         sha256=table.sha256,
         read=staged.good + staged.rejects.height,
@@ -123,7 +129,7 @@ def _staging(facts: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _stage(table: Table, folder: Path, settings: Settings, now: datetime) -> _Staged:
+def _stage(table: Table, folder: Path, settings: Settings, snapshot_on: date | None, now: datetime) -> _Staged:
     files, rejects, good = [], [pl.DataFrame(schema=dict(REJECTS))], 0
     for number, batch in enumerate(table):
         parsed = parse(
@@ -132,6 +138,7 @@ def _stage(table: Table, folder: Path, settings: Settings, now: datetime) -> _St
             timezone=settings.file.timezone,
             currency=settings.file.currency,
             not_after=now.astimezone(settings.zone).date(),
+            snapshot_on=snapshot_on,
         )
         rejects += [batch.rejects, parsed.rejects]
         good += parsed.good.height
@@ -145,32 +152,38 @@ def _store(
     arrival: Arrival, staged: _Staged, fields: list[str], engine: Engine, settings: Settings, now: datetime
 ) -> tuple[int, int]:
     match arrival.kind:
-        case Kind.ORDERS:
-            return _store_orders(arrival, staged, engine, settings, now)
         case Kind.CUSTOMERS:
             return _store_customers(staged, fields, engine)
         case Kind.SUPPRESSIONS:
             return _store_suppressions(staged, engine, arrival.source, now)
+    return _store_facts(arrival, staged, engine, settings, now)
 
 
-def _store_orders(
+def _store_facts(
     arrival: Arrival, staged: _Staged, engine: Engine, settings: Settings, now: datetime
 ) -> tuple[int, int]:
+    kind = arrival.kind.stored_as
     people = _known_people(staged, engine)
     with reading(engine) as session:
-        version, present = next_version(session), digests(session, ORDERS)
-    written = write_orders(
+        version = next_version(session)
+        present = Present(
+            same=[path_of(settings.facts, digest) for digest in digests(session, kind.value)],
+            orders=[path_of(settings.facts, digest) for digest in digests(session, ORDERS)],
+        )
+    written = write_facts(
         settings.facts,
+        kind,
         staged.files,
-        [path_of(settings.facts, digest) for digest in present],
+        present,
         people,
         source=arrival.source,
         version=version,
+        today=now.astimezone(settings.zone).date(),
     )
     if written is None:
         return 0, 0
     with transaction(engine) as session:
-        commit_file(session, written, source=arrival.source, now=now)
+        commit_file(session, kind, written, source=arrival.source, now=now)
     return written.new, written.changed
 
 

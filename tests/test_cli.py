@@ -221,7 +221,7 @@ def test_a_suppressed_address_is_left_out_with_its_reason(shop: Settings, capsys
         (["churn", "--as-of", "2026-01-01", "--window", "9", "--definition", "contract"], 2, "no subscriptions"),
         (["churn", "--as-of", "2026-01-01", "--window", "9", "--by", "contry"], 2, "did you mean 'country'"),
         (["import", "ordres", "x.csv"], 2, "did you mean 'orders'"),
-        (["import", "lines", "x.csv"], 2, "cannot be imported yet"),
+        (["import", "line", "x.csv"], 2, "did you mean 'lines'"),
         (["import", "orders", "missing.csv"], 2, "no such file"),
         (["measure", "spring/nothing"], 2, "no run spring/nothing"),
         (["explain", "nobody"], 2, "no customer 'nobody'"),

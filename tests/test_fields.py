@@ -6,12 +6,18 @@ from winback.errors import ImportProblem, WrongUse
 from winback.fields import Kind, kind_of, place
 
 
-def test_a_kind_of_a_later_part_is_refused_by_name():
-    with pytest.raises(WrongUse, match=r"'lines' cannot be imported yet \(now: customers, orders, suppressions\)"):
-        kind_of("lines")
+def test_an_unknown_kind_is_refused_with_the_nearest_name():
     with pytest.raises(WrongUse, match="did you mean 'orders'"):
         kind_of("order")
+    with pytest.raises(WrongUse, match="unknown kind 'snapshots'"):
+        kind_of("snapshots")
     assert kind_of("orders") is Kind.ORDERS
+
+
+def test_a_snapshot_is_of_subscriptions_only():
+    assert kind_of("subscriptions", snapshot=True) is Kind.SNAPSHOTS
+    with pytest.raises(WrongUse, match="--snapshot-on is for subscriptions, not for orders"):
+        kind_of("orders", snapshot=True)
 
 
 def test_columns_are_found_by_name_or_as_mapped():

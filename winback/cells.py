@@ -21,15 +21,19 @@ from winback.money import read_amount, why_no_amount
 ID_CHARACTERS = 128
 TEXT_CHARACTERS = 200
 ATTRIBUTE_CHARACTERS = 2000
+WORD_CHARACTERS = 40
+MOST_MONTHS = 1200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
-    """What reading a cell needs to know: the zone of naive times, the one currency, the last believable day."""
+    """What reading a cell needs to know: the zone of naive times, the one currency, the last believable day, and
+    that of a snapshot of subscriptions."""
 
     timezone: str
     currency: str
     not_after: date | None
+    snapshot_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,8 @@ _BREAKS = r"[\t\n\x0b\x0c\r\x85\u2028\u2029]+"
 _SHEET_ERROR = r"^#(?:N/A|REF!|VALUE!|NAME\?|NULL!|DIV/0!|NUM!)$"
 _SHEET_NUMBER = r"^[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+$"
 
+_NUMBER = r"^[+-]?[0-9]{1,12}(?:\.[0-9]+)?$"
+_WORD = r"^[\p{L}\p{N}_]+$"
 _YES_NO = {"yes": True, "y": True, "true": True, "1": True, "是": True,
            "no": False, "n": False, "false": False, "0": False, "否": False}  # fmt: skip
 _CHANNELS = {"email": "email", "e-mail": "email", "mail": "email", "sms": "sms", "text": "sms", "all": "all"}
@@ -169,6 +175,32 @@ def _why_no_moment(text: pl.Expr, workspace: Workspace) -> pl.Expr:
     return text.map_batches(explain, return_dtype=pl.String)
 
 
+def _number(text: pl.Expr, _: Workspace) -> pl.Expr:
+    return pl.when(text.str.contains(_NUMBER)).then(text).cast(pl.Float64, strict=False)
+
+
+def _months(text: pl.Expr, _: Workspace) -> pl.Expr:
+    number = pl.when(text.str.contains(_NUMBER)).then(text).cast(pl.Float64, strict=False)
+    return pl.when(number.is_between(0, MOST_MONTHS)).then(number)
+
+
+def _price(text: pl.Expr, _: Workspace) -> pl.Expr:
+    """Major units with up to six decimals -> millionths: a unit price may be finer than the currency."""
+    fraction = text.str.extract(r"\.([0-9]+)$").fill_null("").str.strip_chars_end("0")
+    whole = text.str.extract(r"^[+-]?([0-9]+)")
+    micros = pl.concat_str(whole, fraction.str.pad_end(6, "0")).cast(pl.Int64, strict=False)
+    signed = pl.when(text.str.starts_with("-")).then(-micros).otherwise(micros)
+    return pl.when(text.str.contains(_NUMBER) & (fraction.str.len_bytes() <= 6)).then(signed)
+
+
+def _word(text: pl.Expr) -> pl.Expr:
+    return _one_line(text).str.to_lowercase().str.replace_all(r"[\s_-]+", "_")
+
+
+def _known_word(text: pl.Expr, _: Workspace) -> pl.Expr:
+    return pl.when(text.str.contains(_WORD) & (text.str.len_chars() <= WORD_CHARACTERS)).then(text)
+
+
 def _say(reason: str) -> Callable[[pl.Expr, Workspace], pl.Expr]:
     return lambda _text, _workspace: pl.lit(reason)
 
@@ -191,5 +223,15 @@ READERS: Mapping[CellType, Reader] = {
     CellType.YES_NO: Reader(clean=_trimmed, value=_yes_no, why=_say("write yes, no or leave it blank")),
     CellType.LOCALE: Reader(clean=_trimmed, value=_locale, why=_say("unknown locale: write it as en or zh-CN")),
     CellType.ZONE: Reader(clean=_trimmed, value=_zone, why=_say("unknown time zone: write it as Europe/London")),
+    CellType.NUMBER: Reader(clean=_trimmed, value=_number, why=_say("not a plain number such as 3 or 2.5")),
+    CellType.MONTHS: Reader(
+        clean=_trimmed, value=_months, why=_say(f"not a number of months from 0 to {MOST_MONTHS}")
+    ),
+    CellType.PRICE: Reader(
+        clean=_trimmed, value=_price, why=_say("not a plain price such as 1234.50, with up to six decimals")
+    ),
+    CellType.WORD: Reader(
+        clean=_word, value=_known_word, why=_say(f"letters and digits only, up to {WORD_CHARACTERS}")
+    ),
     CellType.CHANNEL: Reader(clean=_trimmed, value=_channel, why=_say("write email, sms, all or leave it blank")),
 }

@@ -16,10 +16,17 @@ class Kind(StrEnum):
 
     CUSTOMERS = "customers"
     ORDERS = "orders"
+    LINES = "lines"
+    ACTIVITY = "activity"
+    SUBSCRIPTIONS = "subscriptions"
+    SNAPSHOTS = "snapshots"  # subscriptions as they stood on one day: said by --snapshot-on, not by name
+    FEEDBACK = "feedback"
     SUPPRESSIONS = "suppressions"
 
-
-_NOT_YET = ("lines", "activity", "subscriptions", "feedback")
+    @property
+    def stored_as(self) -> "Kind":
+        """The kind its rows become: a snapshot is of subscriptions."""
+        return Kind.SUBSCRIPTIONS if self is Kind.SNAPSHOTS else self
 
 
 class CellType(StrEnum):
@@ -39,6 +46,10 @@ class CellType(StrEnum):
     ZONE = "zone"
     CHANNEL = "channel"
     ATTRIBUTE = "attribute"
+    NUMBER = "number"
+    MONTHS = "months"
+    PRICE = "price"
+    WORD = "word"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +96,51 @@ FIELDS: Mapping[Kind, tuple[Field, ...]] = {
         currency=CellType.CURRENCY,
         refund_of=CellType.ID,
     ),
+    Kind.LINES: _fields(
+        order_id_=CellType.ID,
+        customer_id_=CellType.ID,
+        product_id_=CellType.ID,
+        product_name=CellType.TEXT,
+        category=CellType.TEXT,
+        quantity_=CellType.NUMBER,
+        unit_price_=CellType.PRICE,
+        line_no=CellType.ID,
+    ),
+    Kind.ACTIVITY: _fields(
+        customer_id_=CellType.ID,
+        at_=CellType.MOMENT,
+        kind_=CellType.WORD,
+        value=CellType.NUMBER,
+    ),
+    Kind.SUBSCRIPTIONS: _fields(
+        customer_id_=CellType.ID,
+        subscription_id=CellType.ID,
+        started_on_=CellType.DAY,
+        ended_on=CellType.DAY,
+        renews_on=CellType.DAY,
+        monthly_amount_=CellType.AMOUNT,
+        currency=CellType.CURRENCY,
+        plan=CellType.TEXT,
+        end_reason=CellType.TEXT,
+    ),
+    Kind.SNAPSHOTS: _fields(
+        customer_id_=CellType.ID,
+        subscription_id=CellType.ID,
+        tenure_months_=CellType.MONTHS,
+        churned_=CellType.YES_NO,
+        monthly_amount_=CellType.AMOUNT,
+        currency=CellType.CURRENCY,
+        plan=CellType.TEXT,
+        end_reason=CellType.TEXT,
+    ),
+    Kind.FEEDBACK: _fields(  # what each kind of it must have: winback.records
+        customer_id_=CellType.ID,
+        at_=CellType.MOMENT,
+        kind_=CellType.WORD,
+        score=CellType.NUMBER,
+        cause=CellType.WORD,
+        text=CellType.ATTRIBUTE,
+    ),
     Kind.SUPPRESSIONS: _fields(  # one of customer_id and address is required: winback.records
         customer_id=CellType.ID,
         address=CellType.ADDRESS,
@@ -94,7 +150,7 @@ FIELDS: Mapping[Kind, tuple[Field, ...]] = {
     ),
 }
 
-# what identifies a row: of repeated ones the last in the file wins
+# what identifies a row of state: of repeated ones the last in the file wins; of facts see SCHEMAS
 KEYS: Mapping[Kind, tuple[str, ...]] = {
     Kind.CUSTOMERS: ("customer_id",),
     Kind.ORDERS: ("order_id",),
@@ -102,6 +158,29 @@ KEYS: Mapping[Kind, tuple[str, ...]] = {
 }
 
 _UTC = pl.Datetime("us", "UTC")
+
+# What stands before the columns of lines, activity, subscriptions and feedback. A fact is known by `own_id` where
+# it has one, else by its customer and `place`; where `repeats`, equal ones of a file are several facts, counted.
+_FACT: Mapping[str, pl.DataType] = {
+    "line": pl.Int64(),
+    "customer_id": pl.String(),
+    "own_id": pl.String(),
+    "place": pl.String(),
+    "repeats": pl.Boolean(),
+    "fact_on": pl.Date(),  # the local day it belongs to; null for lines, whose day is their order's
+}
+_SUBSCRIPTION: Mapping[str, pl.DataType] = {
+    **_FACT,
+    "subscription_id": pl.String(),
+    "started_on": pl.Date(),
+    "ended_on": pl.Date(),  # the first day without it
+    "renews_on": pl.Date(),
+    "monthly_minor": pl.Int64(),
+    "plan": pl.String(),
+    "end_reason": pl.String(),
+    "tenure_months": pl.Float64(),  # null unless a snapshot told it
+    "told_on": pl.Date(),  # the day of the snapshot
+}
 
 # The typed frames, one row per good row of the file; `line` is its physical line (Parquet: its row, from 1).
 SCHEMAS: Mapping[Kind, Mapping[str, pl.DataType]] = {
@@ -133,6 +212,26 @@ SCHEMAS: Mapping[Kind, Mapping[str, pl.DataType]] = {
         "amount_minor": pl.Int64(),
         "refund_of": pl.String(),
     },
+    Kind.LINES: {
+        **_FACT,
+        "order_id": pl.String(),
+        "product_id": pl.String(),
+        "product_name": pl.String(),
+        "category": pl.String(),
+        "quantity": pl.Float64(),
+        "unit_price_micros": pl.Int64(),  # millionths of a major unit
+    },
+    Kind.ACTIVITY: {**_FACT, "at": _UTC, "kind": pl.String(), "value": pl.Float64()},
+    Kind.SUBSCRIPTIONS: _SUBSCRIPTION,
+    Kind.SNAPSHOTS: _SUBSCRIPTION,
+    Kind.FEEDBACK: {
+        **_FACT,
+        "at": _UTC,
+        "kind": pl.String(),
+        "score": pl.Float64(),
+        "cause": pl.String(),
+        "text": pl.String(),
+    },
     Kind.SUPPRESSIONS: {
         "line": pl.Int64(),
         "customer_id": pl.String(),
@@ -151,16 +250,16 @@ REJECTS: Mapping[str, pl.DataType] = {
 }
 
 
-def kind_of(name: str) -> Kind:
-    """The kind a person named; WrongUse for one that is unknown or not yet there."""
-    known = [str(kind) for kind in Kind]
-    if name in _NOT_YET:
-        raise WrongUse(f"'{name}' cannot be imported yet (now: {', '.join(known)})")
+def kind_of(name: str, *, snapshot: bool = False) -> Kind:
+    """The kind a person named; WrongUse for one that is unknown, and for a day that is not of subscriptions."""
+    known = [str(kind) for kind in Kind if kind is not Kind.SNAPSHOTS]
     if name not in known:
         close = nearest(name, known)
         hint = f"did you mean '{close}'?" if close else f"allowed: {', '.join(known)}"
         raise WrongUse(f"unknown kind '{name}' ({hint})")
-    return Kind(name)
+    if snapshot and name != Kind.SUBSCRIPTIONS:
+        raise WrongUse(f"--snapshot-on is for subscriptions, not for {name}")
+    return Kind.SNAPSHOTS if snapshot else Kind(name)
 
 
 def place(kind: Kind, header: Sequence[str], mapping: Mapping[str, str], file: str) -> dict[str, int]:

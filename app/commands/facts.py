@@ -22,11 +22,12 @@ def import_(arguments: argparse.Namespace) -> int:
     """Import a file; exit 1 when it had rows and all were bad."""
     settings = here(arguments.workspace)
     arrival = Arrival(
-        kind=kind_of(arguments.kind),
+        kind=kind_of(arguments.kind, snapshot=arguments.snapshot_on is not None),
         file=arguments.file,
         source=arguments.source,
         mapping=dict(arguments.map),
         complete_through=arguments.complete_through,
+        snapshot_on=arguments.snapshot_on,
     )
     if arguments.flow or os.environ.get("PREFECT_API_URL"):
         from flows.import_facts import import_as_flow  # Prefect takes 2 s to import

@@ -93,7 +93,30 @@ def ask(
         [(superseded,)] = connection.execute(sql("superseded"), {"files": paths}).fetchall()
         connection.execute(sql("orders_now"))
         bound |= {"files": paths, "superseded": superseded}
-        columns = connection.execute(sql(question), bound).fetchnumpy()
+        return _frame(connection, question, schema, bound)
+
+
+def ask_contracts(
+    question: str,
+    files: Sequence[str | Path],
+    schema: pl.Schema,
+    bound: dict[str, Any],
+    **tables: pl.DataFrame,
+) -> pl.DataFrame:
+    """``ask`` put to the subscription facts."""
+    if not files:
+        return schema.to_frame()
+    with _connection() as connection:
+        for name, frame in tables.items():
+            connection.register(name, arrow(frame))
+        connection.execute(sql("contracts_now"))
+        return _frame(connection, question, schema, bound | {"files": [escape(str(file)) for file in files]})
+
+
+def _frame(
+    connection: duckdb.DuckDBPyConnection, question: str, schema: pl.Schema, bound: dict[str, Any]
+) -> pl.DataFrame:
+    columns = connection.execute(sql(question), bound).fetchnumpy()
     return pl.DataFrame([_series(name, columns[name], kind) for name, kind in schema.items()])
 
 
@@ -103,7 +126,7 @@ def _connection() -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         yield connection
     except duckdb.Error as problem:
-        raise Unusable(f"the order facts cannot be read: {problem}") from problem
+        raise Unusable(f"the facts cannot be read: {problem}") from problem
     finally:
         connection.close()
 
@@ -111,7 +134,7 @@ def _connection() -> Iterator[duckdb.DuckDBPyConnection]:
 def _series(name: str, values: NDArray[Any], kind: pl.DataType) -> pl.Series:
     """A column by way of NumPy: polars would keep DuckDB's Arrow stream alive, and DuckDB says so at exit."""
     holed = values.dtype == object or np.ma.isMaskedArray(values)
-    return pl.Series(name, values.tolist(), dtype=kind) if holed else pl.Series(name, values).cast(kind)
+    return pl.Series(name, values.tolist() if holed else values).cast(kind)  # days with holes come as datetimes
 
 
 @cache

@@ -4,4 +4,4 @@ SELECT
     count(*) FILTER (supersedes),
     min(ordered_on),
     max(ordered_on)
-FROM read_parquet($file)
+FROM read_parquet(getvariable('written'))
