@@ -156,6 +156,12 @@ def _data_commands(command: Command) -> None:
     churn.add_argument("--out", type=Path, metavar="FILE.html", help="the churn overview as a page")
     churn.add_argument("--lang", choices=["en", "zh"], default="en", help="of the page; default: en")
     _json(churn)
+    signals = command(
+        "signals", "signals:signals", "early warnings: who shows them, and how often they were right"
+    )
+    signals.add_argument("--as-of", type=a_day, required=True, metavar="DAY")
+    signals.add_argument("--window", type=days, required=True, metavar="DAYS")
+    _json(signals)
     score = command("score", "facts:score", "risk and value of every customer")
     score.add_argument("--as-of", type=a_day, required=True, metavar="DAY")
     score.add_argument("--horizon", type=days, required=True, metavar="DAYS")

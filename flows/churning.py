@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,14 @@ from sqlmodel import Session
 from db.facts.history import cohort_counts, count_lapses, sales_by_month
 from db.facts.queries import GROUPS, count_churn, count_churns, read_features
 from db.facts.store import data_through, digests, path_of
+from db.facts.watching import read_watched
 from db.settings import Settings
 from flows.scoring import model_churn, score_all
+from winback.behaviour import Behaviour
 from winback.churn import Churn, ChurnCounts, ChurnDefinition
 from winback.churn import churn as churn_of
 from winback.cohorts import Cohort, cohorts
+from winback.early_warning import EarlyWarnings, read_signals
 from winback.errors import WrongUse
 from winback.high_value import TOP_SHARE, high_value, is_top
 from winback.money import major
@@ -184,7 +187,21 @@ def by_value(scores: Scores) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def overview(of: Period, scores: Scores, dimension: str, groups: pl.DataFrame) -> Overview:
+def early_warnings(of: Period, behaviour: Behaviour) -> EarlyWarnings:
+    """Every signal at ``of.as_of``, and how often it was right one window earlier."""
+    days = of.as_of, of.as_of - timedelta(days=of.window_days)
+    return read_signals(
+        read_watched(of.files, as_ofs=days, window_days=of.window_days),
+        behaviour,
+        as_of=of.as_of,
+        window_days=of.window_days,
+        data_through=of.data_through,
+    )
+
+
+def overview(
+    of: Period, scores: Scores, dimension: str, groups: pl.DataFrame, behaviour: Behaviour
+) -> Overview:
     """Everything the page shows; ``groups`` are the segments of its curves, ``scores`` those of ``of.as_of``."""
     if not of.files:
         raise WrongUse("there are no orders yet: winback import orders FILE")
@@ -198,6 +215,7 @@ def overview(of: Period, scores: Scores, dimension: str, groups: pl.DataFrame) -
         cohorts=by_cohort(of),
         staying=curves(of, dimension, groups),
         high_value=high_value(scores),
+        warnings=early_warnings(of, behaviour),
     )
 
 

@@ -12,6 +12,7 @@ from flows.churning import Period, by_first_order, overview
 from tests.facts import MASTER, identified, write_cdnow
 from tests.report_samples import Page
 from winback import words
+from winback.behaviour import Behaviour
 from winback.charts import PALETTE
 from winback.overview import Overview
 from winback.overview_page import render
@@ -38,7 +39,7 @@ def an_overview(facts, as_of: date) -> Overview:
     )
     features = identified(read_features([facts], as_of=as_of))
     scores = score(features, as_of=as_of, horizon_days=90, minor_per_major=100)
-    return overview(of, scores, "first_order", by_first_order(of))
+    return overview(of, scores, "first_order", by_first_order(of), Behaviour())
 
 
 def number(text: str) -> float | None:

@@ -5,6 +5,7 @@ from datetime import date
 
 from winback.churn import Churn
 from winback.cohorts import Cohort
+from winback.early_warning import EarlyWarnings
 from winback.high_value import HighValue
 from winback.staying import Staying
 from winback.trend import Comparison, MonthChurn, MonthSales
@@ -26,6 +27,7 @@ class Overview:
     cohorts: tuple[Cohort, ...]
     staying: Staying
     high_value: HighValue
+    warnings: EarlyWarnings
 
     @property
     def newest(self) -> MonthChurn | None:

@@ -22,6 +22,7 @@ from winback.overview_charts import ROLES, Curve, CurveStep, MonthPoint, curves,
 from winback.overview_words import TEXTS
 from winback.report import TEMPLATES, environment
 from winback.report_words import Speaker
+from winback.signals import Signal
 from winback.staying import Segment, Staying
 from winback.trend import COMPARED, Comparison, Divergence, MonthChurn, MonthSales
 from winback.words import Language
@@ -84,6 +85,14 @@ class Writer:
         _, pattern, locale = _MONTHS[self.say.language]
         return str(format_date(month, pattern, locale=locale))
 
+    def signal(self, signal: Signal) -> str:
+        """A signal's name."""
+        return signal.zh if self.say.language == "zh" else signal.en
+
+    def meaning(self, signal: Signal, days: int) -> str:
+        """A signal's definition."""
+        return (signal.zh_text if self.say.language == "zh" else signal.en_text).format(days=days)
+
     def segment(self, value: str | None, dimension: str) -> str:
         """A segment's name; that of a first order holds its amount."""
         if value is None:
@@ -123,6 +132,9 @@ def _views(found: Overview, write: Writer) -> dict[str, Any]:
         "command": f"winback churn --as-of {found.churn.as_of} --window {found.churn.window_days}",
         "unfinished": any(not cell.complete for each in found.cohorts for cell in each.cells),
         "share_of": share_of,
+        "silent": words.listed(
+            [write.signal(each.signal) for each in found.warnings.readings if each.count is None], write.say.language
+        ),
     }
 
 

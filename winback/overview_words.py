@@ -179,6 +179,32 @@ TEXTS: dict[str, Words] = {
         "以 {day} 为准、由 {model} 预测之后 {days} 天的风险。预期价值未乘以风险。",
     ),
     # Method
+    "warnings": Words("Early warnings", "流失预警信号"),
+    "warnings_lead": Words(
+        "Of the {n} customers who ordered in the last {days} days, how many show each signal, "
+        "and how often the signal was right before.",
+        "最近 {days} 天下过单的 {n} 名客户中，出现各预警信号的人数，以及该信号过去的准确程度。",
+    ),
+    "warnings_base": Words(
+        "Of the {n} who were active {days} days ago {rate} ordered nothing since.",
+        "{days} 天前的 {n} 名活跃客户中，{rate} 此后没有下单。",
+    ),
+    "signal": Words("Signal", "信号"),
+    "shown_now": Words("Show it now", "目前出现"),
+    "flagged": Words("Showed it {days} days ago", "{days} 天前出现"),
+    "hit_rate": Words("Of these, no order since", "其中此后未下单"),
+    "base_rate": Words("Of all it looks at", "同类客户平均"),
+    "tells": Words("Does it tell?", "是否有效"),
+    "leave_more": Words("they leave more often", "流失更多"),
+    "leave_less": Words("they leave less often", "流失更少"),
+    "not_clear": Words("no clear difference", "差异不明显"),
+    "not_known": Words("not known yet", "尚不清楚"),
+    "warnings_note": Words(
+        "95% interval by Wilson. The last but one column is of all customers the signal could have flagged "
+        "{days} days ago: whoever bought once cannot buy less often.",
+        "95% 区间按 Wilson 方法计算。“同类客户平均”为 {days} 天前该信号可能判定的全部客户：只买过一次的客户谈不上购买变少。",
+    ),
+    "warnings_silent": Words("Nothing was imported for: {names}.", "以下信号没有可用数据：{names}。"),
     "method": Words("How this was counted", "计算方法"),
     "m_churn": Words("Churn", "流失"),
     "m_churn_text": Words(

@@ -74,7 +74,7 @@ def _write_page(session: Session, settings: Settings, of: Period, arguments: arg
     with working("counting"):
         groups = _groups(session, settings, of, dimension)
         scores = score_for(session, settings, of)
-        text = render(overview(of, scores, dimension, groups), arguments.lang)
+        text = render(overview(of, scores, dimension, groups, behaviour_of(session, settings, of.as_of)), arguments.lang)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(text, encoding="utf-8")
     print(arguments.out)
