@@ -88,7 +88,7 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Table:
+class Table:
     """Distinct histories with their weights (sum 1) in rescaled time, and the weights of each repeat count."""
 
     repeats: Floats
@@ -106,7 +106,7 @@ def fit(family: Family, histories: Histories) -> Fit:
     to judge: degenerate data end near the edge of the search.
     """
     longest = float(histories.age.max())
-    table = _collapse(histories, longest)
+    table = collapse(histories, longest)
     starts = [start[: 2 if family is Family.NBD else 4] for start in STARTS]
     value, logs = min((_climb(start, family, table) for start in starts), key=lambda found: found[0])
     r, alpha, a, b = _parameters(logs)
@@ -191,7 +191,7 @@ def _log_odds_stopped(model: Fit, histories: Histories) -> Floats:
     return np.where(chances > 0, odds, -np.inf)
 
 
-def _collapse(histories: Histories, longest: float) -> _Table:
+def collapse(histories: Histories, longest: float) -> Table:
     """Identical histories become one row: a day-grained file has few distinct ones."""
     rows = np.column_stack((histories.repeats, histories.last / longest, histories.age / longest))
     rows = rows[np.lexsort(rows.T)]
@@ -199,7 +199,7 @@ def _collapse(histories: Histories, longest: float) -> _Table:
     weight = np.diff(np.r_[starts, len(rows)]) / len(rows)
     repeats, last, age = np.ascontiguousarray(rows[starts].T)
     counts, where = np.unique(repeats, return_inverse=True)
-    return _Table(
+    return Table(
         repeats=repeats,
         last=last,
         age=age,
@@ -215,7 +215,7 @@ def _parameters(logs: Floats) -> tuple[float, float, float, float]:
     return r, alpha, a, b
 
 
-def _climb(start: Floats, family: Family, table: _Table) -> tuple[float, Floats]:
+def _climb(start: Floats, family: Family, table: Table) -> tuple[float, Floats]:
     """The lowest loss reached from ``start`` and the logs of the parameters there."""
     found = minimize(
         _loss,
@@ -229,10 +229,10 @@ def _climb(start: Floats, family: Family, table: _Table) -> tuple[float, Floats]
     return float(found.fun), np.asarray(found.x)
 
 
-def _loss(logs: Floats, family: Family, table: _Table) -> tuple[float, Floats]:
+def _loss(logs: Floats, family: Family, table: Table) -> tuple[float, Floats]:
     """Minus the mean log-likelihood and its gradient by the logs of (r, alpha[, a, b])."""
     r, alpha, a, b = _parameters(logs)
-    value, gradient = _ordering(r, alpha, table)
+    value, gradient = ordering(r, alpha, table)
     if family is not Family.NBD:
         more, by_dropout = _stopping(r, alpha, a, b, family.chances_before_repeats, table)
         value += more
@@ -240,32 +240,37 @@ def _loss(logs: Floats, family: Family, table: _Table) -> tuple[float, Floats]:
     return -value, -gradient * np.exp(logs)
 
 
-def _ordering(r: float, alpha: float, table: _Table) -> tuple[float, Floats]:
+def ordering(r: float, alpha: float, table: Table) -> tuple[float, Floats]:
     """Mean of ln[Gamma(r+x)/Gamma(r) * alpha^r * (alpha+T)^-(r+x)], its derivatives by r and alpha."""
     shape, living = r + table.repeats, alpha + table.age
     log_living = np.log(living)
-    value = _sum(table.count_weight, gammaln(r + table.counts)) - gammaln(r) + r * np.log(alpha)
-    value -= _sum(table.weight, shape * log_living)
-    by_r = _sum(table.count_weight, digamma(r + table.counts)) - digamma(r) + np.log(alpha)
-    by_r -= _sum(table.weight, log_living)
-    return float(value), np.array([by_r, r / alpha - _sum(table.weight, shape / living)])
+    value = weighted_sum(table.count_weight, gammaln(r + table.counts)) - gammaln(r) + r * np.log(alpha)
+    value -= weighted_sum(table.weight, shape * log_living)
+    by_r = weighted_sum(table.count_weight, digamma(r + table.counts)) - digamma(r) + np.log(alpha)
+    by_r -= weighted_sum(table.weight, log_living)
+    return float(value), np.array([by_r, r / alpha - weighted_sum(table.weight, shape / living)])
 
 
-def _stopping(r: float, alpha: float, a: float, b: float, chances: int, table: _Table) -> tuple[float, Floats]:
+def _stopping(r: float, alpha: float, a: float, b: float, chances: int, table: Table) -> tuple[float, Floats]:
     """Mean of ln[B(a, b+n)/B(a, b) * (1 + D)], its derivatives by r, alpha, a and b."""
     shape, living, last = r + table.repeats, alpha + table.age, alpha + table.last
     n, earlier = table.counts + chances, np.maximum(table.repeats + chances - 1, 0)
     span = np.log(living / last)
     odds = np.where(table.repeats + chances > 0, np.log(a / (b + earlier)) + shape * span, -np.inf)
     stopped = table.weight * expit(odds)
-    value = _sum(table.count_weight, gammaln(b + n) - gammaln(a + b + n)) + gammaln(a + b) - gammaln(b)
-    value += _sum(table.weight, np.logaddexp(0, odds))
-    by_both = digamma(a + b) - _sum(table.count_weight, digamma(a + b + n))
-    by_b = by_both + _sum(table.count_weight, digamma(b + n)) - digamma(b) - _sum(stopped, 1 / (b + earlier))
-    by_alpha = _sum(stopped, shape * (1 / living - 1 / last))
-    return float(value), np.array([_sum(stopped, span), by_alpha, by_both + stopped.sum() / a, by_b])
+    value = weighted_sum(table.count_weight, gammaln(b + n) - gammaln(a + b + n)) + gammaln(a + b) - gammaln(b)
+    value += weighted_sum(table.weight, np.logaddexp(0, odds))
+    by_both = digamma(a + b) - weighted_sum(table.count_weight, digamma(a + b + n))
+    by_b = (
+        by_both
+        + weighted_sum(table.count_weight, digamma(b + n))
+        - digamma(b)
+        - weighted_sum(stopped, 1 / (b + earlier))
+    )
+    by_alpha = weighted_sum(stopped, shape * (1 / living - 1 / last))
+    return float(value), np.array([weighted_sum(stopped, span), by_alpha, by_both + stopped.sum() / a, by_b])
 
 
-def _sum(weight: Floats, values: Floats) -> float:
+def weighted_sum(weight: Floats, values: Floats) -> float:
     """Weighted sum without BLAS, whose threads make it ten times slower here and its last bits the machine's."""
     return float((weight * values).sum())

@@ -1,0 +1,223 @@
+"""Pareto/NBD: customers order at their own rate until, at a moment nobody sees, they stop for good.
+
+A customer orders at rate lambda ~ Gamma(r, alpha) and stops at rate mu ~ Gamma(s, beta), whether he orders or not
+(Schmittlein, Morrison & Colombo 1987, Management Science 33(1); in the notation of Fader & Hardie 2005, "A Note on
+Deriving the Pareto/NBD Model"). Of a history ``(repeats x, last t_x, age T)`` as in ``btyd``:
+
+    L = Gamma(r+x)/Gamma(r) * alpha^r beta^s * (alpha+T)^-(r+x) (beta+T)^-s * (1 + D)
+    D = integral over t from t_x to T of  s/(beta+t) ((alpha+T)/(alpha+t))^(r+x) ((beta+T)/(beta+t))^s
+
+D is the odds of having stopped. The integral is 2F1 functions in closed form; here it is taken by Gauss-Legendre
+in log time, ln(alpha+t), up to where what is left is nothing: no cancellation, nothing special where alpha = beta,
+and its derivatives are means under the same weights.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit, exprel
+
+from winback.scores.btyd import BOUND, Histories, Table, collapse, ordering, weighted_sum
+
+Floats = NDArray[np.float64]
+
+STARTS: Final = (np.array([-0.5, -1.0, -0.5, -1.0]), np.array([0.0, 0.0, -3.0, 1.0]))
+"""Logs of (r, alpha, s, beta) to start from, time rescaled: much dropout, and nearly none."""
+
+NODES: Final = 16
+"""Points of the quadrature: seven digits of D or more (tests/test_pareto_nbd.py)."""
+
+DECAY: Final = 40.0
+"""The integrand is followed until it has fallen by e^-40."""
+
+ROUGH: Final = 4_000
+"""Distinct histories the starting points are tried on; all are used from the better one's top."""
+
+CHUNK: Final = 20_000
+"""Histories at once, so that memory stays flat."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParetoFit:
+    """A fitted model; ``alpha`` and ``beta`` in the histories' unit of time, the rest as in ``btyd.Fit``."""
+
+    r: float
+    alpha: float
+    s: float
+    beta: float
+    log_likelihood: float
+    longest: float
+
+    @property
+    def alpha_rescaled(self) -> float:
+        """``alpha`` as a share of the largest age, the same whatever the unit of time."""
+        return self.alpha / self.longest
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """ln of the integral of the docstring relative to its start, and means of four terms under its weights."""
+
+    log_value: Floats
+    log_alpha: Floats  # mean of ln(alpha + t)
+    by_alpha: Floats  # mean of 1/(alpha + t)
+    log_beta: Floats
+    by_beta: Floats
+
+
+def fit_pareto(histories: Histories) -> ParetoFit:
+    """The maximum-likelihood fit, the same in days, weeks or seconds; identified or not is for the caller."""
+    longest = float(histories.age.max())
+    table = collapse(histories, longest)
+    rough = _thin(table)
+    _, best = min((_climb(start, rough) for start in STARTS), key=lambda found: found[0])
+    value, logs = _climb(best, table)
+    r, alpha, s, beta = (float(each) for each in np.exp(logs))
+    moved = float(histories.repeats.sum()) * float(np.log(longest))
+    return ParetoFit(
+        r=r,
+        alpha=alpha * longest,
+        s=s,
+        beta=beta * longest,
+        log_likelihood=-value * len(histories.repeats) - moved,
+        longest=longest,
+    )
+
+
+def pareto_silence(model: ParetoFit, histories: Histories, *, horizon: float) -> Floats:
+    """P(no order within ``horizon`` after the age) for each history; shape (n,), within [0, 1].
+
+    He has stopped, or he lives on without an order, or he stops within the horizon before he orders.
+    """
+    rate, stop = model.r + histories.repeats, model.s
+    now, then = histories.age, histories.age + horizon
+    lived = _drop(model.alpha, rate, now, then) + _drop(model.beta, np.full_like(now, stop), now, then)
+    pairs, where = np.unique(np.column_stack((histories.repeats, now)), axis=0, return_inverse=True)
+    stops = np.exp(_log_stop(model, pairs[:, 0], pairs[:, 1], pairs[:, 1] + horizon))[where.ravel()]
+    stopped = expit(_log_odds(model, histories))
+    return np.asarray(np.clip(stopped + (1 - stopped) * (np.exp(-lived) + stops), 0, 1))
+
+
+def pareto_alive(model: ParetoFit, histories: Histories) -> Floats:
+    """P(not stopped at the age) for each history; shape (n,)."""
+    return np.asarray(expit(-_log_odds(model, histories)))
+
+
+def pareto_orders(model: ParetoFit, histories: Histories, *, horizon: float) -> Floats:
+    """Expected orders within ``horizon`` after the age; shape (n,). Fader & Hardie 2005, eq. 40."""
+    living = model.beta + histories.age
+    span = np.log1p(horizon / living)
+    rate = (model.r + histories.repeats) / (model.alpha + histories.age)
+    return np.asarray(pareto_alive(model, histories) * rate * living * span * exprel(-(model.s - 1) * span))
+
+
+def _drop(scale: float, shape: Floats, start: Floats, end: Floats) -> Floats:
+    """ln ((scale + end)/(scale + start))^shape."""
+    return np.asarray(shape * np.log1p((end - start) / (scale + start)))
+
+
+def _log_odds(model: ParetoFit, histories: Histories) -> Floats:
+    """ln D; -inf where the last order was made at the age."""
+    rate = model.r + histories.repeats
+    start, end = histories.last, histories.age
+    rise = _drop(model.alpha, rate, start, end) + _drop(model.beta, np.full_like(start, model.s), start, end)
+    return np.asarray(rise + _log_stop(model, histories.repeats, start, end))
+
+
+def _log_stop(model: ParetoFit, repeats: Floats, start: Floats, end: Floats) -> Floats:
+    logs = [
+        _stopping(model.r, model.alpha, model.s, model.beta, *(part[at : at + CHUNK] for part in of)).log_value
+        for of in ((repeats, start, end),)
+        for at in range(0, len(repeats), CHUNK)
+    ]
+    return np.concatenate(logs) if logs else np.empty(0)
+
+
+def _stopping(r: float, alpha: float, s: float, beta: float, repeats: Floats, start: Floats, end: Floats) -> _Stop:
+    """P of stopping within [start, end] before an order, given both rates' laws at ``start``, in logs; and means.
+
+    In u = ln((alpha+t)/(alpha+start)) the integrand falls at least as e^-(r+x-1)u: beyond DECAY it is nothing.
+    """
+    points, weights = np.polynomial.legendre.leggauss(NODES)
+    rate, first = r + repeats, alpha + start
+    span = np.log1p((end - start) / first)
+    span = np.minimum(span, DECAY / np.maximum(rate - 1, 1e-9))
+    u = np.outer(span, (points + 1) / 2)
+    at_alpha = first[:, None] * np.exp(u)
+    at_beta = at_alpha + (beta - alpha)
+    log_beta = np.log(at_beta)
+    fall = rate[:, None] * u + s * (log_beta - np.log(beta + start)[:, None])
+    mass = np.exp(-fall) * (at_alpha / at_beta) * weights
+    total = mass.sum(axis=1)
+    with np.errstate(divide="ignore"):  # ln 0 where the span is 0: he cannot have stopped
+        log_value = np.log(total * (s / 2)) + np.log(span)
+    share = mass / np.maximum(total, 1e-300)[:, None]
+    return _Stop(
+        log_value,
+        np.log(first) + (share * u).sum(axis=1),
+        (share / at_alpha).sum(axis=1),
+        (share * log_beta).sum(axis=1),
+        (share / at_beta).sum(axis=1),
+    )
+
+
+def _thin(table: Table) -> Table:
+    """At most ROUGH distinct histories of ``table``, evenly spaced, with weights that sum to 1."""
+    step = -(-len(table.weight) // ROUGH)
+    kept = slice(None, None, step)
+    weight = table.weight[kept] / table.weight[kept].sum()
+    counts, where = np.unique(table.repeats[kept], return_inverse=True)
+    return Table(
+        repeats=table.repeats[kept],
+        last=table.last[kept],
+        age=table.age[kept],
+        weight=weight,
+        counts=counts,
+        count_weight=np.asarray(np.bincount(where, weights=weight), dtype=np.float64),
+    )
+
+
+def _climb(start: Floats, table: Table) -> tuple[float, Floats]:
+    found = minimize(
+        _loss,
+        start,
+        args=(table,),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(-BOUND, BOUND)] * 4,
+        options={"ftol": 1e-14, "gtol": 1e-8, "maxiter": 300},
+    )
+    return float(found.fun), np.asarray(found.x)
+
+
+def _loss(logs: Floats, table: Table) -> tuple[float, Floats]:
+    """Minus the mean log-likelihood and its gradient by the logs of (r, alpha, s, beta)."""
+    r, alpha, s, beta = (float(each) for each in np.exp(logs))
+    value, by_ordering = ordering(r, alpha, table)
+    more, gradient = _staying(r, alpha, s, beta, table)
+    gradient[:2] += by_ordering
+    return -(value + more), -gradient * np.exp(logs)
+
+
+def _staying(r: float, alpha: float, s: float, beta: float, table: Table) -> tuple[float, Floats]:
+    """Mean of ln[beta^s (beta+T)^-s (1 + D)], its derivatives by r, alpha, s and beta."""
+    rate, weight = r + table.repeats, table.weight
+    log_alpha, log_beta = np.log(alpha + table.age), np.log(beta + table.age)
+    stop = _stopping(r, alpha, s, beta, table.repeats, table.last, table.age)
+    rise = rate * (log_alpha - np.log(alpha + table.last)) + s * (log_beta - np.log(beta + table.last))
+    log_odds = rise + stop.log_value
+    stopped = weight * expit(log_odds)
+    lived = weighted_sum(weight, log_beta)
+    value = s * (np.log(beta) - lived) + weighted_sum(weight, np.logaddexp(0, log_odds))
+    gradient = [
+        weighted_sum(stopped, log_alpha - stop.log_alpha),
+        weighted_sum(stopped, rate * (1 / (alpha + table.age) - stop.by_alpha)),
+        np.log(beta) - lived + weighted_sum(stopped, 1 / s + log_beta - stop.log_beta),
+        s / beta
+        - weighted_sum(weight, s / (beta + table.age))
+        + weighted_sum(stopped, s / (beta + table.age) - (s + 1) * stop.by_beta),
+    ]
+    return float(value), np.array(gradient)
