@@ -141,6 +141,7 @@ class Outcome:
     second: bool = False
     findings: Findings | None = None  # none in readings frozen before there were any
     balance: list[Balance] = field(default_factory=list)  # of the arms when drawn; none in readings before it
+    objective: dict[str, str] = field(default_factory=dict)  # what the campaign is for, where its file says it
 
 
 def outcome_window(t0_on: date, days: int, data_through: date | None) -> Window:
@@ -224,6 +225,7 @@ def measure(
         look=look,
         looks=[each for each in looks if look is None or each.information != look.information],
         findings=find(seen, campaign.success, ask, primary) if seen and ask else None,
+        objective=campaign.objective.model_dump(exclude_none=True) if campaign.objective else {},
     )
 
 
