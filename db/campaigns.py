@@ -10,7 +10,7 @@ from winback.errors import CampaignError, FileProblem, TemplateError, WrongUse, 
 from winback.message.inspection import check
 
 SHARED, TEMPLATES = "_shared", "templates/"
-PARTS = {".txt", ".html"}
+PARTS = {".txt", ".html", ".mjml"}
 
 
 def campaign_ids(settings: Settings) -> list[str]:

@@ -22,6 +22,7 @@ from winback.message.template import (
     channels_of,
     compiled,
     environment,
+    file_of,
     load,
     no_templates,
     own_files,
@@ -68,8 +69,9 @@ def _file_problems(files: Mapping[str, str], message: str) -> Iterator[TemplateE
             continue  # a piece of the message's own, for its parts to include
         if part is None:
             hint = nearest(name, known)
-            problem = "MJML is not yet supported" if name.endswith(".mjml") else "is not a part of a message"
-            yield TemplateError(problem, file=path, allowed=", ".join(known), nearest=hint)
+            yield TemplateError("is not a part of a message", file=path, allowed=", ".join(known), nearest=hint)
+        elif name.endswith(".mjml") and f"{path.removesuffix('.mjml')}.html" in files:
+            yield TemplateError("stands beside its .html: which is meant?", file=path)
         elif part[1] and candidates(part[1])[:1] != (part[1],):
             better = next(iter(candidates(part[1])), None)
             yield TemplateError(f"'{part[1]}' is not a language", file=path, allowed="zh, zh-CN", nearest=better)
@@ -83,7 +85,7 @@ def _missing_parts(
         begun = {suffix for part, suffix in present if part in parts}
         for suffix in sorted(begun | {""} if begun or channel in channels else begun):
             tags = candidates(suffix) if suffix else ("",)
-            for part in parts:
+            for part in (part for part in parts if part != TEXT):  # a missing text is made of the HTML
                 if not any((part, tag) in present for tag in tags):
                     yield _missing(message, part, suffix, channel)
 
@@ -96,7 +98,7 @@ def _missing(message: str, part: str, suffix: str, channel: Channel) -> Template
 
 
 def _part_problems(files: Mapping[str, str], message: str, suffix: str, part: str) -> list[TemplateError]:
-    jinja, name = environment(files, message, suffix, part), f"{message}/{part}"
+    jinja, name = environment(files, message, suffix, part), file_of(files, message, suffix, part)
     found: list[TemplateError] = []
     try:
         read = sources(jinja, name)

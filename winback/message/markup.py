@@ -10,10 +10,10 @@ from html.parser import HTMLParser
 
 from winback.errors import TemplateError
 from winback.message.environment import MessageEnvironment
+from winback.message.pieces import MAX_TAGS
 from winback.message.template import Source
 
 LINKS = frozenset({"action", "background", "cite", "formaction", "href", "poster", "src", "srcset"})
-MAX_TAGS = 3_000  # the standard parser takes quadratic time over tags that are never closed
 _MARK = re.compile("\ue000(\\d+)\ue001")  # stands for an expression; private-use characters mean nothing in HTML
 _QUOTED = re.compile(r'"[^"]*"|\'[^\']*\'')
 _SAFE_LINK = re.compile(r"https://[^/?#\ue000]+([/?#].*)?|mailto:.*|tel:.*|#.*", re.DOTALL | re.IGNORECASE)
@@ -59,7 +59,7 @@ class _Reader(HTMLParser):
             yield "\n" * value.count("\n")
 
     def report(self, problem: str, allowed: str | None = None) -> None:
-        line = self.getpos()[0]
+        line = None if self._file.endswith(".mjml") else self.getpos()[0]  # MJML has other lines than its HTML
         self.problems.append(TemplateError(problem, file=self._file, line=line, allowed=allowed))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:

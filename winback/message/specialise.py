@@ -18,6 +18,7 @@ from winback.message.fields import CUSTOMER_FIELDS
 from winback.message.flatten import Unsuited
 from winback.message.languages import Language
 from winback.message.part import ESCAPED_LINKS, LINKS, Part, compile_part, flat_tree, plain_part
+from winback.message.plain_text import tidy
 from winback.message.rendering import (
     CLEAN,
     Email,
@@ -96,7 +97,10 @@ class Edition:
         self.fast = bool(parts) and all(part.fast for part in parts)
         self.links = self._links()
         self._roots = list(parts)
-        self._finish = [_finisher(name, part) for name, part in self.parts.items()]
+        made = language.suffix in message.made
+        self._finish = [
+            tidy if made and name == TEXT else _finisher(name, part) for name, part in self.parts.items()
+        ]
         self._steps = sum(part.steps for part in parts)
         self._bounded = any(part.bounded for part in parts) or self._steps > MAX_STEPS
         self._identified = self._is_identified()
@@ -180,7 +184,8 @@ class Edition:
         """
         bodies = [part for name, part in self.parts.items() if name in (HTML, TEXT)]
         address = self._constants["sender"]["postal_address"] if bodies else None
-        plain = isinstance(address, str) and address == address.strip() and all(part.clean for part in bodies)
+        whole = isinstance(address, str) and address == tidy(address).strip()
+        plain = whole and all(part.clean for part in bodies)
         return plain and all({("links", "unsubscribe"), address} <= part.prints for part in bodies)
 
 

@@ -1,8 +1,9 @@
 """The files of a message -> compiled templates, in every language the message has.
 
-A message is the folder ``<message>/`` with ``subject.txt``, ``body.html``, ``body.txt`` and ``sms.txt``, a
-language by suffix (``body.zh-CN.html``), and ``_shared/`` beside it for layouts. Files are given by stored content
-(path below ``templates/`` -> text): a run renders the version it was released with, never the folder.
+A message is the folder ``<message>/`` with ``subject.txt``, ``body.html`` or ``body.mjml``, ``body.txt`` and
+``sms.txt``, a language by suffix (``body.zh-CN.html``), and ``_shared/`` beside it for layouts. Without a
+``body.txt`` the text is made from the HTML. Files are given by stored content (path below ``templates/`` -> text):
+a run renders the version it was released with, never the folder.
 """
 
 import re
@@ -19,15 +20,20 @@ from winback.message.cleaning import clean_text
 from winback.message.environment import FILTERS, TESTS, MessageEnvironment
 from winback.message.fields import LINK_FIELDS
 from winback.message.formats import FORMATS
+from winback.message.inlining import Rule, inlined, rules_of
 from winback.message.languages import LONGEST_TAG, PLAIN, Language, candidates, choose
+from winback.message.mjml import as_html
+from winback.message.pieces import Written
+from winback.message.plain_text import as_text
 
 SHARED = "_shared"
 _BY_META = "<introspection>"  # the file name jinja2.meta gives its errors
 SUBJECT, HTML, TEXT, SMS = "subject.txt", "body.html", "body.txt", "sms.txt"
 PARTS: Mapping[Channel, tuple[str, ...]] = {"email": (SUBJECT, HTML, TEXT), "sms": (SMS,)}
 PART_FILE = re.compile(
-    r"(?P<stem>subject|body|sms)(\.(?P<suffix>[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*))?\.(?P<end>txt|html)"
+    r"(?P<stem>subject|body|sms)(\.(?P<suffix>[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*))?\.(?P<end>txt|html|mjml)"
 )
+_OPTIONAL = {TEXT}  # made from the HTML where there is none
 MAX_SOURCE = 120_000  # characters of one template file; a mail above 100 kB is cut short by large mail services
 
 
@@ -35,13 +41,15 @@ MAX_SOURCE = 120_000  # characters of one template file; a mail above 100 kB is 
 class Message:
     """A compiled message. ``editions``: (suffix, part) -> template; "" is the plain language, English.
 
-    ``links``: the names that ``links`` has in its templates; tracked ones come with winback.message.tracking.
+    ``made``: the suffixes whose text is made from the HTML. ``links``: the names that ``links`` has in its
+    templates; tracked ones come with winback.message.tracking.
     """
 
     name: str
     suffixes: frozenset[str]
     channels: frozenset[Channel]
     editions: Mapping[tuple[str, str], Template]
+    made: frozenset[str]
     links: tuple[str, ...] = tuple(LINK_FIELDS)
 
     def language(self, locale: str | None) -> Language:
@@ -75,13 +83,14 @@ def load(
     editions = {
         (suffix, part): compiled(
             environment(files, message, suffix, part, rewrites.get((suffix, part), _as_written)),
-            f"{message}/{part}",
+            file_of(files, message, suffix, part),
         )
         for suffix in suffixes
         for channel in channels
         for part in PARTS[channel]
     }
-    return Message(name=message, suffixes=suffixes, channels=channels, editions=editions)
+    made = frozenset(suffix for suffix in suffixes if is_made(files, message, suffix, TEXT))
+    return Message(name=message, suffixes=suffixes, channels=channels, editions=editions, made=made)
 
 
 def no_templates(files: Mapping[str, str], message: str) -> TemplateError:
@@ -90,7 +99,7 @@ def no_templates(files: Mapping[str, str], message: str) -> TemplateError:
     return TemplateError(
         "this message has no templates",
         file=f"{message}/",
-        allowed=f"{SUBJECT}, {HTML} and {TEXT} for e-mail, {SMS} for SMS",
+        allowed=f"{SUBJECT} and {HTML} for e-mail, {SMS} for SMS",
         nearest=nearest(message, folders) if message not in folders else None,
     )
 
@@ -108,15 +117,26 @@ def part_of(path: str) -> tuple[str, str] | None:
     ('body.html', 'zh-CN')
     """
     match = PART_FILE.fullmatch(path.split("/", 1)[-1])
-    part = f"{match['stem']}.{match['end']}" if match else ""
+    part = f"{match['stem']}.{'html' if match['end'] == 'mjml' else match['end']}" if match else ""
     return (part, match["suffix"] or "") if match and part in (SUBJECT, HTML, TEXT, SMS) else None
 
 
 def channels_of(files: Mapping[str, str], message: str) -> frozenset[Channel]:
-    """The channels for which every part has its plain file."""
-    return frozenset(
-        channel for channel, parts in PARTS.items() if all(f"{message}/{part}" in files for part in parts)
-    )
+    """The channels for which every part that must be has its plain file."""
+    plain = {part for part, suffix in filter(None, map(part_of, own_files(files, message))) if not suffix}
+    return frozenset(channel for channel, parts in PARTS.items() if {*parts} - _OPTIONAL <= plain)
+
+
+def is_made(files: Mapping[str, str], message: str, suffix: str, part: str) -> bool:
+    """Whether the part in this language is made from another: the text, where no file of the language has one."""
+    tags = candidates(suffix) if suffix else ("",)
+    own = set(filter(None, map(part_of, own_files(files, message)))) if part in _OPTIONAL else set()
+    return part in _OPTIONAL and not any((part, tag) in own for tag in tags)
+
+
+def file_of(files: Mapping[str, str], message: str, suffix: str, part: str) -> str:
+    """The name under which the templates of a part begin."""
+    return f"{message}/{HTML if is_made(files, message, suffix, part) else part}"
 
 
 def own_files(files: Mapping[str, str], message: str) -> list[str]:
@@ -127,15 +147,34 @@ def own_files(files: Mapping[str, str], message: str) -> list[str]:
 def environment(
     files: Mapping[str, str], message: str, suffix: str, part: str, rewrite: Rewrite = _as_written
 ) -> MessageEnvironment:
-    """The environment of one part in one language; HTML is escaped, text is not."""
-    return MessageEnvironment(Stored(files, message, suffix), escape=part.endswith(".html"), rewrite=rewrite)
+    """The environment of one part in one language; HTML is escaped, text is not.
+
+    In HTML the CSS is inlined, a text without a file of its own is made of the HTML; ``rewrite`` comes after.
+    """
+    stored = Stored(files, message, suffix)
+    if is_made(files, message, suffix, part):
+        return MessageEnvironment(stored, escape=False, rewrite=lambda tree: rewrite(as_text(tree)))
+    if part != HTML:
+        return MessageEnvironment(stored, escape=False, rewrite=rewrite)
+    rules = _rules(stored, f"{message}/{part}")
+    return MessageEnvironment(stored, escape=True, rewrite=lambda tree: rewrite(inlined(tree, rules)))
+
+
+def _rules(stored: "Stored", name: str) -> list[Rule]:
+    """The CSS of all files of a part; none of one that cannot be read, which its reader will say."""
+    try:
+        found = sources(MessageEnvironment(stored, escape=True, rewrite=_as_written), name)
+    except TemplateError:
+        return []
+    return rules_of(Written(source.tree).text for source in found.values())
 
 
 class Stored(BaseLoader):
     """Templates from stored content: the message's own files and ``_shared/``, in one language.
 
     ``body.html`` finds ``body.zh-CN.html``, then ``body.zh.html``, then ``body.html``; so do included files. A
-    name is looked up among the given paths only, so no ``..`` and no absolute name can reach another file.
+    name is looked up among the given paths only, so no ``..`` and no absolute name can reach another file. MJML
+    counts as the HTML that is made of it.
     """
 
     def __init__(self, files: Mapping[str, str], message: str, suffix: str) -> None:
@@ -146,8 +185,12 @@ class Stored(BaseLoader):
         """(cleaned source, path, always fresh); TemplateNotFound outside the two folders."""
         stem, dot, end = template.rpartition(".")
         for path in (*(f"{stem}.{tag}{dot}{end}" for tag in self._tags), template):
-            if path in self._files and path.startswith(self._folders):
+            if not path.startswith(self._folders):
+                continue
+            if path in self._files:
                 return clean_text(self._files[path].removeprefix("\ufeff")), path, lambda: True
+            if path.endswith(".html") and (mjml := f"{path.removesuffix('.html')}.mjml") in self._files:
+                return clean_text(as_html(self._files, mjml)), mjml, lambda: True
         raise TemplateNotFound(template)
 
 

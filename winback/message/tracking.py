@@ -10,19 +10,16 @@ Before ``</body>`` of HTML with such links stands one that no reader sees, numbe
 """
 
 import re
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from html import unescape
-from html.parser import HTMLParser
-from typing import Any
 
 from jinja2 import nodes
 
 from winback.clicks import HONEYPOT
 from winback.message.fields import LINK_FIELDS
-from winback.message.markup import MAX_TAGS
+from winback.message.pieces import BETWEEN, Places, Written, attributes, quoted
 from winback.message.template import (
     HTML,
     TEXT,
@@ -30,6 +27,7 @@ from winback.message.template import (
     Rewrite,
     channels_of,
     environment,
+    file_of,
     load,
     sources,
     suffixes_of,
@@ -37,13 +35,11 @@ from winback.message.template import (
 
 CLICK = "click"
 _TRACKED = (HTML, TEXT)
-_BETWEEN = "\ue000"  # stands for an expression or a tag of Jinja, as in winback.message.markup
 _URL = r"https://[A-Za-z0-9][A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*"
 _ADDRESS = re.compile(_URL, re.IGNORECASE)
-_WORD = re.compile(rf"(?<![A-Za-z0-9{_BETWEEN}]){_URL}", re.IGNORECASE)
+_WORD = re.compile(rf"(?<![A-Za-z0-9{BETWEEN}]){_URL}", re.IGNORECASE)
 _NO_END_OF_WORD = ".,;:!?'"
 LONGEST = 2_000  # characters of an address: longer ones are not opened by every browser
-_ATTRIBUTE = re.compile(r"""([^\s=>"'/]+)(?:\s*=\s*("[^"]*"|'[^']*'|[^\s>"']+))?""")
 
 
 def load_tracked(files: Mapping[str, str], message: str) -> Message:
@@ -90,8 +86,10 @@ def _addresses(files: Mapping[str, str], message: str) -> dict[tuple[str, str], 
     found = {}
     for suffix in suffixes_of(files, message) if "email" in channels_of(files, message) else ():
         for part in _TRACKED:
-            read = sources(environment(files, message, suffix, part), f"{message}/{part}").values()
-            links = (link for source in read for link in _links(_text(_written(source.tree)), part))
+            read = sources(
+                environment(files, message, suffix, part), file_of(files, message, suffix, part)
+            ).values()
+            links = (link for source in read for link in _links(Written(source.tree).text, part))
             found[suffix, part] = frozenset(link.address for link in links)
     return found
 
@@ -102,13 +100,13 @@ def _numbers(found: Mapping[tuple[str, str], frozenset[str]]) -> dict[str, int]:
 
 
 def _rewritten(tree: nodes.Template, *, part: str, numbers: Mapping[str, int], honeypot: bool) -> nodes.Template:
-    pieces = _written(tree)
-    text = _text(pieces)
+    written = Written(tree)
+    text = written.text
     wanted = {(link.begin, link.end): [_link(numbers[link.address])] for link in _links(text, part)}
     if honeypot:
         wanted |= {(end, end): _hidden_link() for end in _Tags(text).body_ends}
     for (begin, end), instead in sorted(wanted.items(), reverse=True):  # later ones first: places stay right
-        _put(pieces, begin, end, instead)
+        written.put(begin, end, instead)
     return tree
 
 
@@ -119,47 +117,6 @@ def _link(number: int) -> nodes.Expr:
 def _hidden_link() -> list[nodes.Expr]:
     before, after = '<a href="', '" style="display:none" aria-hidden="true" tabindex="-1"></a>'
     return [nodes.TemplateData(before), _link(HONEYPOT), nodes.TemplateData(after)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Piece:
-    """What a file writes out between two expressions or tags of Jinja, and where it stands in the file's tree."""
-
-    begin: int
-    output: nodes.Output
-    data: nodes.TemplateData
-
-
-def _written(tree: nodes.Template) -> list[_Piece]:
-    """All that a file writes out, in its order; ``begin`` counts one character for whatever is in between."""
-    pieces, at = list[_Piece](), 0
-    for output in tree.find_all(nodes.Output):
-        for child in output.nodes:
-            if isinstance(child, nodes.TemplateData):
-                pieces.append(_Piece(begin=at, output=output, data=child))
-                at += len(child.data)
-            at += 1
-        at += 1
-    return pieces
-
-
-def _text(pieces: Iterable[_Piece]) -> str:
-    texts, at = list[str](), 0
-    for piece in pieces:
-        texts += [_BETWEEN * (piece.begin - at), piece.data.data]
-        at = piece.begin + len(piece.data.data)
-    return "".join(texts)
-
-
-def _put(pieces: Sequence[_Piece], begin: int, end: int, instead: Sequence[nodes.Node]) -> None:
-    """Replace the characters from ``begin`` to ``end``, which are within one piece."""
-    piece = pieces[bisect_right(pieces, begin, key=lambda piece: piece.begin) - 1]
-    text = piece.data.data
-    piece.data.data = text[: begin - piece.begin]
-    rest = nodes.TemplateData(text[end - piece.begin :])
-    at = next(index for index, child in enumerate(piece.output.nodes) if child is piece.data)
-    added: Sequence[Any] = [node.set_lineno(piece.data.lineno) for node in (*instead, rest)]
-    piece.output.nodes[at + 1 : at + 1] = added
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,12 +134,11 @@ def _links(text: str, part: str) -> Iterator[_Link]:
 
 def _links_of_html(text: str) -> Iterator[_Link]:
     for at, tag in _Tags(text).anchors:
-        named = (found for found in _ATTRIBUTE.finditer(tag, 2) if found[1].lower() == "href" and found[2])
-        href = next(named, None)  # of two, browsers take the first
-        if href is not None and href[2][0] in "\"'":
-            address = unescape(href[2][1:-1]).strip()
+        if href := quoted(attributes(tag), "href"):
+            written, place = href
+            address = unescape(written).strip()
             if len(address) <= LONGEST and _ADDRESS.fullmatch(address):
-                yield _Link(begin=at + href.start(2) + 1, end=at + href.end(2) - 1, address=address)
+                yield _Link(begin=at + place, end=at + place + len(written), address=address)
 
 
 def _links_of_text(text: str) -> Iterator[_Link]:
@@ -191,33 +147,23 @@ def _links_of_text(text: str) -> Iterator[_Link]:
         address = word[0].rstrip(_NO_END_OF_WORD)
         while address.endswith(")") and address.count("(") < address.count(")"):
             address = address[:-1].rstrip(_NO_END_OF_WORD)
-        if not (after == _BETWEEN or after.isalnum()) and _ADDRESS.fullmatch(address):
+        if not (after == BETWEEN or after.isalnum()) and _ADDRESS.fullmatch(address):
             yield _Link(begin=word.start(), end=word.start() + len(address), address=address)
 
 
-class _Tags(HTMLParser):
+class _Tags(Places):
     """``anchors``: (place, text) of every ``<a ...>``; ``body_ends``: the places of ``</body>``."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(convert_charrefs=True)
         self.anchors, self.body_ends = list[tuple[int, str]](), list[int]()
-        self._lines = [0, *(found.end() for found in re.finditer("\n", text))]
-        if text.count("<") > MAX_TAGS:
-            return  # winback check says so
-        try:
-            self.feed(text)
-            self.close()
-        except AssertionError:  # what the standard parser raises at "<![x"; winback check says so
+        super().__init__(text)
+        if not self.read:
             self.anchors, self.body_ends = [], []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag == "a":
-            self.anchors.append((self._place(), self.get_starttag_text() or ""))
+            self.anchors.append((self.place(), self.get_starttag_text() or ""))
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "body":
-            self.body_ends.append(self._place())
-
-    def _place(self) -> int:
-        line, column = self.getpos()
-        return self._lines[line - 1] + column
+            self.body_ends.append(self.place())
