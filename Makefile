@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DO_NOT_TRACK = 1
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 
-.PHONY: help install demo browser test soak lint check check-data bench lock clean
+.PHONY: help install demo browser test soak lint check check-data bench reference lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ check-data: .venv/installed  ## checks against the full data sets: make check-da
 
 bench: .venv/installed  ## speeds as ratios of one run
 	@for bench in features fit outcomes render start outbox dispatch peers; do $(BIN)/python -m bench.$$bench || exit 1; done
+
+reference: .venv/installed  ## write the tables and the schema of the campaign file anew
+	$(BIN)/python -m docs.make_reference
 
 lock:  ## resolve requirements.lock anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

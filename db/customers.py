@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import polars as pl
-from sqlalchemy import select, update
+from sqlalchemy import null, select, update
 from sqlmodel import Session, col
 
 from db.engine import changed, insert_or_keep
@@ -13,6 +13,7 @@ from db.tables import Customer
 from winback.contact import address_hash
 from winback.errors import WrongUse, nearest
 from winback.fields import ATTRIBUTE
+from winback.matching import traits_schema
 
 CHUNK = 500  # rows per transaction: well under the 250 ms a writer may hold SQLite (2,000 changed ones: 0.76 s)
 _IMPORTED = [
@@ -92,6 +93,26 @@ def by_field(session: Session, field: str) -> pl.DataFrame:
             near = nearest(field, known)
             raise WrongUse(f"no customer field '{field}'" + (f"; did you mean '{near}'?" if near else ""))
     return pl.DataFrame(found, schema={"customer_no": pl.Int64, "value": pl.String}, orient="row")
+
+
+def traits(session: Session, fields: Sequence[str]) -> tuple[pl.DataFrame, list[str]]:
+    """What a condition asks of customers (winback.matching.traits_schema), as it is now, and their attributes.
+
+    ``fields``: as the condition names them. The second: every attribute any customer has, where one is asked for.
+    """
+    schema = traits_schema(fields)
+    own = [name for name in schema if name.startswith(ATTRIBUTE)]
+    columns = [name for name in schema if name not in {"customer_no", *own}]
+    asked = [col(Customer.no), *(getattr(Customer, name) for name in columns)]
+    rows = session.execute(select(*asked, col(Customer.attributes) if own else null())).tuples().all()
+    known: set[str] = set()
+    made: list[tuple[object, ...]] = []
+    for row in rows:
+        attributes = json.loads(row[-1] or "{}")
+        known.update(attributes)
+        made.append((*row[:-1], *(attributes.get(name.removeprefix(ATTRIBUTE)) for name in own)))
+    placed = {name: schema[name] for name in ("customer_no", *columns, *own)}
+    return pl.DataFrame(made, schema=placed, orient="row"), sorted(known)
 
 
 _GROUPABLE = {

@@ -23,6 +23,7 @@ LOCK_WAIT_SECONDS = 30
 # of SQLite; the cache (in KiB) holds what a few callbacks or claims touch: spilled pages are written twice
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-8000")
 CONNECT_SECONDS = 3  # of a server that does not answer, where waiting is limited
+HELD_SECONDS = 120  # a process that sleeps within a transaction holds its locks no longer: as long as a lease
 
 
 def open_engine(url: str, *, wait_seconds: float | None = None) -> Engine:
@@ -71,15 +72,20 @@ def make_engine(url: str, *, wait_seconds: float | None = None) -> Engine:
 
 
 def _postgresql(url: URL, wait_seconds: float | None) -> Engine:
+    options = [f"-c idle_in_transaction_session_timeout={HELD_SECONDS * 1000}"]
     limits: dict[str, Any] = {}
     if wait_seconds is not None:
-        waits = f"-c statement_timeout={max(int(wait_seconds * 1000), 1)}"  # waiting for a lock is part of it
-        limits = {
-            "pool_timeout": wait_seconds,
-            "connect_args": {"options": waits, "connect_timeout": CONNECT_SECONDS},
-        }
+        options.append(
+            f"-c statement_timeout={max(int(wait_seconds * 1000), 1)}"
+        )  # waiting for a lock is part of it
+        limits = {"pool_timeout": wait_seconds}
+    arguments = {"options": " ".join(options)} | ({"connect_timeout": CONNECT_SECONDS} if limits else {})
     return create_engine(
-        url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True, **limits
+        url.set(drivername="postgresql+psycopg"),
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args=arguments,
+        **limits,
     )
 
 
@@ -132,7 +138,8 @@ def usable(engine: Engine) -> Iterator[None]:
     try:
         yield
     except DatabaseError as error:
-        if type(error) not in (DatabaseError, OperationalError):  # the others are our own mistakes
+        gone = error.connection_invalidated  # also when the server has ended a transaction nobody went on with
+        if type(error) not in (DatabaseError, OperationalError) and not gone:  # the others are our own mistakes
             raise
         raise Unusable(f"the database cannot be used: {error.orig}. {_advice(engine)}") from error
     except sqlite3.DatabaseError as error:  # of a statement that was given to the driver itself (db.direct)

@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session
 
 from db.campaigns import read_files
+from db.customers import traits
 from db.engine import database, reading, transaction
 from db.enrolment import CHUNK, enrol, entries, may_not_enter, members_of
 from db.facts.store import digests
@@ -52,9 +53,10 @@ from winback.audience import (
     waterfall,
 )
 from winback.campaign import Campaign
-from winback.errors import WrongUse
+from winback.errors import CampaignError, WrongUse, nearest
 from winback.schedule import REPLAY, end_of_day
 from winback.scores.scoring import Scores
+from winback.where import ATTRIBUTE
 
 OLDEST_LIVE = timedelta(days=3)  # an as_of older than this is never really sent
 P = ParamSpec("P")
@@ -245,11 +247,27 @@ def choose_members(
     people = contacts(session, unknown_email_consent=unknown, topic=campaign.topic)
     entered = may_not_enter(session, campaign.id, occurrence_id, as_of, campaign.again_after, counted=counted)
     as_of_day = (as_of - date(1970, 1, 1)).days
-    chosen = select(scored, people, entered, rules_of(campaign), as_of_day)
+    asked = _traits(session, campaign)
+    chosen = select(scored, people, entered, rules_of(campaign), as_of_day, asked)
     shares = campaign.arm_shares(chosen["reason"].null_count())
     earlier = arms_by_person(people, entries(session, campaign.id, counted=counted))
     ledger = assign(chosen, salt=settings.file.salt, campaign_id=campaign.id, shares=shares, earlier=earlier)
     return ledger, shares
+
+
+def _traits(session: Session, campaign: Campaign) -> pl.DataFrame | None:
+    """What ``audience.where`` asks for; CampaignError for an attribute that no customer has."""
+    if campaign.audience.where is None:
+        return None
+    fields = campaign.audience.where.fields
+    found, known = traits(session, fields)
+    asked = [name.removeprefix(ATTRIBUTE) for name in fields if name.startswith(ATTRIBUTE)]
+    if strange := next((name for name in asked if name not in known), None):
+        words = f"no customer has the attribute '{strange}'"
+        allowed, near = ", ".join(known) or None, nearest(strange, known)
+        file = f"campaigns/{campaign.id}.yaml"
+        raise CampaignError(words, file=file, field="audience.where", allowed=allowed, nearest=near)
+    return found
 
 
 def read_ledger(settings: Settings, occurrence: Occurrence) -> pl.DataFrame:

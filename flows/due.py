@@ -35,7 +35,7 @@ from winback import __version__
 from winback.campaign import Campaign, Schedule
 from winback.campaign_file import examine, read_campaign
 from winback.errors import FileProblem, WrongUse
-from winback.schedule import due_slots, last_whole_day
+from winback.schedule import Season, due_slots, last_whole_day
 
 STALE = timedelta(days=7)  # orders may end so long before a run's day: a small shop has days without one
 TOO_LATE = "its slot came too late to run"
@@ -165,7 +165,7 @@ def _open_slots(
             save_version(session, campaign.id, files, now)
         with reading(engine) as session:
             since, known, restored = _since(session, campaign), stages(session, campaign.id), released_at(session)
-    slots = due_slots(schedule.cron, schedule.zone, after=since, now=now)
+    slots = due_slots(schedule.cron, schedule.zone, after=since, now=now, season=schedule.season)
     done = {Stage.RELEASED, Stage.MISSED}
     chosen = {name for name, stage in known.items() if stage != Stage.OPENED}  # their audience is
     limit = timedelta(hours=schedule.late_limit)
@@ -207,8 +207,8 @@ def _since(session: Session, campaign: Campaign) -> datetime:
     return min(after) if after else max(same + other)  # none after: an earlier schedule came back
 
 
-def _times(schedule: Schedule | None) -> tuple[str, str] | None:
-    return (schedule.cron, schedule.timezone) if schedule else None
+def _times(schedule: Schedule | None) -> tuple[str, str, Season] | None:
+    return (schedule.cron, schedule.timezone, schedule.season) if schedule else None
 
 
 def _file(campaign_id: str) -> str:

@@ -63,6 +63,7 @@ class Preview:
     as_of: date
     horizon_days: int
     currency: str
+    objective: str | None
     digest: str
     reasons: dict[str, int]
     arms: list[PlannedArm]
@@ -105,6 +106,7 @@ def preview(settings: Settings, campaign_id: str, as_of: date) -> Preview:
         as_of=as_of,
         horizon_days=choice.campaign.churn.within,
         currency=settings.file.currency,
+        objective=choice.campaign.objective.en if choice.campaign.objective else None,
         digest=digest(ledger),
         reasons=waterfall(ledger),
         arms=planned_arms(ledger, choice.shares),

@@ -20,6 +20,8 @@ from winback.audience import (
     top_count,
     waterfall,
 )
+from winback.campaign import LimitRule
+from winback.where import read_where
 
 AS_OF = date(2025, 12, 31)
 AS_OF_DAY = (AS_OF - date(1970, 1, 1)).days
@@ -66,6 +68,51 @@ def test_inactive_means_so_many_days_or_more_without_an_order(days: int, reason:
 @pytest.mark.parametrize(("risk", "reason"), [(0.599999, Reason.NOT_AT_RISK), (0.6, None)])
 def test_risk_is_at_least_the_threshold(risk: float, reason: str | None):
     assert reasons(scored(risk=[risk]), contacts(customer_no=[1]), rules(min_risk=0.6)) == [reason]
+
+
+def test_who_does_not_meet_the_condition_is_out_for_that_reason_and_may_be_asked_what_only_state_knows():
+    people = scored(orders=[1, 2, 3])
+    traits = pl.DataFrame({"customer_no": [1, 2, 3], "country": ["FR", "FR", "GB"]})
+    chosen = rules(where=read_where('country == "FR" and orders >= 2'))
+
+    ledger = select(people, contacts(customer_no=[1, 2, 3]), [], chosen, AS_OF_DAY, traits)
+
+    assert ledger.sort("customer_no")["reason"].to_list() == [Reason.WHERE, None, Reason.WHERE]
+
+
+@pytest.mark.parametrize(
+    ("first", "taken"),
+    [
+        ("value_at_risk", [2, 3]),  # 0.5 x 10, 0.4 x 30, 0.9 x 9, 0.3 x 1
+        ("risk", [1, 3]),
+        ("value", [1, 2]),
+    ],
+)
+def test_a_limit_takes_those_first_that_the_campaign_names_and_counts_nobody_who_is_out(
+    first: str, taken: list[int]
+):
+    people = scored(
+        risk=[0.5, 0.4, 0.9, 0.3, 0.99],
+        expected_value=[10.0, 30.0, 9.0, 1.0, 500.0],
+        value_rank=[3, 2, 4, 5, 1],
+        past_rank=[1, 2, 4, 5, 3],
+    )
+    addresses = contacts(customer_no=[1, 2, 3, 4, 5], email_consent=[True] * 4 + [False])
+    chosen = rules(limit=LimitRule(people=2, first=first))
+
+    got = reasons(people, addresses, chosen)
+
+    assert [no for no, reason in enumerate(got, 1) if reason is None] == taken
+    assert got[4] == Reason.NO_CONSENT
+    assert got.count(Reason.OVER_LIMIT) == 2
+
+
+def test_of_equal_ones_a_limit_takes_those_of_higher_value():
+    people = scored(risk=[0.5] * 3, past_rank=[3, 1, 2])
+
+    got = reasons(people, contacts(customer_no=[1, 2, 3]), rules(limit=LimitRule(people=1, first="risk")))
+
+    assert got == [Reason.OVER_LIMIT, None, Reason.OVER_LIMIT]
 
 
 def test_the_first_reason_is_the_one_in_the_documented_order():

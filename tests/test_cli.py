@@ -142,13 +142,13 @@ def test_lift_reads_any_randomised_file(shop: Settings, capsys, tmp_path: Path):
 
 
 def test_check_prints_every_fault_and_exits_one_other_commands_two(shop: Settings, capsys):
-    write_campaign(shop, CAMPAIGN.replace("holdout", "holduot") + "approval: {}\n")
+    write_campaign(shop, CAMPAIGN.replace("holdout", "holduot") + "offers: {}\n")
 
     code, out, _ = ask(capsys, "check")
 
     assert code == 1
     assert re.search(r"spring\.yaml:6: holduot: .*did you mean 'holdout'\?", out)
-    assert re.search(r"spring\.yaml:9: approval: is not yet supported", out)
+    assert re.search(r"spring\.yaml:9: offers: comes with a later version", out)
     assert ask(capsys, "run", "spring")[0] == 2
 
 

@@ -5,6 +5,7 @@ The tutorial of the README is run as it stands; a ``text`` block after a step mu
 
 import argparse
 import ast
+import json
 import os
 import re
 import shlex
@@ -22,10 +23,13 @@ from pydantic import BaseModel
 
 from app.cli import parser
 from db.settings import FILE_NAME, WorkspaceFile
+from docs.make_reference import generated
 from winback import __version__
 from winback.audience import Reason
 from winback.campaign import Campaign
 from winback.campaign_file import examine
+from winback.campaign_reference import FIELDS as FIELDS_IN_WORDS
+from winback.campaign_reference import names, schema
 from winback.errors import Exit
 from winback.events import State
 from winback.faults import fields_at
@@ -45,7 +49,7 @@ CAMPAIGN_FILES = [ROOT / "docs/campaign-file.md", ROOT / "docs/campaign-file.zh-
 TEMPLATE_PAGES = [ROOT / "docs/templates.md", ROOT / "docs/templates.zh-CN.md"]
 SALT = "a salt for the tutorial"  # a reader's is random; with it a test could find everybody held out
 KINDS = {str: "text", int: "whole number", date: "date"}
-LATER = {Reason.WHERE, Reason.KIND, Reason.EXCLUSIVE_GROUP, Reason.GLOBAL_HOLDOUT, Reason.OVER_LIMIT}
+LATER = {Reason.KIND, Reason.EXCLUSIVE_GROUP, Reason.GLOBAL_HOLDOUT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,6 +273,23 @@ def test_every_field_of_a_campaign_is_documented_and_no_other(path: Path):
     assert [row[0].strip("`") for row in table] == sorted(campaign_fields(()), key=order_of(table))
 
 
+def is_list(name: str) -> bool:
+    return isinstance(Campaign.model_fields[name].annotation, GenericAlias)
+
+
+def test_what_is_generated_is_as_it_is_generated_now():
+    outdated = [named(path) for path, text in generated().items() if path.read_text(encoding="utf-8") != text]
+
+    assert outdated == [], "make reference writes them anew"
+
+
+def test_the_schema_for_editors_has_every_field_of_a_campaign_and_describes_it():
+    made = schema()
+
+    assert sorted(names(made)) == sorted(campaign_fields(())) == sorted(FIELDS_IN_WORDS)
+    assert '"description": "one of [topics] in winback.toml' in json.dumps(made)
+
+
 def order_of(table: list[list[str]]):
     shown = [row[0].strip("`") for row in table]
     return lambda name: shown.index(name) if name in shown else len(shown)
@@ -277,10 +298,10 @@ def order_of(table: list[list[str]]):
 def campaign_fields(path: tuple[str, ...]) -> Iterator[str]:
     for name in fields_at(Campaign, path):
         below = fields_at(Campaign, (*path, name))
-        if below and name != "name":  # a text, or one for each language
+        if below and name not in {"name", "objective"}:  # a text, or one for each language
             yield from campaign_fields((*path, name))
         else:
-            lists = {n for n, f in Campaign.model_fields.items() if isinstance(f.annotation, GenericAlias)}
+            lists = {n for n in Campaign.model_fields if fields_at(Campaign, (n, 0)) and is_list(n)}
             yield ".".join(f"{part}[]" if part in lists else part for part in (*path, name))
 
 

@@ -307,6 +307,19 @@ def test_a_changed_schedule_makes_no_earlier_slot_due(shop: Settings):
     assert looks == [Looked(), Looked(ran=("spring/2026-03-02T08:00",))]
 
 
+def test_a_campaign_that_is_let_go_on_makes_up_for_nothing(shop: Settings):
+    look_for_due(shop, EVE - timedelta(days=10))
+    ended = NINE.replace("}", ", ends: 2026-02-27}")
+    write_campaign(shop, CAMPAIGN + ended)
+    over = look_for_due(shop, NOW)
+    write_campaign(shop, CAMPAIGN + ended.replace("02-27", "12-31"))
+
+    looks = [look_for_due(shop, at) for at in (NOW, NOW + timedelta(days=1))]
+
+    assert over == Looked()
+    assert looks == [Looked(), Looked(ran=("spring/2026-03-02T09:00",))]
+
+
 def test_a_campaign_that_gets_a_schedule_after_a_run_by_hand_starts_with_the_next_slot(shop: Settings):
     write_campaign(shop, CAMPAIGN)
     order = Order(campaign_id="spring", slot="manual-2026-02-01", as_of=date(2026, 2, 1))

@@ -1,6 +1,7 @@
 """Connections: schema, locks, two writers."""
 
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -134,3 +135,22 @@ def test_eight_writers_at_once_lose_no_update(engine: Engine):
 
     with reading(engine) as session:
         assert session.execute(text("SELECT n FROM tally")).scalar() == 160
+
+
+def test_who_sleeps_within_a_transaction_holds_its_locks_no_longer_than_a_lease(
+    new_postgresql: Callable[[Path], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("db.engine.HELD_SECONDS", 1)
+    engine = open_engine(new_postgresql(tmp_path))
+    lock, held = text("INSERT INTO sender (name, claims) VALUES ('a', 1)"), time.monotonic()
+
+    with pytest.raises(Unusable), transaction(engine) as sleeper:
+        sleeper.execute(lock)
+        with transaction(engine) as other:  # waits for the sleeper
+            other.execute(text("SET LOCAL lock_timeout = '30s'"))
+            other.execute(lock)
+        waited = time.monotonic() - held
+        sleeper.execute(text("SELECT 1"))
+
+    assert 0.9 < waited < 30
+    engine.dispose()

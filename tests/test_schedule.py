@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from winback.schedule import check_cron, due_slots, end_of_day, instant_of, last_whole_day, next_slot
+from winback.schedule import Season, check_cron, due_slots, end_of_day, instant_of, last_whole_day, next_slot
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -62,6 +62,17 @@ def test_looking_often_finds_the_same_slots_as_looking_once(start: datetime, cut
     often = [slot for a, b in pairwise(looks) for slot in due_slots(cron, place, after=a, now=b)]
 
     assert often == due_slots(cron, place, after=looks[0], now=looks[-1])
+
+
+def test_a_season_has_its_first_and_its_last_day_and_no_other():
+    season = Season(starts=date(2026, 6, 8), ends=date(2026, 6, 15))
+    every_monday = {"after": utc(2026, 5, 30, 0), "now": utc(2026, 6, 29, 23)}
+
+    slots = due_slots("0 9 * * mon", NEW_YORK, **every_monday, season=season)
+
+    assert [slot.name for slot in slots] == ["2026-06-08T09:00", "2026-06-15T09:00"]
+    assert next_slot("0 9 * * mon", NEW_YORK, utc(2026, 1, 1, 0), season).name == "2026-06-08T09:00"
+    assert next_slot("0 9 * * mon", NEW_YORK, utc(2026, 6, 15, 14), season) is None
 
 
 def test_the_next_slot_is_the_first_one_due():

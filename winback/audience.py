@@ -13,7 +13,9 @@ import polars as pl
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from winback.campaign import Campaign
+from winback.campaign import Campaign, LimitRule
+from winback.matching import holds
+from winback.where import Where
 
 
 class Reason(StrEnum):
@@ -61,6 +63,8 @@ class AudienceRules:
     inactive_days: int | None
     min_risk: float | None
     channels: tuple[str, ...]
+    where: Where | None = None
+    limit: LimitRule | None = None
 
 
 def rules_of(campaign: Campaign) -> AudienceRules:
@@ -72,6 +76,8 @@ def rules_of(campaign: Campaign) -> AudienceRules:
         inactive_days=chosen.inactive,
         min_risk=chosen.risk.at_least if chosen.risk else None,
         channels=campaign.step.channels,
+        where=chosen.where,
+        limit=chosen.limit,
     )
 
 
@@ -107,29 +113,64 @@ def arms_by_person(contacts: pl.DataFrame, entries: pl.DataFrame) -> dict[str, s
 
 
 def select(
-    scored: pl.DataFrame, contacts: pl.DataFrame, entered: Iterable[int], rules: AudienceRules, as_of_day: int
+    scored: pl.DataFrame,
+    contacts: pl.DataFrame,
+    entered: Iterable[int],
+    rules: AudienceRules,
+    as_of_day: int,
+    traits: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """LEDGER without arms: every scored customer, with reason null for those who are in.
 
     ``scored``: SCORED at as_of. ``contacts``: CONTACTS of all customers, at now. ``entered``: numbers of the
     customers who may not enter (again) now; nor may anybody who shares a contact with them. ``as_of_day``: as_of
-    in days since 1970-01-01.
+    in days since 1970-01-01. ``traits``: what ``where`` asks for (winback.matching.traits_schema), at now.
     """
     people = persons(contacts)
     entered_persons = people.filter(pl.col("customer_no").is_in(list(entered)))["person"].unique()
     candidates = (
         scored.join(contacts.drop("customer_id"), on="customer_no", how="left", validate="1:1")
         .join(people, on="customer_no", how="left")
+        .pipe(_with_traits, traits)
         .with_columns(_channel(rules.channels), _address(rules.channels), _no_channel(rules.channels))
         .with_columns(reason=_first_reason(rules, scored.height, entered_persons, as_of_day))
     )
     best = pl.col("past_rank").filter(pl.col("reason").is_null()).min().over("person")
     copy = pl.col("reason").is_null() & (pl.col("past_rank") > best)
-    return candidates.with_columns(
-        reason=pl.when(copy).then(pl.lit(Reason.SAME_CONTACT.value)).otherwise("reason"),
+    single = candidates.with_columns(reason=_or_reason(copy, Reason.SAME_CONTACT))
+    limited = single.with_columns(reason=_or_reason(_beyond(single, rules), Reason.OVER_LIMIT))
+    return limited.with_columns(
         arm=pl.lit(None, dtype=pl.String),
         drawn_before=pl.lit(False),
     ).select(pl.col(name).cast(kind) for name, kind in LEDGER.items())
+
+
+def _with_traits(frame: pl.DataFrame, traits: pl.DataFrame | None) -> pl.DataFrame:
+    if traits is None:
+        return frame
+    wanted = [name for name in traits.columns if name not in frame.columns or name == "customer_no"]
+    return frame.join(traits.select(wanted), on="customer_no", how="left", validate="1:1")
+
+
+def _or_reason(test: pl.Expr, reason: Reason) -> pl.Expr:
+    return pl.when(test).then(pl.lit(reason.value)).otherwise("reason")
+
+
+def _beyond(frame: pl.DataFrame, rules: AudienceRules) -> pl.Expr:
+    """Who is in so far and beyond the limit; equal ones by value, whose ranks are unique."""
+    if rules.limit is None:
+        return pl.lit(False)
+    rank = "value_rank" if rules.top_by == "expected" else "past_rank"
+    orders = {
+        "value_at_risk": (pl.col("risk") * pl.col("expected_value"), True),
+        "risk": (pl.col("risk"), True),
+        "value": (pl.col(rank), False),
+    }
+    by, descending = orders[rules.limit.first]
+    inside = frame.filter(pl.col("reason").is_null()).with_columns(first=by)
+    ordered = inside.sort("first", rank, descending=[descending, False])
+    kept = ordered.head(rules.limit.people)["customer_no"].to_list()
+    return pl.col("reason").is_null() & ~pl.col("customer_no").is_in(kept)
 
 
 def _open(channel: str) -> pl.Expr:
@@ -177,6 +218,8 @@ def _first_reason(rules: AudienceRules, scored: int, entered: pl.Series, as_of_d
         tests.append((quiet_days < rules.inactive_days, Reason.NOT_AT_RISK))
     if rules.min_risk is not None:
         tests.append((pl.col("risk") < rules.min_risk, Reason.NOT_AT_RISK))
+    if rules.where is not None:
+        tests.append((~holds(rules.where.condition, as_of_day), Reason.WHERE))
     tests.append((pl.col("person").is_in(entered.to_list()), Reason.ALREADY_ENTERED))
     return pl.coalesce(*(pl.when(test).then(pl.lit(reason.value)) for test, reason in tests), "no_channel")
 

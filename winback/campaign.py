@@ -3,14 +3,11 @@
 A field that is not implemented is refused by name, never ignored. Reading the text: winback.campaign_file.
 """
 
-import re
-from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -19,11 +16,23 @@ from pydantic import (
     model_validator,
 )
 
+from winback.campaign_values import (
+    Amount,
+    Day,
+    Days,
+    Filter,
+    Hours,
+    Identifier,
+    MessagesPerPerson,
+    Points,
+    PositiveShare,
+    Quiet,
+    Share,
+)
 from winback.errors import nearest
-from winback.faults import CURRENCY, EMAIL, IDENTIFIER
-from winback.limits import PerPerson, micros
-from winback.quiet_hours import QuietHours, read_quiet_hours
-from winback.schedule import check_cron
+from winback.faults import CURRENCY, EMAIL
+from winback.limits import micros
+from winback.schedule import Season, check_cron
 
 HOLDOUT = "holdout"
 
@@ -46,60 +55,14 @@ Channel = Literal["email", "sms"]
 CHANNELS: tuple[Channel, ...] = ("email", "sms")
 SMALL_AUDIENCE = 5_000  # below it the default hold-out is a half, else a fifth (outcomes A0)
 
+_STEPS = "(a journey has one step until then)"
+# Words of later versions: refused by name, with what to do instead.
 NOT_YET = {
-    "objective", "offers", "offer", "limit", "where", "exclude_kinds", "local_time", "ends", "wait",
-    "call", "unless", "when", "due", "approval", "compliance", "threshold",
-}  # fmt: skip  # words of later versions: refused by name with that sentence
-
-
-def _days(value: object) -> object:
-    if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,4})d", value.strip())):
-        return int(found[1])
-    raise ValueError("write days as a number and d, such as 90d")
-
-
-def _hours(value: object) -> object:
-    if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,3})h", value.strip())):
-        return int(found[1])
-    raise ValueError("write hours as a number and h, such as 4h")
-
-
-def _share(value: object) -> object:
-    if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,3}(?:\.\d+)?)\s*%", value.strip())):
-        return float(found[1]) / 100
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    raise ValueError("write a share as a percentage, such as 20%, or as a number from 0 to 1")
-
-
-def _points(value: object) -> object:
-    if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,2}(?:\.\d+)?)\s*pp", value.strip())):
-        return float(found[1]) / 100
-    raise ValueError("write percentage points as a number and pp, such as 3pp")
-
-
-def _per_person(value: object) -> object:
-    found = re.fullmatch(r"([1-9][0-9]?) in ([1-9][0-9]{0,2})d", value.strip()) if isinstance(value, str) else None
-    if found:
-        return PerPerson(messages=int(found[1]), days=int(found[2]))
-    raise ValueError("write messages in days, such as 2 in 30d: 1 to 99 in 1d to 999d")
-
-
-def _quiet(value: object) -> object:
-    return read_quiet_hours(value if isinstance(value, str) else "")
-
-
-def _amount(value: object) -> object:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        amount = Decimal(str(value))
-        if amount.is_finite():
-            return amount
-    raise ValueError("must be a number such as 500 or 499.99")
-
-
-def _exact(value: Decimal) -> Decimal:
-    micros(value)
-    return value
+    "offers": "", "offer": "(until then a variant differs by its template only)",
+    "wait": _STEPS, "unless": _STEPS, "call": _STEPS, "when": _STEPS, "due": _STEPS,
+    "exclude_kinds": "", "threshold": "", "approval": "",
+    "local_time": "(limits.quiet_hours goes by the recipient's clock already)",
+}  # fmt: skip
 
 
 def _measure(value: object) -> object:
@@ -123,17 +86,23 @@ def _definition(value: object) -> object:
     return value
 
 
+def _packs(value: object) -> object:
+    if isinstance(value, list) and value == ["default"]:
+        return ("default",)
+    if isinstance(value, list) and value and all(isinstance(pack, str) for pack in value):
+        named = ", ".join(pack for pack in value if pack != "default") or "default twice"
+        raise ValueError(f"law packs other than default come with a later version: remove {named}")
+    raise ValueError("write a list of law packs: [default]")
+
+
+def _one_step(value: object) -> object:
+    if isinstance(value, list) and len(value) > 1:
+        raise ValueError("several steps come with a later version: keep one, a send")
+    return tuple(value) if isinstance(value, list) else value
+
+
 def _names(value: object) -> object:
     return {"en": value} if isinstance(value, str) else value
-
-
-Days = Annotated[int, BeforeValidator(_days), Field(ge=1, le=3650)]
-Hours = Annotated[int, BeforeValidator(_hours), Field(ge=1, le=168)]
-Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)]
-PositiveShare = Annotated[float, BeforeValidator(_share), Field(gt=0, le=1)]
-Points = Annotated[float, BeforeValidator(_points), Field(gt=0, le=1)]
-Amount = Annotated[Decimal, BeforeValidator(_amount), Field(gt=0, le=1_000_000_000), AfterValidator(_exact)]
-Identifier = Annotated[str, Field(pattern=IDENTIFIER, max_length=60)]
 
 
 class Section(BaseModel):
@@ -150,6 +119,16 @@ class LocalName(Section):
 
 
 Names = Annotated[LocalName, BeforeValidator(_names)]
+
+
+class LocalText(Section):
+    """A sentence or two in the languages it is shown in; English is the fallback."""
+
+    en: str = Field(min_length=1, max_length=300)
+    zh: str | None = Field(default=None, min_length=1, max_length=300)
+
+
+Texts = Annotated[LocalText, BeforeValidator(_names)]
 
 
 class ChurnRule(Section):
@@ -172,17 +151,26 @@ class RiskRule(Section):
     at_least: Share
 
 
+class LimitRule(Section):
+    """At most so many people, the hold-out counted; of more the ``first`` by risk times value, risk or value."""
+
+    people: Annotated[int, Field(ge=1, le=100_000_000)]
+    first: Literal["value_at_risk", "risk", "value"] = "value_at_risk"
+
+
 class AudienceRule(Section):
     """Whom the campaign is for; all parts given must hold."""
 
     value: ValueRule | None = None
     inactive: Days | None = None
     risk: RiskRule | None = None
+    where: Filter | None = None
+    limit: LimitRule | None = None
 
     @model_validator(mode="after")
     def _chooses_somebody(self) -> "AudienceRule":
-        if self.value is None and self.inactive is None and self.risk is None:
-            raise ValueError("say whom: value, inactive or risk")
+        if self.value is None and self.inactive is None and self.risk is None and self.where is None:
+            raise ValueError("say whom: value, inactive, risk or where")
         return self
 
 
@@ -214,11 +202,16 @@ class Step(Section):
 
 
 class Schedule(Section):
-    """When the campaign runs by itself: a cron line in a named zone, and how late is too late."""
+    """When the campaign runs by itself: a cron line in a named zone, how late is too late, and for how long.
+
+    ``starts`` and ``ends``: the first and the last day of the zone on which a slot is due.
+    """
 
     cron: str
     timezone: str
     late_limit: Hours = 4
+    starts: Day | None = None
+    ends: Day | None = None
 
     @field_validator("cron")
     @classmethod
@@ -230,10 +223,21 @@ class Schedule(Section):
     def _zone(cls, value: str) -> str:
         return check_zone(value)
 
+    @model_validator(mode="after")
+    def _ends_after_its_start(self) -> "Schedule":
+        if self.starts and self.ends and self.ends < self.starts:
+            raise ValueError(f"ends on {self.ends}, before it starts on {self.starts}")
+        return self
+
     @property
     def zone(self) -> ZoneInfo:
         """The schedule's time zone."""
         return ZoneInfo(self.timezone)
+
+    @property
+    def season(self) -> Season:
+        """The days on which its slots are due."""
+        return Season(starts=self.starts, ends=self.ends)
 
 
 class Budget(Section):
@@ -251,8 +255,8 @@ class Budget(Section):
 class Limits(Section):
     """How much is enough: checked whenever messages are claimed."""
 
-    per_person: Annotated[PerPerson, BeforeValidator(_per_person)] | None = None
-    quiet_hours: Annotated[QuietHours, BeforeValidator(_quiet)] | None = None
+    per_person: MessagesPerPerson | None = None
+    quiet_hours: Quiet | None = None
     per_day: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
     budget: Budget | None = None
     priority: int = Field(default=50, ge=0, le=100)
@@ -295,19 +299,21 @@ class Campaign(Section):
     id: Identifier
     name: Names
     owner: str = Field(pattern=EMAIL, max_length=254)
+    objective: Texts | None = None
     churn: ChurnRule
     audience: AudienceRule
     holdout: Share | None = None
     variants: tuple[Variant, ...] = ()
-    journey: tuple[Step, ...] = Field(min_length=1, max_length=1)
+    journey: Annotated[tuple[Step, ...], Field(min_length=1), BeforeValidator(_one_step)]
     schedule: Schedule | None = None
     again_after: Days | None = None
     limits: Limits = Limits()
     on_uncertain: Literal["hold", "resend_after_reconcile"] = "hold"
     topic: Identifier | None = None
+    compliance: Annotated[tuple[Literal["default"], ...], BeforeValidator(_packs)] = ("default",)
     success: Success
 
-    @field_validator("variants", "journey", mode="before")
+    @field_validator("variants", mode="before")
     @classmethod
     def _as_tuple(cls, value: object) -> object:
         return tuple(value) if isinstance(value, list) else value

@@ -28,25 +28,78 @@ def read_campaign(text: str, file: str) -> Campaign:
 
 def examine(text: str, file: str) -> tuple[Campaign | None, list[CampaignError]]:
     """The campaign, or None and every problem found, in the order of the file."""
-    lines: dict[Path, int] = {(): 1}
+    places = _Places(text)
     try:
-        data = _plain_data(text, file, lines)
+        data = _plain_data(text, file, places)
     except CampaignError as error:
         return None, [error]
     try:
         return Campaign.model_validate(data), []
     except ValidationError as error:
-        return None, explain(error, model=Campaign, error=CampaignError, file=file, lines=lines, later=NOT_YET)
+        return None, explain(
+            error,
+            model=Campaign,
+            error=CampaignError,
+            file=file,
+            lines=places.lines,
+            later=NOT_YET,
+            spot=places.spot,
+        )
 
 
 def line_of(text: str, *path: str | int) -> int:
     """The line of a field in a text that ``examine`` has accepted; where it is absent, of what is around it."""
-    lines: dict[Path, int] = {(): 1}
-    _plain_data(text, "", lines)
-    return line_at(path, lines)
+    return line_at(path, _places_of(text).lines)
 
 
-def _plain_data(text: str, file: str, lines: dict[Path, int]) -> object:
+def values_of(text: str) -> dict[str, str]:
+    """Field -> its value in the file's own words, of a text that ``examine`` has accepted."""
+    return {dotted(path): str(node.value) for path, node in _places_of(text).scalars.items()}
+
+
+class _Places:
+    """Where everything in a file stands: the line of each field, and each single value as it was written."""
+
+    def __init__(self, text: str) -> None:
+        self.lines: dict[Path, int] = {(): 1}
+        self.scalars: dict[Path, yaml.ScalarNode] = {}
+        self._text = text
+
+    def spot(self, path: Path, at: int) -> tuple[int, int]:
+        """Line and column, from 1, of character ``at`` of a value's text.
+
+        A value may run over lines, in quotes or not; its visible characters come in the same order.
+        """
+        node = self.scalars[path]
+        index = node.start_mark.index
+        if node.style in {"|", ">"}:
+            index = self._text.index("\n", index)
+        elif node.style:
+            index += 1
+        for _ in range(len("".join(node.value[:at].split()))):
+            index = self._visible(index, node.style) + 1
+        if node.value[at:].strip():  # else it ends too early: just behind its last character
+            index = self._visible(index, node.style)
+        before = self._text[:index]
+        return before.count("\n") + 1, index - (before.rfind("\n") + 1) + 1
+
+    def _visible(self, index: int, style: str | None) -> int:
+        """The next visible character that is the value's own, not its escape."""
+        while index < len(self._text) and self._text[index].isspace():
+            index += 1
+        escaped = (style == '"' and self._text[index : index + 1] == "\\") or (
+            style == "'" and self._text[index : index + 2] == "''"
+        )
+        return index + escaped
+
+
+def _places_of(text: str) -> _Places:
+    places = _Places(text)
+    _plain_data(text, "", places)
+    return places
+
+
+def _plain_data(text: str, file: str, places: _Places) -> object:
     if len(text.encode()) > MAX_BYTES:
         raise CampaignError(f"is larger than {MAX_BYTES // 1024} KiB; a campaign is one page", file=file)
     try:
@@ -60,7 +113,7 @@ def _plain_data(text: str, file: str, lines: dict[Path, int]) -> object:
         raise CampaignError(f"not readable as YAML: {error}", file=file) from error
     if not isinstance(node, yaml.MappingNode):
         raise CampaignError("is empty or not a list of 'field: value' lines", file=file, line=1)
-    return _value(node, (), file, lines)
+    return _value(node, (), file, places)
 
 
 def _refuse_tricks(text: str, file: str) -> None:
@@ -76,18 +129,22 @@ def _refuse_tricks(text: str, file: str) -> None:
             raise CampaignError("is nested too deeply", file=file, line=line)
 
 
-def _value(node: yaml.Node, path: Path, file: str, lines: dict[Path, int]) -> object:
-    lines.setdefault(path, node.start_mark.line + 1)
+def _value(node: yaml.Node, path: Path, file: str, places: _Places) -> object:
+    places.lines.setdefault(path, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
-        return {key: _value(value, (*path, key), file, lines) for key, value in _pairs(node, path, file, lines)}
+        return {key: _value(value, (*path, key), file, places) for key, value in _pairs(node, path, file, places)}
     if isinstance(node, yaml.SequenceNode):
-        return [_value(item, (*path, index), file, lines) for index, item in enumerate(node.value)]
-    return yaml.constructor.SafeConstructor().construct_object(node)
+        return [_value(item, (*path, index), file, places) for index, item in enumerate(node.value)]
+    if isinstance(node, yaml.ScalarNode):
+        places.scalars[path] = node
+    try:
+        return yaml.constructor.SafeConstructor().construct_object(node)
+    except ValueError as error:  # a day that is none, a number of 5,000 digits
+        line = node.start_mark.line + 1
+        raise CampaignError(f"cannot be read: {error}", file=file, line=line, field=dotted(path)) from error
 
 
-def _pairs(
-    node: yaml.MappingNode, path: Path, file: str, lines: dict[Path, int]
-) -> Iterator[tuple[str, yaml.Node]]:
+def _pairs(node: yaml.MappingNode, path: Path, file: str, places: _Places) -> Iterator[tuple[str, yaml.Node]]:
     seen: set[str] = set()
     for key_node, value_node in node.value:
         line, key = key_node.start_mark.line + 1, str(key_node.value)
@@ -96,5 +153,5 @@ def _pairs(
         if key in seen:
             raise CampaignError("is given twice", file=file, line=line, field=dotted((*path, key)))
         seen.add(key)
-        lines[(*path, key)] = line
+        places.lines[(*path, key)] = line
         yield key, value_node

@@ -33,7 +33,8 @@ class WinbackError(Exception):
 class FileProblem(WinbackError):
     """A person must fix a file.
 
-    ``str(problem)`` is ``file:line: field: what is wrong (allowed: ...; did you mean ...?)``.
+    ``str(problem)`` is ``file:line:column: field: what is wrong (allowed: ...; did you mean ...?)``; the column
+    is said only where a field holds a text of its own grammar.
     """
 
     def __init__(
@@ -42,16 +43,17 @@ class FileProblem(WinbackError):
         *,
         file: str,
         line: int | None = None,
+        column: int | None = None,
         field: str | None = None,
         allowed: str | None = None,
         nearest: str | None = None,
     ) -> None:
-        self.problem, self.file, self.line, self.field = problem, file, line, field
+        self.problem, self.file, self.line, self.column, self.field = problem, file, line, column, field
         self.allowed, self.nearest = allowed, nearest
         super().__init__(self._sentence())
 
     def _sentence(self) -> str:
-        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
         hints = [f"allowed: {self.allowed}"] if self.allowed else []
         hints += [f"did you mean '{self.nearest}'?"] if self.nearest else []
         text = f"{place}: {self.field}: {self.problem}" if self.field else f"{place}: {self.problem}"

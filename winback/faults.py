@@ -3,7 +3,8 @@
 Campaign files and winback.toml are both explained here, so that they are refused in the same words.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar, get_args, get_origin
 from zoneinfo import available_timezones
 
@@ -14,6 +15,16 @@ from winback.errors import FileProblem, nearest
 
 Path = tuple[str | int, ...]
 E = TypeVar("E", bound=FileProblem)
+Spot = Callable[[Path, int], tuple[int, int]]  # (field, character of its text from 0) -> line, column from 1
+
+
+class TextFault(ValueError):
+    """A text of a grammar of its own cannot be read: at which character (from 0), what may stand there."""
+
+    def __init__(self, problem: str, *, at: int, allowed: str | None = None, nearest: str | None = None) -> None:
+        self.at, self.allowed, self.nearest = at, allowed, nearest
+        super().__init__(problem)
+
 
 # The texts that models describe by a pattern, and what a person is told instead of it.
 IDENTIFIER = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
@@ -68,14 +79,28 @@ def explain(
     error: type[E],
     file: str,
     lines: Mapping[Path, int],
-    later: Collection[str] = (),
+    later: Mapping[str, str] = MappingProxyType({}),
+    spot: Spot | None = None,
 ) -> list[E]:
     """Every fault as an ``error``, in the order of the file.
 
-    ``lines``: path -> line, with () for the whole. ``later``: fields of later versions.
+    ``lines``: path -> line, with () for the whole. ``later``: fields of later versions, each with what to do
+    instead or nothing. ``spot``: needed where the model raises TextFault.
     """
-    explained = [_explain(detail, model, error, file, lines, later) for detail in _own_faults(found.errors())]
+    explained = [
+        _at_spot(detail, file, error, spot)
+        if spot and isinstance(detail.get("ctx", {}).get("error"), TextFault)
+        else _explain(detail, model, error, file, lines, later)
+        for detail in _own_faults(found.errors())
+    ]
     return sorted(explained, key=lambda problem: problem.line or 0)
+
+
+def _at_spot(detail: ErrorDetails, file: str, error: type[E], spot: Spot) -> E:
+    fault, path = detail["ctx"]["error"], detail["loc"]
+    line, column = spot(path, fault.at)
+    hints = {"allowed": fault.allowed, "nearest": fault.nearest}
+    return error(str(fault), file=file, line=line, column=column, field=dotted(path), **hints)
 
 
 def line_at(path: Path, lines: Mapping[Path, int]) -> int:
@@ -134,7 +159,7 @@ def _explain(
     error: type[E],
     file: str,
     lines: Mapping[Path, int],
-    later: Collection[str],
+    later: Mapping[str, str],
 ) -> E:
     path: Path = tuple(part for part in detail["loc"] if part != "[key]")  # of a name that is at fault itself
     known = fields_at(model, path[:-1])
@@ -143,7 +168,8 @@ def _explain(
         allowed = _allowed(detail, model, path)
         return error(_words(detail), allowed=allowed, nearest=_near_value(detail), **place)
     if path[-1] in later:
-        return error("is not yet supported: remove it", allowed=", ".join(known), **place)
+        words = " ".join(part for part in ("comes with a later version: remove it", later[str(path[-1])]) if part)
+        return error(words, allowed=", ".join(known), **place)
     near = nearest(str(path[-1]), known)
     return error("is not a field here", allowed=", ".join(known), nearest=near, **place)
 

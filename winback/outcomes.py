@@ -139,6 +139,7 @@ class Outcome:
     looks: list[LookTaken] = field(default_factory=list)
     second: bool = False
     findings: Findings | None = None  # none in readings frozen before there were any
+    objective: dict[str, str] = field(default_factory=dict)  # what the campaign is for, where its file says it
 
 
 def outcome_window(t0_on: date, days: int, data_through: date | None) -> Window:
@@ -222,6 +223,7 @@ def measure(
         look=look,
         looks=[each for each in looks if look is None or each.information != look.information],
         findings=find(seen, campaign.success, ask, primary) if seen and ask else None,
+        objective=campaign.objective.model_dump(exclude_none=True) if campaign.objective else {},
     )
 
 

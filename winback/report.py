@@ -145,6 +145,7 @@ def environment(templates: Path, say: Speaker) -> Environment:
 def _views(outcome: Outcome, say: Speaker) -> dict[str, Any]:
     return {
         "name": outcome.campaign_name.get(say.language) or outcome.campaign_id,
+        "objective": outcome.objective.get(say.language) or outcome.objective.get("en"),
         "headline": headline(outcome, say),
         "cards": cards(outcome, say),
         "held_n": held_n(outcome),

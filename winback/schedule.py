@@ -60,7 +60,22 @@ def _end_of_gap(early: datetime, late: datetime, zone: ZoneInfo) -> datetime:
     return late
 
 
-def due_slots(cron: str, zone: ZoneInfo, *, after: datetime, now: datetime) -> list[Slot]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Season:
+    """The first and the last local day on which a slot is due; None: no such day."""
+
+    starts: date | None = None
+    ends: date | None = None
+
+    def has(self, day: date) -> bool:
+        """Whether slots of the day are due."""
+        return not (self.starts and day < self.starts) and not (self.ends and day > self.ends)
+
+
+ALWAYS = Season()
+
+
+def due_slots(cron: str, zone: ZoneInfo, *, after: datetime, now: datetime, season: Season = ALWAYS) -> list[Slot]:
     """All slots whose instant lies in (after, now], oldest first; at most ``LOOK_BACK`` back."""
     after = max(after, now - LOOK_BACK)
     last_wall = now.astimezone(zone).replace(tzinfo=None)
@@ -69,16 +84,21 @@ def due_slots(cron: str, zone: ZoneInfo, *, after: datetime, now: datetime) -> l
         if wall > last_wall + timedelta(days=1):
             break
         at = instant_of(wall, zone)
-        if after < at <= now:
+        if after < at <= now and season.has(wall.date()):
             slots.append(Slot(name=wall.strftime(_SLOT_FORMAT), at=at))
     return slots
 
 
-def next_slot(cron: str, zone: ZoneInfo, now: datetime) -> Slot | None:
-    """The first slot after ``now``, or None when the expression never comes again."""
-    for wall in CronSim(cron, now.astimezone(zone).replace(tzinfo=None) - timedelta(days=1)):
+def next_slot(cron: str, zone: ZoneInfo, now: datetime, season: Season = ALWAYS) -> Slot | None:
+    """The first slot after ``now``, or None when none comes again."""
+    begin = now.astimezone(zone).replace(tzinfo=None) - timedelta(days=1)
+    if season.starts:
+        begin = max(begin, datetime.combine(season.starts, datetime.min.time()) - timedelta(days=1))
+    for wall in CronSim(cron, begin):
+        if season.ends and wall.date() > season.ends:
+            return None
         at = instant_of(wall, zone)
-        if at > now:
+        if at > now and season.has(wall.date()):
             return Slot(name=wall.strftime(_SLOT_FORMAT), at=at)
     return None
 

@@ -59,6 +59,8 @@ def preview(arguments: argparse.Namespace) -> int:
 def _show(found: Preview) -> None:
     rows = waterfall_rows(found.reasons, {arm.name: arm.customers for arm in found.arms})
     print(f"{found.run}  audience {found.digest[:12]}  (a preview: nothing is stored, nothing is sent)")
+    if found.objective:
+        print(found.objective)
     print_table(["customers", "number", "left"], rows[: -len(found.arms)])
     if not found.worth.customers:
         say("nobody qualifies")
@@ -221,6 +223,7 @@ def _as_dict(found: Preview) -> dict[str, Any]:
     value, currency, seen = found.worth, found.currency, found.sight
     return {
         "run": found.run,
+        "objective": found.objective,
         "digest": found.digest,
         "as_of": found.as_of.isoformat(),
         "arms": {arm.name: arm.customers for arm in found.arms},

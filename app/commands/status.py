@@ -177,8 +177,11 @@ def next_start(settings: Settings, campaign_id: str, now: datetime) -> str:
         return "the file has faults: winback check"
     if campaign.schedule is None:
         return "by hand"
-    slot = next_slot(campaign.schedule.cron, campaign.schedule.zone, now)
-    return f"{slot.name} {campaign.schedule.timezone}" if slot else "never"
+    schedule = campaign.schedule
+    slot = next_slot(schedule.cron, schedule.zone, now, schedule.season)
+    if slot:
+        return f"{slot.name} {schedule.timezone}"
+    return f"none: it ends on {schedule.ends}" if schedule.ends else "never"
 
 
 def _later(each: PutOff) -> dict[str, object]:

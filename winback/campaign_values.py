@@ -1,0 +1,105 @@
+"""The single values of a campaign file: how each is written, and what it becomes."""
+
+import re
+from datetime import date
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, WithJsonSchema
+
+from winback.faults import IDENTIFIER
+from winback.limits import PerPerson, micros
+from winback.quiet_hours import QuietHours, read_quiet_hours
+from winback.where import Where, read_where
+
+
+def _days(value: object) -> object:
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,4})d", value.strip())):
+        return int(found[1])
+    raise ValueError("write days as a number and d, such as 90d")
+
+
+def _hours(value: object) -> object:
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,3})h", value.strip())):
+        return int(found[1])
+    raise ValueError("write hours as a number and h, such as 4h")
+
+
+def _share(value: object) -> object:
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,3}(?:\.\d+)?)\s*%", value.strip())):
+        return float(found[1]) / 100
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    raise ValueError("write a share as a percentage, such as 20%, or as a number from 0 to 1")
+
+
+def _points(value: object) -> object:
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,2}(?:\.\d+)?)\s*pp", value.strip())):
+        return float(found[1]) / 100
+    raise ValueError("write percentage points as a number and pp, such as 3pp")
+
+
+def _per_person(value: object) -> object:
+    found = re.fullmatch(r"([1-9][0-9]?) in ([1-9][0-9]{0,2})d", value.strip()) if isinstance(value, str) else None
+    if found:
+        return PerPerson(messages=int(found[1]), days=int(found[2]))
+    raise ValueError("write messages in days, such as 2 in 30d: 1 to 99 in 1d to 999d")
+
+
+def _quiet(value: object) -> object:
+    return read_quiet_hours(value if isinstance(value, str) else "")
+
+
+def _amount(value: object) -> object:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        amount = Decimal(str(value))
+        if amount.is_finite():
+            return amount
+    raise ValueError("must be a number such as 500 or 499.99")
+
+
+def _exact(value: Decimal) -> Decimal:
+    micros(value)
+    return value
+
+
+def _where(value: object) -> object:
+    if isinstance(value, str):
+        return read_where(value)
+    raise ValueError('write a condition, such as country == "France" and orders >= 2')
+
+
+def _day(value: object) -> object:
+    if type(value) is date:
+        return value
+    raise ValueError("write a day, such as 2026-12-31")
+
+
+def _written(pattern: str) -> WithJsonSchema:
+    """How editors are told to take a text that becomes something else."""
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
+_SHARES = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "string", "pattern": r"^\d{1,3}(\.\d+)?\s*%$"},
+            {"type": "number", "minimum": 0, "maximum": 1},
+        ]
+    }
+)
+_AMOUNTS = WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 1_000_000_000})
+
+Days = Annotated[int, BeforeValidator(_days), Field(ge=1, le=3650), _written(r"^\d{1,4}d$")]
+Hours = Annotated[int, BeforeValidator(_hours), Field(ge=1, le=168), _written(r"^\d{1,3}h$")]
+Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1), _SHARES]
+PositiveShare = Annotated[float, BeforeValidator(_share), Field(gt=0, le=1), _SHARES]
+Points = Annotated[float, BeforeValidator(_points), Field(gt=0, le=1), _written(r"^\d{1,2}(\.\d+)?\s*pp$")]
+Amount = Annotated[
+    Decimal, BeforeValidator(_amount), Field(gt=0, le=1_000_000_000), AfterValidator(_exact), _AMOUNTS
+]
+Identifier = Annotated[str, Field(pattern=IDENTIFIER, max_length=60)]
+Day = Annotated[date, BeforeValidator(_day)]
+MessagesPerPerson = Annotated[PerPerson, BeforeValidator(_per_person), _written(r"^[1-9]\d? in [1-9]\d{0,2}d$")]
+Quiet = Annotated[QuietHours, BeforeValidator(_quiet), _written(r"^\d\d:\d\d-\d\d:\d\d$")]
+Filter = Annotated[InstanceOf[Where], BeforeValidator(_where), WithJsonSchema({"type": "string"})]
