@@ -199,9 +199,7 @@ def early_warnings(of: Period, behaviour: Behaviour) -> EarlyWarnings:
     )
 
 
-def overview(
-    of: Period, scores: Scores, dimension: str, groups: pl.DataFrame, behaviour: Behaviour
-) -> Overview:
+def overview(of: Period, scores: Scores, dimension: str, groups: pl.DataFrame, behaviour: Behaviour) -> Overview:
     """Everything the page shows; ``groups`` are the segments of its curves, ``scores`` those of ``of.as_of``."""
     if not of.files:
         raise WrongUse("there are no orders yet: winback import orders FILE")

@@ -1,4 +1,4 @@
-"""Early-warning signals on orders and facts worked by hand, and their base rate against CDNOW's published churn."""
+"""Early-warning signals on facts worked by hand, and their base rate against CDNOW's published churn."""
 
 from datetime import date
 
@@ -6,8 +6,7 @@ import polars as pl
 import pytest
 
 from db.facts.watching import read_watched
-from flows.churning import Period
-from flows.warning import early_warnings
+from flows.churning import Period, early_warnings
 from tests.facts import MASTER, an_order, write_cdnow, write_orders
 from tests.test_cli import as_json, ask
 from tests.workspaces import load
@@ -70,7 +69,7 @@ def test_spending_less_each_time_is_flagged(tmp_path):
 
 
 def test_a_silence_of_more_than_twice_the_own_gap_is_flagged(tmp_path):
-    """Jan 22, 24, 26: gaps of 2 days, silent for 5. Jan 21, 24, 27: gaps of 3, silent for 4. Two orders: no gap."""
+    """Jan 22, 24, 26: gaps of 2 days, silent for 5. Jan 21, 24, 27: gaps of 3, silent for 4. Two: no gap."""
     orders = [
         *orders_of("2026-01-22", "2026-01-24", "2026-01-26"),
         *orders_of("2026-01-21", "2026-01-24", "2026-01-27", customer_no=2),
@@ -202,12 +201,16 @@ def test_the_command_prints_signals_as_a_table_and_as_json(shop, capsys):
     rows = [f"a,{day},{day},10.00" for day in ("2026-01-12", "2026-01-21", "2026-01-22", "2026-01-31")]
     load(shop, "orders", "customer_id,order_id,ordered_at,amount\n" + "\n".join(rows) + "\n")
 
+    load(shop, "activity", "customer_id,at,kind\na,2026-01-25,complaint\n")
+
     said = as_json(capsys, "signals", "--as-of", "2026-01-31", "--window", "10d")
     code, out, _ = ask(capsys, "signals", "--as-of", "2026-01-31", "--window", "10")
 
+    complaint = next(each for each in said["signals"] if each["signal"] == "complaint")
+    assert complaint["count"] == 1
     assert (said["active"], said["complete"], len(said["signals"])) == (1, True, len(SIGNALS))
     assert list(said["signals"][0]) == [
         "signal", "name", "definition", "direction", "count", "flagged", "hits", "hit_rate", "hit_low",
-        "hit_high", "looked_at", "base_rate", "lift", "reason",
+        "hit_high", "looked_at", "base_rate", "lift", "reason", "tells",
     ]  # fmt: skip
     assert (code, "Buys less often" in out) == (0, True)

@@ -11,13 +11,13 @@ from typing import Final
 import polars as pl
 
 ACTIVITY: Final = pl.Schema(
-    {"customer_no": pl.Int64(), "fact_on": pl.Date(), "kind": pl.String(), "value": pl.Float64()}
+    {"customer_no": pl.Int64(), "happened_on": pl.Date(), "kind": pl.String(), "value": pl.Float64()}
 )
 
 FEEDBACK: Final = pl.Schema(
     {
         "customer_no": pl.Int64(),
-        "fact_on": pl.Date(),
+        "given_on": pl.Date(),
         "kind": pl.String(),  # nps csat exit cause
         "score": pl.Float64(),
         "cause": pl.String(),
@@ -50,19 +50,15 @@ class Behaviour:
         return frozenset(self.activity["kind"].unique())
 
 
-def between(frame: pl.DataFrame, first: date, last: date) -> pl.DataFrame:
-    """The rows whose ``fact_on`` is within [first, last]."""
-    return frame.filter(pl.col("fact_on").is_between(first, last))
-
-
 def count_kinds(activity: pl.DataFrame, kinds: Collection[str], as_of: date, window_days: int) -> pl.DataFrame:
     """customer_no, and for each kind ``<kind>_now`` and ``<kind>_before``.
 
     Counts of the ``window_days`` up to ``as_of`` and of as many before; customers without any have no row.
     """
     starts = as_of - timedelta(days=window_days - 1)
-    seen = between(activity, starts - timedelta(days=window_days), as_of)
-    now = pl.col("fact_on") >= starts
+    day = pl.col("happened_on")
+    seen = activity.filter(day.is_between(starts - timedelta(days=window_days), as_of))
+    now = day >= starts
     counts = [
         (pl.lit(kind) == pl.col("kind")).and_(when).sum().cast(pl.Int64).alias(f"{kind}_{name}")
         for kind in sorted(kinds)

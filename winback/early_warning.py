@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from winback.behaviour import Behaviour, between, count_kinds
+from winback.behaviour import Behaviour, count_kinds
 from winback.intervals import Proportion, wilson
 from winback.signals import KINDS_READ, SIGNALS, Signal
 
@@ -36,8 +36,8 @@ LOW_NPS, LOW_CSAT = 6, 2
 class Tells(StrEnum):
     """Whether those a signal flagged left more often than the base rate."""
 
-    MORE = "leave_more"
-    LESS = "leave_less"
+    MORE = "more"
+    LESS = "less"
     NOT_CLEAR = "not_clear"
     UNKNOWN = "not_known"
 
@@ -162,8 +162,9 @@ def _parts(behaviour: Behaviour, as_of: date, window_days: int) -> Iterable[pl.D
     yield count_kinds(behaviour.activity, KINDS_READ, as_of, window_days)
     nps, csat = (pl.col("kind") == name for name in ("nps", "csat"))
     unhappy = pl.when(nps).then(pl.col("score") <= LOW_NPS).when(csat).then(pl.col("score") <= LOW_CSAT)
-    answers = between(behaviour.feedback, starts, as_of).with_columns(unhappy=unhappy).drop_nulls("unhappy")
-    yield answers.sort("fact_on").group_by("customer_no").agg(pl.col("unhappy").last())
+    known = behaviour.feedback.filter(pl.col("given_on").is_between(starts, as_of))
+    answers = known.with_columns(unhappy=unhappy).drop_nulls("unhappy")
+    yield answers.sort("given_on", maintain_order=True).group_by("customer_no").agg(pl.col("unhappy").last())
     yield _bound(behaviour.contracts, as_of, window_days)
 
 

@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from winback import words
 from winback.charts import Spec, Step, draw, waterfall
+from winback.early_warning import Reading, Tells
 from winback.money import major
 from winback.months import months_after
 from winback.overview import Overview
@@ -27,6 +28,12 @@ from winback.staying import Segment, Staying
 from winback.trend import COMPARED, Comparison, Divergence, MonthChurn, MonthSales
 from winback.words import Language
 
+_TELLS = {
+    Tells.MORE: "leave_more",
+    Tells.LESS: "leave_less",
+    Tells.NOT_CLEAR: "not_clear",
+    Tells.UNKNOWN: "not_known",
+}
 _MONTHS: dict[Language, tuple[str, str, str]] = {
     "en": ("MMMM y", "MMM yy", "en"),
     "zh": ("y年M月", "yy年M月", "zh"),
@@ -93,6 +100,10 @@ class Writer:
         """A signal's definition."""
         return (signal.zh_text if self.say.language == "zh" else signal.en_text).format(days=days)
 
+    def tells(self, reading: Reading) -> str:
+        """Whether a signal was right more often than chance."""
+        return self.say(_TELLS[reading.tells])
+
     def segment(self, value: str | None, dimension: str) -> str:
         """A segment's name; that of a first order holds its amount."""
         if value is None:
@@ -133,7 +144,8 @@ def _views(found: Overview, write: Writer) -> dict[str, Any]:
         "unfinished": any(not cell.complete for each in found.cohorts for cell in each.cells),
         "share_of": share_of,
         "silent": words.listed(
-            [write.signal(each.signal) for each in found.warnings.readings if each.count is None], write.say.language
+            [write.signal(each.signal) for each in found.warnings.readings if each.count is None],
+            write.say.language,
         ),
     }
 

@@ -202,7 +202,8 @@ TEXTS: dict[str, Words] = {
     "warnings_note": Words(
         "95% interval by Wilson. The last but one column is of all customers the signal could have flagged "
         "{days} days ago: whoever bought once cannot buy less often.",
-        "95% 区间按 Wilson 方法计算。“同类客户平均”为 {days} 天前该信号可能判定的全部客户：只买过一次的客户谈不上购买变少。",
+        "95% 区间按 Wilson 方法计算。“同类客户平均”为 {days} 天前该信号可能判定的全部客户："
+        "只买过一次的客户谈不上购买变少。",
     ),
     "warnings_silent": Words("Nothing was imported for: {names}.", "以下信号没有可用数据：{names}。"),
     "method": Words("How this was counted", "计算方法"),

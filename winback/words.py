@@ -4,6 +4,7 @@ Every member of Verdict, Rule, Missing, Reason and State has its words here. Wha
 en dash, never as 0.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -271,6 +272,11 @@ def gain_total(amount: float | None, currency: str, language: Language) -> str:
         currency_digits=False,
     ).replace("-", MINUS)  # fmt: skip
     return f"+{written}" if amount > 0 else str(written)
+
+
+def listed(names: Sequence[str], language: Language) -> str:
+    """Names beside each other: ``a, b``, ``a、b``."""
+    return ("、" if language == "zh" else ", ").join(names)
 
 
 def between(low: str, high: str, language: Language) -> str:

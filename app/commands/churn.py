@@ -12,6 +12,7 @@ from app.terminal import print_json, print_table, say, working
 from db.customers import by_field
 from db.engine import database, reading
 from db.settings import Settings, here
+from flows.behaving import behaviour_of
 from flows.churning import (
     Period,
     by_cohort,
@@ -74,7 +75,9 @@ def _write_page(session: Session, settings: Settings, of: Period, arguments: arg
     with working("counting"):
         groups = _groups(session, settings, of, dimension)
         scores = score_for(session, settings, of)
-        text = render(overview(of, scores, dimension, groups, behaviour_of(session, settings, of.as_of)), arguments.lang)
+        text = render(
+            overview(of, scores, dimension, groups, behaviour_of(session, settings, of.as_of)), arguments.lang
+        )
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(text, encoding="utf-8")
     print(arguments.out)

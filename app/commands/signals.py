@@ -5,9 +5,8 @@ import argparse
 from app.terminal import print_json, print_table, say, working
 from db.engine import database, reading
 from db.settings import here
-from flows.churning import period
-from flows.warning import early_warnings
-from winback.behaviour import Behaviour
+from flows.behaving import behaviour_of
+from flows.churning import early_warnings, period
 from winback.early_warning import EarlyWarnings, Reading
 from winback.errors import Exit, WrongUse
 
@@ -20,7 +19,7 @@ def signals(arguments: argparse.Namespace) -> int:
         if not of.files:
             raise WrongUse("there are no orders yet: winback import orders FILE")
         with working("counting"):
-            found = early_warnings(of, Behaviour())
+            found = early_warnings(of, behaviour_of(session, settings, of.as_of))
     if arguments.json:
         print_json(found.as_dict())
     else:
