@@ -140,7 +140,14 @@ def _workspace_commands(command: Command) -> None:
 def _data_commands(command: Command) -> None:
     load = command("import", "facts:import_", "bring in a file of customers, orders or other facts")
     load.add_argument("kind", help="customers, orders, lines, activity, subscriptions, feedback or suppressions")
-    load.add_argument("file", type=Path, help=".csv, .csv.gz or .parquet")
+    load.add_argument("file", nargs="?", type=Path, help=".csv, .csv.gz or .parquet")
+    load.add_argument(
+        "--from", dest="database", metavar="URL", help="sqlite:///... or postgresql://..., read-only"
+    )
+    what = load.add_mutually_exclusive_group()
+    what.add_argument("--table", metavar="NAME", help="of --from: all its columns")
+    what.add_argument("--query", metavar="SQL", help="of --from: what this SELECT gives")
+    load.add_argument("--cursor", metavar="COLUMN", help="of --from: go on after the last value of this column")
     load.add_argument("--source", default="main", help="name of the system it comes from (default: main)")
     load.add_argument("--map", type=pair, action="append", default=[], metavar="FIELD=COLUMN")
     load.add_argument("--complete-through", type=a_day, metavar="DAY", help="facts are complete through this day")
