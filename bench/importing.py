@@ -1,7 +1,8 @@
 """Orders from CSV into facts, with quarantine, against DuckDB's own typed COPY of the same CSV to Parquet.
 
 Seeded: customers with random ids, amounts with cents, times of three years, one bad row in 10,000. CPU seconds of
-this process with all its threads, and the most memory a process of its own had. ``python -m bench.importing [ROWS]``.
+this process with all its threads, and the most memory a process of its own had.
+``python -m bench.importing [ROWS]``.
 """
 
 import resource
