@@ -140,7 +140,14 @@ def _workspace_commands(command: Command) -> None:
 def _data_commands(command: Command) -> None:
     load = command("import", "facts:import_", "bring in a file of customers, orders or other facts")
     load.add_argument("kind", help="customers, orders, lines, activity, subscriptions, feedback or suppressions")
-    load.add_argument("file", type=Path, help=".csv, .csv.gz or .parquet")
+    load.add_argument("file", nargs="?", type=Path, help=".csv, .csv.gz or .parquet")
+    load.add_argument(
+        "--from", dest="database", metavar="URL", help="sqlite:///... or postgresql://..., read-only"
+    )
+    what = load.add_mutually_exclusive_group()
+    what.add_argument("--table", metavar="NAME", help="of --from: all its columns")
+    what.add_argument("--query", metavar="SQL", help="of --from: what this SELECT gives")
+    load.add_argument("--cursor", metavar="COLUMN", help="of --from: go on after the last value of this column")
     load.add_argument("--source", default="main", help="name of the system it comes from (default: main)")
     load.add_argument("--map", type=pair, action="append", default=[], metavar="FIELD=COLUMN")
     load.add_argument("--complete-through", type=a_day, metavar="DAY", help="facts are complete through this day")
@@ -152,7 +159,7 @@ def _data_commands(command: Command) -> None:
     churn.add_argument("--window", type=days, required=True, metavar="DAYS")
     churn.add_argument("--definition", choices=["no_order", "contract", "model"], default="no_order")
     churn.add_argument("--threshold", type=share, default=0.5, metavar="P", help="model: lost from this risk on")
-    churn.add_argument("--by", metavar="WHAT", help="month, cohort, value, first_order or a customer field")
+    churn.add_argument("--by", metavar="WHAT", help="month, cohort, value, first_order, plan or a customer field")
     churn.add_argument("--out", type=Path, metavar="FILE.html", help="the churn overview as a page")
     churn.add_argument("--lang", choices=["en", "zh"], default="en", help="of the page; default: en")
     _json(churn)

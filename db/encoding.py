@@ -12,7 +12,7 @@ import hashlib
 import io
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]  # bytes read, bytes to read; a file is read twice
 
 CHUNK_BYTES = 1 << 20
+BLOCK_BYTES = 4 << 20
 LINE_BYTES = 64 << 20  # a longer line is no table
 _CHINESE_LINES_PER_UTF8_LINE = 10_000  # GB18030 text is valid multi-byte UTF-8 by chance far less often
 
@@ -107,6 +108,31 @@ def inspect(path: Path, progress: Progress) -> TextFile:
     return TextFile(path=path, size=size, sha256=sha256, encoding=encoding, damaged=damaged)
 
 
+def blocks(file: TextFile, progress: Progress) -> Iterator[bytes]:
+    """The file in pieces of whole lines, the last one perhaps without an end; ImportProblem as for ``lines``."""
+
+    def report(done: int) -> None:
+        progress(file.size + done, 2 * file.size)
+
+    with _readable(file.path), _Metered(file.path, file.size, report) as metered:
+        stream, rest = _unpacked(metered, file.path), b""
+        while piece := stream.read(BLOCK_BYTES):
+            piece = rest + piece
+            end = piece.rfind(b"\n") + 1
+            rest = piece[end:]
+            if end:
+                yield piece[:end]
+        if rest:
+            yield rest
+        _refuse_changed(file, metered)
+
+
+def lines_of(pieces: Iterable[bytes]) -> Iterator[str]:
+    """The physical lines of pieces of UTF-8 that end with a line, as ``lines`` gives them."""
+    for piece in pieces:
+        yield from io.StringIO(piece.decode(), newline="")
+
+
 def lines(file: TextFile, progress: Progress) -> Iterator[str]:
     """The physical lines with their ends (LF, CR or CRLF).
 
@@ -119,8 +145,12 @@ def lines(file: TextFile, progress: Progress) -> Iterator[str]:
     with _readable(file.path), _Metered(file.path, file.size, report) as metered:
         text = io.TextIOWrapper(_unpacked(metered, file.path), file.encoding, file.errors, newline="")
         yield from text
-        if metered.digest() != file.sha256 or file.path.stat().st_size != file.size:
-            raise ImportProblem(_CHANGED, file=str(file.path))
+        _refuse_changed(file, metered)
+
+
+def _refuse_changed(file: TextFile, metered: _Metered) -> None:
+    if metered.digest() != file.sha256 or file.path.stat().st_size != file.size:
+        raise ImportProblem(_CHANGED, file=str(file.path))
 
 
 @contextmanager

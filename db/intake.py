@@ -12,8 +12,9 @@ from pathlib import Path
 import polars as pl
 
 from db.delimited import Chunk, Header, chunks, read_header
-from db.encoding import Progress, TextFile, inspect, lines
+from db.encoding import Progress, TextFile, blocks, inspect, lines, lines_of
 from db.parquet import as_text, digest_of, schema_of, slices
+from db.plain import has_common_ends, plain_rows
 from winback.contact import each_distinct, mask_contact
 from winback.errors import ImportProblem
 from winback.fields import FIELDS, REJECTS, Kind, place
@@ -112,8 +113,42 @@ def _open_parquet(path: Path, kind: Kind, mapping: Mapping[str, str], progress: 
 
 
 def _text_batches(text: TextFile, columns: Mapping[str, int], progress: Progress) -> Iterator[Batch]:
-    source = lines(text, progress)
-    header = read_header(source, str(text.path))
+    if text.damaged or not text.encoding.startswith("utf-8"):
+        source = lines(text, progress)
+        yield from _batches(source, columns, read_header(source, str(text.path)), text)
+        return
+    pieces = blocks(text, progress)
+    first = next(pieces)
+    header = read_header(lines_of([first]), str(text.path))
+    if not has_common_ends(first):
+        source = lines_of(chain([first], pieces))
+        yield from _batches(source, columns, read_header(source, str(text.path)), text)
+        return
+    number = header.first_line
+    for piece in chain([_without_lines(first, number - 1)], pieces):
+        rows = plain_rows(piece, header)
+        if rows is None:
+            rest = Header(names=header.names, delimiter=header.delimiter, first_line=number)
+            yield from _batches(lines_of(chain([piece], pieces)), columns, rest, text)
+            return
+        for part in rows.iter_slices(BATCH_ROWS):
+            yield _plain_batch(part, columns, number)
+            number += part.height
+
+
+def _without_lines(piece: bytes, count: int) -> bytes:
+    for _ in range(count):
+        piece = piece[piece.find(b"\n") + 1 :] if b"\n" in piece else b""
+    return piece
+
+
+def _plain_batch(rows: pl.DataFrame, columns: Mapping[str, int], number: int) -> Batch:
+    texts = rows.select(pl.nth(position).alias(name) for name, position in columns.items())
+    line = pl.int_range(number, number + rows.height, eager=True, dtype=pl.Int64).alias("line")
+    return Batch(frame=texts.insert_column(0, line), rejects=_rejects([]))
+
+
+def _batches(source: Iterator[str], columns: Mapping[str, int], header: Header, text: TextFile) -> Iterator[Batch]:
     gathered: list[Chunk] = []
     for chunk in chunks(source, header, damaged=text.damaged):
         gathered.append(chunk)

@@ -96,6 +96,7 @@ class Secrets:
     twilio_token: str | None = field(default=None, repr=False)
     smtp_url: str | None = field(default=None, repr=False)
     alert_secret: str | None = field(default=None, repr=False)
+    source_password: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,6 +295,7 @@ def _read_secrets(environ: Mapping[str, str]) -> Secrets:
         twilio_token=_secret(environ, "WINBACK_TWILIO_TOKEN"),
         smtp_url=_secret(environ, "WINBACK_SMTP_URL"),
         alert_secret=_secret(environ, "WINBACK_ALERT_SECRET"),
+        source_password=_secret(environ, "WINBACK_SOURCE_PASSWORD"),
     )
 
 

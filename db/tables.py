@@ -119,6 +119,17 @@ class DataThrough(SQLModel, table=True):
     declared_on: date
 
 
+class SourceCursor(SQLModel, table=True):
+    """How far a database was read as a source: the last value of its cursor column, one row for each question."""
+
+    __tablename__ = "source_cursor"
+    kind: str = Field(primary_key=True)
+    source: str = Field(primary_key=True)
+    query: str = Field(primary_key=True)  # db.source.SourceQuery.digest
+    value: str  # JSON: what type it is of, and the value
+    read_at: datetime = Field(sa_type=UtcDateTime)
+
+
 class CampaignVersion(SQLModel, table=True):
     """The content of a campaign file and its templates at one moment, by digest."""
 

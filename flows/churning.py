@@ -12,6 +12,7 @@ from sqlmodel import Session
 
 from db.facts.history import cohort_counts, count_lapses, sales_by_month
 from db.facts.queries import GROUPS, count_churn, count_churns, read_features
+from db.facts.recorded import count_contract_churn
 from db.facts.store import data_through, digests, path_of
 from db.facts.watching import read_watched
 from db.settings import Settings
@@ -22,6 +23,7 @@ from winback.churn import churn as churn_of
 from winback.cohorts import Cohort, cohorts
 from winback.early_warning import EarlyWarnings, read_signals
 from winback.errors import WrongUse
+from winback.fields import Kind
 from winback.high_value import TOP_SHARE, high_value, is_top
 from winback.money import major
 from winback.months import month_key
@@ -56,13 +58,15 @@ class Period:
         return self.as_of if self.data_through is None else min(self.as_of, self.data_through)
 
 
-def period(session: Session, settings: Settings, as_of: date, window_days: int) -> Period:
-    """The facts as they are now."""
-    facts = tuple(digests(session))
+def period(
+    session: Session, settings: Settings, as_of: date, window_days: int, kind: Kind = Kind.ORDERS
+) -> Period:
+    """The facts of a kind as they are now."""
+    facts = tuple(digests(session, kind.value))
     return Period(
         facts=facts,
         files=tuple(path_of(settings.facts, digest) for digest in facts),
-        data_through=data_through(session),
+        data_through=data_through(session, kind.value),
         as_of=as_of,
         window_days=window_days,
         currency=settings.file.currency,
@@ -73,6 +77,24 @@ def churn_after(of: Period, dimension: str | None = None, groups: pl.DataFrame |
     """Churn of the window after ``of.as_of``, split by ``groups`` (GROUPS) where they are given."""
     counts = count_churn(of.files, as_of=of.as_of, window_days=of.window_days, groups=groups)
     return _churn(of, ChurnDefinition.NO_ORDER, counts, dimension)
+
+
+PLAN = "plan"  # what contracts are split by besides the fields of their customers
+
+
+def contract_churn(of: Period, dimension: str | None = None, groups: pl.DataFrame | None = None) -> Churn:
+    """Churn of contracts in the window after ``of.as_of``; ``of`` holds the subscriptions.
+
+    WrongUse while there are none.
+    """
+    if not of.files:
+        raise WrongUse(
+            "there are no subscriptions, so no contracts can have ended: winback import subscriptions FILE"
+        )
+    counts = count_contract_churn(
+        of.files, as_of=of.as_of, window_days=of.window_days, by_plan=dimension == PLAN, groups=groups
+    )
+    return _churn(of, ChurnDefinition.CONTRACT, counts, dimension)
 
 
 def expected_churn(

@@ -1,7 +1,7 @@
 """Other currencies: amounts of the day they were paid, in the workspace's currency, by a table of rates.
 
-A rate is what one unit of the other currency was worth in the workspace's on one day. Nothing is carried over to
-a day that has none.
+A rate is what one unit of the other currency was worth in the workspace's on one day. Nothing is carried
+over to a day that has none.
 """
 
 from collections.abc import Callable

@@ -14,6 +14,7 @@ from db.engine import database, reading
 from db.settings import Settings, here
 from flows.behaving import behaviour_of
 from flows.churning import (
+    PLAN,
     Period,
     by_cohort,
     by_first_month,
@@ -21,6 +22,7 @@ from flows.churning import (
     by_month,
     by_value,
     churn_after,
+    contract_churn,
     curves,
     expected_churn,
     overview,
@@ -30,12 +32,14 @@ from flows.churning import (
 from winback.churn import Churn, ChurnBy, ChurnDefinition
 from winback.cohorts import Cohort
 from winback.errors import Exit, WrongUse
+from winback.fields import Kind
 from winback.money import major
 from winback.months import month_key
 from winback.staying import Staying
 from winback.survival import CurvePoint
 from winback.trend import Comparison, Divergence, MonthChurn
 
+_OF_ORDERS = {"month", "cohort", "value", "first_order"}
 _NO_CURVE = {"cohort", "value"}  # a cohort is one curve's time axis; value is known only at the end
 
 
@@ -45,7 +49,8 @@ def churn(arguments: argparse.Namespace) -> int:
     definition = ChurnDefinition(arguments.definition)
     _refuse(arguments, definition)
     with database(settings.database_url) as engine, reading(engine) as session:
-        of = period(session, settings, arguments.as_of, arguments.window)
+        kind = Kind.SUBSCRIPTIONS if definition is ChurnDefinition.CONTRACT else Kind.ORDERS
+        of = period(session, settings, arguments.as_of, arguments.window, kind)
         if arguments.out:
             return _write_page(session, settings, of, arguments)
         with working("counting"):
@@ -58,8 +63,8 @@ def churn(arguments: argparse.Namespace) -> int:
 
 
 def _refuse(arguments: argparse.Namespace, definition: ChurnDefinition) -> None:
-    if definition is ChurnDefinition.CONTRACT:
-        raise WrongUse("there are no subscriptions, so no contracts can have ended: use --definition no_order")
+    if definition is ChurnDefinition.CONTRACT and (arguments.by in _OF_ORDERS or arguments.out):
+        raise WrongUse("that is told of orders: contracts are split by plan or a customer field, and have no page")
     if definition is ChurnDefinition.MODEL and (arguments.by == "month" or arguments.out):
         raise WrongUse("the model speaks of one day only: use --definition no_order")
     if arguments.out and arguments.json:
@@ -134,6 +139,9 @@ def _answer(session: Session, settings: Settings, of: Period, arguments: argpars
     if by == "month":
         months, _, comparison = by_month(of)
         return _Answer(found=churn_after(of), months=months, comparison=comparison)
+    if arguments.definition == ChurnDefinition.CONTRACT:
+        contracts_by = by_field(session, by) if by and by != PLAN else None
+        return _Answer(found=contract_churn(of, by, contracts_by))
     groups = _groups(session, settings, of, by) if by else None
     if arguments.definition == ChurnDefinition.MODEL:
         scores = score_for(session, settings, of)
@@ -149,7 +157,16 @@ def _answer(session: Session, settings: Settings, of: Period, arguments: argpars
 def _show_churn(found: Churn, months: list[ChurnBy]) -> None:
     rows = [found.total, *found.by, *months]
     print_table(
-        ["customers", "active", "lost", "rate", "95 % interval", "value at start", "value lost", "share"],
+        [
+            "contracts" if found.definition is ChurnDefinition.CONTRACT else "customers",
+            "active",
+            "lost",
+            "rate",
+            "95 % interval",
+            "value at start",
+            "value lost",
+            "share",
+        ],
         [
             (
                 "all" if part is found.total else part.value or "(blank)",

@@ -3,6 +3,7 @@
 import argparse
 import os
 from datetime import UTC, datetime
+from pathlib import Path
 
 from app.terminal import print_json, print_table, progress_bar, say, working
 from db.engine import database, reading, transaction
@@ -10,8 +11,10 @@ from db.facts.store import digests
 from db.people import customer_by_id
 from db.people import suppress as suppress_address
 from db.settings import here
+from db.source import SourceQuery
 from flows.explaining import explain_customer
 from flows.importing import Arrival, ImportReport, import_file
+from flows.querying import import_query
 from flows.scoring import score_all
 from winback.contact import address_hash, normalise_email, normalise_phone
 from winback.errors import Exit, WrongUse
@@ -19,17 +22,24 @@ from winback.fields import kind_of
 
 
 def import_(arguments: argparse.Namespace) -> int:
-    """Import a file; exit 1 when it had rows and all were bad."""
+    """Import a file, or what a database gives; exit 1 when there were rows and all were bad."""
+    _refuse_import(arguments)
     settings = here(arguments.workspace)
     arrival = Arrival(
         kind=kind_of(arguments.kind, snapshot=arguments.snapshot_on is not None),
-        file=arguments.file,
+        file=arguments.file or Path(),
         source=arguments.source,
         mapping=dict(arguments.map),
         complete_through=arguments.complete_through,
         snapshot_on=arguments.snapshot_on,
     )
-    if arguments.flow or os.environ.get("PREFECT_API_URL"):
+    if arguments.database:
+        asked = SourceQuery(
+            url=arguments.database, table=arguments.table, query=arguments.query, cursor=arguments.cursor
+        )
+        with working(f"importing {arrival.kind.stored_as}"):
+            report = import_query(asked, arrival, settings, datetime.now(UTC))
+    elif arguments.flow or os.environ.get("PREFECT_API_URL"):
         from flows.import_facts import import_as_flow  # Prefect takes 2 s to import
 
         report = import_as_flow(arrival, settings)
@@ -40,12 +50,24 @@ def import_(arguments: argparse.Namespace) -> int:
     return Exit.NO if report.read and not report.good else Exit.DONE
 
 
+def _refuse_import(arguments: argparse.Namespace) -> None:
+    asked = [word for word in ("table", "query", "cursor") if getattr(arguments, word)]
+    if bool(arguments.file) == bool(arguments.database):
+        raise WrongUse("name a file, or a database with --from")
+    if arguments.file and asked:
+        raise WrongUse(f"--{asked[0]} is of a database: name it with --from")
+    if arguments.database and not (arguments.table or arguments.query):
+        raise WrongUse("say what to read from it: --table NAME or --query SQL")
+    if arguments.database and arguments.flow:
+        raise WrongUse("a database is not read as a flow: write its rows to a file, or leave --flow out")
+
+
 def _show_import(report: ImportReport, as_json: bool) -> None:
     if as_json:
         print_json(report.as_dict())
         return
     if not report.read:
-        say(f"{report.file}: only a header, nothing to read")
+        say(f"{report.file}: no rows, nothing to read")
     rows = "row" if report.read == 1 else "rows"
     print(
         f"{report.kind}: {report.read:,} {rows} read, {report.good:,} good ({report.new:,} new, "

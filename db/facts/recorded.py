@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from db.facts.queries import ask_contracts
+from db.facts.queries import CHURN_COUNTS, ask_contracts, one_group_each
 from db.facts.writing import fact_columns
 from winback.fields import Kind
 
@@ -95,6 +95,17 @@ def read_feedback(files: Files, *, as_of: date) -> pl.LazyFrame:
 def read_subscriptions(files: Files, *, as_of: date) -> pl.DataFrame:
     """SUBSCRIPTIONS begun on or before ``as_of``, by customer; an end after it is not known yet."""
     return ask_contracts("subscriptions", files, SUBSCRIPTIONS, {"as_of": as_of})
+
+
+def count_contract_churn(
+    files: Files, *, as_of: date, window_days: int, by_plan: bool = False, groups: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """CHURN_COUNTS of contracts: live at the end of ``as_of``, ended or run out unrenewed in the window after it.
+
+    One row per plan, or per value of ``groups`` (GROUPS, each customer at most once), nulls last.
+    """
+    bound = {"as_of": as_of, "window_days": window_days, "by_plan": by_plan}
+    return ask_contracts("contract_churn", files, CHURN_COUNTS, bound, groups=one_group_each(groups))
 
 
 def _until(files: Files, kind: Kind, as_of: date) -> pl.LazyFrame:
