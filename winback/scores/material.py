@@ -63,10 +63,11 @@ def _lesson_before(log: OrderLog, as_of: date, horizon_days: int) -> Lesson | No
 def _last_year(log: OrderLog, as_of: date, horizon_days: int, learns: bool) -> Lesson | None:
     """The horizon as it went a year before ``as_of``, with the lesson that could be had then.
 
-    Needs that year's end to have come by ``as_of`` and a history before it as long as the horizon.
+    Needs a history before it that allowed a full label window: else what was missed is the young file's, not the
+    season's. And the window must have ended by ``as_of``.
     """
-    then, begun = as_of - timedelta(days=YEAR), first_day(log)
-    if begun is None or (then - begun).days + 1 < horizon_days or horizon_days > YEAR:
+    then = as_of - timedelta(days=YEAR)
+    if horizon_days > YEAR or label_days(log, then, horizon_days) < horizon_days:
         return None
     return _lesson(log, then, horizon_days, _lesson_before(log, then, horizon_days) if learns else None)
 

@@ -117,11 +117,12 @@ def combined(said: Forecast, recipe: Recipe) -> tuple[tuple[Model, ...], Floats,
     """
     if said.orders is None:
         raise ValueError("there is nothing to combine")
-    wanted = [said.orders if part is recipe.orders else part for part in recipe.parts]
-    parts = tuple(part for part in dict.fromkeys(wanted) if part in said.risk) or (said.orders,)
+    made_by = recipe.orders if recipe.orders in said.risk else said.orders
+    wanted = [made_by if part is recipe.orders else part for part in recipe.parts]
+    parts = tuple(part for part in dict.fromkeys(wanted) if part in said.risk) or (made_by,)
     logits = sum((logits_of(said.risk[part]) for part in parts), np.zeros(1)) / len(parts)
     risk = said.risk[parts[0]] if len(parts) == 1 else _held(logits, said.level, said.fitted)
-    value = said.value[said.orders]
+    value = said.value[made_by]
     if recipe.learned_value and Model.LIGHTGBM in parts and Model.LIGHTGBM in said.value:
         value = np.sqrt(value * said.value[Model.LIGHTGBM])
     return parts, np.asarray(risk), np.asarray(value)
