@@ -175,6 +175,13 @@ def _data_commands(command: Command) -> None:
     score.add_argument("--out", type=Path, required=True, metavar="FILE.parquet")
     score.add_argument("--definition", choices=["no_order", "contract"], default="no_order")
     _json(score)
+    backtest = command(
+        "backtest", "backtest:backtest", "how good scores would have been, and what they are made of"
+    )
+    backtest.add_argument("--horizon", type=days, required=True, metavar="DAYS")
+    backtest.add_argument("--cuts", type=int, default=3, metavar="N", help="past days to measure at; default: 3")
+    backtest.add_argument("--definition", choices=["no_order", "contract"], default="no_order")
+    _json(backtest)
     suppress = command("suppress", "facts:suppress_", "never write to an address again")
     suppress.add_argument("address", help="an e-mail address or a phone number in international form")
     explain = command("explain", "facts:explain", "one customer: every run he was in or left out of, and why")

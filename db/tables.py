@@ -130,6 +130,19 @@ class SourceCursor(SQLModel, table=True):
     read_at: datetime = Field(sa_type=UtcDateTime)
 
 
+class ScoreChoice(SQLModel, table=True):
+    """What one backtest chose for the scores, from facts through ``learned_through``, and what it measured."""
+
+    __tablename__ = "score_choice"
+    id: int | None = Field(default=None, primary_key=True)
+    definition: str
+    horizon_days: int
+    learned_through: date
+    chosen_at: datetime = Field(sa_type=UtcDateTime)
+    recipe: str = Field(sa_type=Text)  # JSON
+    measured: str = Field(sa_type=Text)  # JSON: the rows of the backtest
+
+
 class CampaignVersion(SQLModel, table=True):
     """The content of a campaign file and its templates at one moment, by digest."""
 

@@ -187,7 +187,7 @@ def score_customers(occurrence_id: int, settings: Settings) -> str | None:
 def said_of(scored: Scores, horizon_days: int) -> dict[str, Any]:
     """What scoring says of itself, as the run and its report keep it."""
     return {
-        "model": scored.model.value,
+        "model": scored.model,
         "weights": scored.weights,
         "fallback_reason": scored.fallback_reason,
         "horizon_days": horizon_days,

@@ -37,7 +37,7 @@ def score_and_save(settings: Settings, as_of: date, horizon_days: int) -> dict[s
         "as_of": as_of.isoformat(),
         "horizon_days": horizon_days,
         "rows": scores.frame.height,
-        "model": scores.model.value,
+        "model": scores.model,
         "fallback_reason": scores.fallback_reason,
         "digest": scores.digest,
         "file": file.name,

@@ -1,37 +1,64 @@
 """Scores of all customers from the facts: the same for a run, for `winback score` and for the scheduled flow."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from functools import partial
 
 import polars as pl
 from sqlmodel import Session
 
+from db.choices import latest_choice
 from db.customers import numbers
-from db.facts.queries import CHURN_COUNTS, read_earlier, read_features
+from db.facts.queries import CHURN_COUNTS, read_log
 from db.facts.store import path_of
 from db.settings import Settings
 from winback.money import exponent
-from winback.scores.scoring import Model, Scores, score
+from winback.order_log import earlier_window
+from winback.scores.learners import has_lightgbm
+from winback.scores.material import material
+from winback.scores.recipe import Model, Recipe, default_recipe
+from winback.scores.scoring import Scores, score
 
 
 def score_all(
     session: Session, settings: Settings, facts: Sequence[str], as_of: date, horizon_days: int
 ) -> tuple[pl.DataFrame, Scores]:
-    """(features, scores) of every customer with an order on or before ``as_of``, from the fact files ``facts``."""
-    files = [path_of(settings.facts, digest) for digest in facts]
-    features = read_features(files, as_of=as_of).join(numbers(session), on="customer_no", how="left")
+    """(features, scores) of every customer with an order on or before ``as_of``, from the fact files ``facts``.
+
+    By the recipe the last backtest before ``as_of`` chose, else by the default.
+    """
+    log = read_log([path_of(settings.facts, digest) for digest in facts], as_of=as_of)
+    recipe, remark = recipe_at(session, as_of)
+    given = material(log, numbers(session), as_of, horizon_days, recipe)
     scorer = partial(
         score,
-        features,
+        given.features,
         as_of=as_of,
         horizon_days=horizon_days,
         minor_per_major=10 ** exponent(settings.file.currency),
+        recipe=recipe,
+        windows=given.windows,
+        lesson=given.lesson,
+        season=given.season,
+        keys=given.keys,
+        remark=remark,
     )
     scores = scorer()
-    if scores.model is Model.QUINTILES:  # only it looks one horizon back, at the price of a second pass
-        scores = scorer(earlier=read_earlier(files, as_of=as_of, horizon_days=horizon_days))
-    return features, scores
+    if scores.model == Model.QUINTILES:  # only it looks one horizon back
+        scores = scorer(earlier=earlier_window(log, as_of, horizon_days))
+    return given.features, scores
+
+
+def recipe_at(session: Session, as_of: date) -> tuple[Recipe, str | None]:
+    """The recipe to score ``as_of`` by, and what is missing of it, in words."""
+    chosen = latest_choice(session, as_of)
+    if chosen is None:
+        return default_recipe(lightgbm=has_lightgbm()), None
+    if Model.LIGHTGBM in chosen.parts and not has_lightgbm():
+        left = tuple(part for part in chosen.parts if part is not Model.LIGHTGBM) or (chosen.orders,)
+        return replace(chosen, parts=left), "the backtest chose LightGBM, which is not installed (extra [ml])"
+    return chosen, None
 
 
 def model_churn(scores: Scores, threshold: float, currency: str, groups: pl.DataFrame | None) -> pl.DataFrame:

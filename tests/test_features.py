@@ -6,10 +6,11 @@ from math import ceil
 import polars as pl
 import pytest
 
-from db.facts.queries import read_earlier, read_features
+from db.facts.queries import read_features, read_log
 from tests.facts import MASTER, SAMPLE, an_order, write_cdnow, write_orders
 from winback.errors import Unusable
 from winback.features import EARLIER, FEATURES
+from winback.order_log import earlier_window
 
 AS_OF = date(2026, 1, 31)
 
@@ -94,7 +95,7 @@ def test_rows_come_in_the_order_of_customer_numbers(tmp_path):
 
 def test_no_files_give_no_rows_of_the_right_kind():
     assert read_features([], as_of=AS_OF).schema == FEATURES
-    assert read_earlier([], as_of=AS_OF, horizon_days=30).customers.schema == EARLIER
+    assert earlier_window(read_log([], as_of=AS_OF), AS_OF, 30).customers.schema == EARLIER
 
 
 def test_a_missing_file_is_said_to_be_missing(tmp_path):
@@ -162,7 +163,7 @@ def test_the_earlier_window_sees_the_customers_one_horizon_before(tmp_path):
         an_order(customer_no=4, order_id="h", ordered_on="2026-01-30", amount_minor=-1),  # no order
     )
 
-    earlier = read_earlier([facts], as_of=AS_OF, horizon_days=10)
+    earlier = earlier_window(read_log([facts], as_of=AS_OF), AS_OF, 10)
 
     assert earlier.as_of == date(2026, 1, 21)
     assert earlier.customers.rows() == [(1, 0, 2, False), (2, 20, 1, True), (4, 19, 1, False)]
@@ -192,7 +193,7 @@ def test_cdnow_s_sample_has_its_published_repeaters(tmp_path):
 
 def test_the_earlier_window_agrees_with_the_features_of_that_day(master):
     then = read_features([master], as_of=date(1997, 10, 2))
-    earlier = read_earlier([master], as_of=date(1997, 12, 31), horizon_days=90).customers
+    earlier = earlier_window(read_log([master], as_of=date(1997, 12, 31)), date(1997, 12, 31), 90).customers
     now = read_features([master], as_of=date(1997, 12, 31))
 
     ordered = then.join(now, on="customer_no", suffix="_now").select(

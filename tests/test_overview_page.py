@@ -16,6 +16,7 @@ from winback.behaviour import Behaviour
 from winback.charts import PALETTE
 from winback.overview import Overview
 from winback.overview_page import render
+from winback.scores.recipe import PLAIN
 from winback.scores.scoring import score
 from winback.trend import Divergence
 
@@ -38,7 +39,7 @@ def an_overview(facts, as_of: date) -> Overview:
         facts=(), files=(facts,), data_through=date(1998, 6, 30), as_of=as_of, window_days=90, currency="USD"
     )
     features = identified(read_features([facts], as_of=as_of))
-    scores = score(features, as_of=as_of, horizon_days=90, minor_per_major=100)
+    scores = score(features, as_of=as_of, horizon_days=90, minor_per_major=100, recipe=PLAIN)
     return overview(of, scores, "first_order", by_first_order(of), Behaviour())
 
 

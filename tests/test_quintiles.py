@@ -6,9 +6,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from db.facts.queries import read_earlier, read_features
+from db.facts.queries import read_features, read_log
 from tests.facts import MASTER, area_under_curve, write_cdnow
 from winback.features import EARLIER, EarlierWindow
+from winback.order_log import earlier_window
 from winback.scores.quintiles import observed_risk, run_rate
 
 
@@ -67,8 +68,8 @@ def test_quintiles_of_cdnow_rank_and_size_the_risk(tmp_path_factory):
     above it over two longer windows); the shares of one horizon earlier must be right to 3 points on average."""
     facts = [write_cdnow(tmp_path_factory.mktemp("master"), MASTER)]
     now = read_features(facts, as_of=date(1997, 12, 31))
-    then = read_earlier(facts, as_of=date(1997, 12, 31), horizon_days=90)
-    after = read_earlier(facts, as_of=date(1998, 3, 31), horizon_days=90).customers
+    then = earlier_window(read_log(facts, as_of=date(1997, 12, 31)), date(1997, 12, 31), 90)
+    after = earlier_window(read_log(facts, as_of=date(1998, 3, 31)), date(1998, 3, 31), 90).customers
 
     recency_days = (now["age_days"] - now["span_days"]).to_numpy()
     risk = observed_risk(recency_days, now["purchase_days"].to_numpy(), then)

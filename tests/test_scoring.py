@@ -9,14 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from db.facts.queries import read_earlier, read_features
+from db.facts.queries import read_features, read_log
 from tests.facts import MASTER, an_order, area_under_curve, identified, read_cdnow, write_cdnow, write_orders
 from winback.errors import WrongUse
 from winback.features import EARLIER, FEATURES, EarlierWindow
+from winback.order_log import earlier_window
 from winback.scores.btyd import Family, Histories, expected_orders, fit
-from winback.scores.scoring import SCORES, Model, Scores, digest_of, score
+from winback.scores.recipe import Model, Recipe
+from winback.scores.scoring import SCORES, Scores, digest_of, score
 
 AS_OF = date(2026, 1, 31)
+MBG = Recipe(parts=(Model.MBG_NBD,), orders=Model.MBG_NBD)
 
 
 def customers(purchase_days, span_days, age_days, spend_minor=1000.0, **columns) -> pl.DataFrame:
@@ -46,7 +49,9 @@ def customers(purchase_days, span_days, age_days, spend_minor=1000.0, **columns)
 
 
 def scored(features: pl.DataFrame, **changed) -> Scores:
-    return score(features, **({"as_of": AS_OF, "horizon_days": 90, "minor_per_major": 100} | changed))
+    return score(
+        features, **({"as_of": AS_OF, "horizon_days": 90, "minor_per_major": 100, "recipe": MBG} | changed)
+    )
 
 
 def simulated(size: int = 3_000, *, dropout: bool = True, seed: int = 0) -> pl.DataFrame:
@@ -116,7 +121,7 @@ def test_cdnow_is_scored_as_well_as_measured_elsewhere(
 def test_customers_who_do_not_stop_are_scored_by_nbd():
     scores = scored(simulated(dropout=False))
 
-    assert scores.model is Model.NBD
+    assert scores.model == Model.NBD
     assert scores.weights == {"NBD": 1.0}
     assert "dropout not identified" in scores.fallback_reason
     assert_whole(scores, 3_000)
@@ -135,7 +140,7 @@ def test_a_model_needs_a_hundred_repeaters(repeaters, model):
     once, twice = (pool.filter(rule) for rule in (pl.col("purchase_days") == 1, pl.col("purchase_days") > 1))
     scores = scored(pl.concat([once.head(100), twice.head(repeaters)]))
 
-    assert (scores.model is Model.QUINTILES) == (model is Model.QUINTILES)
+    assert (scores.model == Model.QUINTILES) == (model is Model.QUINTILES)
     assert ("99 customers ordered on two days or more" in (scores.fallback_reason or "")) == (repeaters == 99)
 
 
@@ -145,14 +150,14 @@ def test_an_order_rate_without_spread_falls_back_to_quintiles(orders):
     alpha is still inside when r has left."""
     scores = scored(customers([orders] * 500, [200] * 500, [200] * 500))
 
-    assert scores.model is Model.QUINTILES
+    assert scores.model == Model.QUINTILES
     assert "order rate not identified" in scores.fallback_reason
     assert_whole(scores, 500)
 
 
 def test_alpha_has_bounds_of_its_own(monkeypatch):
     """Simulated with r 1.2 and alpha 60 days of 400: at a lower bound of 0.5 alpha alone is outside."""
-    monkeypatch.setattr("winback.scores.scoring.RATE_BOUNDS", (0.5, 1e3))
+    monkeypatch.setattr("winback.scores.order_fit.RATE_BOUNDS", (0.5, 1e3))
 
     assert "order rate not identified" in scored(simulated(dropout=False)).fallback_reason
 
@@ -245,7 +250,7 @@ def test_degenerate_files_get_an_answer(features):
     scores = scored(features)
 
     assert_whole(scores, features.height)
-    if scores.model is not Model.MBG_NBD:
+    if scores.model != Model.MBG_NBD:
         assert scores.fallback_reason
 
 
@@ -352,11 +357,11 @@ def test_the_earlier_window_of_cdnow_serves_a_small_part_of_it(cdnow):
     """The first 150 customers have fewer than 100 repeaters by 1997-06-30."""
     as_of = date(1997, 6, 30)
     features = identified(read_features([cdnow], as_of=as_of)).head(150)
-    earlier = read_earlier([cdnow], as_of=as_of, horizon_days=90)
+    earlier = earlier_window(read_log([cdnow], as_of=as_of), as_of, 90)
 
     scores = scored(features, as_of=as_of, earlier=earlier)
 
-    assert scores.model is Model.QUINTILES
+    assert scores.model == Model.QUINTILES
     assert scores.frame["risk"].n_unique() > 5
     assert_whole(scores, 150)
 

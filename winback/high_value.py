@@ -47,7 +47,7 @@ def high_value(scores: Scores) -> HighValue:
         expected_value=_sum(top, "expected_value"),
         expected_share=_share(top, frame, "expected_value"),
         past_share=_share(frame.filter(is_top(frame, "past_rank")), frame, "past_value"),
-        model=scores.model.value,
+        model=scores.model,
         at_risk=tuple(_at_risk(top, threshold) for threshold in THRESHOLDS),
     )
 

@@ -96,7 +96,7 @@ def score(arguments: argparse.Namespace) -> int:
         "rows": scores.frame.height,
         "as_of": arguments.as_of.isoformat(),
         "horizon_days": arguments.horizon,
-        "model": scores.model.value,
+        "model": scores.model,
         "weights": scores.weights,
         "fallback_reason": scores.fallback_reason,
         "digest": scores.digest,

@@ -7,7 +7,7 @@ ordered_at, amount_minor, version, supersedes.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date
 from functools import cache
 from glob import escape
 from pathlib import Path
@@ -19,7 +19,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from winback.errors import Unusable, WrongUse
-from winback.features import EARLIER, FEATURES, EarlierWindow
+from winback.order_log import OrderLog, features_at, order_log
 
 CHURN_COUNTS: Final = pl.Schema(
     {
@@ -31,22 +31,22 @@ CHURN_COUNTS: Final = pl.Schema(
     }
 )
 
+ROWS: Final = pl.Schema({"customer_no": pl.Int64(), "day": pl.Int32(), "amount_minor": pl.Int64()})
+
 CHURNS: Final = pl.Schema({"as_of": pl.Date(), **CHURN_COUNTS})
 
 GROUPS: Final = pl.Schema({"customer_no": pl.Int64(), "value": pl.String()})
 
 
+def read_log(files: Sequence[str | Path], *, as_of: date) -> OrderLog:
+    """All orders on or before ``as_of``; nothing later is read."""
+    rows = ask("order_rows", files, ROWS, {"as_of": as_of})
+    return order_log(rows["customer_no"].to_numpy(), rows["day"].to_numpy(), rows["amount_minor"].to_numpy())
+
+
 def read_features(files: Sequence[str | Path], *, as_of: date) -> pl.DataFrame:
     """FEATURES at the end of ``as_of``; no rows when nobody had ordered by then."""
-    return ask("features", files, FEATURES, {"as_of": as_of})
-
-
-def read_earlier(files: Sequence[str | Path], *, as_of: date, horizon_days: int) -> EarlierWindow:
-    """The customers as they stood ``horizon_days`` before ``as_of``, and who of them ordered since."""
-    bound = {"as_of": as_of, "horizon_days": horizon_days}
-    customers = ask("earlier", files, EARLIER, bound)
-    before = as_of - timedelta(days=horizon_days)
-    return EarlierWindow(as_of=before, horizon_days=horizon_days, customers=customers)
+    return features_at(read_log(files, as_of=as_of), as_of)
 
 
 def count_churn(

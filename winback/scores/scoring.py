@@ -1,16 +1,16 @@
 """Scores of every customer: the risk that he stays away, what he is expected to bring, and why.
 
-The model is MBG/NBD for orders times gamma-gamma for spend. Where a file cannot carry them it falls back, and the
-scores say so in words:
+A recipe says which models are combined (``recipe``); ``outlook`` asks them. Where a file cannot carry them it
+falls back, and the scores say so in words:
 
-    MBG/NBD  --dropout not identified-->  NBD  --order rate not identified, or few repeaters-->  R+F quintiles
-    gamma-gamma  --not identified-->  the mean spend of all purchase days
+    Pareto/NBD  --dropout not identified-->  NBD  --order rate not identified, or few repeaters-->  R+F quintiles
+    learners    --nobody to learn from-->    left out
+    gamma-gamma --not identified-->          the mean spend of all purchase days
 """
 
 import hashlib
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from typing import Final
 
 import numpy as np
@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from winback.errors import WrongUse
 from winback.features import IDENTIFIED, EarlierWindow
-from winback.scores.btyd import Family, Fit, Histories, expected_orders, fit, probability_of_no_order
-from winback.scores.gamma_gamma import expected_spend, fit_spend
+from winback.scores.outlook import Lesson, Standing, combined, forecast, level_shift, logits_of, shifted
 from winback.scores.quintiles import observed_risk, run_rate
+from winback.scores.recipe import Model, Recipe
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -40,18 +40,9 @@ SCORES: Final = pl.Schema(
     }
 )
 
-MIN_REPEATERS: Final = 100
-MIN_GAIN: Final = 1.92  # of log-likelihood: half the 95 % point of chi-squared with one degree of freedom
-RATE_BOUNDS: Final = (1e-3, 1e3)  # r and alpha, time rescaled to the largest age
-FITTED_CUSTOMERS: Final = 50_000
-
-
-class Model(StrEnum):
-    """What the risks were computed with."""
-
-    MBG_NBD = "MBG/NBD"
-    NBD = "NBD"
-    QUINTILES = "R+F quintiles"
+FITTED_CUSTOMERS: Final = 25_000
+"""On how many a model is fitted: parameters within 2 % of those of a million (measured), at a price that does not
+grow with the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +53,7 @@ class Scores:
     """
 
     frame: pl.DataFrame
-    model: Model
+    model: str
     weights: dict[str, float]
     fallback_reason: str | None
     digest: str
@@ -70,9 +61,9 @@ class Scores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Outlook:
-    """Risk and value (minor units) of each customer, before rounding."""
+    """Risk and value (minor units) of each customer, before rounding, and the models they are of."""
 
-    model: Model
+    parts: tuple[Model, ...]
     risk: Floats
     value_minor: Floats
     remarks: tuple[str | None, ...]
@@ -84,32 +75,46 @@ def score(
     as_of: date,
     horizon_days: int,
     minor_per_major: int,
+    recipe: Recipe,
+    windows: Floats | None = None,
+    lesson: Lesson | None = None,
+    season: Lesson | None = None,
     earlier: EarlierWindow | None = None,
+    keys: NDArray[np.uint64] | None = None,
+    remark: str | None = None,
 ) -> Scores:
     """Score every row of ``features`` (IDENTIFIED: FEATURES with customer_id) over [as_of + 1, as_of + horizon].
 
-    Models are fitted on at most 50,000 customers, those whose sha256(customer_id) is smallest, so that the sample
-    depends on nothing but who the customers are. ``earlier`` is needed for R+F quintiles only; without it their
-    risk is 0.5 for all. WrongUse when the horizon is not positive.
+    Models are fitted on at most FITTED_CUSTOMERS, those whose sha256(customer_id) is smallest, so that the sample
+    depends on nothing but who the customers are. ``windows`` of the same rows and ``lesson`` are what learners
+    need; ``season``: the same days of last year, with what followed. ``earlier`` is needed for R+F quintiles
+    only; without it their risk is 0.5 for all. ``keys``: ``tie_keys`` of the ids, where they are known;
+    ``remark``: what is to be said of the recipe. WrongUse when the horizon is not positive.
     """
     if horizon_days < 1:
         raise WrongUse("a horizon is at least 1 day")
     features = features.select(IDENTIFIED.names())
-    keys = _tie_keys(features["customer_id"])
+    keys = tie_keys(features["customer_id"]) if keys is None else keys
     if features.is_empty():
         nothing = np.empty(0)
-        remark = f"nobody had ordered by {as_of}"
-        outlook = _Outlook(model=Model.QUINTILES, risk=nothing, value_minor=nothing, remarks=(remark,))
+        said = f"nobody had ordered by {as_of}"
+        outlook = _Outlook(parts=(Model.QUINTILES,), risk=nothing, value_minor=nothing, remarks=(said,))
     else:
-        outlook = _outlook(features, features[_fitted_rows(keys)], as_of, horizon_days, earlier)
+        fitted = smallest(keys, FITTED_CUSTOMERS)
+        now = Standing(as_of=as_of, features=features, fitted=fitted, windows=windows, lesson=lesson)
+        outlook = _outlook(now, horizon_days, recipe, season, earlier)
     frame = _frame(features, outlook, keys, as_of, minor_per_major)
     return Scores(
         frame=frame,
-        model=outlook.model,
-        weights={outlook.model.value: 1.0},
-        fallback_reason="; ".join(remark for remark in outlook.remarks if remark) or None,
+        model=_named(outlook.parts),
+        weights={part.value: round(1 / len(outlook.parts), 6) for part in outlook.parts},
+        fallback_reason="; ".join(said for said in (remark, *outlook.remarks) if said) or None,
         digest=digest_of(frame),
     )
+
+
+def _named(parts: tuple[Model, ...]) -> str:
+    return " + ".join(part.value for part in parts)
 
 
 def digest_of(frame: pl.DataFrame) -> str:
@@ -126,48 +131,32 @@ def digest_of(frame: pl.DataFrame) -> str:
 
 
 def _outlook(
-    features: pl.DataFrame, fitted: pl.DataFrame, as_of: date, horizon_days: int, earlier: EarlierWindow | None
+    now: Standing, horizon_days: int, recipe: Recipe, season: Lesson | None, earlier: EarlierWindow | None
 ) -> _Outlook:
-    chosen, remark = _choose(fitted)
-    if chosen is None:
-        return _quintiles(features, as_of, horizon_days, earlier, remark)
-    histories = _histories(features)
-    orders = expected_orders(chosen, histories, horizon=horizon_days)
-    spend, spend_remark = _spend(features, fitted)
-    kept, kept_remark = _kept_share(features)
+    said = forecast(now, horizon_days, recipe)
+    if said.orders is None:
+        return _quintiles(now.features, now.as_of, horizon_days, earlier, said.remarks[0])
+    parts, risk, value = combined(said, recipe)
+    shift = season_shift(season, recipe) if recipe.season and season is not None else None
     return _Outlook(
-        model=Model(chosen.family.value),
-        risk=probability_of_no_order(chosen, histories, horizon=horizon_days),
-        value_minor=orders * spend * kept,
-        remarks=(remark, spend_remark, kept_remark),
+        parts=parts,
+        risk=risk if shift is None else shifted(risk, shift),
+        value_minor=value,
+        remarks=said.remarks,
     )
 
 
-def _choose(fitted: pl.DataFrame) -> tuple[Fit | None, str | None]:
-    """The model of orders the customers can carry, None for R+F quintiles, and why it is not MBG/NBD."""
-    histories = _histories(fitted)
-    repeaters = int((histories.repeats > 0).sum())
-    if repeaters < MIN_REPEATERS:
-        return None, f"{repeaters} customers ordered on two days or more, fewer than {MIN_REPEATERS}"
-    chosen, simpler = fit(Family.MBG_NBD, histories), fit(Family.NBD, histories)
-    remark = None
-    gain = chosen.log_likelihood - simpler.log_likelihood
-    if gain < MIN_GAIN:
-        remark = f"dropout not identified: log-likelihood of MBG/NBD {gain:.2f} above NBD's, less than {MIN_GAIN}"
-        chosen = simpler
-    low, high = RATE_BOUNDS
-    if not (low <= chosen.r <= high and low <= chosen.alpha_rescaled <= high):
-        edge = f"r {chosen.r:.3g}, alpha {chosen.alpha_rescaled:.3g} of the largest age"
-        return None, f"order rate not identified by {chosen.family}: {edge}"
-    return chosen, remark
+def season_shift(season: Lesson, recipe: Recipe) -> float | None:
+    """By how much (logits) the recipe's risk was wrong over the same days last year; None where it cannot say.
 
-
-def _histories(features: pl.DataFrame) -> Histories:
-    return Histories(
-        repeats=(features["purchase_days"] - 1).cast(pl.Float64).to_numpy(),
-        last=features["span_days"].cast(pl.Float64).to_numpy(),
-        age=features["age_days"].cast(pl.Float64).to_numpy(),
-    )
+    The recipe is applied as it would have been then; what it missed on average is what the season did.
+    """
+    said = forecast(season.at, season.days, recipe)
+    if said.orders is None:
+        return None
+    _, risk, _ = combined(said, recipe)
+    observed = float((~season.ordered).mean())
+    return level_shift(logits_of(risk), observed)
 
 
 def _quintiles(
@@ -179,7 +168,7 @@ def _quintiles(
     if not seen:
         observed = f"R+F quintiles: nobody known one horizon ({horizon_days} days) earlier, risk 0.5 for all"
     return _Outlook(
-        model=Model.QUINTILES,
+        parts=(Model.QUINTILES,),
         risk=observed_risk(recency_days, features["purchase_days"].to_numpy(), earlier),
         value_minor=run_rate(
             features["net_minor"].to_numpy(),
@@ -190,45 +179,18 @@ def _quintiles(
     )
 
 
-def _spend(features: pl.DataFrame, fitted: pl.DataFrame) -> tuple[Floats, str | None]:
-    """Expected spend (minor units) on one more purchase day, and why it is not gamma-gamma's."""
-    days, total = _paid(features)
-    mean = np.full(len(days), total.sum() / max(days.sum(), 1))
-    fitted_days, fitted_total = _paid(fitted.filter(pl.col("positive_days") > 0))
-    often = int((fitted_days > 1).sum())
-    if often < MIN_REPEATERS:
-        return mean, f"{often} customers paid on two days or more, fewer than {MIN_REPEATERS}: mean spend used"
-    model = fit_spend(fitted_days, fitted_total)
-    if model.q <= 1:
-        return mean, f"spend not identified: gamma-gamma needs q > 1, found {model.q:.3g}: mean spend used"
-    return expected_spend(model, days, total), None
-
-
-def _paid(features: pl.DataFrame) -> tuple[Floats, Floats]:
-    """Days with a positive spend and the sum of it, minor units."""
-    days, total = (features[name].cast(pl.Float64).to_numpy() for name in ("positive_days", "positive_minor"))
-    return days, total
-
-
-def _kept_share(features: pl.DataFrame) -> tuple[float, str | None]:
-    """Total net over total gross, and a remark when nothing is left of it."""
-    gross, net = (float(features[name].cast(pl.Float64).sum()) for name in ("gross_minor", "net_minor"))
-    if gross <= 0:
-        return 0.0, "no order has a positive amount: expected value 0 for all"
-    if net <= 0:
-        return 0.0, "refunds are not less than the orders: expected value 0 for all"
-    return net / gross, None
-
-
-def _tie_keys(ids: pl.Series) -> NDArray[np.uint64]:
+def tie_keys(ids: pl.Series) -> NDArray[np.uint64]:
     """The first 8 bytes of sha256(customer_id) as numbers: they sort as the hex digits do."""
     heads = b"".join(hashlib.sha256(value.encode()).digest()[:8] for value in ids)
     return np.frombuffer(heads, dtype=">u8").astype(np.uint64)
 
 
-def _fitted_rows(keys: NDArray[np.uint64]) -> Integers:
+def smallest(keys: NDArray[np.uint64], count: int) -> Integers:
     """The rows with the smallest keys, in their order: sums come out the same however the rows were sorted."""
-    return np.argsort(keys, kind="stable")[:FITTED_CUSTOMERS]
+    if len(keys) > count:
+        near = np.flatnonzero(keys <= np.partition(keys, count)[count])
+        return near[np.argsort(keys[near], kind="stable")][:count]
+    return np.argsort(keys, kind="stable")
 
 
 def _rank(values: Floats, keys: NDArray[np.uint64]) -> Integers:
@@ -251,7 +213,7 @@ def _frame(
         value_rank=pl.lit(pl.Series(_rank(value, keys))),
         past_value=pl.lit(pl.Series(past)),
         past_rank=pl.lit(pl.Series(_rank(past, keys))),
-        model=pl.lit(outlook.model.value),
+        model=pl.lit(_named(outlook.parts)),
         reasons=_reasons(as_of),
     ).cast(SCORES)
 

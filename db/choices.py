@@ -1,0 +1,43 @@
+"""What backtests chose for the scores."""
+
+import json
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from db.tables import ScoreChoice
+from winback.scores.recipe import Recipe
+
+NO_ORDER = "no_order"
+
+
+def keep_choice(
+    session: Session,
+    recipe: Recipe,
+    *,
+    horizon_days: int,
+    learned_through: date,
+    measured: list[dict[str, Any]],
+    now: datetime,
+) -> None:
+    """Store what a backtest chose; scores of ``learned_through`` and later days are made by it."""
+    session.add(
+        ScoreChoice(
+            definition=NO_ORDER,
+            horizon_days=horizon_days,
+            learned_through=learned_through,
+            chosen_at=now,
+            recipe=json.dumps(recipe.as_dict()),
+            measured=json.dumps(measured),
+        )
+    )
+
+
+def latest_choice(session: Session, as_of: date) -> Recipe | None:
+    """The recipe chosen last, of those that knew nothing after ``as_of``."""
+    known = col(ScoreChoice.definition) == NO_ORDER, col(ScoreChoice.learned_through) <= as_of
+    newest = select(ScoreChoice).where(*known).order_by(col(ScoreChoice.id).desc()).limit(1)
+    found = session.execute(newest).scalar_one_or_none()
+    return None if found is None else Recipe.of(json.loads(found.recipe))

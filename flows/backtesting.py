@@ -1,0 +1,181 @@
+"""A rolling backtest: past days one horizon apart, scored as they would have been, held against what followed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+from sqlmodel import Session
+
+from db.customers import numbers
+from db.facts.queries import read_log
+from db.facts.store import data_through, digests, path_of
+from db.settings import Settings
+from winback.order_log import OrderLog, earlier_window, first_day, followed
+from winback.scores.backtest import SEASON, Band, Measured, Truth, bands, candidates, choose, measured, name_of
+from winback.scores.learners import has_lightgbm
+from winback.scores.material import Material, material
+from winback.scores.outlook import Forecast, Standing, combined, forecast, shifted
+from winback.scores.quintiles import observed_risk, run_rate
+from winback.scores.recipe import LEARNERS, ORDER_MODELS, Model, Recipe, default_recipe
+from winback.scores.scoring import FITTED_CUSTOMERS, season_shift, smallest
+
+CUTS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backtest:
+    """What was measured, newest cut first, and the recipe it speaks for; ``reason`` where nothing could be."""
+
+    horizon_days: int
+    data_through: date | None
+    measured: tuple[Measured, ...]
+    calibration: tuple[Band, ...]  # of the default recipe at the newest cut
+    notes: tuple[str, ...]
+    recipe: Recipe | None
+    reason: str | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON says it."""
+        chosen = self.recipe
+        return {
+            "definition": "no_order",
+            "horizon_days": self.horizon_days,
+            "data_through": self.data_through and self.data_through.isoformat(),
+            "results": [row.as_dict() for row in self.measured],
+            "default": chosen and {"model": name_of(chosen), "weights": chosen.weights, **chosen.as_dict()},
+            "calibration": [
+                {
+                    "customers": band.customers,
+                    "risk": round(band.risk, 6),
+                    "stayed_away": round(band.stayed_away, 6),
+                }
+                for band in self.calibration
+            ],
+            "notes": list(self.notes),
+            "reason": self.reason,
+        }
+
+
+def backtest(
+    session: Session,
+    settings: Settings,
+    horizon_days: int,
+    cuts: int = CUTS,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+) -> Backtest:
+    """Measure every candidate at up to ``cuts`` days, the newest one horizon before the end of the data."""
+    through = data_through(session)
+    files = [path_of(settings.facts, digest) for digest in digests(session)]
+    if through is None or not files:
+        return _nothing(horizon_days, through, "there are no orders yet: winback import orders FILE")
+    log = read_log(files, as_of=through)
+    days = cut_days(log, through, horizon_days, cuts)
+    if not days:
+        begun = first_day(log) or through
+        said = f"the orders reach from {begun} to {through}, {(through - begun).days + 1} days"
+        return _nothing(horizon_days, through, f"{said}: a backtest over {horizon_days} days needs twice as many")
+    found: list[Measured] = []
+    calibration: tuple[Band, ...] = ()
+    notes: list[str] = []
+    ids = numbers(session)
+    for done, cut in enumerate(days):
+        progress(done, len(days))
+        rows, curve, remarks = at_cut(log, ids, cut, horizon_days)
+        found += rows
+        calibration = calibration or curve
+        notes += [f"{cut}: {note}" for note in remarks]
+    progress(len(days), len(days))
+    return Backtest(
+        horizon_days=horizon_days,
+        data_through=through,
+        measured=tuple(found),
+        calibration=calibration,
+        notes=tuple(notes),
+        recipe=choose(found, lightgbm=has_lightgbm()),
+        reason=None,
+    )
+
+
+def cut_days(log: OrderLog, through: date, horizon_days: int, cuts: int) -> list[date]:
+    """The newest first; each with a whole horizon after it and a history as long before it."""
+    begun = first_day(log)
+    days = [through - timedelta(days=horizon_days * step) for step in range(1, cuts + 1)]
+    return [day for day in days if begun is not None and (day - begun).days + 1 >= horizon_days]
+
+
+def at_cut(
+    log: OrderLog, ids: pl.DataFrame, cut: date, horizon_days: int
+) -> tuple[list[Measured], tuple[Band, ...], list[str]]:
+    """Every candidate at ``cut``: measured, the default's calibration, and what models said of themselves.
+
+    Scores read the log until ``cut``; only the truth they are held against lies after it.
+    """
+    lightgbm = has_lightgbm()
+    default = replace(default_recipe(lightgbm=lightgbm), season=True)
+    given = material(log, ids, cut, horizon_days, default)
+    truth = _truth(log, given, cut, horizon_days)
+    found = [measured(Model.QUINTILES.value, truth, *_quintiles(log, given, cut, horizon_days))]
+    said = _said(given, cut, horizon_days, lightgbm=lightgbm)
+    notes = [remark for remark in said.remarks if remark]
+    if said.orders is None:
+        return found, bands(_quintiles(log, given, cut, horizon_days)[0], truth.silent), notes
+    for name, recipe in candidates(lightgbm=lightgbm).items():
+        if name != name_of(default) and not _to_be_had(recipe, said):
+            continue
+        _, risk, value = combined(said, recipe)
+        found.append(measured(name, truth, risk, value))
+    _, risk, value = combined(said, default)
+    shift = season_shift(given.season, default) if given.season else None
+    if shift is not None:
+        found.append(measured(name_of(default) + SEASON, truth, shifted(risk, shift), value))
+    return found, bands(risk, truth.silent), notes
+
+
+def _said(given: Material, cut: date, horizon_days: int, *, lightgbm: bool) -> Forecast:
+    learners = [part for part in LEARNERS if lightgbm or part is not Model.LIGHTGBM]
+    everything = Recipe(parts=(*ORDER_MODELS, *learners))
+    now = Standing(
+        as_of=cut,
+        features=given.features,
+        fitted=smallest(given.keys, FITTED_CUSTOMERS),
+        windows=given.windows,
+        lesson=given.lesson,
+    )
+    return forecast(now, horizon_days, everything)
+
+
+def _to_be_had(recipe: Recipe, said: Forecast) -> bool:
+    """Is every part there? Where stopping is not identified NBD stands for Pareto/NBD, and for no other."""
+    known = {*said.risk, Model.PARETO_NBD}
+    return all(part in known for part in recipe.parts)
+
+
+def _truth(log: OrderLog, given: Material, cut: date, horizon_days: int) -> Truth:
+    ordered, minor = followed(log, given.features, cut, horizon_days)
+    return Truth(
+        cut=cut,
+        silent=~ordered,
+        minor=minor.astype(np.float64),
+        past_minor=given.features["net_minor"].to_numpy().astype(np.float64),
+        keys=given.keys,
+    )
+
+
+def _quintiles(
+    log: OrderLog, given: Material, cut: date, horizon_days: int
+) -> tuple[np.ndarray[Any, np.dtype[np.float64]], np.ndarray[Any, np.dtype[np.float64]]]:
+    features = given.features
+    recency = (features["age_days"] - features["span_days"]).to_numpy()
+    risk = observed_risk(recency, features["purchase_days"].to_numpy(), earlier_window(log, cut, horizon_days))
+    recorded = int(features["age_days"].to_numpy().max()) + 1
+    return risk, run_rate(features["net_minor"].to_numpy(), recorded_days=recorded, horizon_days=horizon_days)
+
+
+def _nothing(horizon_days: int, through: date | None, reason: str) -> Backtest:
+    return Backtest(
+        horizon_days=horizon_days, data_through=through, measured=(), calibration=(), notes=(), recipe=None,
+        reason=reason,
+    )  # fmt: skip

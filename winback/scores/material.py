@@ -1,0 +1,87 @@
+"""What scoring is given: the customers of a day, what followed one label window earlier, and the season last year.
+
+All of it is read from one order log, and each piece from the days before its own cut alone.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from winback.order_log import OrderLog, features_at, first_day, followed, only, windows_at
+from winback.scores.outlook import Lesson, Standing
+from winback.scores.recipe import LEARNERS, Recipe
+from winback.scores.scoring import FITTED_CUSTOMERS, smallest, tie_keys
+
+YEAR: Final = 365
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """The arguments of ``score`` that come from the log."""
+
+    features: pl.DataFrame
+    keys: NDArray[np.uint64]
+    windows: NDArray[np.float64] | None
+    lesson: Lesson | None
+    season: Lesson | None
+
+
+def material(log: OrderLog, ids: pl.DataFrame, as_of: date, horizon_days: int, recipe: Recipe) -> Material:
+    """The material of everybody known at the end of ``as_of``; ``ids``: customer_no, customer_id.
+
+    Only what ``recipe`` asks for is computed.
+    """
+    features = features_at(log, as_of).join(ids, on="customer_no", how="left", maintain_order="left")
+    keys = tie_keys(features["customer_id"])
+    sample = only(log, features["customer_no"].to_numpy()[np.sort(smallest(keys, FITTED_CUSTOMERS))])
+    learns = any(part in LEARNERS for part in recipe.parts)
+    return Material(
+        features=features,
+        keys=keys,
+        windows=windows_at(log, as_of, features, horizon_days) if learns else None,
+        lesson=_lesson_before(sample, as_of, horizon_days) if learns else None,
+        season=_last_year(sample, as_of, horizon_days, learns) if recipe.season else None,
+    )
+
+
+def label_days(log: OrderLog, as_of: date, horizon_days: int) -> int:
+    """The longest label window up to the horizon that leaves as much history before it; 0 for none."""
+    begun = first_day(log)
+    return 0 if begun is None else max(min(horizon_days, ((as_of - begun).days + 1) // 2), 0)
+
+
+def _lesson_before(log: OrderLog, as_of: date, horizon_days: int) -> Lesson | None:
+    """What the customers did in the label window that ends with ``as_of``."""
+    days = label_days(log, as_of, horizon_days)
+    return _lesson(log, as_of - timedelta(days=days), days, None) if days else None
+
+
+def _last_year(log: OrderLog, as_of: date, horizon_days: int, learns: bool) -> Lesson | None:
+    """The horizon as it went a year before ``as_of``, with the lesson that could be had then.
+
+    Needs a history before it that allowed a full label window: else what was missed is the young file's, not the
+    season's. And the window must have ended by ``as_of``.
+    """
+    then = as_of - timedelta(days=YEAR)
+    if horizon_days > YEAR or label_days(log, then, horizon_days) < horizon_days:
+        return None
+    return _lesson(log, then, horizon_days, _lesson_before(log, then, horizon_days) if learns else None)
+
+
+def _lesson(log: OrderLog, cut: date, days: int, taught: Lesson | None) -> Lesson | None:
+    features = features_at(log, cut)
+    if features.is_empty():
+        return None
+    ordered, minor = followed(log, features, cut, days)
+    at = Standing(
+        as_of=cut,
+        features=features,
+        fitted=np.arange(features.height),
+        windows=windows_at(log, cut, features, days),
+        lesson=taught,
+    )
+    return Lesson(at=at, days=days, ordered=ordered, minor=minor)
