@@ -3,14 +3,23 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import winback
 from db.settings import FILE_NAME, Settings
 from winback.campaign import Campaign, Channel
 from winback.campaign_file import examine, line_of
 from winback.errors import CampaignError, FileProblem, TemplateError, WrongUse, nearest
+from winback.kinds import RULES_FILE, problems_of
 from winback.message.inspection import check
 
+SHIPPED = Path(winback.__file__).with_name(RULES_FILE)
 SHARED, TEMPLATES = "_shared", "templates/"
 PARTS = {".txt", ".html", ".mjml"}
+
+
+def kind_rules(settings: Settings) -> str:
+    """The rules of the kinds of churn: the workspace's kinds.yaml, else those shipped."""
+    own = settings.workspace / RULES_FILE
+    return read_text(own if own.exists() else SHIPPED)
 
 
 def campaign_ids(settings: Settings) -> list[str]:
@@ -41,6 +50,7 @@ def check_file(settings: Settings, path: Path) -> tuple[Campaign | None, list[Fi
     if campaign.id != path.stem:
         found.append(CampaignError(f"must be the file's name, '{path.stem}'", file=shown, line=1, field="id"))
     found += _check_settings(settings, campaign, shown)
+    found += problems_of(kind_rules(settings), RULES_FILE)
     for message in dict.fromkeys(campaign.templates().values()):
         try:
             files = template_files(settings, [message])
@@ -115,7 +125,7 @@ def read_files(settings: Settings, campaign_id: str) -> dict[str, str]:
         raise problems[0]
     found = template_files(settings, campaign.templates().values())
     templates = {TEMPLATES + name: text for name, text in found.items()}
-    return templates | {f"campaigns/{campaign_id}.yaml": read_text(path)}
+    return templates | {RULES_FILE: kind_rules(settings), f"campaigns/{campaign_id}.yaml": read_text(path)}
 
 
 def pinned_templates(files: dict[str, str]) -> dict[str, str]:

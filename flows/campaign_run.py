@@ -16,7 +16,7 @@ import polars as pl
 from sqlalchemy import ColumnElement
 from sqlmodel import Session
 
-from db.campaigns import read_files
+from db.campaigns import kind_rules, read_files
 from db.customers import traits
 from db.engine import database, reading, transaction
 from db.enrolment import CHUNK, enrol, entries, may_not_enter, members_of
@@ -33,11 +33,13 @@ from db.occurrences import (
     opened_id,
     pinned_campaign,
     run_name,
+    version_files,
 )
 from db.outbox import counts, id_chunks, plan, queue
 from db.people import contacts
 from db.settings import Settings
 from db.tables import Assignment, Message, Occurrence
+from flows.behaving import kinds_for
 from flows.scoring import score_all
 from winback import __version__
 from winback.assignment import assign
@@ -54,6 +56,7 @@ from winback.audience import (
 )
 from winback.campaign import Campaign
 from winback.errors import CampaignError, WrongUse, nearest
+from winback.kinds import RULES_FILE
 from winback.schedule import REPLAY, end_of_day
 from winback.scores.scoring import Scores
 from winback.where import ATTRIBUTE
@@ -218,7 +221,12 @@ def select_audience(occurrence_id: int, settings: Settings, scores: str | None) 
             campaign, as_of = pinned_campaign(session, occurrence), occurrence.as_of
             frame = pl.read_parquet(scores)
             counted = counted_for(occurrence.slot, placebo=occurrence.placebo)
-            ledger, shares = choose_members(session, settings, campaign, occurrence_id, as_of, frame, counted)
+            rules = version_files(session, occurrence.version_id or 0).get(RULES_FILE) or kind_rules(settings)
+            facts = json.loads(occurrence.facts)
+            kinds = kinds_for(session, settings, campaign, frame, facts, as_of, rules)
+            ledger, shares = choose_members(
+                session, settings, campaign, occurrence_id, as_of, frame, counted, kinds
+            )
         named = digest(ledger)
         frozen = {
             "audience_digest": named,
@@ -238,17 +246,18 @@ def choose_members(
     as_of: date,
     scored: pl.DataFrame,
     counted: ColumnElement[bool],
+    kinds: pl.DataFrame | None,
 ) -> tuple[pl.DataFrame, dict[str, float]]:
     """The LEDGER with arms, and the planned shares; consent, suppression and earlier entries as they are now.
 
-    ``counted``: the runs whose entries count (db.occurrences.counted_for).
+    ``counted``: the runs whose entries count (db.occurrences.counted_for). ``kinds``: what ``kinds_for`` says.
     """
     unknown = settings.file.unknown_email_consent == "allow"
     people = contacts(session, unknown_email_consent=unknown, topic=campaign.topic)
     entered = may_not_enter(session, campaign.id, occurrence_id, as_of, campaign.again_after, counted=counted)
     as_of_day = (as_of - date(1970, 1, 1)).days
     asked = _traits(session, campaign)
-    chosen = select(scored, people, entered, rules_of(campaign), as_of_day, asked)
+    chosen = select(scored, people, entered, rules_of(campaign), as_of_day, asked, kinds)
     shares = campaign.arm_shares(chosen["reason"].null_count())
     earlier = arms_by_person(people, entries(session, campaign.id, counted=counted))
     ledger = assign(chosen, salt=settings.file.salt, campaign_id=campaign.id, shares=shares, earlier=earlier)

@@ -9,6 +9,7 @@ from db.campaigns import read_files
 from db.engine import database, reading
 from db.occurrences import counted_for, opened_id
 from db.settings import Settings
+from flows.behaving import kinds_for
 from flows.campaign_run import (
     Order,
     RunSummary,
@@ -23,6 +24,7 @@ from flows.scoring import score_all
 from winback.audience import arm_counts, digest, risk_range, waterfall
 from winback.campaign import Campaign
 from winback.campaign_file import read_campaign
+from winback.kinds import RULES_FILE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +56,11 @@ def choose_now(order: Order, settings: Settings) -> Choice:
     campaign = read_campaign(files[f"campaigns/{order.campaign_id}.yaml"], order.campaign_id)
     counted = counted_for(order.slot, placebo=settings.placebo)
     with database(settings.database_url) as engine, reading(engine) as session:
-        features, scored = score_all(session, settings, pinned_facts(session), order.as_of, campaign.churn.within)
+        facts = pinned_facts(session)
+        features, scored = score_all(session, settings, facts, order.as_of, campaign.churn.within)
         frame = scored_frame(features, scored)
-        ledger, shares = choose_members(session, settings, campaign, 0, order.as_of, frame, counted)
+        kinds = kinds_for(session, settings, campaign, frame, facts, order.as_of, files[RULES_FILE])
+        ledger, shares = choose_members(session, settings, campaign, 0, order.as_of, frame, counted, kinds)
     said = said_of(scored, campaign.churn.within)
     return Choice(order=order, campaign=campaign, files=files, ledger=ledger, shares=shares, score=said)
 

@@ -32,6 +32,9 @@ def _line(session: Session, occurrence: Occurrence, row: dict[str, Any]) -> dict
         "run": run_name(occurrence),
         "arm": row["arm"],
         "reason": row["reason"],
+        "kind": row.get("kind"),  # of runs before there were kinds: none
+        "cause": row.get("cause"),
+        "evidence": row.get("evidence"),
         "risk": row["risk"],
         "value_rank": row["value_rank"],
         "past_rank": row["past_rank"],

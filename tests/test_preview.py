@@ -49,7 +49,8 @@ def a_ledger(arms: list[str | None], **columns: list[object]) -> pl.DataFrame:
         "arm": pl.Series(arms, dtype=pl.String),
         "drawn_before": pl.Series([False] * len(arms)),
     }
-    return rows.with_columns(**more).select(list(LEDGER))
+    unknown = dict.fromkeys(("kind", "cause", "evidence"), pl.lit(None, dtype=pl.String))
+    return rows.with_columns(**unknown).with_columns(**more).select(list(LEDGER))
 
 
 def named(found: list[Balance]) -> Mapping[str, Balance]:

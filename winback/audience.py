@@ -14,6 +14,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from winback.campaign import Campaign, LimitRule
+from winback.churn_kind import ChurnKind
 from winback.matching import holds
 from winback.where import Where
 
@@ -49,6 +50,7 @@ CONTACTS = {
 }  # fmt: skip
 # The ledger of a run: every scored customer with the arm or the reason.
 LEDGER = SCORED | {
+    "kind": pl.String, "cause": pl.String, "evidence": pl.String,  # of churn: winback.kinds
     "person": pl.String, "channel": pl.String, "address_hash": pl.String,
     "reason": pl.String, "arm": pl.String, "drawn_before": pl.Boolean,  # the arm is that of an earlier entry
 }  # fmt: skip
@@ -65,6 +67,7 @@ class AudienceRules:
     channels: tuple[str, ...]
     where: Where | None = None
     limit: LimitRule | None = None
+    exclude_kinds: tuple[ChurnKind, ...] = ()
 
 
 def rules_of(campaign: Campaign) -> AudienceRules:
@@ -78,6 +81,7 @@ def rules_of(campaign: Campaign) -> AudienceRules:
         channels=campaign.step.channels,
         where=chosen.where,
         limit=chosen.limit,
+        exclude_kinds=chosen.exclude_kinds,
     )
 
 
@@ -119,12 +123,14 @@ def select(
     rules: AudienceRules,
     as_of_day: int,
     traits: pl.DataFrame | None = None,
+    kinds: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """LEDGER without arms: every scored customer, with reason null for those who are in.
 
     ``scored``: SCORED at as_of. ``contacts``: CONTACTS of all customers, at now. ``entered``: numbers of the
     customers who may not enter (again) now; nor may anybody who shares a contact with them. ``as_of_day``: as_of
     in days since 1970-01-01. ``traits``: what ``where`` asks for (winback.matching.traits_schema), at now.
+    ``kinds``: winback.kinds.KINDS at as_of, None where nothing is known.
     """
     people = persons(contacts)
     entered_persons = people.filter(pl.col("customer_no").is_in(list(entered)))["person"].unique()
@@ -132,6 +138,7 @@ def select(
         scored.join(contacts.drop("customer_id"), on="customer_no", how="left", validate="1:1")
         .join(people, on="customer_no", how="left")
         .pipe(_with_traits, traits)
+        .pipe(_with_kinds, kinds)
         .with_columns(_channel(rules.channels), _address(rules.channels), _no_channel(rules.channels))
         .with_columns(reason=_first_reason(rules, scored.height, entered_persons, as_of_day))
     )
@@ -143,6 +150,13 @@ def select(
         arm=pl.lit(None, dtype=pl.String),
         drawn_before=pl.lit(False),
     ).select(pl.col(name).cast(kind) for name, kind in LEDGER.items())
+
+
+def _with_kinds(frame: pl.DataFrame, kinds: pl.DataFrame | None) -> pl.DataFrame:
+    if kinds is None:
+        unknown = dict.fromkeys(("kind", "cause", "evidence"), pl.lit(None, dtype=pl.String))
+        return frame.with_columns(**unknown, barred=pl.lit(False))
+    return frame.join(kinds, on="customer_no", how="left", validate="1:1")
 
 
 def _with_traits(frame: pl.DataFrame, traits: pl.DataFrame | None) -> pl.DataFrame:
@@ -220,6 +234,8 @@ def _first_reason(rules: AudienceRules, scored: int, entered: pl.Series, as_of_d
         tests.append((pl.col("risk") < rules.min_risk, Reason.NOT_AT_RISK))
     if rules.where is not None:
         tests.append((~holds(rules.where.condition, as_of_day), Reason.WHERE))
+    left_alone = pl.col("kind").is_in([kind.value for kind in rules.exclude_kinds])
+    tests.append((pl.col("barred") | left_alone, Reason.KIND))
     tests.append((pl.col("person").is_in(entered.to_list()), Reason.ALREADY_ENTERED))
     return pl.coalesce(*(pl.when(test).then(pl.lit(reason.value)) for test, reason in tests), "no_channel")
 

@@ -45,6 +45,11 @@ class Behaviour:
     contracts: pl.DataFrame = field(default_factory=CONTRACTS.to_frame)
 
     @property
+    def silent(self) -> bool:
+        """Whether nothing at all is known beside the orders."""
+        return self.activity.is_empty() and self.feedback.is_empty() and self.contracts.is_empty()
+
+    @property
     def kinds(self) -> frozenset[str]:
         """The kinds of activity there are."""
         return frozenset(self.activity["kind"].unique())

@@ -29,6 +29,7 @@ from winback.campaign_values import (
     Quiet,
     Share,
 )
+from winback.churn_kind import ChurnKind
 from winback.errors import nearest
 from winback.faults import CURRENCY, EMAIL
 from winback.limits import micros
@@ -60,9 +61,22 @@ _STEPS = "(a journey has one step until then)"
 NOT_YET = {
     "offers": "", "offer": "(until then a variant differs by its template only)",
     "wait": _STEPS, "unless": _STEPS, "call": _STEPS, "when": _STEPS, "due": _STEPS,
-    "exclude_kinds": "", "threshold": "", "approval": "",
+    "threshold": "", "approval": "",
     "local_time": "(limits.quiet_hours goes by the recipient's clock already)",
 }  # fmt: skip
+
+
+def churn_kind(value: object) -> ChurnKind:
+    """A kind of churn by its name; ValueError with the nearest one."""
+    if isinstance(value, str) and value in set(ChurnKind):
+        return ChurnKind(value)
+    close = nearest(str(value), list(ChurnKind))
+    hint = f": did you mean '{close}'?" if close else ""
+    raise ValueError(f"'{value}' is none of {', '.join(ChurnKind)}{hint}")
+
+
+def _churn_kinds(value: object) -> object:
+    return tuple(churn_kind(kind) for kind in value) if isinstance(value, list) else value
 
 
 def _measure(value: object) -> object:
@@ -166,6 +180,7 @@ class AudienceRule(Section):
     risk: RiskRule | None = None
     where: Filter | None = None
     limit: LimitRule | None = None
+    exclude_kinds: Annotated[tuple[ChurnKind, ...], BeforeValidator(_churn_kinds)] = ()
 
     @model_validator(mode="after")
     def _chooses_somebody(self) -> "AudienceRule":

@@ -3,11 +3,12 @@
 YAML tags, anchors and aliases are refused: a campaign is plain data, and an alias can be a bomb.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from winback.campaign import NOT_YET, Campaign
 from winback.errors import CampaignError
@@ -15,6 +16,7 @@ from winback.faults import Path, dotted, explain, line_at
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 12
+M = TypeVar("M", bound=BaseModel)
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -28,21 +30,28 @@ def read_campaign(text: str, file: str) -> Campaign:
 
 def examine(text: str, file: str) -> tuple[Campaign | None, list[CampaignError]]:
     """The campaign, or None and every problem found, in the order of the file."""
+    return examine_as(Campaign, text, file, later=NOT_YET)
+
+
+def examine_as(
+    model: type[M], text: str, file: str, later: Mapping[str, str] = MappingProxyType({})
+) -> tuple[M | None, list[CampaignError]]:
+    """A file that marketers write, as ``model``; ``later``: its fields of later versions (winback.faults)."""
     places = _Places(text)
     try:
         data = _plain_data(text, file, places)
     except CampaignError as error:
         return None, [error]
     try:
-        return Campaign.model_validate(data), []
+        return model.model_validate(data), []
     except ValidationError as error:
         return None, explain(
             error,
-            model=Campaign,
+            model=model,
             error=CampaignError,
             file=file,
             lines=places.lines,
-            later=NOT_YET,
+            later=later,
             spot=places.spot,
         )
 

@@ -94,6 +94,16 @@ FIELDS: Mapping[str, Entry] = {
         ),
         required=Words("one of the four", "四者至少一项"),
     ),
+    "audience.exclude_kinds": Entry(
+        says=Words(
+            "kinds of churn left alone: `natural`, `competitive`, `fault`, `passive`, `retaliatory`, `malicious`, "
+            "`hidden`, `extortion`; see [the reference](reference.md#kinds-of-churn). `malicious` and `extortion` "
+            "always are, `retaliatory` while the complaint is open",
+            "不联系的流失类型：`natural`、`competitive`、`fault`、`passive`、`retaliatory`、`malicious`、`hidden`、"
+            "`extortion`；见[参考](reference.zh-CN.md#流失类型)。`malicious` 和 `extortion` 一律不联系，"
+            "`retaliatory` 在投诉解决之前不联系",
+        ),
+    ),
     "audience.limit.people": Entry(
         says=Words(
             "the most people, the hold-out counted; the others are `over_limit`",

@@ -127,7 +127,7 @@ def read_signals(
     """Every signal at ``as_of`` and one window earlier; ``watched``: WATCHED of both days."""
     earlier = as_of - timedelta(days=window_days)
     complete = data_through is not None and data_through >= as_of
-    today, before = (_flags(watched, behaviour, day, window_days) for day in (as_of, earlier))
+    today, before = (flags(watched, behaviour, day, window_days) for day in (as_of, earlier))
     base = Proportion(x=int(before["gone"].sum()), n=before.height)
     return EarlyWarnings(
         as_of=as_of,
@@ -142,12 +142,13 @@ def read_signals(
     )
 
 
-def _flags(watched: pl.DataFrame, behaviour: Behaviour, as_of: date, window_days: int) -> pl.DataFrame:
+def flags(watched: pl.DataFrame, behaviour: Behaviour, as_of: date, window_days: int) -> pl.DataFrame:
+    """customer_no, gone, and of each signal whether it looks at him and, under its name, whether it flags him."""
     known = watched.filter(pl.col("as_of") == as_of)
     for part in _parts(behaviour, as_of, window_days):
         known = known.join(part, on="customer_no", how="left")
     known = known.with_columns(pl.col(pl.Int64).fill_null(0), pl.col("expires").fill_null(False))
-    return known.select("gone", *(flag for each in SIGNALS for flag in _flag(each)))
+    return known.select("customer_no", "gone", *(flag for each in SIGNALS for flag in _flag(each)))
 
 
 def _flag(signal: Signal) -> tuple[pl.Expr, pl.Expr]:

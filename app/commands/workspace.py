@@ -6,8 +6,10 @@ import shutil
 from pathlib import Path
 
 from app.terminal import say
+from db.campaigns import SHIPPED
 from db.settings import FILE_NAME
 from winback.errors import Exit, WrongUse
+from winback.kinds import RULES_FILE
 
 PRODUCT = Path(__file__).parents[2]
 TOML = """\
@@ -69,6 +71,7 @@ def make_workspace(
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("campaigns", "templates"):
         shutil.copytree(PRODUCT / name, folder / name, ignore=shutil.ignore_patterns("report"))
+    shutil.copy(SHIPPED, folder / RULES_FILE)
     (folder / ".winback").mkdir(mode=0o700)  # addresses will be inside
     filled = TOML.format(salt=salt, timezone=timezone, currency=currency, sender=sender, address=address)
     for file in (folder / "campaigns").glob("*.yaml"):  # an example must not start by itself

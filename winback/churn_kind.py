@@ -1,0 +1,19 @@
+"""The kinds of churn."""
+
+from enum import StrEnum
+
+
+class ChurnKind(StrEnum):
+    """Seven kinds, and extortion beside them: whoever threatens to leave for a lower price."""
+
+    NATURAL = "natural"
+    COMPETITIVE = "competitive"
+    FAULT = "fault"
+    PASSIVE = "passive"
+    RETALIATORY = "retaliatory"
+    MALICIOUS = "malicious"
+    HIDDEN = "hidden"
+    EXTORTION = "extortion"
+
+
+NEVER = (ChurnKind.MALICIOUS, ChurnKind.EXTORTION)  # whatever a campaign says
