@@ -117,6 +117,8 @@ def show_summary(summary: "RunSummary") -> None:
         print(f"risk from: {summary.model}")
     for state, count in summary.messages.items():
         print(f"messages {state}: {count:,}")
+    if summary.stage == "waiting":
+        say(f"waits for approval: winback approve {summary.run} --by NAME")
 
 
 def send(arguments: argparse.Namespace) -> int:
