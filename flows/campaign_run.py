@@ -97,8 +97,7 @@ class RunSummary:
 
     def as_dict(self) -> dict[str, Any]:
         """What ``winback run --json`` prints."""
-        names = ("run", "digest", "arms", "reasons", "messages", "stage", "approved_by")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in ("run", "digest", "arms", "reasons", "messages")}
 
 
 def manual(campaign_id: str, as_of: date) -> Order:

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import col
 
+from app.cli import main
 from db.engine import database, reading
 from db.occurrences import find_run
 from db.settings import Secrets, Settings, WorkspaceFile
@@ -189,3 +190,20 @@ def test_an_edited_campaign_is_a_new_version_and_a_customer_keeps_his_arm(shop: 
     assert versions[0] != versions[1]
     assert arms[0] == arms[1]
     assert "holdout" in arms[0].values()
+
+
+def test_the_terminal_says_what_waits_and_who_approved_it(shop: Settings, capsys, monkeypatch):
+    """Settings of live providers need keys in the environment and a public address: the fixture has them."""
+    monkeypatch.setattr("app.commands.status.here", lambda _: shop)
+    monkeypatch.setattr("app.commands.side_by_side.here", lambda _: shop)
+    run(shop)
+
+    assert main(["status"]) == main(["campaigns"]) == 0
+    waiting = capsys.readouterr().out
+    approve(shop, RUN, "Bea", NOW)
+    assert main(["status"]) == 0
+    approved = capsys.readouterr().out
+
+    assert f"waits for approval: winback approve {RUN} --by NAME" in waiting
+    assert waiting.rstrip().endswith("waits for approval")
+    assert "approved by Bea (not authenticated)" in approved

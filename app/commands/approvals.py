@@ -18,7 +18,8 @@ def approve(arguments: argparse.Namespace) -> int:
     with working("approving"):
         answer = say_yes(settings, arguments.run_name, arguments.by, datetime.now(UTC))
     if arguments.json:
-        print_json(answer.summary.as_dict() | {"changed": answer.changed})
+        said = {"approved_by": answer.summary.approved_by, "changed": answer.changed}
+        print_json(answer.summary.as_dict() | said)
     else:
         show_summary(answer.summary)
     if answer.changed:

@@ -90,6 +90,8 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(summary.as_dict())
     else:
         show_summary(summary)
+    if summary.stage == "waiting":
+        say(f"{summary.run} waits for approval: winback approve {summary.run} --by NAME")
     return Exit.DONE
 
 
@@ -117,8 +119,6 @@ def show_summary(summary: "RunSummary") -> None:
         print(f"risk from: {summary.model}")
     for state, count in summary.messages.items():
         print(f"messages {state}: {count:,}")
-    if summary.stage == "waiting":
-        say(f"waits for approval: winback approve {summary.run} --by NAME")
 
 
 def send(arguments: argparse.Namespace) -> int:

@@ -47,8 +47,6 @@ _TABLES = {
     "shut",
     "runs",
     "next_slots",
-    "stage",
-    "approved_by",
 }
 
 
@@ -122,9 +120,11 @@ def _run_line(run: dict[str, Any]) -> tuple[str, int, str]:
 
 def read_status(settings: Settings, now: datetime) -> dict[str, Any]:
     """The newest run as ``run --json`` shows it, and the workspace around it, as one plain value."""
-    runs = [summary.as_dict() for summary in summaries(settings)]
-    newest = runs[0] if runs else {"run": None, "digest": None, "arms": {}, "reasons": {}, "messages": {}}
-    newest = {"stage": None, "approved_by": None} | newest
+    known = summaries(settings)
+    runs = [each.as_dict() | {"stage": each.stage, "approved_by": each.approved_by} for each in known]
+    newest = (
+        known[0].as_dict() if known else {"run": None, "digest": None, "arms": {}, "reasons": {}, "messages": {}}
+    )
     with database(settings.database_url) as engine, reading(engine) as session:
         through = data_through(session)
         return newest | {
