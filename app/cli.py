@@ -202,6 +202,12 @@ def _campaign_commands(command: Command) -> None:
     preview.add_argument("--as-of", type=a_day, metavar="DAY", help="default: the last whole day")
     preview.add_argument("--customer", metavar="ID", help="the message of this customer, or why there is none")
     _json(preview)
+    diff = command(
+        "diff", "difference:diff", "who would come and go against the last run, why, and what was edited"
+    )
+    diff.add_argument("campaign")
+    diff.add_argument("--as-of", type=a_day, metavar="DAY", help="default: the last whole day")
+    _json(diff)
     run = command("run", "campaigns:run", "select, assign, plan and queue")
     run.add_argument("campaign")
     run.add_argument(
@@ -215,6 +221,10 @@ def _campaign_commands(command: Command) -> None:
     how.add_argument("--replay", action="store_true", help="on history, into a folder, as far as its report")
     how.add_argument("--flow", action="store_true", help="as a Prefect flow")
     _json(run)
+    approve = command("approve", "approvals:approve", "let a run go that waits for somebody's yes")
+    approve.add_argument("run_name", metavar="RUN", help="<campaign>/<occurrence>")
+    approve.add_argument("--by", required=True, metavar="NAME", help="who says yes; not the campaign's owner")
+    _json(approve)
     send = command("send", "campaigns:send", "send what is due")
     send.add_argument("--until-empty", action="store_true", help="wait until nothing is left")
     _json(send)

@@ -22,6 +22,7 @@ class Stage(StrEnum):
     """How far a run has come; it only ever moves forward."""
 
     OPENED = "opened"  # inputs pinned
+    WAITING = "waiting"  # audience frozen, and somebody must approve it first
     SELECTED = "selected"  # audience frozen
     ASSIGNED = "assigned"  # every member has an arm, stored
     PLANNED = "planned"  # every message has a row
@@ -29,7 +30,7 @@ class Stage(StrEnum):
     MISSED = "missed"  # its slot was too long ago
 
 
-OPEN_STAGES = (Stage.OPENED, Stage.SELECTED, Stage.ASSIGNED, Stage.PLANNED)
+OPEN_STAGES = (Stage.OPENED, Stage.WAITING, Stage.SELECTED, Stage.ASSIGNED, Stage.PLANNED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,25 @@ def pinned_campaign(session: Session, occurrence: Occurrence) -> Campaign:
     """The campaign as the run pinned it."""
     name = f"campaigns/{occurrence.campaign_id}.yaml"
     return read_campaign(version_files(session, occurrence.version_id or 0)[name], name)
+
+
+def pin_anew(
+    session: Session, occurrence: Occurrence, files: Mapping[str, str], facts: Sequence[str], now: datetime
+) -> bool:
+    """A run that waits is opened again with what is there now; False when somebody moved it meanwhile."""
+    name = f"campaigns/{occurrence.campaign_id}.yaml"
+    campaign = read_campaign(files[name], name)
+    changes = {
+        "version_id": save_version(session, occurrence.campaign_id, files, now),
+        "priority": campaign.limits.priority,
+        "topic": campaign.topic,
+        "facts": json.dumps(list(facts)),
+        "audience_digest": None,
+        "audience_file": None,
+        "waterfall": None,
+        "shares": None,
+    }
+    return advance(session, occurrence.id or 0, come_from=Stage.WAITING, to=Stage.OPENED, **changes)
 
 
 def open_run(session: Session, opening: Opening, now: datetime) -> Occurrence:

@@ -22,7 +22,7 @@ from sqlmodel import Field, SQLModel
 from winback.schedule import REPLAY
 
 NO_REPLAY = f"SUBSTR(slot, 1, {len(REPLAY)}) <> '{REPLAY}'"  # a run that is no replay on history
-UNFINISHED = f"stage IN ('opened', 'selected', 'assigned', 'planned') AND {NO_REPLAY}"
+UNFINISHED = f"stage IN ('opened', 'waiting', 'selected', 'assigned', 'planned') AND {NO_REPLAY}"
 READY = "state = 'queued' AND not_before IS NULL"  # what the next claim looks at, and nothing else
 ANSWER = "kind IN ('clicked', 'replied')"  # events by which a person answers: few among those of providers
 SENDING, UNCERTAIN, WAITING = "state = 'sending'", "state = 'uncertain'", "not_before IS NOT NULL"
@@ -187,6 +187,16 @@ class Occurrence(SQLModel, table=True):
     priority: int = 50  # of its campaign: the higher is claimed first
     topic: str | None = None  # what the campaign is about, as the preference page names it
     code_version: str
+
+
+class Approval(SQLModel, table=True):
+    """Somebody's yes to a run, and to what exactly (winback.approval.approved_digest); never changed."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    occurrence_id: int = Field(foreign_key="occurrence.id", index=True)
+    digest: str
+    approved_by: str  # as typed: nobody has logged in
+    at: datetime = Field(sa_type=UtcDateTime)
 
 
 class Assignment(SQLModel, table=True):

@@ -16,6 +16,7 @@ import polars as pl
 from sqlalchemy import ColumnElement
 from sqlmodel import Session
 
+from db.approvals import approved_by
 from db.campaigns import kind_rules, read_files
 from db.customers import traits
 from db.engine import database, reading, transaction
@@ -31,6 +32,7 @@ from db.occurrences import (
     is_at,
     open_run,
     opened_id,
+    pin_anew,
     pinned_campaign,
     run_name,
     version_files,
@@ -42,6 +44,7 @@ from db.tables import Assignment, Message, Occurrence
 from flows.behaving import kinds_for
 from flows.scoring import score_all
 from winback import __version__
+from winback.approval import needs_approval
 from winback.assignment import assign
 from winback.audience import (
     LEDGER,
@@ -80,7 +83,8 @@ class Order:
 class RunSummary:
     """A run as it stands; ``risk`` = least, median and greatest predicted risk of those who are in.
 
-    ``model``: what the risk comes from, with the reason where it is a fall-back.
+    ``model``: what the risk comes from, with the reason where it is a fall-back. ``stage``: db.occurrences.Stage;
+    None of a dry run. ``approved_by``: a name as typed, of a run that had to be approved.
     """
 
     run: str
@@ -90,6 +94,8 @@ class RunSummary:
     messages: dict[str, int]
     risk: tuple[float, float, float] | None
     model: str | None
+    stage: str | None = None
+    approved_by: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """What ``winback run --json`` prints."""
@@ -119,6 +125,7 @@ def carry_out(
 ) -> RunSummary:
     """Run a campaign's occurrence as far as released messages, or resume it."""
     occurrence_id = stage(pin_inputs)(order, settings, now)
+    renew_inputs(occurrence_id, settings, now)
     scores = stage(score_customers)(occurrence_id, settings)
     stage(select_audience)(occurrence_id, settings, scores)
     stage(enrol_members)(occurrence_id, settings)
@@ -150,6 +157,21 @@ def pin_inputs(order: Order, settings: Settings, now: datetime) -> int:
                 code_version=__version__,
             )
             return int(open_run(session, opening, now).id or 0)
+
+
+def renew_inputs(occurrence_id: int, settings: Settings, now: datetime) -> None:
+    """Pin a run that waits for approval to what is in the folder now: what has changed needs another look."""
+    with database(settings.database_url) as engine:
+        with reading(engine) as session:
+            occurrence = session.get_one(Occurrence, occurrence_id)
+            if occurrence.stage != Stage.WAITING:
+                return
+            campaign_id, pinned = occurrence.campaign_id, version_files(session, occurrence.version_id or 0)
+        files = read_files(settings, campaign_id)
+        if files != pinned:
+            with transaction(engine) as session:
+                waiting = session.get_one(Occurrence, occurrence_id)
+                pin_anew(session, waiting, files, pinned_facts(session), now)
 
 
 def _live_limit(order: Order, settings: Settings, now: datetime) -> datetime:
@@ -227,6 +249,7 @@ def select_audience(occurrence_id: int, settings: Settings, scores: str | None) 
             ledger, shares = choose_members(
                 session, settings, campaign, occurrence_id, as_of, frame, counted, kinds
             )
+            waits = not occurrence.placebo and needs_approval(campaign, ledger)
         named = digest(ledger)
         frozen = {
             "audience_digest": named,
@@ -234,8 +257,9 @@ def select_audience(occurrence_id: int, settings: Settings, scores: str | None) 
             "waterfall": json.dumps(waterfall(ledger)),
             "shares": json.dumps(shares),
         }
+        to = Stage.WAITING if waits else Stage.SELECTED
         with transaction(engine) as session:
-            advance(session, occurrence_id, come_from=Stage.OPENED, to=Stage.SELECTED, **frozen)
+            advance(session, occurrence_id, come_from=Stage.OPENED, to=to, **frozen)
 
 
 def choose_members(
@@ -370,4 +394,6 @@ def _summary(session: Session, settings: Settings, occurrence: Occurrence) -> Ru
         messages=counts(session, occurrence.id),
         risk=risk_range(ledger),
         model=model_words(json.loads(occurrence.score or "{}")),
+        stage=occurrence.stage,
+        approved_by=approved_by(session, occurrence.id),
     )

@@ -135,15 +135,27 @@ def _run_slots(settings: Settings, slots: list[_Due], now: datetime, carry_out: 
     missed: list[Alarm] = []
     failed: list[Alarm] = []
     stale: list[Alarm] = []
+    waits: list[Alarm] = []
     for slot in slots:
         if slot.late:
             missed += _note_missed(settings, slot, now)
         elif wrong := _run_one(settings, slot, now, carry_out):
             failed.append(wrong)
+        elif waiting := _waits(settings, slot):
+            waits.append(waiting)
         else:
             ran.append(slot.run)
             stale += _stale(settings, slot)
-    return Looked(ran=tuple(ran), missed=tuple(alarm.run for alarm in missed), alarms=(*missed, *failed, *stale))
+    return Looked(
+        ran=tuple(ran), missed=tuple(alarm.run for alarm in missed), alarms=(*missed, *failed, *waits, *stale)
+    )
+
+
+def _waits(settings: Settings, slot: _Due) -> Alarm | None:
+    """The alarm of a run that nobody has approved yet; told once."""
+    with database(settings.database_url) as engine, reading(engine) as session:
+        waits = stages(session, slot.order.campaign_id).get(slot.order.slot) == Stage.WAITING
+    return Alarm(kind="approval", run=slot.run, text=f"waits for: winback approve {slot.run}") if waits else None
 
 
 def _stale(settings: Settings, slot: _Due) -> list[Alarm]:

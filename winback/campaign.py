@@ -12,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -61,7 +62,7 @@ _STEPS = "(a journey has one step until then)"
 NOT_YET = {
     "offers": "", "offer": "(until then a variant differs by its template only)",
     "wait": _STEPS, "unless": _STEPS, "call": _STEPS, "when": _STEPS, "due": _STEPS,
-    "threshold": "", "approval": "",
+    "threshold": "",
     "local_time": "(limits.quiet_hours goes by the recipient's clock already)",
 }  # fmt: skip
 
@@ -308,6 +309,16 @@ class Success(Section):
         return self
 
 
+class Approval(Section):
+    """When a run that is really sent waits for somebody else's yes: with more people in it than ``above``.
+
+    ``by``: the name that must be given, if any.
+    """
+
+    above: Annotated[int, Field(ge=0, le=100_000_000)]
+    by: str | None = Field(default=None, min_length=1, max_length=120)
+
+
 class Campaign(Section):
     """One campaign file."""
 
@@ -325,6 +336,7 @@ class Campaign(Section):
     limits: Limits = Limits()
     on_uncertain: Literal["hold", "resend_after_reconcile"] = "hold"
     topic: Identifier | None = None
+    approval: Approval | None = None
     compliance: Annotated[tuple[Literal["default"], ...], BeforeValidator(_packs)] = ("default",)
     success: Success
 
@@ -339,6 +351,13 @@ class Campaign(Section):
         names = [variant.name for variant in value]
         if RESERVED & set(names) or len(set(names)) < len(names):
             raise ValueError(f"variants need names of their own, none called {', '.join(sorted(RESERVED))}")
+        return value
+
+    @field_validator("approval")
+    @classmethod
+    def _by_somebody_else(cls, value: Approval | None, info: ValidationInfo) -> Approval | None:
+        if value and value.by and same_name(value.by, info.data.get("owner", "")):
+            raise ValueError("by must be somebody else than the owner")
         return value
 
     @property
@@ -364,6 +383,11 @@ class Campaign(Section):
         weights = {variant.name: variant.weight for variant in self.variants} or {"message": 1.0}
         total = sum(weights.values())
         return {HOLDOUT: held} | {name: (1 - held) * weight / total for name, weight in weights.items()}
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether two names mean the same person, as far as names can tell."""
+    return one.strip().casefold() == other.strip().casefold()
 
 
 def check_zone(value: str) -> str:

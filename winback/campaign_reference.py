@@ -241,6 +241,21 @@ FIELDS: Mapping[str, Entry] = {
             "`winback.toml` 里 `[topics]` 中的一个；不想收到这类消息的人不会收到",
         ),
     ),
+    "approval.above": Entry(
+        says=Words(
+            "a run that is really sent, with more people in it, waits for `winback approve`; see "
+            "[below](#approval)",
+            "真正发送的一次运行，名单超过多少人就要等 `winback approve`；见[下文](#审批)",
+        ),
+        default=Words(
+            "only a run of more than 500 that leaves nobody out by `audience` waits",
+            "只有超过 500 人、`audience` 没有排除任何人的运行才等",
+        ),
+    ),
+    "approval.by": Entry(
+        says=Words("the name that must be given; never the owner's", "必须写出的名字，不能是负责人"),
+        default=Words("anybody but the owner", "负责人以外的任何人"),
+    ),
     "compliance": Entry(
         says=Words(
             "law packs in force: `[default]`, which every campaign has (footer, opt-out, consent, "

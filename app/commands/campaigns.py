@@ -90,6 +90,8 @@ def run(arguments: argparse.Namespace) -> int:
         print_json(summary.as_dict())
     else:
         show_summary(summary)
+    if summary.stage == "waiting":
+        say(f"{summary.run} waits for approval: winback approve {summary.run} --by NAME")
     return Exit.DONE
 
 

@@ -11,7 +11,7 @@ from app.commands.status import next_start
 from app.terminal import print_json, print_table
 from db.campaigns import campaign_ids, campaign_path
 from db.engine import database, reading
-from db.occurrences import all_runs, is_replay, run_name
+from db.occurrences import Stage, all_runs, is_replay, run_name
 from db.readings import latest
 from db.settings import Settings, here
 from winback.errors import Exit
@@ -149,10 +149,14 @@ def _pairs(rows: Sequence[Row]) -> list[dict[str, Any]]:
 def _line(row: Row) -> tuple[str | None, ...]:
     kept = row.kept
     return (
-        row.campaign, row.next_slot, row.last_run, row.stage, row.result,
+        row.campaign, row.next_slot, row.last_run, _stage(row), row.result,
         _points(row.effect.value, row.effect.low, row.effect.high) if row.effect else None,
         f"{kept.value:+,.0f} ({kept.low:+,.0f} to {kept.high:+,.0f})" if kept else None,
     )  # fmt: skip
+
+
+def _stage(row: Row) -> str | None:
+    return "waits for approval" if row.stage == Stage.WAITING else row.stage
 
 
 def _pair_line(pair: dict[str, Any]) -> tuple[str, str, str]:

@@ -14,12 +14,14 @@ from db.campaigns import campaign_ids, campaign_path, check_file
 from db.engine import database, reading
 from db.facts.store import data_through
 from db.gates import gates
+from db.occurrences import Stage
 from db.outbox import InHand, PutOff, in_hand, put_off, unknown, waiting
 from db.restored import PutBack, is_put_back
 from db.settings import Settings, here
 from db.stops import stopped_scopes
 from flows.campaign_run import summaries
 from flows.sending import pace_of
+from winback.approval import NOT_AUTHENTICATED
 from winback.campaign import CHANNELS
 from winback.errors import Exit, WrongUse
 from winback.schedule import next_slot
@@ -109,13 +111,20 @@ def _waiting_line(channel: str, line: dict[str, Any]) -> tuple[str, int, str]:
 
 def _run_line(run: dict[str, Any]) -> tuple[str, int, str]:
     messages = ", ".join(f"{count:,} {state}" for state, count in run["messages"].items())
+    if run["stage"] == Stage.WAITING:
+        messages = f"waits for approval: winback approve {run['run']} --by NAME"
+    elif run["approved_by"]:
+        messages += f"; approved by {run['approved_by']} ({NOT_AUTHENTICATED})"
     return run["run"], sum(run["arms"].values()), messages or "-"
 
 
 def read_status(settings: Settings, now: datetime) -> dict[str, Any]:
     """The newest run as ``run --json`` shows it, and the workspace around it, as one plain value."""
-    runs = [summary.as_dict() for summary in summaries(settings)]
-    newest = runs[0] if runs else {"run": None, "digest": None, "arms": {}, "reasons": {}, "messages": {}}
+    known = summaries(settings)
+    runs = [each.as_dict() | {"stage": each.stage, "approved_by": each.approved_by} for each in known]
+    newest = (
+        known[0].as_dict() if known else {"run": None, "digest": None, "arms": {}, "reasons": {}, "messages": {}}
+    )
     with database(settings.database_url) as engine, reading(engine) as session:
         through = data_through(session)
         return newest | {

@@ -1,0 +1,29 @@
+"""approve: somebody else's yes to a run that waits."""
+
+import argparse
+from datetime import UTC, datetime
+
+from app.commands.campaigns import show_summary
+from app.terminal import print_json, say, working
+from db.settings import check_live, here
+from flows.approving import approve as say_yes
+from winback.approval import NOT_AUTHENTICATED
+from winback.errors import Exit
+
+
+def approve(arguments: argparse.Namespace) -> int:
+    """Approve a run and carry it on; exit 1 where it was changed since and has to be looked at again."""
+    settings = here(arguments.workspace)
+    check_live(settings)
+    with working("approving"):
+        answer = say_yes(settings, arguments.run_name, arguments.by, datetime.now(UTC))
+    if arguments.json:
+        said = {"approved_by": answer.summary.approved_by, "changed": answer.changed}
+        print_json(answer.summary.as_dict() | said)
+    else:
+        show_summary(answer.summary)
+    if answer.changed:
+        say("the campaign or its templates have changed since: the run was chosen anew, look at it and approve it")
+        return Exit.NO
+    say(f"approved by {answer.summary.approved_by} ({NOT_AUTHENTICATED})")
+    return Exit.DONE

@@ -1,0 +1,45 @@
+"""Approve a run that waits: it goes on at once, with exactly what was approved."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from db.approvals import approve as record
+from db.engine import database, reading, transaction
+from db.occurrences import Stage, find_run, pinned_campaign
+from db.settings import Settings
+from flows.campaign_run import Order, RunSummary, carry_out, summarise
+from winback.approval import may_not_approve
+from winback.errors import WrongUse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The run after the approval; ``changed``: nothing was approved, it was chosen anew from changed files."""
+
+    summary: RunSummary
+    changed: bool
+
+
+def approve(settings: Settings, run: str, by: str, now: datetime) -> Answer:
+    """Approve the run and carry it out; WrongUse where it does not wait or ``by`` may not."""
+    with database(settings.database_url) as engine:
+        with reading(engine) as session:
+            found = find_run(session, run)
+            if found.stage != Stage.WAITING:
+                raise WrongUse(f"{run} does not wait for approval: it is {found.stage}")
+            if why := may_not_approve(pinned_campaign(session, found), by):
+                raise WrongUse(why)
+            if found.late_after is not None and found.late_after < now:
+                raise WrongUse(f"{run} came too late: nothing of it may leave any more")
+            order = Order(
+                campaign_id=found.campaign_id, slot=found.slot, as_of=found.as_of, late_after=found.late_after
+            )
+            seen, occurrence_id = (found.version_id, found.audience_digest), found.id or 0
+        carry_out(order, settings, now)  # chosen anew where the files have changed since
+        with transaction(engine) as session:
+            found = find_run(session, run)
+            same = (found.version_id, found.audience_digest) == seen
+            approved = same and record(session, found, by, now)
+        if not approved:
+            return Answer(summary=summarise(occurrence_id, settings), changed=True)
+    return Answer(summary=carry_out(order, settings, now), changed=False)

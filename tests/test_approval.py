@@ -1,0 +1,209 @@
+"""A run that is really sent waits for somebody else's yes, and the yes is about exactly what leaves."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+from sqlmodel import col
+
+from app.cli import main
+from db.engine import database, reading
+from db.occurrences import find_run
+from db.settings import Secrets, Settings, WorkspaceFile
+from db.tables import Approval, Assignment, Message
+from flows.approving import approve
+from flows.campaign_run import RunSummary, carry_out, manual, summaries
+from flows.due import look_for_due
+from tests.builders import scored
+from tests.workspaces import AS_OF, CAMPAIGN, NOW, a_quiet_crowd, a_workspace, write_campaign
+from winback.approval import EVERYBODY_FROM, approved_digest, needs_approval
+from winback.campaign_file import read_campaign
+from winback.errors import WrongUse
+
+RUN = f"spring/manual-{AS_OF}"
+ABOVE_TEN = CAMPAIGN + "approval: {above: 10}\n"
+
+
+@pytest.fixture
+def shop(tmp_path: Path, database_url: str) -> Settings:
+    """12 customers, of whom 11 qualify, and live providers."""
+    made = a_workspace(tmp_path, database_url, ABOVE_TEN)
+    a_quiet_crowd(made, 12)
+    said = made.file.model_dump() | {"live": True, "providers": {"email": "sendgrid", "sms": "twilio"}}
+    secrets = Secrets(sendgrid_key="SG.test", twilio_sid="AC" + "0" * 32, twilio_token="token")
+    return replace(made, file=WorkspaceFile.model_validate(said), secrets=secrets)
+
+
+def run(shop: Settings) -> RunSummary:
+    return carry_out(manual("spring", AS_OF), shop, NOW)
+
+
+def rows(shop: Settings, table: type) -> int:
+    with database(shop.database_url) as engine, reading(engine) as session:
+        return len(session.execute(select(table)).scalars().all())
+
+
+def test_a_run_with_more_people_than_that_waits_and_nobody_has_entered_by_it(shop: Settings):
+    first = run(shop)
+
+    again = run(shop)
+
+    assert first == again
+    assert (first.stage, sum(first.arms.values()), first.messages) == ("waiting", 11, {})
+    assert (rows(shop, Assignment), rows(shop, Message)) == (0, 0)
+
+
+def test_it_goes_on_when_somebody_else_says_yes_and_his_name_is_kept(shop: Settings):
+    waiting = run(shop)
+
+    answer = approve(shop, RUN, " Bea ", NOW)
+
+    assert not answer.changed
+    assert (answer.summary.stage, answer.summary.approved_by) == ("released", "Bea")
+    assert answer.summary.digest == waiting.digest
+    assert sum(answer.summary.messages.values()) == waiting.arms["message"]
+    with database(shop.database_url) as engine, reading(engine) as session:
+        [kept] = session.execute(select(Approval)).scalars()
+        assert len(kept.digest) == 64
+        assert kept.at == NOW
+
+
+@pytest.mark.parametrize(
+    ("lines", "by", "words"),
+    [
+        ("approval: {above: 10}\n", "ann@example.com", "is the owner: somebody else"),
+        ("approval: {above: 10}\n", " ANN@Example.com", "is the owner: somebody else"),
+        ("approval: {above: 10}\n", "  ", "say who"),
+        ("approval: {above: 10, by: Bea}\n", "Cem", "only 'Bea' approves it"),
+    ],
+)
+def test_the_owner_and_whoever_is_not_named_may_not_approve(shop: Settings, lines: str, by: str, words: str):
+    write_campaign(shop, CAMPAIGN + lines)
+    run(shop)
+
+    with pytest.raises(WrongUse, match=words):
+        approve(shop, RUN, by, NOW)
+
+    assert run(shop).stage == "waiting"
+
+
+def test_a_changed_template_needs_another_look_and_then_its_own_yes(shop: Settings):
+    run(shop)
+    subject = shop.templates / "winback-advice/subject.txt"
+    subject.write_text(subject.read_text(encoding="utf-8") + "!", encoding="utf-8")
+
+    first, second = approve(shop, RUN, "Bea", NOW), approve(shop, RUN, "Bea", NOW)
+
+    assert (first.changed, first.summary.stage, first.summary.approved_by) == (True, "waiting", None)
+    assert (second.changed, second.summary.stage) == (False, "released")
+
+
+def test_a_changed_campaign_is_chosen_anew_while_it_waits(shop: Settings):
+    run(shop)
+    write_campaign(shop, ABOVE_TEN.replace("inactive: 60d", "inactive: 106d"))
+
+    renewed = run(shop)
+
+    assert renewed.stage == "released"  # six were away so long: no approval needed
+    assert sum(renewed.arms.values()) == 6
+
+
+def test_a_rehearsal_does_not_wait(shop: Settings):
+    folder = {"email": "folder", "sms": "folder"}
+    said = shop.file.model_dump() | {"live": False, "providers": folder}
+
+    summary = run(replace(shop, file=WorkspaceFile.model_validate(said)))
+
+    assert (summary.stage, summary.approved_by) == ("released", None)
+
+
+def test_a_run_that_does_not_wait_cannot_be_approved(shop: Settings):
+    write_campaign(shop, CAMPAIGN + "approval: {above: 11}\n")
+    run(shop)
+
+    with pytest.raises(WrongUse, match="does not wait for approval: it is released"):
+        approve(shop, RUN, "Bea", NOW)
+
+
+def test_after_its_late_limit_a_run_is_given_up_and_cannot_be_approved(shop: Settings):
+    run(shop)
+    late = NOW + timedelta(days=4)
+
+    with pytest.raises(WrongUse, match="came too late"):
+        approve(shop, RUN, "Bea", late)
+    looked = look_for_due(shop, late)
+
+    assert looked.missed == (RUN,)
+
+
+def test_staff_is_told_of_a_scheduled_run_that_waits(shop: Settings):
+    nine = "schedule: {cron: '0 9 * * *', timezone: America/New_York}\n"
+    write_campaign(shop, ABOVE_TEN + nine)
+    look_for_due(shop, NOW - timedelta(hours=20))
+
+    looked = look_for_due(shop, NOW)
+
+    assert looked.ran == ()
+    assert [(alarm.kind, alarm.run) for alarm in looked.alarms] == [("approval", "spring/2026-03-01T09:00")]
+    assert [summary.stage for summary in summaries(shop)] == ["waiting"]
+
+
+def test_what_is_approved_changes_with_every_part_of_it():
+    parts = {"version": "v", "facts": ["f"], "audience": "a"}
+
+    digests = {approved_digest(**parts | {name: other}) for name, other in
+               {"version": "w", "facts": ["f", "g"], "audience": "b"}.items()}  # fmt: skip
+
+    assert len(digests | {approved_digest(**parts)}) == 4
+
+
+def test_without_a_size_an_audience_that_leaves_nobody_out_waits_from_500_people_on():
+    campaign = read_campaign(CAMPAIGN, "spring.yaml")
+    everybody = scored(customer_no=list(range(EVERYBODY_FROM + 1))).with_columns(reason=None)
+    fewer = everybody.head(EVERYBODY_FROM)
+    chosen = everybody.vstack(everybody.head(1).with_columns(reason=None)).with_row_index()
+    chosen = chosen.with_columns(reason=(chosen["index"] == 0).replace_strict({True: "not_at_risk", False: None}))
+
+    assert needs_approval(campaign, everybody)
+    assert not needs_approval(campaign, fewer)
+    assert not needs_approval(campaign, chosen)
+
+
+def test_an_edited_campaign_is_a_new_version_and_a_customer_keeps_his_arm(shop: Settings):
+    write_campaign(shop, CAMPAIGN + "again_after: 1d\n")
+    run(shop)
+    later = manual("spring", AS_OF + timedelta(days=1))
+    write_campaign(shop, CAMPAIGN.replace("holdout: 50%", "holdout: 5%") + "again_after: 1d\n")
+
+    carry_out(later, shop, NOW + timedelta(days=1))
+
+    with database(shop.database_url) as engine, reading(engine) as session:
+        found = [find_run(session, name) for name in (RUN, f"spring/{later.slot}")]
+        versions = [each.version_id for each in found]
+        arms = [
+            dict(session.execute(select(col(Assignment.person), col(Assignment.arm))
+                                 .where(col(Assignment.occurrence_id) == each.id)).tuples().all())
+            for each in found
+        ]  # fmt: skip
+    assert versions[0] != versions[1]
+    assert arms[0] == arms[1]
+    assert "holdout" in arms[0].values()
+
+
+def test_the_terminal_says_what_waits_and_who_approved_it(shop: Settings, capsys, monkeypatch):
+    """Settings of live providers need keys in the environment and a public address: the fixture has them."""
+    monkeypatch.setattr("app.commands.status.here", lambda _: shop)
+    monkeypatch.setattr("app.commands.side_by_side.here", lambda _: shop)
+    run(shop)
+
+    assert main(["status"]) == main(["campaigns"]) == 0
+    waiting = capsys.readouterr().out
+    approve(shop, RUN, "Bea", NOW)
+    assert main(["status"]) == 0
+    approved = capsys.readouterr().out
+
+    assert f"waits for approval: winback approve {RUN} --by NAME" in waiting
+    assert waiting.rstrip().endswith("waits for approval")
+    assert "approved by Bea (not authenticated)" in approved
