@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from winback.campaign import CHANNELS, Channel, Identifier, Names, check_zone
 from winback.errors import FileProblem, Unusable, WrongUse, nearest
-from winback.faults import CURRENCY, EMAIL, SENDER_NAME, explain
+from winback.faults import CURRENCY, EMAIL, HOST, SENDER_NAME, explain
 from winback.limits import micros
 from winback.toml_lines import lines_of
 
@@ -78,6 +78,7 @@ class WorkspaceFile(BaseModel):
     sender: Sender = Sender()
     prices: Prices = Prices()
     pace: Pace = Pace()
+    link_hosts: tuple[Annotated[str, Field(pattern=HOST, max_length=253)], ...] = ()
     topics: dict[Identifier, Names] = Field(default_factory=dict)
 
 

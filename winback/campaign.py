@@ -258,6 +258,14 @@ class Limits(Section):
     priority: int = Field(default=50, ge=0, le=100)
 
 
+class Utm(Section):
+    """What is added to the address of a counted link when a reader follows it, for a web site's statistics."""
+
+    source: Identifier
+    medium: Identifier = "email"
+    campaign: Identifier | None = None
+
+
 class Guardrails(Section):
     """What may not get worse: of the messages that left, the most that may be unsubscribed from and so on."""
 
@@ -305,6 +313,7 @@ class Campaign(Section):
     limits: Limits = Limits()
     on_uncertain: Literal["hold", "resend_after_reconcile"] = "hold"
     topic: Identifier | None = None
+    utm: Utm | None = None
     success: Success
 
     @field_validator("variants", "journey", mode="before")
@@ -319,6 +328,14 @@ class Campaign(Section):
         if RESERVED & set(names) or len(set(names)) < len(names):
             raise ValueError(f"variants need names of their own, none called {', '.join(sorted(RESERVED))}")
         return value
+
+    @property
+    def utm_parameters(self) -> dict[str, str]:
+        """utm_source and so on; empty where none are wanted."""
+        if self.utm is None:
+            return {}
+        wanted = {"source": self.utm.source, "medium": self.utm.medium, "campaign": self.utm.campaign or self.id}
+        return {f"utm_{name}": value for name, value in wanted.items()}
 
     @property
     def step(self) -> Step:
