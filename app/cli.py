@@ -201,6 +201,8 @@ def _campaign_commands(command: Command) -> None:
     preview.add_argument("campaign")
     preview.add_argument("--as-of", type=a_day, metavar="DAY", help="default: the last whole day")
     preview.add_argument("--customer", metavar="ID", help="the message of this customer, or why there is none")
+    preview.add_argument("--out", type=Path, metavar="FILE.html", help="a page with every message as it will look")
+    preview.add_argument("--lang", choices=["en", "zh"], default="en", help="of the page; default: en")
     _json(preview)
     diff = command(
         "diff", "difference:diff", "who would come and go against the last run, why, and what was edited"

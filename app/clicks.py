@@ -15,13 +15,13 @@ from starlette.responses import RedirectResponse, Response
 
 from app.desk import Desk
 from app.pages import Notice
-from db.campaigns import pinned_templates
+from db.campaigns import pinned_campaign, pinned_templates
 from db.clicks import Letter, keep_click, letter
 from db.engine import reading, transaction
 from db.occurrences import version_files
 from winback.clicks import HONEYPOT
 from winback.errors import Unusable
-from winback.message.tracking import destinations, links_together
+from winback.message.tracking import destinations, links_together, with_parameters
 
 CLICK_SECONDS = 1.5  # a reader is not kept waiting for the sake of counting
 KEPT = 1_000  # templates whose links are remembered
@@ -70,13 +70,15 @@ class Clicks:
                 return None
             pinned = (found.version_id, found.template)
             if pinned not in self._links:
-                self._remember(pinned, pinned_templates(version_files(session, found.version_id)))
+                files = version_files(session, found.version_id)
+                self._remember(pinned, pinned_templates(files), pinned_campaign(files).utm_parameters)
             return found, self._links[pinned]
 
-    def _remember(self, pinned: tuple[int, str], files: Mapping[str, str]) -> None:
+    def _remember(self, pinned: tuple[int, str], files: Mapping[str, str], parameters: Mapping[str, str]) -> None:
         if len(self._links) >= KEPT:
             self._links.clear()
-        self._links[pinned] = Links(destinations(files, pinned[1]), links_together(files, pinned[1]))
+        found = tuple(with_parameters(each, parameters) for each in destinations(files, pinned[1]))
+        self._links[pinned] = Links(found, links_together(files, pinned[1]))
 
     def _keep(self, key: str, link: int, found: Letter, links: Links, head: bool, agent: str) -> None:
         with transaction(self._desk.engine) as session:

@@ -1,15 +1,16 @@
 """Campaign files and templates: read from the workspace once, then only from what a run pinned."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import winback
+from db.confined import SampleText, Wanted, asked, look
 from db.settings import FILE_NAME, Settings
 from winback.campaign import Campaign, Channel
-from winback.campaign_file import examine, line_of
+from winback.campaign_file import examine, line_of, read_campaign
 from winback.errors import CampaignError, FileProblem, TemplateError, WrongUse, nearest
 from winback.kinds import RULES_FILE, problems_of
-from winback.message.inspection import check
 
 SHIPPED = Path(winback.__file__).with_name(RULES_FILE)
 SHARED, TEMPLATES = "_shared", "templates/"
@@ -37,8 +38,55 @@ def campaign_path(settings: Settings, campaign_id: str) -> Path:
     return settings.campaigns / f"{campaign_id}.yaml"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A campaign file: the campaign if it can be read, all that is wrong, and what its text messages cost."""
+
+    path: Path
+    campaign: Campaign | None
+    problems: list[FileProblem]
+    texts: tuple[SampleText, ...] = ()
+
+
+def check_files(settings: Settings, paths: Iterable[Path]) -> list[Checked]:
+    """Every campaign file with everything wrong with it and its templates, which are looked at all together."""
+    read = [_check_file(settings, path) for path in paths]
+    looked = iter(look(tuple(each for _, wanted in read for each in wanted)))
+    found = []
+    for checked, wanted in read:
+        mine = [next(looked) for _ in wanted]
+        problems = [*checked.problems, *(error for each in mine for error in each.errors())]
+        texts = tuple(text for each in mine for text in each.texts)
+        found.append(replace(checked, problems=problems, texts=texts))
+    return found
+
+
 def check_file(settings: Settings, path: Path) -> tuple[Campaign | None, list[FileProblem]]:
-    """The campaign of a file and everything wrong with it and its templates."""
+    """The campaign of one file and everything wrong with it and its templates."""
+    [checked] = check_files(settings, [path])
+    return checked.campaign, checked.problems
+
+
+def _check_file(settings: Settings, path: Path) -> tuple[Checked, list[Wanted]]:
+    """What is wrong with a file itself, and the messages to look at."""
+    campaign, found = _read_campaign(settings, path)
+    wanted = []
+    for message in dict.fromkeys(campaign.templates().values()) if campaign else ():
+        assert campaign is not None
+        if problem := _no_message(settings, message, campaign, str(path)):
+            found.append(problem)
+            continue
+        try:
+            files = template_files(settings, [message])
+        except FileProblem as unreadable:
+            found.append(unreadable)
+            continue
+        found += _attachments(settings, message)
+        wanted.append(asked(files, message, campaign.step.channels, settings.file.link_hosts))
+    return Checked(path=path, campaign=campaign, problems=found), wanted
+
+
+def _read_campaign(settings: Settings, path: Path) -> tuple[Campaign | None, list[FileProblem]]:
     shown = str(path)
     try:
         campaign, problems = examine(read_text(path), shown)
@@ -51,14 +99,16 @@ def check_file(settings: Settings, path: Path) -> tuple[Campaign | None, list[Fi
         found.append(CampaignError(f"must be the file's name, '{path.stem}'", file=shown, line=1, field="id"))
     found += _check_settings(settings, campaign, shown)
     found += problems_of(kind_rules(settings), RULES_FILE)
-    for message in dict.fromkeys(campaign.templates().values()):
-        try:
-            files = template_files(settings, [message])
-        except FileProblem as problem:
-            found.append(problem)
-            continue
-        found += _check_message(settings, files, message, campaign, shown)
     return campaign, found
+
+
+def _attachments(settings: Settings, message: str) -> Iterator[TemplateError]:
+    """Files beside a message's parts that would not be sent."""
+    for path in sorted((settings.templates / message).rglob("*")):
+        if path.is_file() and path.suffix not in PARTS and not path.name.startswith("."):
+            name = path.relative_to(settings.templates).as_posix()
+            problem = "is no template, and files are not attached: put it on the web and write a link to it"
+            yield TemplateError(problem, file=name)
 
 
 def channels_used(paths: Iterable[Path]) -> set[Channel]:
@@ -90,16 +140,14 @@ def _check_settings(settings: Settings, campaign: Campaign, shown: str) -> Itera
         yield problem(words, "limits", "budget")
 
 
-def _check_message(
-    settings: Settings, files: dict[str, str], message: str, campaign: Campaign, shown: str
-) -> list[FileProblem]:
+def _no_message(settings: Settings, message: str, campaign: Campaign, shown: str) -> CampaignError | None:
     known = sorted({path.parent.name for path in settings.templates.glob("*/*.txt")} - {SHARED, "report"})
-    if message not in known:
-        problem = f"{TEMPLATES}{message} does not exist"
-        line, field = _where(message, campaign, Path(shown))
-        allowed, near = ", ".join(known), nearest(message, known)
-        return [CampaignError(problem, file=shown, line=line, field=field, allowed=allowed, nearest=near)]
-    return list(check(files, message, campaign.step.channels))
+    if message in known:
+        return None
+    problem = f"{TEMPLATES}{message} does not exist"
+    line, field = _where(message, campaign, Path(shown))
+    allowed, near = ", ".join(known), nearest(message, known)
+    return CampaignError(problem, file=shown, line=line, field=field, allowed=allowed, nearest=near)
 
 
 def _where(message: str, campaign: Campaign, path: Path) -> tuple[int, str]:
@@ -131,6 +179,12 @@ def read_files(settings: Settings, campaign_id: str) -> dict[str, str]:
 def pinned_templates(files: dict[str, str]) -> dict[str, str]:
     """Path below templates/ -> text, of the files a run pinned."""
     return {name.removeprefix(TEMPLATES): text for name, text in files.items() if name.startswith(TEMPLATES)}
+
+
+def pinned_campaign(files: dict[str, str]) -> Campaign:
+    """The campaign of the files a run pinned."""
+    [name] = (name for name in files if name.startswith("campaigns/"))
+    return read_campaign(files[name], name)
 
 
 def read_text(path: Path) -> str:

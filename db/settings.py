@@ -20,7 +20,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from winback.campaign import CHANNELS, Channel, Names, check_zone
 from winback.campaign_values import Identifier
 from winback.errors import FileProblem, Unusable, WrongUse, nearest
-from winback.faults import CURRENCY, EMAIL, SENDER_NAME, explain
+from winback.faults import CURRENCY, EMAIL, HOST, SENDER_NAME, explain
 from winback.limits import micros
 from winback.toml_lines import lines_of
 
@@ -80,6 +80,7 @@ class WorkspaceFile(BaseModel):
     sender: Sender = Sender()
     prices: Prices = Prices()
     pace: Pace = Pace()
+    link_hosts: tuple[Annotated[str, Field(pattern=HOST, max_length=253)], ...] = ()
     topics: dict[Identifier, Names] = Field(default_factory=dict)
 
 

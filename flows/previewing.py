@@ -23,12 +23,13 @@ from db.settings import Settings
 from db.tables import Customer
 from flows.campaign_run import manual, model_words
 from flows.choosing import Choice, choose_now
+from winback import gallery_page
 from winback.arms_alike import arms_alike
 from winback.audience import digest, drawn_counts, risk_range, waterfall
-from winback.balance import Balance
 from winback.campaign import CHANNELS, HOLDOUT, Channel
 from winback.contact import mask_contact
 from winback.errors import WrongUse
+from winback.gallery import Sheet, sheets
 from winback.message.fields import samples
 from winback.message.rendering import Email, RenderFailure, Sms, render
 from winback.message.template import Message, load
@@ -37,8 +38,7 @@ from winback.preview import (
     DRAWN,
     NOT_DRAWN,
     Cost,
-    PlannedArm,
-    Worth,
+    Preview,
     a_few,
     drawn_before,
     drawn_or_not,
@@ -47,34 +47,10 @@ from winback.preview import (
     planned_arms,
     worth,
 )
-from winback.sight import Expected, Sight, expect, in_sight
+from winback.sight import Expected, expect, in_sight
+from winback.words import Language
 
 MEASURED_TEXTS = 200  # text messages rendered to learn how many segments one has
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preview:
-    """A campaign before anything is spent; ``arms_before``: members who keep the arm of an earlier entry.
-
-    ``risk``: least, median and greatest of those who are in. ``sample``: a few of them, addresses masked.
-    """
-
-    run: str
-    as_of: date
-    horizon_days: int
-    currency: str
-    objective: str | None
-    digest: str
-    reasons: dict[str, int]
-    arms: list[PlannedArm]
-    arms_before: int
-    risk: tuple[float, float, float] | None
-    model: str | None
-    worth: Worth
-    sight: Sight
-    costs: list[Cost]
-    balance: list[Balance]
-    sample: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +71,25 @@ class OneCustomer:
 
 def preview(settings: Settings, campaign_id: str, as_of: date) -> Preview:
     """The whole audience. Raises what ``check`` reports."""
+    return _preview(settings, choose_now(manual(campaign_id, as_of), settings))
+
+
+def page(settings: Settings, campaign_id: str, as_of: date, language: Language) -> tuple[Preview, str]:
+    """The whole audience, and it as a page with every message to made-up customers."""
     choice = choose_now(manual(campaign_id, as_of), settings)
+    found, letters = _preview(settings, choice), _Letters(choice, settings)
+    text = gallery_page.render(
+        found,
+        choice.campaign.name,
+        list(letters.sheets()),
+        language,
+        segment_micros=settings.price_micros("sms"),
+    )
+    return found, text
+
+
+def _preview(settings: Settings, choice: Choice) -> Preview:
+    as_of = choice.order.as_of
     ledger, per_major = choice.ledger, 10 ** exponent(settings.file.currency)
     with database(settings.database_url) as engine, reading(engine) as session:
         costs = list(_costs(session, settings, choice))
@@ -198,6 +192,16 @@ class _Letters:
             campaign={"name": (name.zh if chinese else None) or name.en},
             links=samples()["links"],
             sender={"name": self._sender.name, "postal_address": self._sender.postal_address},
+        )
+
+    def sheets(self) -> Iterable[Sheet]:
+        """Every variant in every language."""
+        name, sender = self._campaign.name, self._sender
+        return sheets(
+            {variant: self._message(template) for variant, template in self._campaign.templates().items()},
+            self._campaign.step.channels,
+            campaign={"en": {"name": name.en}, "zh": {"name": name.zh or name.en}},
+            sender={"name": sender.name, "postal_address": sender.postal_address},
         )
 
     def _of(self, arm: str) -> Message:

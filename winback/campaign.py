@@ -19,18 +19,19 @@ from pydantic import (
 
 from winback.campaign_values import (
     Amount,
+    ChurnKinds,
     Day,
     Days,
     Filter,
     Hours,
     Identifier,
+    LawPacks,
     MessagesPerPerson,
     Points,
     PositiveShare,
     Quiet,
     Share,
 )
-from winback.churn_kind import ChurnKind
 from winback.errors import nearest
 from winback.faults import CURRENCY, EMAIL
 from winback.limits import micros
@@ -67,19 +68,6 @@ NOT_YET = {
 }  # fmt: skip
 
 
-def churn_kind(value: object) -> ChurnKind:
-    """A kind of churn by its name; ValueError with the nearest one."""
-    if isinstance(value, str) and value in set(ChurnKind):
-        return ChurnKind(value)
-    close = nearest(str(value), list(ChurnKind))
-    hint = f": did you mean '{close}'?" if close else ""
-    raise ValueError(f"'{value}' is none of {', '.join(ChurnKind)}{hint}")
-
-
-def _churn_kinds(value: object) -> object:
-    return tuple(churn_kind(kind) for kind in value) if isinstance(value, list) else value
-
-
 def _measure(value: object) -> object:
     if isinstance(value, str) and value in set(Measure):
         return Measure(value)
@@ -99,15 +87,6 @@ def _definition(value: object) -> object:
     if isinstance(value, str) and value in _NOT_OBSERVED:
         raise ValueError(_NOT_OBSERVED[value])
     return value
-
-
-def _packs(value: object) -> object:
-    if isinstance(value, list) and value == ["default"]:
-        return ("default",)
-    if isinstance(value, list) and value and all(isinstance(pack, str) for pack in value):
-        named = ", ".join(pack for pack in value if pack != "default") or "default twice"
-        raise ValueError(f"law packs other than default come with a later version: remove {named}")
-    raise ValueError("write a list of law packs: [default]")
 
 
 def _one_step(value: object) -> object:
@@ -181,7 +160,7 @@ class AudienceRule(Section):
     risk: RiskRule | None = None
     where: Filter | None = None
     limit: LimitRule | None = None
-    exclude_kinds: Annotated[tuple[ChurnKind, ...], BeforeValidator(_churn_kinds)] = ()
+    exclude_kinds: ChurnKinds = ()
 
     @model_validator(mode="after")
     def _chooses_somebody(self) -> "AudienceRule":
@@ -278,6 +257,14 @@ class Limits(Section):
     priority: int = Field(default=50, ge=0, le=100)
 
 
+class Utm(Section):
+    """What is added to the address of a counted link when a reader follows it, for a web site's statistics."""
+
+    source: Identifier
+    medium: Identifier = "email"
+    campaign: Identifier | None = None
+
+
 class Guardrails(Section):
     """What may not get worse: of the messages that left, the most that may be unsubscribed from and so on."""
 
@@ -337,7 +324,8 @@ class Campaign(Section):
     on_uncertain: Literal["hold", "resend_after_reconcile"] = "hold"
     topic: Identifier | None = None
     approval: Approval | None = None
-    compliance: Annotated[tuple[Literal["default"], ...], BeforeValidator(_packs)] = ("default",)
+    compliance: LawPacks = ("default",)
+    utm: Utm | None = None
     success: Success
 
     @field_validator("variants", mode="before")
@@ -359,6 +347,14 @@ class Campaign(Section):
         if value and value.by and same_name(value.by, info.data.get("owner", "")):
             raise ValueError("by must be somebody else than the owner")
         return value
+
+    @property
+    def utm_parameters(self) -> dict[str, str]:
+        """utm_source and so on; empty where none are wanted."""
+        if self.utm is None:
+            return {}
+        wanted = {"source": self.utm.source, "medium": self.utm.medium, "campaign": self.utm.campaign or self.id}
+        return {f"utm_{name}": value for name, value in wanted.items()}
 
     @property
     def step(self) -> Step:

@@ -3,10 +3,12 @@
 import re
 from datetime import date
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, WithJsonSchema
 
+from winback.churn_kind import ChurnKind
+from winback.errors import nearest
 from winback.faults import IDENTIFIER
 from winback.limits import PerPerson, micros
 from winback.quiet_hours import QuietHours, read_quiet_hours
@@ -75,6 +77,28 @@ def _day(value: object) -> object:
     raise ValueError("write a day, such as 2026-12-31")
 
 
+def churn_kind(value: object) -> ChurnKind:
+    """A kind of churn by its name; ValueError with the nearest one."""
+    if isinstance(value, str) and value in set(ChurnKind):
+        return ChurnKind(value)
+    close = nearest(str(value), list(ChurnKind))
+    hint = f": did you mean '{close}'?" if close else ""
+    raise ValueError(f"'{value}' is none of {', '.join(ChurnKind)}{hint}")
+
+
+def _churn_kinds(value: object) -> object:
+    return tuple(churn_kind(kind) for kind in value) if isinstance(value, list) else value
+
+
+def _packs(value: object) -> object:
+    if isinstance(value, list) and value == ["default"]:
+        return ("default",)
+    if isinstance(value, list) and value and all(isinstance(pack, str) for pack in value):
+        named = ", ".join(pack for pack in value if pack != "default") or "default twice"
+        raise ValueError(f"law packs other than default come with a later version: remove {named}")
+    raise ValueError("write a list of law packs: [default]")
+
+
 def _written(pattern: str) -> WithJsonSchema:
     """How editors are told to take a text that becomes something else."""
     return WithJsonSchema({"type": "string", "pattern": pattern})
@@ -103,3 +127,5 @@ Day = Annotated[date, BeforeValidator(_day)]
 MessagesPerPerson = Annotated[PerPerson, BeforeValidator(_per_person), _written(r"^[1-9]\d? in [1-9]\d{0,2}d$")]
 Quiet = Annotated[QuietHours, BeforeValidator(_quiet), _written(r"^\d\d:\d\d-\d\d:\d\d$")]
 Filter = Annotated[InstanceOf[Where], BeforeValidator(_where), WithJsonSchema({"type": "string"})]
+ChurnKinds = Annotated[tuple[ChurnKind, ...], BeforeValidator(_churn_kinds)]
+LawPacks = Annotated[tuple[Literal["default"], ...], BeforeValidator(_packs)]

@@ -30,10 +30,12 @@ class TextFault(ValueError):
 IDENTIFIER = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 EMAIL = r"^[^@\s]+@[^@\s]+$"
 CURRENCY = r"^[A-Z]{3}$"
+HOST = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$"
 SENDER_NAME = r"^[^\r\n]{1,120}$"
 PATTERNS = {
     IDENTIFIER: "must be lower-case words joined by hyphens, such as spring-offer",
     EMAIL: "must be an e-mail address",
+    HOST: "must be a host in small letters, such as shop.example",
     CURRENCY: "must be three capital letters, such as EUR",
     SENDER_NAME: "must be one line of up to 120 characters",
 }

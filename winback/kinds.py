@@ -12,8 +12,9 @@ import polars as pl
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from winback.behaviour import Behaviour
-from winback.campaign import LocalName, Section, churn_kind
+from winback.campaign import LocalName, Section
 from winback.campaign_file import examine_as
+from winback.campaign_values import churn_kind
 from winback.causes import Cause, cause_of, plain
 from winback.churn_kind import NEVER, ChurnKind
 from winback.errors import CampaignError, nearest

@@ -6,15 +6,18 @@ risk. What the result can show: winback.sight.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import polars as pl
 
 from winback.audience import arm_counts, drawn_counts, top_count
+from winback.balance import Balance
 from winback.campaign import HOLDOUT, Channel
 from winback.estimates import NoEstimate
 from winback.outcomes import TOP_SHARE
 from winback.planning import Visibility
+from winback.sight import Sight
 
 SAMPLE = 20
 DRAWN, NOT_DRAWN = "drawn", "not drawn"
@@ -60,6 +63,31 @@ class Cost:
     def cost_micros(self) -> int | None:
         """Units times price, in millionths of a major unit."""
         return self.units * self.price_micros if self.price_micros else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """A campaign before anything is spent; ``arms_before``: members who keep the arm of an earlier entry.
+
+    ``risk``: least, median and greatest of those who are in. ``sample``: a few of them, addresses masked.
+    """
+
+    run: str
+    as_of: date
+    horizon_days: int
+    currency: str
+    objective: str | None
+    digest: str
+    reasons: dict[str, int]
+    arms: list[PlannedArm]
+    arms_before: int
+    risk: tuple[float, float, float] | None
+    model: str | None
+    worth: Worth
+    sight: Sight
+    costs: list[Cost]
+    balance: list[Balance]
+    sample: list[dict[str, Any]]
 
 
 def planned_arms(ledger: pl.DataFrame, shares: Mapping[str, float]) -> list[PlannedArm]:

@@ -9,15 +9,15 @@ from typing import Any
 from app.commands.campaigns import warn_of_old_data
 from app.terminal import print_json, print_table, say, waterfall_rows, working
 from db.settings import FILE_NAME, here
-from flows.previewing import OneCustomer, Preview, preview_customer
+from flows.previewing import OneCustomer, page, preview_customer
 from flows.previewing import preview as look
 from winback.balance import NOTICEABLE, Balance
 from winback.campaign import HOLDOUT, IN_POINTS, Channel, Measure
-from winback.errors import Exit
+from winback.errors import Exit, WrongUse
 from winback.estimates import NoEstimate
 from winback.message.rendering import Email, RenderFailure, Sms
 from winback.money import exponent, format_money, major
-from winback.preview import Cost, estimate_as_dict
+from winback.preview import Cost, Preview, estimate_as_dict
 from winback.schedule import last_whole_day
 from winback.sight import Basis, Expected, Sight
 
@@ -36,6 +36,8 @@ _WHY = {HOLDOUT: "held out: nothing is written", "not_scored": "not scored: no o
 
 def preview(arguments: argparse.Namespace) -> int:
     """Show it; exit 1 only for one customer whose message cannot be written."""
+    if arguments.out and (arguments.json or arguments.customer):
+        raise WrongUse("--out writes the page of the whole campaign: without --json and --customer")
     settings = here(arguments.workspace)
     as_of = arguments.as_of or last_whole_day(datetime.now(UTC), settings.zone)
     if arguments.customer is not None:
@@ -47,9 +49,16 @@ def preview(arguments: argparse.Namespace) -> int:
             _show_customer(one)
         return Exit.NO if isinstance(one.message, RenderFailure) else Exit.DONE
     with working("selecting"):
-        found = look(settings, arguments.campaign, as_of)
+        if arguments.out:
+            found, text = page(settings, arguments.campaign, as_of, arguments.lang)
+        else:
+            found = look(settings, arguments.campaign, as_of)
     warn_of_old_data(settings, as_of)
-    if arguments.json:
+    if arguments.out:
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        arguments.out.write_text(text, encoding="utf-8")
+        print(arguments.out)
+    elif arguments.json:
         print_json(_as_dict(found))
     else:
         _show(found)

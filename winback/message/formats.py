@@ -1,4 +1,4 @@
-"""The template filters ``date``, ``money`` and ``number``: Babel's, by the locale of the message, remembered.
+"""The template filters ``date``, ``money``, ``number``, ``plural``: Babel's, by the message's locale, remembered.
 
 Formatting a date costs Babel about as much as rendering a whole text; the same few values come again and again.
 """
@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 from functools import lru_cache, partial
 
+from babel import Locale
 from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal
 from jinja2 import TemplateRuntimeError, Undefined, pass_context
@@ -16,6 +17,7 @@ from jinja2.runtime import Context
 from winback.message.cleaning import clean_text
 
 DATE_STYLES = ("short", "medium", "long", "full")
+PLURAL_FORMS = frozenset({"zero", "one", "two", "few", "many", "other"})  # CLDR
 MAX_DECIMALS = 6
 REMEMBERED = 8192
 
@@ -70,7 +72,21 @@ def _money(tag: str, value: object, currency: str) -> str:
     return local_money(value, currency, tag)
 
 
-_WRITERS: Mapping[str, Callable[..., str]] = {"date": _date, "number": _number, "money": _money}
+def _plural(tag: str, value: object, **forms: str) -> str:
+    """``{{ customer.orders|plural(one="order", other="orders") }}``: the form a language has for a number."""
+    if not isinstance(value, int | float):
+        raise _wrong(value, "plural", "a number")
+    if "other" not in forms or not forms.keys() <= PLURAL_FORMS or not all(type(f) is str for f in forms.values()):
+        raise TemplateRuntimeError('|plural needs other="..." and takes zero, one, two, few and many')
+    return forms.get(Locale.parse(tag, sep="-").plural_form(Decimal(str(value))), forms["other"])
+
+
+_WRITERS: Mapping[str, Callable[..., str]] = {
+    "date": _date,
+    "number": _number,
+    "money": _money,
+    "plural": _plural,
+}
 
 
 def _by_message(writer: Callable[..., str]) -> Callable[..., str]:

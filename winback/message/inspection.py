@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from jinja2 import meta, nodes
 
@@ -9,8 +10,9 @@ from winback.campaign import Channel
 from winback.errors import TemplateError, nearest
 from winback.message.fields import NAMES, REQUIRED_IN_EMAIL, samples
 from winback.message.languages import candidates
-from winback.message.markup import markup_problems
+from winback.message.markup import is_known_host, markup_problems
 from winback.message.rendering import RenderFailure, Sms, render
+from winback.message.sms import SmsSize, lacks_in_chinese, outside_gsm
 from winback.message.template import (
     HTML,
     PARTS,
@@ -31,17 +33,20 @@ from winback.message.template import (
     suffixes_of,
 )
 
-_SIGNED = re.compile(r"^【[^】]{2,12}】|【[^】]{2,12}】$")  # the sender's signature of a Chinese SMS; safety L13
 _CHINESE = re.compile("[\u4e00-\u9fff]")
-_OPT_OUT_ZH = re.compile("退订|拒收")
 _OPT_OUT = re.compile(r"\bSTOP\b")
+_ADDRESS = re.compile(r"\b([a-z][a-z0-9+.-]*)://([^\s/?#<>\"'{]*)", re.IGNORECASE)
+MAX_HTML = 100_000  # bytes: Gmail cuts a mail off at 102 kB and hides the rest, its way out among it
 _OF_JINJA = {"self", "super", "caller", "loop"}
 
 
-def check(files: Mapping[str, str], message: str, channels: Collection[Channel] = ()) -> list[TemplateError]:
+def check(
+    files: Mapping[str, str], message: str, channels: Collection[Channel] = (), hosts: Collection[str] = ()
+) -> list[TemplateError]:
     """All problems of ``message`` in ``files`` (path below templates/ -> text); empty means it can be sent.
 
-    ``channels`` are the ones a campaign wants; without them every channel with a file is looked at.
+    ``channels`` are the ones a campaign wants; without them every channel with a file is looked at. ``hosts``:
+    where links may lead, and to names below them; none = anywhere.
     """
     if not own_files(files, message):
         return [no_templates(files, message)]
@@ -49,7 +54,7 @@ def check(files: Mapping[str, str], message: str, channels: Collection[Channel] 
     complete = channels_of(files, message)
     for suffix in sorted(suffixes_of(files, message)):
         for part in (part for channel in sorted(complete) for part in PARTS[channel]):
-            found += _part_problems(files, message, suffix, part)
+            found += _part_problems(files, message, suffix, part, hosts)
     if not found:
         found += _sample_problems(load(files, message))
     return _each_once(found)
@@ -97,14 +102,17 @@ def _missing(message: str, part: str, suffix: str, channel: Channel) -> Template
     return TemplateError(f"is missing, {why}", file=f"{message}/{name}")
 
 
-def _part_problems(files: Mapping[str, str], message: str, suffix: str, part: str) -> list[TemplateError]:
+def _part_problems(
+    files: Mapping[str, str], message: str, suffix: str, part: str, hosts: Collection[str]
+) -> list[TemplateError]:
     jinja, name = environment(files, message, suffix, part), file_of(files, message, suffix, part)
     found: list[TemplateError] = []
     try:
         read = sources(jinja, name)
         found.extend(_unidentified(read, name) if part in (HTML, TEXT) else ())
         for source in read.values():
-            found.extend(markup_problems(source, jinja) if part == HTML else ())
+            found.extend(markup_problems(source, jinja, hosts) if part == HTML else ())
+            found.extend(_address_problems(source, hosts) if name.endswith(".txt") else ())
         found.extend(_unknown_names(read.values()))
         compiled(jinja, name)
     except TemplateError as problem:  # what was found before it stays
@@ -151,6 +159,18 @@ def _fields(tree: nodes.Template) -> Iterator[tuple[str, str, int]]:
             yield item.node.name, str(item.arg.value), item.lineno
 
 
+def _address_problems(source: Source, hosts: Collection[str]) -> Iterator[TemplateError]:
+    """Addresses written out in a text that lead elsewhere than they may."""
+    for found in _ADDRESS.finditer(source.text):
+        if found[1].lower() != "https" or not is_known_host(found[2], hosts):
+            yield TemplateError(
+                f"{found[0]} leads where no link may",
+                file=source.path,
+                line=source.text.count("\n", 0, found.start()) + 1,
+                allowed=", ".join(f"https://{host}/" for host in hosts) or "https://",
+            )
+
+
 def _unidentified(read: Mapping[str, Source], name: str) -> Iterator[TemplateError]:
     used = {f"{group}.{field}" for source in read.values() for group, field, _ in _fields(source.tree)}
     for needed in REQUIRED_IN_EMAIL:
@@ -170,16 +190,39 @@ def _sample_problems(message: Message) -> Iterator[TemplateError]:
                 yield TemplateError(result.problem, file=result.file, line=result.line, field=result.field)
             elif isinstance(result, Sms):
                 yield from _sms_problems(result, message.editions[suffix, SMS].filename or SMS)
+            elif (size := len(result.html.encode())) > MAX_HTML:
+                problem = f"is {size:,} bytes of HTML: Gmail cuts it off at {MAX_HTML:,}"
+                yield TemplateError(problem, file=message.editions[suffix, HTML].filename or HTML)
 
 
 def _sms_problems(sms: Sms, file: str) -> Iterator[TemplateError]:
-    if not _CHINESE.search(sms.text):
-        if not _OPT_OUT.search(sms.text):
-            yield TemplateError("must say how to opt out", file=file, allowed="Reply STOP to opt out")
-        return
-    if not _SIGNED.search(sms.text):
-        yield TemplateError(
-            "a Chinese SMS must start or end with its signature", file=file, allowed="【海港唱片】"
-        )
-    if not _OPT_OUT_ZH.search(sms.text):
-        yield TemplateError("a Chinese SMS must say how to opt out", file=file, allowed="退订 / 拒收请回复R")
+    if _CHINESE.search(sms.text):
+        for lack in lacks_in_chinese(sms.text):
+            yield TemplateError(lack.problem, file=file, allowed=lack.allowed)
+    elif not _OPT_OUT.search(sms.text):
+        yield TemplateError("must say how to opt out", file=file, allowed="Reply STOP to opt out")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextSize:
+    """What one text message to the made-up customer costs; ``outside``: what keeps it out of GSM-7."""
+
+    file: str
+    size: SmsSize
+    outside: tuple[str, ...]
+
+
+def text_sizes(files: Mapping[str, str], message: str) -> list[TextSize]:
+    """The text messages of a faultless ``message``, one for each language."""
+    if "sms" not in channels_of(files, message):
+        return []
+    loaded, values = load(files, message), samples()
+    groups = {"campaign": values["campaign"], "links": values["links"], "sender": values["sender"]}
+    found = {}
+    for suffix in sorted(loaded.suffixes):
+        name = "林晓雨" if suffix.startswith("zh") else values["customer"]["name"]
+        customer = values["customer"] | {"locale": suffix or "en", "name": name}
+        sms, file = render(loaded, "sms", customer=customer, **groups), loaded.editions[suffix, SMS].filename
+        if isinstance(sms, Sms) and file:
+            found[file] = TextSize(file=file, size=sms.size, outside=tuple(outside_gsm(sms.text)))
+    return list(found.values())

@@ -5,7 +5,7 @@ Autoescape keeps a customer's data from becoming tags. It does not help where an
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from html.parser import HTMLParser
 
 from winback.errors import TemplateError
@@ -16,15 +16,27 @@ from winback.message.template import Source
 LINKS = frozenset({"action", "background", "cite", "formaction", "href", "poster", "src", "srcset"})
 _MARK = re.compile("\ue000(\\d+)\ue001")  # stands for an expression; private-use characters mean nothing in HTML
 _QUOTED = re.compile(r'"[^"]*"|\'[^\']*\'')
-_SAFE_LINK = re.compile(r"https://[^/?#\ue000]+([/?#].*)?|mailto:.*|tel:.*|#.*", re.DOTALL | re.IGNORECASE)
+_SAFE_LINK = re.compile(
+    r"https://(?P<host>[^/?#\\@\s\ue000]+)(?:[/?#][^\\]*)?|mailto:.*|tel:.*|#.*", re.DOTALL | re.IGNORECASE
+)
+_FROM_ELSEWHERE = re.compile(r"@import|@font-face|url\s*\(", re.IGNORECASE)
 _OWN_LINK = re.compile(r"links\.\w+")
 
 
-def markup_problems(source: Source, environment: MessageEnvironment) -> list[TemplateError]:
-    """Every unsafe place of one HTML template, with its line."""
+def is_known_host(host: str, known: Collection[str]) -> bool:
+    """Whether links may lead to ``host``: to one of ``known`` or a name below it; anywhere if there are none."""
+    name = host.lower().partition(":")[0].rstrip(".")
+    plain = bool(name) and not set(name) & set("@\\%")
+    return plain and (not known or any(name == each or name.endswith(f".{each}") for each in known))
+
+
+def markup_problems(
+    source: Source, environment: MessageEnvironment, hosts: Collection[str] = ()
+) -> list[TemplateError]:
+    """Every unsafe place of one HTML template, with its line. ``hosts``: where links may lead; none = anywhere."""
     if source.text.count("<") > MAX_TAGS:
         return [TemplateError(f"holds more than {MAX_TAGS} tags", file=source.path)]
-    reader = _Reader(source, environment)
+    reader = _Reader(source, environment, hosts)
     try:
         reader.feed(reader.plain)
         reader.close()
@@ -34,8 +46,9 @@ def markup_problems(source: Source, environment: MessageEnvironment) -> list[Tem
 
 
 class _Reader(HTMLParser):
-    def __init__(self, source: Source, environment: MessageEnvironment) -> None:
+    def __init__(self, source: Source, environment: MessageEnvironment, hosts: Collection[str]) -> None:
         super().__init__(convert_charrefs=True)
+        self._hosts = hosts
         self.problems: list[TemplateError] = []
         self._file, self._expressions = source.path, list[str]()
         self._inside = ""
@@ -65,6 +78,10 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in {"script", "iframe", "object", "embed", "form"}:
             self.report(f"<{tag}> is not allowed: mail programs remove it")
+        elif tag in {"base", "link"}:
+            self.report(f"<{tag}> is not allowed: a message loads no style sheet and no font")
+        elif tag == "img" and "alt" not in dict(attrs):
+            self.report("<img> needs alt, what is read where no picture is shown", 'alt="" for an ornament')
         self._inside = tag if tag in {"script", "style"} else ""
         if "\ue000" in _QUOTED.sub("", self.get_starttag_text() or ""):
             self.report("an expression in a tag must stand inside quotes", 'href="{{ links.unsubscribe }}"')
@@ -77,19 +94,26 @@ class _Reader(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._inside and _MARK.search(data):
             self.report(f"an expression inside <{self._inside}> is not escaped safely")
+        if self._inside == "style" and _FROM_ELSEWHERE.search(data):
+            self.report("a style loads something from elsewhere: not allowed")
 
     def _attribute(self, name: str, value: str) -> None:
         if name.startswith("on"):
             self.report(f"{name} is not allowed: a message runs no script")
         elif name == "style" and _MARK.search(value):
             self.report("an expression inside a style is not escaped safely")
+        elif name == "style" and _FROM_ELSEWHERE.search(value):
+            self.report("a style loads something from elsewhere: not allowed")
         elif name in LINKS and not self._is_safe_link(value.strip()):
+            https = ", ".join(f"https://{host}/" for host in self._hosts) or "https://"
             self.report(
-                f"{name} must lead to a known place", "https://, mailto:, tel:, or {{ links.unsubscribe }}"
+                f"{name} must lead to a known place", f"{https}, mailto:, tel:, or {{{{ links.unsubscribe }}}}"
             )
 
     def _is_safe_link(self, value: str) -> bool:
         mark = _MARK.match(value)
         if mark:
             return bool(_OWN_LINK.fullmatch(self._expressions[int(mark[1])]))
-        return not value or bool(_SAFE_LINK.fullmatch(value))
+        safe = _SAFE_LINK.fullmatch(value)
+        host = safe["host"] if safe else None
+        return not value or bool(safe and (host is None or is_known_host(host, self._hosts)))

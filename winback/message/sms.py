@@ -1,5 +1,6 @@
 """How an SMS is encoded and how many segments it costs (3GPP TS 23.038 6.2.1, TS 23.040 9.2.3.24.1)."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -31,6 +32,34 @@ class SmsSize:
     encoding: Encoding
     units: int
     segments: int
+
+
+_SIGNED = re.compile(r"^【[^】]{2,12}】|【[^】]{2,12}】$")  # the sender's signature of a Chinese SMS; safety L13
+_OPT_OUT_ZH = re.compile("退订|拒收")
+CHINA = "+86"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lack:
+    """What a text lacks, and how it may be written."""
+
+    problem: str
+    allowed: str
+
+
+def lacks_in_chinese(text: str) -> list[Lack]:
+    """What a text to a Chinese number, or in Chinese, must have and has not (通信短信息服务管理规定, 2015)."""
+    found = []
+    if not _SIGNED.search(text):
+        found.append(Lack(problem="a Chinese SMS must start or end with its signature", allowed="【海港唱片】"))
+    if not _OPT_OUT_ZH.search(text):
+        found.append(Lack(problem="a Chinese SMS must say how to opt out", allowed="退订 / 拒收请回复R"))
+    return found
+
+
+def outside_gsm(text: str) -> list[str]:
+    """The characters of ``text``, each once, that GSM-7 does not have: one of them makes the whole text UCS-2."""
+    return [letter for letter in dict.fromkeys(text) if letter not in _BASIC and letter not in _EXTENDED]
 
 
 def sms_size(text: str) -> SmsSize:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from html import unescape
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from jinja2 import nodes
 
@@ -62,6 +63,18 @@ def destinations(files: Mapping[str, str], message: str) -> tuple[str, ...]:
     Raises TemplateError for files that ``load`` refuses.
     """
     return tuple(_numbers(_addresses(files, message)))
+
+
+def with_parameters(address: str, parameters: Mapping[str, str]) -> str:
+    """``address`` with ``parameters`` in its query; those it has already stay as they are.
+
+    >>> with_parameters("https://a.example/new?utm_source=x#top", {"utm_source": "y", "utm_medium": "email"})
+    'https://a.example/new?utm_source=x&utm_medium=email#top'
+    """
+    parts = urlsplit(address)
+    has = {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
+    added = urlencode({name: value for name, value in parameters.items() if name not in has})
+    return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, added)))))
 
 
 def links_together(files: Mapping[str, str], message: str) -> frozenset[frozenset[int]]:

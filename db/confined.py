@@ -1,0 +1,94 @@
+"""Templates are programs of others: they are compiled and tried in another process, with limits, before any use.
+
+Heavy expressions run when a template is compiled, not only when it is rendered, so even looking at one happens
+there (db.confinement). What was found is remembered by content: the same files are looked at once.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from winback.campaign import Channel
+from winback.errors import TemplateError, Unusable
+
+MEMORY_BYTES = 400 * 2**20
+CPU_SECONDS = 3
+SECONDS = 4.0  # of the clock, for one message
+_START_SECONDS = 30.0
+_REMEMBERED = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A message to look at, as winback.message.inspection.check is asked for it."""
+
+    files: tuple[tuple[str, str], ...] = field(repr=False)
+    message: str
+    channels: tuple[Channel, ...]
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleText:
+    """What a text message to a made-up customer costs; ``outside``: the characters that GSM-7 does not have."""
+
+    file: str
+    encoding: str
+    units: int
+    segments: int
+    outside: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What was found: ``problems`` to mend, and of a message without any its ``texts``."""
+
+    problems: tuple[Mapping[str, Any], ...]
+    texts: tuple[SampleText, ...]
+
+    def errors(self) -> list[TemplateError]:
+        """The problems as errors."""
+        return [TemplateError(**each) for each in self.problems]
+
+
+def asked(files: Mapping[str, str], message: str, channels: Collection[Channel], hosts: Collection[str]) -> Wanted:
+    """A Wanted of these."""
+    return Wanted(
+        files=tuple(sorted(files.items())), message=message, channels=tuple(channels), hosts=tuple(hosts)
+    )
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def look(wanted: tuple[Wanted, ...]) -> list[Looked]:
+    """What is found in each message, all looked at in one child process; Unusable when there cannot be one."""
+    if not wanted:
+        return []
+    requests = json.dumps([asdict(each) | {"files": dict(each.files)} for each in wanted])
+    try:
+        child = subprocess.run(
+            [sys.executable, "-I", "-m", "db.confinement"],
+            input=requests,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=_START_SECONDS + SECONDS * len(wanted),
+            env={},  # no key of a provider is where templates run
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise Unusable(f"templates cannot be looked at: {type(error).__name__} in their process") from error
+    answers = json.loads(child.stdout)
+    return [_read(each, answer) for each, answer in zip(wanted, answers, strict=True)]
+
+
+def _read(asked: Wanted, answer: Mapping[str, Any] | None) -> Looked:
+    if answer is None:
+        problem = f"takes more than {CPU_SECONDS} s or {MEMORY_BYTES // 2**20} MB to read: was ended"
+        return Looked(problems=({"problem": problem, "file": f"{asked.message}/"},), texts=())
+    texts = (
+        SampleText(file=each["file"], **each["size"], outside=tuple(each["outside"])) for each in answer["texts"]
+    )
+    return Looked(problems=tuple(answer["problems"]), texts=tuple(texts))

@@ -1,0 +1,335 @@
+"""What `winback check` finds in templates beside what does not compile, and the process it looks at them in."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+
+from app.cli import main
+from db.campaigns import check_files, pinned_campaign
+from db.confined import MEMORY_BYTES, asked, look
+from db.settings import Settings
+from tests.test_templates import DEMO, FOOT, SMS, a_message, demo_files
+from winback.campaign_file import read_campaign
+from winback.message.fields import samples
+from winback.message.inspection import check, text_sizes
+from winback.message.markup import is_known_host
+from winback.message.rendering import Email, render
+from winback.message.sms import lacks_in_chinese, outside_gsm
+from winback.message.template import load
+from winback.message.tracking import with_parameters
+
+HOSTS = ("shop.example",)
+
+
+def problems(html=None, hosts=(), **files):
+    changes = {f"hello/{name.replace('_', '.')}": text for name, text in files.items()}
+    changes |= {"hello/body.html": f"<p>Hi</p>\n{html}\n{FOOT}"} if html is not None else {}
+    return [(p.line, str(p)) for p in check(a_message(changes), "hello", ["email", "sms"], hosts)]
+
+
+# --- where links lead --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://shop.example/new",
+        "https://www.shop.example/new?a=https://evil.example",
+        "https://SHOP.example:443/",
+        "mailto:hello@evil.example",
+        "tel:+15005550006",
+        "#top",
+        "{{ links.unsubscribe }}",
+    ],
+)
+def test_a_link_to_a_host_of_the_list_or_below_it_is_fine(address):
+    assert problems(f'<a href="{address}">x</a>', HOSTS) == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://evil.example/",
+        "https://notshop.example/",
+        "https://shop.example.evil.example/",
+        "https://shop.example@evil.example/",
+        "https:\\\\shop.example",
+        "https://shop.example\\@evil.example/",
+        "//shop.example/",
+        "http://shop.example/",
+        "ftp://shop.example/",
+    ],
+)
+def test_a_link_off_the_list_is_named_with_its_line(address):
+    [(line, text)] = problems(f'<a href="{address}">x</a>', HOSTS)
+
+    assert line == 2
+    assert "https://shop.example/" in text
+
+
+@pytest.mark.parametrize("address", ["https://shop.example@evil.example/", "https:\\\\evil", "//evil.example"])
+def test_a_link_in_disguise_is_refused_without_a_list_too(address):
+    assert problems(f'<a href="{address}">x</a>')
+
+
+@pytest.mark.parametrize("part", ["body_txt", "sms_txt"])
+@pytest.mark.parametrize(
+    "address", ["http://shop.example/", "https://evil.example/a", "https://shop.example@evil.example"]
+)
+def test_addresses_in_texts_are_held_to_the_list_too(part, address):
+    [(line, text)] = problems(hosts=HOSTS, **{part: f"Look:\n{address} {SMS} {FOOT}"})
+
+    assert line == 2
+    assert "leads where no link may" in text
+
+
+def test_a_host_is_known_by_its_name_and_what_is_below():
+    assert is_known_host("a.shop.example", HOSTS)
+    assert not is_known_host("", ())
+
+
+# --- what a mail loads, shows and weighs -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<link rel="stylesheet" href="https://shop.example/a.css">',
+        '<base href="https://shop.example/">',
+        "<style>@import 'https://shop.example/a.css';</style>",
+        "<style>@font-face { font-family: A }</style>",
+        "<style>p { background: URL (https://shop.example/a.png) }</style>",
+        '<p style="background: url(https://shop.example/a.png)">x</p>',
+    ],
+)
+def test_style_sheets_fonts_and_pictures_of_styles_are_not_loaded(html):
+    [(line, _)] = problems(html)
+
+    assert line == 2
+
+
+def test_a_picture_needs_words_for_whom_does_not_see_it():
+    [(line, text)] = problems('<img src="https://shop.example/a.png">')
+
+    assert (line, "needs alt" in text) == (2, True)
+    assert problems('<img src="https://shop.example/a.png" alt="">') == []
+
+
+def test_html_that_gmail_would_cut_off_is_told_with_its_size():
+    [(_, text)] = problems("x" * 100_000)
+
+    assert "Gmail cuts it off at 100,000" in text
+    assert problems("x" * 99_000) == []
+
+
+# --- text messages -----------------------------------------------------------------------------------------------
+
+
+def test_a_text_is_measured_and_the_character_that_makes_it_dear_is_named():
+    """158 letters of GSM-7 fit one segment; with one curly quote 159 units of UCS-2 need three of 67."""
+    dear = SMS + "x" * (158 - len(SMS)) + "’"
+
+    [found] = text_sizes(a_message({"hello/sms.txt": dear}), "hello")
+
+    assert (found.size.encoding, found.size.units, found.size.segments) == ("UCS-2", 159, 3)
+    assert found.outside == ("’",)
+    assert outside_gsm("é€") == []
+
+
+def test_check_says_what_dear_texts_cost_and_why(shop: Settings, capsys):
+    toml = shop.workspace / "winback.toml"
+    toml.write_text(toml.read_text() + '\n[prices]\nsms_segment = "0.01"\n')
+    template = "winback-advice"
+    (shop.templates / template / "sms.txt").write_text("Don’t go. Reply STOP to opt out")
+
+    assert main(["check"]) == 0
+
+    said = capsys.readouterr().err
+    assert "’ (right single quotation mark): 70 characters a segment, not 160; about 0.01 " in said
+
+
+@pytest.mark.parametrize(
+    ("text", "lacks"),
+    [
+        ("Hi. Reply STOP to opt out", 2),
+        ("【Harbour】Hi. Reply STOP", 1),
+        ("【海港唱片】您好，退订回T", 0),
+        ("您好，拒收请回复R【海港唱片】", 0),
+    ],
+)
+def test_a_text_to_a_chinese_number_is_signed_and_says_how_to_refuse_it(text, lacks):
+    assert len(lacks_in_chinese(text)) == lacks
+
+
+# --- names -------------------------------------------------------------------------------------------------------
+
+
+def mutations():
+    """(file, text with one letter of one variable's name doubled) for every variable of every shipped template."""
+    for path, text in demo_files().items():
+        if path.startswith("report/"):
+            continue
+        for found in re.finditer(r"\b(customer|campaign|links|sender|message)\.(\w+)", text):
+            for group in (1, 2):
+                at = found.start(group)
+                yield path, f"{text[: at + 1]}{text[at]}{text[at + 1 :]}"
+
+
+def test_every_misspelt_name_in_every_shipped_template_is_caught():
+    every = list(mutations())
+
+    unseen = []
+    for path, text in every:
+        files = demo_files() | {path: text}
+        messages = DEMO if path.startswith("_shared/") else (path.split("/")[0],)
+        if not any("did you mean" in str(problem) for message in messages for problem in check(files, message)):
+            unseen.append((path, text))
+
+    assert len(every) > 100
+    assert unseen == []
+
+
+# --- plurals, parameters, attachments ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("locale", "orders", "word"),
+    [("en", 1, "order"), ("en", 0, "orders"), ("en", 2, "orders"), ("pl", 2, "few"), ("pl", 5, "many"),
+     ("ar", 0, "zero"), ("zh", 1, "orders")],
+)  # fmt: skip
+def test_a_plural_is_that_of_the_language(locale, orders, word):
+    """CLDR: Polish has few for 2 and many for 5, Arabic zero for 0, Chinese one form only."""
+    template = '{{ customer.orders|plural(one="order", zero="zero", few="few", many="many", other="orders") }}'
+    files = a_message({"hello/subject.txt": template, f"hello/subject.{locale}.txt": template})
+    files |= {f"hello/body.{locale}.html": FOOT, f"hello/body.{locale}.txt": FOOT}
+    values = samples()
+    groups = {name: values[name] for name in ("campaign", "links", "sender")}
+
+    mail = render(
+        load(files, "hello"),
+        "email",
+        customer=values["customer"] | {"locale": locale, "orders": orders},
+        **groups,
+    )
+
+    assert isinstance(mail, Email)
+    assert mail.subject == word
+
+
+@pytest.mark.parametrize("form", ["plural", 'plural(one="x")', 'plural(some="x", other="y")', "plural(other=1)"])
+def test_a_plural_without_its_forms_is_refused(form):
+    assert any("|plural needs" in text for _, text in problems(subject_txt=f"{{{{ customer.orders|{form} }}}}"))
+
+
+def test_parameters_are_added_and_never_replaced():
+    utm = {"utm_source": "shop", "utm_medium": "email"}
+
+    assert with_parameters("https://a.example", utm) == "https://a.example?utm_source=shop&utm_medium=email"
+    assert with_parameters("https://a.example/?b=&utm_source=x#c", utm) == (
+        "https://a.example/?b=&utm_source=x&utm_medium=email#c"
+    )
+    assert with_parameters("https://a.example/%20?a=%C3%A9", {}) == "https://a.example/%20?a=%C3%A9"
+
+
+def test_a_campaign_says_its_own_parameters(shop: Settings):
+    [path] = shop.campaigns.glob("*.yaml")
+    text = path.read_text()
+
+    campaign = read_campaign(f"{text}\nutm: {{source: letters}}\n", str(path))
+
+    assert campaign.utm_parameters == {
+        "utm_source": "letters",
+        "utm_medium": "email",
+        "utm_campaign": campaign.id,
+    }
+    assert pinned_campaign({f"campaigns/{campaign.id}.yaml": text}).utm_parameters == {}
+
+
+def test_a_file_that_would_have_to_be_attached_is_refused(shop: Settings):
+    [path] = shop.campaigns.glob("*.yaml")
+    template = "winback-advice"
+    (shop.templates / template / "prices.pdf").write_bytes(b"%PDF-")
+
+    [checked] = check_files(shop, [path])
+
+    assert [(p.file, "not attached" in p.problem) for p in checked.problems] == [(f"{template}/prices.pdf", True)]
+
+
+# --- the limited process -----------------------------------------------------------------------------------------
+
+EXHAUSTING = [
+    "{% for a in range(10**9) %}{% endfor %}",
+    "{% set x = '" + "x" * 999 + "' %}" + "{% for a in x %}" * 3 + "." + "{% endfor %}" * 3,
+    "{{ 'a'|center(10**9) }}",
+    "{{ '%1000000000d'|format(1) }}",
+    "{{ [1]|batch(10**8, 'x')|list }}",
+    "{{ [1]|slice(10**8)|list }}",
+    "{{ ('a\\n' * 1000)|indent(10**6) }}",
+    "{{ ('a ' * 9000000)|wordwrap(1) }}",
+    "{{ 9**(9**9) }}",
+    "{% macro m() %}{{ m() }}{{ m() }}{% endmacro %}{{ m() }}",
+    "{{ " + "(" * 2_000 + "1" + ")" * 2_000 + " }}",
+]
+
+
+@pytest.mark.parametrize("template", EXHAUSTING)
+def test_an_exhausting_template_ends_within_five_seconds_and_harms_nothing_else(template):
+    started = time.perf_counter()
+    bad = asked(a_message({"hello/subject.txt": template}), "hello", ["email"], ())
+    good = asked(a_message(), "hello", ["email"], ())
+
+    found, fine = look((bad, good))
+
+    assert time.perf_counter() - started < 5
+    assert found.problems
+    assert fine.problems == ()
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ ["
+        + "'"
+        + "a" * 90_000
+        + "'"
+        + "]|length }}{% set a = 'x' %}"
+        + "{% set a = a ~ a %}" * 60
+        + "{{ a }}",
+        "{{ " + "9**15 * " * 2_000 + "1 }}",
+        "{{ '" + "x" * 1_000 + "'|truncate(10**15) }}" * 50,
+    ],
+)
+def test_what_is_heavy_while_compiling_ends_too(template):
+    started = time.perf_counter()
+
+    look((asked(a_message({"hello/subject.txt": template[:119_000]}), "hello", ["email"], ()),))
+
+    assert time.perf_counter() - started < 5
+
+
+def test_a_process_that_takes_too_much_is_ended_and_said_so():
+    """With hardly any memory even a good template cannot be looked at; the next one is as ever."""
+    request = {"files": a_message(), "message": "hello", "channels": ["email"], "hosts": []}
+    script = (
+        "import json, sys, db.confinement as c; c.MEMORY_BYTES = 2**20; "
+        f"print(json.dumps([c.confined({json.dumps(request)})]))"
+    )
+
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+
+    assert json.loads(found.stdout) == [None]
+    assert MEMORY_BYTES == 400 * 2**20
+
+
+def test_the_process_has_no_secret(monkeypatch):
+    monkeypatch.setenv("WINBACK_SENDGRID_KEY", "SG.secret")
+    given = {}
+    real = subprocess.run
+    monkeypatch.setattr(subprocess, "run", lambda *a, **k: given.update(k) or real(*a, **k))
+    look((asked(a_message({"hello/subject.txt": "once"}), "hello", ["email"], ()),))
+
+    assert given["env"] == {}
