@@ -58,8 +58,8 @@ from winback.audience import (
     waterfall,
 )
 from winback.campaign import Campaign
+from winback.churn_kind import RULES_FILE
 from winback.errors import CampaignError, WrongUse, nearest
-from winback.kinds import RULES_FILE
 from winback.schedule import REPLAY, end_of_day
 from winback.scores.scoring import Scores
 from winback.where import ATTRIBUTE

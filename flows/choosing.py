@@ -24,7 +24,7 @@ from flows.scoring import score_all
 from winback.audience import arm_counts, digest, risk_range, waterfall
 from winback.campaign import Campaign
 from winback.campaign_file import read_campaign
-from winback.kinds import RULES_FILE
+from winback.churn_kind import RULES_FILE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

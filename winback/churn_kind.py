@@ -16,4 +16,5 @@ class ChurnKind(StrEnum):
     EXTORTION = "extortion"
 
 
+RULES_FILE = "kinds.yaml"  # of the workspace: which customers are of which kind (winback.kinds)
 NEVER = (ChurnKind.MALICIOUS, ChurnKind.EXTORTION)  # whatever a campaign says

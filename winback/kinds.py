@@ -16,12 +16,11 @@ from winback.campaign import LocalName, Section
 from winback.campaign_file import examine_as
 from winback.campaign_values import churn_kind
 from winback.causes import Cause, cause_of, plain
-from winback.churn_kind import NEVER, ChurnKind
+from winback.churn_kind import NEVER, RULES_FILE, ChurnKind
 from winback.errors import CampaignError, nearest
 from winback.signals import SIGNALS
 from winback.words import Words
 
-RULES_FILE: Final = "kinds.yaml"
 KINDS: Final = pl.Schema(
     {
         "customer_no": pl.Int64(),

@@ -8,8 +8,8 @@ from pathlib import Path
 from app.terminal import say
 from db.campaigns import SHIPPED
 from db.settings import FILE_NAME
+from winback.churn_kind import RULES_FILE
 from winback.errors import Exit, WrongUse
-from winback.kinds import RULES_FILE
 
 PRODUCT = Path(__file__).parents[2]
 TOML = """\
