@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Engine
 
-from db.customers import CHUNK, create_customers, imported_fields, numbers, save_customers
+from db.customers import CHUNK, NEW_CHUNK, create_customers, imported_fields, numbers, save_customers
 from db.engine import database, reading, transaction
 from db.facts.store import (
     ORDERS,
@@ -196,9 +196,9 @@ def _known_people(staged: _Staged, engine: Engine) -> pl.DataFrame:
         people = numbers(session)
     wanted = staged.rows.select(pl.col("customer_id").drop_nulls().unique()).collect()["customer_id"]
     missing = wanted.filter(~wanted.is_in(people["customer_id"].to_list())).sort().to_list()
-    for start in range(0, len(missing), CHUNK):
+    for start in range(0, len(missing), NEW_CHUNK):
         with transaction(engine) as session:
-            create_customers(session, missing[start : start + CHUNK])
+            create_customers(session, missing[start : start + NEW_CHUNK])
     with reading(engine) as session:
         return numbers(session) if missing else people
 

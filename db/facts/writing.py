@@ -76,7 +76,7 @@ def write_facts(
     given = {"staged": _names(staged), "source": source, "version": version, "today": today}
     given |= {"written": escape(name)}
     try:
-        with duckdb.connect(config={"autoinstall_known_extensions": False}) as connection:
+        with duckdb.connect(config=_config(staged[0].parent)) as connection:
             for variable, value in given.items():
                 connection.execute(f"SET VARIABLE {variable} = $value", {"value": value})
             connection.register("people", arrow(people))
@@ -106,6 +106,15 @@ def commit_file(session: Session, kind: Kind, written: Written, *, source: str, 
             imported_at=now,
         )
     )
+
+
+def _config(spill: Path) -> dict[str, str | bool | int | float | list[str]]:
+    """What does not fit into the memory of a small machine goes to a folder that the import empties."""
+    return {
+        "autoinstall_known_extensions": False,
+        "memory_limit": "700MB",
+        "temp_directory": str(spill / "spill"),
+    }
 
 
 def _show(connection: duckdb.DuckDBPyConnection, name: str, kind: Kind, files: Sequence[Path]) -> None:
