@@ -24,7 +24,7 @@ from db.facts.store import (
     only_importer,
     path_of,
 )
-from db.facts.writing import Present, commit_file, write_facts
+from db.facts.writing import NOBODY, Present, commit_file, write_facts
 from db.intake import Table, no_progress, open_table, write_rejects
 from db.people import suppress
 from db.rates import read_rates
@@ -166,7 +166,7 @@ def _store_facts(
     arrival: Arrival, staged: _Staged, engine: Engine, settings: Settings, now: datetime
 ) -> tuple[int, int]:
     kind = arrival.kind.stored_as
-    people = _known_people(staged, engine)
+    people = NOBODY if kind is Kind.LINES else _known_people(staged, engine)  # a line's order says whose it is
     with reading(engine) as session:
         version = next_version(session)
         present = Present(

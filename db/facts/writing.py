@@ -23,6 +23,7 @@ _ORDER_COLUMNS = {
     "amount_minor": pl.Int64(), "ordered_at": pl.Datetime("us", "UTC"), "refund_of": pl.String(),
     "version": pl.Int32(),
 }  # fmt: skip
+NOBODY = pl.DataFrame(schema={"customer_id": pl.String(), "customer_no": pl.Int64()})
 _STAGED_ONLY = {"line", "customer_id", "own_id", "place", "repeats"}
 
 
@@ -68,7 +69,7 @@ def write_facts(
 ) -> Written | None:
     """Write what the staged rows add to the present ones as one fact file; None when that is nothing.
 
-    ``people``: customer_id -> customer_no of every customer staged.
+    ``people``: customer_id -> customer_no of every customer staged; NOBODY for lines.
     """
     handle, name = tempfile.mkstemp(dir=facts, prefix=".arriving-", suffix=".parquet")
     os.close(handle)
