@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import polars as pl
-from sqlalchemy import null, select, update
+from sqlalchemy import null, select, text, update
 from sqlmodel import Session, col
 
 from db.engine import changed, insert_or_keep
@@ -16,6 +16,7 @@ from winback.fields import ATTRIBUTE
 from winback.matching import traits_schema
 
 CHUNK = 500  # rows per transaction: well under the 250 ms a writer may hold SQLite (2,000 changed ones: 0.76 s)
+NEW_CHUNK = 10_000  # ids per transaction: one statement, 20 ms
 _IMPORTED = [
     "email", "phone", "name", "locale", "country", "timezone", "salesperson_name",
     "salesperson_email", "email_consent", "sms_consent", "consent_source", "consent_at", "no_personalisation",
@@ -64,11 +65,14 @@ def imported_fields(columns: Iterable[str]) -> list[str]:
     return [name for name in _IMPORTED if name in placed]
 
 
-def create_customers(session: Session, ids: Iterable[str]) -> None:
-    """Customers that only orders know, without an address; known ones are left alone. At most ``CHUNK`` ids."""
-    rows = [{"customer_id": customer_id} for customer_id in ids]
-    if rows:
-        changed(session, insert_or_keep(session, Customer), rows)
+def create_customers(session: Session, ids: Sequence[str]) -> None:
+    """Customers that only facts know, without an address; known ones are left alone. At most ``NEW_CHUNK`` ids."""
+    elements = {
+        "sqlite": "json_each(:ids)",
+        "postgresql": "jsonb_array_elements_text(CAST(:ids AS jsonb)) AS told(value)",
+    }[session.get_bind().dialect.name]
+    insert = f"INSERT INTO customer (customer_id) SELECT value FROM {elements} WHERE true ON CONFLICT DO NOTHING"
+    session.execute(text(insert), {"ids": json.dumps(ids)})
 
 
 def numbers(session: Session) -> pl.DataFrame:
@@ -87,9 +91,9 @@ def by_field(session: Session, field: str) -> pl.DataFrame:
         found = [(no, None if value is None else str(value)) for no, value in rows]
     else:
         rows = session.execute(select(col(Customer.no), col(Customer.attributes))).tuples().all()
-        found = [(no, json.loads(text or "{}").get(field)) for no, text in rows]
+        found = [(no, json.loads(told or "{}").get(field)) for no, told in rows]
         if all(value is None for _, value in found):
-            known = sorted({name for _, text in rows for name in json.loads(text or "{}")} | set(_GROUPABLE))
+            known = sorted({name for _, told in rows for name in json.loads(told or "{}")} | set(_GROUPABLE))
             near = nearest(field, known)
             raise WrongUse(f"no customer field '{field}'" + (f"; did you mean '{near}'?" if near else ""))
     return pl.DataFrame(found, schema={"customer_no": pl.Int64, "value": pl.String}, orient="row")

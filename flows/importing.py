@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Engine
 
-from db.customers import CHUNK, create_customers, imported_fields, numbers, save_customers
+from db.customers import CHUNK, NEW_CHUNK, create_customers, imported_fields, numbers, save_customers
 from db.engine import database, reading, transaction
 from db.facts.store import (
     ORDERS,
@@ -24,7 +24,7 @@ from db.facts.store import (
     only_importer,
     path_of,
 )
-from db.facts.writing import Present, commit_file, write_facts
+from db.facts.writing import NOBODY, Present, commit_file, write_facts
 from db.intake import Table, no_progress, open_table, write_rejects
 from db.people import suppress
 from db.rates import read_rates
@@ -166,7 +166,7 @@ def _store_facts(
     arrival: Arrival, staged: _Staged, engine: Engine, settings: Settings, now: datetime
 ) -> tuple[int, int]:
     kind = arrival.kind.stored_as
-    people = _known_people(staged, engine)
+    people = NOBODY if kind is Kind.LINES else _known_people(staged, engine)  # a line's order says whose it is
     with reading(engine) as session:
         version = next_version(session)
         present = Present(
@@ -196,9 +196,9 @@ def _known_people(staged: _Staged, engine: Engine) -> pl.DataFrame:
         people = numbers(session)
     wanted = staged.rows.select(pl.col("customer_id").drop_nulls().unique()).collect()["customer_id"]
     missing = wanted.filter(~wanted.is_in(people["customer_id"].to_list())).sort().to_list()
-    for start in range(0, len(missing), CHUNK):
+    for start in range(0, len(missing), NEW_CHUNK):
         with transaction(engine) as session:
-            create_customers(session, missing[start : start + CHUNK])
+            create_customers(session, missing[start : start + NEW_CHUNK])
     with reading(engine) as session:
         return numbers(session) if missing else people
 

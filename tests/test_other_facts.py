@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from db.customers import numbers as all_numbers
 from db.engine import database, reading
 from db.facts.recorded import (
     ACTIVITY,
@@ -97,6 +98,18 @@ def test_a_line_has_the_day_of_its_order_and_only_then_counts(shop: Settings):
     assert found["unit_price_micros"].to_list() == [4_037_500, 4_000_000]
     assert found["refunds"].to_list() == [False, True]
     assert lines(shop, date(2026, 2, 9))["order_id"].to_list() == ["a"]
+
+
+def test_a_line_is_its_orders_customers_and_makes_no_customer(shop: Settings):
+    """Ids such as 17850.0 in an export of lines are those of the orders, written by another tool."""
+    bring(shop, Kind.ORDERS, ORDERS + "7,a,2026-01-05,10.00,\n")
+
+    bring(shop, Kind.LINES, LINE + "a,7.0,p1,Cup,Kitchen,1,4\n")
+
+    with database(shop.database_url) as engine, reading(engine) as session:
+        known = dict(all_numbers(session).iter_rows())
+    assert list(known) == ["7"]
+    assert lines(shop)["customer_no"].to_list() == [known["7"]]
 
 
 def test_lines_of_orders_that_are_not_there_reach_no_day(shop: Settings):

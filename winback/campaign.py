@@ -78,7 +78,7 @@ def _measure(value: object) -> object:
 
 
 _NOT_OBSERVED = {
-    "contract": "needs subscriptions, and there are none, so no contract can have ended: write no_order",
+    "contract": "is told of all contracts by winback churn; no campaign can be judged by it: write no_order",
     "model": "is a forecast, and a campaign is judged by what was observed: write no_order",
 }
 

@@ -12,6 +12,10 @@ _SECONDS = r":[0-5][0-9](?:\.[0-9]{1,9})?"
 _CLOCK = rf"(?:[01][0-9]|2[0-3]):[0-5][0-9](?:{_SECONDS})?"
 _OFFSET = r"[Zz]|[+-](?:0[0-9]|1[0-8])(?::?[0-5][0-9])?"
 _SHAPE = rf"^{_DAY}(?:[T ]{_CLOCK}(?: ?(?:{_OFFSET}))?)?$"
+_COMMON = {  # shapes that whole columns have: read at once, at a third of the CPU
+    rf"^{_DAY} (?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$": "%Y-%m-%d %H:%M:%S",
+    rf"^{_DAY}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$": "%Y-%m-%dT%H:%M:%S",
+}
 _MIDNIGHT = rf"^{_DAY}(?:[T ]00:00(?::00(?:\.0+)?)?)?$"
 _NEARLY = rf"^{_DAY}(?:$|[T ][0-9])"
 _SERIAL = r"^[0-9]{5}(?:\.[0-9]+)?$"
@@ -67,15 +71,23 @@ def why_no_day(text: pl.Expr) -> pl.Expr:
 
 def _instants(texts: pl.Series, timezone: str) -> pl.DataFrame:
     """``text`` and its ``instant``, in steps: as one expression polars would work out the first ones thrice."""
-    frame = pl.DataFrame({"text": texts}).with_columns(
-        naive=_naive(pl.col("text")), offset=_offset(pl.col("text"))
-    )
+    frame = _read(texts)
     frame = frame.with_columns(local=_localised(pl.col("naive"), timezone))
     before_gap = _localised(pl.col("naive") - _MORE_THAN_ANY_GAP, timezone) + _MORE_THAN_ANY_GAP
     if frame["local"].null_count() > frame["naive"].null_count():
         frame = frame.with_columns(local=pl.coalesce("local", before_gap))
     absolute = (pl.col("naive") - pl.col("offset")).dt.replace_time_zone("UTC")
     return frame.with_columns(instant=pl.when(pl.col("offset").is_null()).then("local").otherwise(absolute))
+
+
+def _read(texts: pl.Series) -> pl.DataFrame:
+    """``text``, its ``naive`` time and the ``offset`` written with it."""
+    frame, text = pl.DataFrame({"text": texts}), pl.col("text")
+    for shape, form in _COMMON.items():
+        if texts.str.contains(shape).all():
+            naive = text.str.to_datetime(form, time_unit="us", strict=False)
+            return frame.with_columns(naive=naive, offset=pl.lit(None, dtype=pl.Duration("us")))
+    return frame.with_columns(naive=_naive(text), offset=_offset(text))
 
 
 def _naive(text: pl.Expr) -> pl.Expr:

@@ -29,6 +29,21 @@ def read_amount(text: pl.Expr, currency: str) -> pl.Expr:
     Digits beyond the minor unit are taken only when they are zeros: nothing is rounded.
     """
     digits = exponent(currency)
+
+    common = rf"^[0-9]{{1,{INTEGER_DIGITS}}}\.[0-9]{{{digits}}}$"  # what nearly all are is read the short way
+
+    def read(texts: pl.Series) -> pl.Series:
+        is_common = texts.str.contains(common).fill_null(True)
+        minor = texts.str.replace(".", "", literal=True).cast(pl.Int64, strict=False)
+        others = (~is_common).arg_true()
+        if len(others):
+            minor = minor.scatter(others, pl.select(_minor(pl.lit(texts.gather(others)), digits)).to_series())
+        return minor
+
+    return text.map_batches(read, return_dtype=pl.Int64)
+
+
+def _minor(text: pl.Expr, digits: int) -> pl.Expr:
     fraction = text.str.extract(r"\.([0-9]+)$").fill_null("").str.strip_chars_end("0")
     whole = text.str.extract(r"^[+-]?([0-9]+)")
     magnitude = pl.concat_str(whole, fraction.str.pad_end(digits, "0")).cast(pl.Int64, strict=False)

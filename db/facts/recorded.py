@@ -19,8 +19,8 @@ Files = Sequence[Path]
 
 LINES: Final = pl.Schema(
     {
-        "customer_no": pl.Int64(),
-        "ordered_on": pl.Date(),  # of its order
+        "customer_no": pl.Int64(),  # of its order, as is the day
+        "ordered_on": pl.Date(),
         "source": pl.String(),
         "order_id": pl.String(),
         "product_id": pl.String(),
@@ -73,12 +73,13 @@ def read_lines(files: Files, orders: Files, *, as_of: date) -> pl.LazyFrame:
     if not files or not orders:
         return LINES.to_frame().lazy()
     of_orders = _standing(orders, "order_id").select(
+        "customer_no",
         "source",
         "order_id",
         "ordered_on",
         refunds=(pl.col("amount_minor") < 0) | pl.col("refund_of").is_not_null(),
     )
-    lines = _standing(files, "fact_id").join(of_orders, on=["source", "order_id"])
+    lines = _standing(files, "fact_id").drop("customer_no").join(of_orders, on=["source", "order_id"])
     return lines.filter(pl.col("ordered_on") <= as_of).select(LINES.names())
 
 

@@ -23,6 +23,7 @@ _ORDER_COLUMNS = {
     "amount_minor": pl.Int64(), "ordered_at": pl.Datetime("us", "UTC"), "refund_of": pl.String(),
     "version": pl.Int32(),
 }  # fmt: skip
+NOBODY = pl.DataFrame(schema={"customer_id": pl.String(), "customer_no": pl.Int64()})
 _STAGED_ONLY = {"line", "customer_id", "own_id", "place", "repeats"}
 
 
@@ -68,7 +69,7 @@ def write_facts(
 ) -> Written | None:
     """Write what the staged rows add to the present ones as one fact file; None when that is nothing.
 
-    ``people``: customer_id -> customer_no of every customer staged.
+    ``people``: customer_id -> customer_no of every customer staged; NOBODY for lines.
     """
     handle, name = tempfile.mkstemp(dir=facts, prefix=".arriving-", suffix=".parquet")
     os.close(handle)
@@ -76,7 +77,7 @@ def write_facts(
     given = {"staged": _names(staged), "source": source, "version": version, "today": today}
     given |= {"written": escape(name)}
     try:
-        with duckdb.connect(config={"autoinstall_known_extensions": False}) as connection:
+        with duckdb.connect(config=_config(staged[0].parent)) as connection:
             for variable, value in given.items():
                 connection.execute(f"SET VARIABLE {variable} = $value", {"value": value})
             connection.register("people", arrow(people))
@@ -106,6 +107,15 @@ def commit_file(session: Session, kind: Kind, written: Written, *, source: str, 
             imported_at=now,
         )
     )
+
+
+def _config(spill: Path) -> dict[str, str | bool | int | float | list[str]]:
+    """What does not fit into the memory of a small machine goes to a folder that the import empties."""
+    return {
+        "autoinstall_known_extensions": False,
+        "memory_limit": "700MB",
+        "temp_directory": str(spill / "spill"),
+    }
 
 
 def _show(connection: duckdb.DuckDBPyConnection, name: str, kind: Kind, files: Sequence[Path]) -> None:

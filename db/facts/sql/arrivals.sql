@@ -1,10 +1,17 @@
 -- Of the staged orders of one source those that are new, or differ from the version already there, in the columns of
 -- a fact file. Of an id repeated in the file the last line wins. `present` and `people` are given; the rest are
 -- variables.
-WITH staged AS (
-    SELECT *
+WITH repeated AS (
+    SELECT order_id, max(line) AS line
     FROM read_parquet(getvariable('staged'))
-    QUALIFY row_number() OVER (PARTITION BY order_id ORDER BY line DESC) = 1
+    GROUP BY order_id
+    HAVING count(*) > 1
+),
+
+staged AS (
+    SELECT arrived.*
+    FROM read_parquet(getvariable('staged')) AS arrived
+    ANTI JOIN repeated ON arrived.order_id = repeated.order_id AND arrived.line < repeated.line
 ),
 
 known AS (

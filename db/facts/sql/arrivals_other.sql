@@ -1,7 +1,7 @@
 -- Of the staged lines, activity, subscriptions or feedback of one source those that are new, or differ from the version
 -- already there, in the columns of a fact file. `fact_id` is a fact's own id, else its customer and place; of facts that
--- may repeat within a file it counts them, of others the last line wins. `present` and `people` are given; the rest are
--- variables.
+-- may repeat within a file it counts them, of others the last line wins. `present` and `people` are given (nobody for
+-- lines: whose they are their order says); the rest are variables.
 WITH arrived AS (
     SELECT
         people.customer_no,
@@ -13,7 +13,7 @@ WITH arrived AS (
         END AS fact_id,
         file.* EXCLUDE (customer_id, own_id, place, repeats)
     FROM read_parquet(getvariable('staged')) AS file
-    JOIN people USING (customer_id)
+    LEFT JOIN people USING (customer_id)
 ),
 
 staged AS (
