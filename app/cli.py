@@ -174,6 +174,7 @@ def _data_commands(command: Command) -> None:
     score.add_argument("--horizon", type=days, required=True, metavar="DAYS")
     score.add_argument("--out", type=Path, required=True, metavar="FILE.parquet")
     score.add_argument("--definition", choices=["no_order", "contract"], default="no_order")
+    score.add_argument("--lang", choices=["en", "zh"], default="en", help="of the reasons; default: en")
     _json(score)
     backtest = command(
         "backtest", "backtest:backtest", "how good scores would have been, and what they are made of"

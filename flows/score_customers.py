@@ -12,7 +12,7 @@ from db.facts.store import digests
 from db.frames import save_frame
 from db.settings import Settings
 from flows.prefect_stages import entry, stage
-from flows.scoring import score_all
+from flows.scoring import score_and_explain
 from winback.schedule import last_whole_day
 
 
@@ -31,7 +31,7 @@ def score_customers(
 def score_and_save(settings: Settings, as_of: date, horizon_days: int) -> dict[str, Any]:
     """Score, write the frame under its digest, and say what was done."""
     with database(settings.database_url) as engine, reading(engine) as session:
-        _, scores = score_all(session, settings, digests(session), as_of, horizon_days)
+        scores = score_and_explain(session, settings, digests(session), as_of, horizon_days, "en")
     file = save_frame(settings.state / "scores", scores.frame.drop("customer_no"))
     return {
         "as_of": as_of.isoformat(),

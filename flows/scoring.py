@@ -14,11 +14,13 @@ from db.facts.queries import CHURN_COUNTS, read_log
 from db.facts.store import path_of
 from db.settings import Settings
 from winback.money import exponent
-from winback.order_log import earlier_window
+from winback.order_log import OrderLog, earlier_window, recent_of
 from winback.scores.learners import has_lightgbm
 from winback.scores.material import material
+from winback.scores.reasons import Recent, reasons
 from winback.scores.recipe import Model, Recipe, default_recipe
 from winback.scores.scoring import Scores, score
+from winback.words import Language
 
 
 def score_all(
@@ -28,6 +30,27 @@ def score_all(
 
     By the recipe the last backtest before ``as_of`` chose, else by the default.
     """
+    _, features, scores = _scored(session, settings, facts, as_of, horizon_days)
+    return features, scores
+
+
+def score_and_explain(
+    session: Session, settings: Settings, facts: Sequence[str], as_of: date, horizon_days: int, language: Language
+) -> Scores:
+    """The same scores, their frame with ``reasons``: a list of up to three strings."""
+    log, features, scores = _scored(session, settings, facts, as_of, horizon_days)
+    visits, visits_before, minor, minor_before = recent_of(log, as_of, features, horizon_days)
+    recent = Recent(
+        days=horizon_days, visits=visits, visits_before=visits_before, minor=minor, minor_before=minor_before
+    )
+    unit = 10 ** exponent(settings.file.currency)
+    told = reasons(features, scores.frame["risk"].to_numpy(), recent, unit, language)
+    return replace(scores, frame=scores.frame.with_columns(reasons=told))
+
+
+def _scored(
+    session: Session, settings: Settings, facts: Sequence[str], as_of: date, horizon_days: int
+) -> tuple[OrderLog, pl.DataFrame, Scores]:
     log = read_log([path_of(settings.facts, digest) for digest in facts], as_of=as_of)
     recipe, remark = recipe_at(session, as_of)
     given = material(log, numbers(session), as_of, horizon_days, recipe)
@@ -47,7 +70,7 @@ def score_all(
     scores = scorer()
     if scores.model == Model.QUINTILES:  # only it looks one horizon back
         scores = scorer(earlier=earlier_window(log, as_of, horizon_days))
-    return given.features, scores
+    return log, given.features, scores
 
 
 def recipe_at(session: Session, as_of: date) -> tuple[Recipe, str | None]:

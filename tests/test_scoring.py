@@ -339,20 +339,6 @@ def test_a_fit_on_a_sample_is_close_to_the_fit_on_all(monkeypatch):
     assert 0 < (sampled - whole).abs().max() < 0.03
 
 
-@pytest.mark.parametrize(
-    ("purchase_days", "span_days", "age_days", "reasons"),
-    [
-        (5, 247, 339, ["no order for 92 days", "5 orders in 340 days"]),
-        (1, 0, 1, ["no order for 1 day", "1 order in 2 days"]),
-        (1, 0, 0, ["ordered on 2026-01-31", "1 order in 1 day"]),
-    ],
-)
-def test_reasons_are_short_facts(purchase_days, span_days, age_days, reasons):
-    frame = scored(customers([purchase_days], [span_days], [age_days])).frame
-
-    assert frame["reasons"].to_list() == [reasons]
-
-
 def test_the_earlier_window_of_cdnow_serves_a_small_part_of_it(cdnow):
     """The first 150 customers have fewer than 100 repeaters by 1997-06-30."""
     as_of = date(1997, 6, 30)

@@ -172,6 +172,20 @@ def windows_at(log: OrderLog, as_of: date, features: pl.DataFrame, unit_days: in
     return np.column_stack(columns)
 
 
+def recent_of(log: OrderLog, as_of: date, features: pl.DataFrame, days: int) -> tuple[Floats, ...]:
+    """Purchase days in the last ``days`` until ``as_of`` and in as many before, then spend (minor units) so."""
+    today, count = number_of(as_of), len(log.no)
+    known = np.searchsorted(log.no, features["customer_no"].to_numpy())
+    found = []
+    for last in (today, today - days):
+        near = (log.visited <= last) & (log.visited > last - days)
+        found.append(np.bincount(log.visitor[near], minlength=count)[known].astype(np.float64))
+    for last in (today, today - days):
+        near = (log.day <= last) & (log.day > last - days)
+        found.append(_sums(log.who[near], np.maximum(log.minor[near], 0), count)[known].astype(np.float64))
+    return tuple(found)
+
+
 def followed(log: OrderLog, features: pl.DataFrame, cut: date, days: int) -> tuple[Mask, Integers]:
     """Whether each row of ``features`` ordered in [cut + 1, cut + days], and his net (minor units) there."""
     first, last = number_of(cut), number_of(cut) + days

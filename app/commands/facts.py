@@ -15,7 +15,7 @@ from db.source import SourceQuery
 from flows.explaining import explain_customer
 from flows.importing import Arrival, ImportReport, import_file
 from flows.querying import import_query
-from flows.scoring import score_all
+from flows.scoring import score_and_explain
 from winback.contact import address_hash, normalise_email, normalise_phone
 from winback.errors import Exit, WrongUse
 from winback.fields import kind_of
@@ -89,7 +89,8 @@ def score(arguments: argparse.Namespace) -> int:
         database(settings.database_url) as engine,
         reading(engine) as session,
     ):
-        _, scores = score_all(session, settings, digests(session), arguments.as_of, arguments.horizon)
+        facts = digests(session)
+        scores = score_and_explain(session, settings, facts, arguments.as_of, arguments.horizon, arguments.lang)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     scores.frame.drop("customer_no").write_parquet(arguments.out)
     said = {

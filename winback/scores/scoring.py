@@ -1,4 +1,4 @@
-"""Scores of every customer: the risk that he stays away, what he is expected to bring, and why.
+"""Scores of every customer: the risk that he stays away, what he is expected to bring.
 
 A recipe says which models are combined (``recipe``); ``outlook`` asks them. Where a file cannot carry them it
 falls back, and the scores say so in words:
@@ -36,7 +36,6 @@ SCORES: Final = pl.Schema(
         "past_value": pl.Float64(),  # major units, net, until as_of
         "past_rank": pl.Int64(),
         "model": pl.String(),
-        "reasons": pl.List(pl.String()),
     }
 )
 
@@ -103,7 +102,7 @@ def score(
         fitted = smallest(keys, FITTED_CUSTOMERS)
         now = Standing(as_of=as_of, features=features, fitted=fitted, windows=windows, lesson=lesson)
         outlook = _outlook(now, horizon_days, recipe, season, earlier)
-    frame = _frame(features, outlook, keys, as_of, minor_per_major)
+    frame = _frame(features, outlook, keys, minor_per_major)
     return Scores(
         frame=frame,
         model=_named(outlook.parts),
@@ -201,7 +200,7 @@ def _rank(values: Floats, keys: NDArray[np.uint64]) -> Integers:
 
 
 def _frame(
-    features: pl.DataFrame, outlook: _Outlook, keys: NDArray[np.uint64], as_of: date, minor_per_major: int
+    features: pl.DataFrame, outlook: _Outlook, keys: NDArray[np.uint64], minor_per_major: int
 ) -> pl.DataFrame:
     value = _rounded(outlook.value_minor / minor_per_major)
     past = _rounded(features["net_minor"].to_numpy() / minor_per_major)
@@ -214,26 +213,9 @@ def _frame(
         past_value=pl.lit(pl.Series(past)),
         past_rank=pl.lit(pl.Series(_rank(past, keys))),
         model=pl.lit(_named(outlook.parts)),
-        reasons=_reasons(as_of),
     ).cast(SCORES)
 
 
 def _rounded(values: Floats) -> Floats:
     """To 1e-6, so that ranks and thresholds do not hang on the last bits; never -0.0."""
     return np.asarray(np.round(values, 6) + 0.0)
-
-
-def _reasons(as_of: date) -> pl.Expr:
-    """Short facts, as ["no order for 92 days", "5 orders in 340 days"]."""
-    silent = (pl.lit(as_of) - pl.col("last_order_on")).dt.total_days()
-    days = pl.col("age_days") + 1
-    last = (
-        pl.when(silent == 0)
-        .then(pl.format("ordered on {}", "last_order_on"))
-        .otherwise(pl.format("no order for {}", _counted(silent, "day")))
-    )
-    return pl.concat_list(last, pl.format("{} in {}", _counted(pl.col("orders"), "order"), _counted(days, "day")))
-
-
-def _counted(number: pl.Expr, noun: str) -> pl.Expr:
-    return pl.format(f"{{}} {noun}{{}}", number, pl.when(number == 1).then(pl.lit("")).otherwise(pl.lit("s")))

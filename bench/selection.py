@@ -1,0 +1,119 @@
+"""Everything between the facts and a run's audience, against a bare group-by of the same files; CPU seconds.
+
+Seeded synthetic customers, 20 orders each on average: features, fits, scores, ranks and the ledger, by the fixed
+recipes without and with LightGBM. ``python -m bench.selection [CUSTOMERS]``; 100,000 unless said.
+"""
+
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from bench.features import cpu_seconds, group_bare
+from db.facts.queries import read_log
+from winback.audience import CONTACTS, SCORED, AudienceRules, digest, select
+from winback.order_log import number_of
+from winback.scores.learners import has_lightgbm
+from winback.scores.material import material
+from winback.scores.recipe import FULL, PLAIN, Recipe
+from winback.scores.scoring import score
+
+BEGUN, AS_OF, HORIZON = date(2023, 1, 1), date(2025, 9, 30), 90
+DAYS = 1095
+RULES = AudienceRules(
+    top_share=0.2, top_by="expected", inactive_days=None, min_risk=0.5, channels=("email",)
+)  # fmt: skip
+
+
+def write_orders(folder: Path, customers: int) -> list[str]:
+    """Four fact files, rows in the order of days, as they are imported."""
+    random = np.random.default_rng(1)
+    first = random.integers(0, DAYS - 150, customers)
+    end = np.minimum(DAYS, first + random.exponential(700, customers))
+    count = random.poisson(random.gamma(0.7, 0.055 / 0.7, customers) * (end - first)) + 1
+    who = np.repeat(np.arange(customers), count)
+    share = random.random(len(who))
+    share[np.r_[0, np.cumsum(count)[:-1]]] = 0
+    day = (first[who] + share * (end - first)[who]).astype(np.int32) + number_of(BEGUN)
+    amount = np.exp(random.normal(8, 0.5, customers)[who] + random.normal(0, 0.5, len(who))).astype(np.int64)
+    amount[random.random(len(who)) < 0.02] *= -1
+    order = np.argsort(day, kind="stable")
+    files = []
+    for number, rows in enumerate(np.array_split(order, 4)):
+        frame = pl.DataFrame({"customer_no": who[rows] + 1, "order_id": rows, "ordered_on": day[rows]})
+        frame = frame.with_columns(
+            pl.col("order_id").cast(pl.String),
+            pl.col("ordered_on").cast(pl.Date),
+            ordered_at=pl.col("ordered_on").cast(pl.Date).cast(pl.Datetime("us")).dt.replace_time_zone("UTC"),
+            source=pl.lit("shop"),
+            amount_minor=pl.lit(pl.Series(amount[rows])),
+            version=pl.lit(1, pl.Int32),
+            supersedes=pl.lit(False),
+        )
+        files.append(str(folder / f"{number}.parquet"))
+        frame.write_parquet(files[-1])
+    return files
+
+
+def select_all(files: list[str], ids: pl.DataFrame, contacts: pl.DataFrame, recipe: Recipe) -> str:
+    """As a run does it, without the database."""
+    said = Laps()
+    log = read_log(files, as_of=AS_OF)
+    said("read")
+    given = material(log, ids, AS_OF, HORIZON, recipe)
+    said("features")
+    scores = score(
+        given.features, as_of=AS_OF, horizon_days=HORIZON, minor_per_major=100, recipe=recipe,
+        windows=given.windows, lesson=given.lesson, season=given.season, keys=given.keys,
+    )  # fmt: skip
+    said("fit, score, rank")
+    known = given.features.select("customer_no", "orders", "last_order_on")
+    frame = scores.frame.join(known, on="customer_no").select(list(SCORED))
+    ledger = select(frame, contacts, [], RULES, number_of(AS_OF)).with_columns(arm=pl.lit(None, pl.String))
+    found = digest(ledger)
+    said("ledger")
+    return found
+
+
+class Laps:
+    """CPU seconds since the lap before, on standard error."""
+
+    def __init__(self) -> None:
+        self._at = time.process_time()
+
+    def __call__(self, what: str) -> None:
+        now = time.process_time()
+        print(f"  {what} {now - self._at:.2f}", file=sys.stderr)
+        self._at = now
+
+
+def a_round(files: list[str], customers: int, recipe: Recipe) -> Callable[[], str]:
+    no = np.arange(1, customers + 1)
+    ids = pl.DataFrame({"customer_no": no, "customer_id": [f"c{each:07}" for each in no]})
+    contacts = ids.with_columns(
+        email_hash=pl.col("customer_id"), email_consent=True, email_suppressed=False,
+        sms_hash=pl.lit(None, pl.String), sms_consent=pl.lit(None, pl.Boolean), sms_suppressed=False,
+    ).select(list(CONTACTS))  # fmt: skip
+    return lambda: select_all(files, ids, contacts, recipe)
+
+
+def main() -> None:
+    customers = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    with tempfile.TemporaryDirectory() as folder:
+        files = write_orders(Path(folder), customers)
+        bare = cpu_seconds(lambda: group_bare(files))
+        for recipe in (PLAIN, FULL) if has_lightgbm() else (PLAIN,):
+            ours = cpu_seconds(a_round(files, customers, recipe))
+            print(f"{' + '.join(recipe.parts)}: {ours:.2f} CPU s, group-by {bare:.2f}: {ours / bare:.1f} times")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{customers:,} customers; peak {peak:,.0f} MB, with the making of the data")
+
+
+if __name__ == "__main__":
+    main()
