@@ -179,6 +179,19 @@ TEXTS: dict[str, Words] = {
         "以 {day} 为准、由 {model} 预测之后 {days} 天的风险。预期价值未乘以风险。",
     ),
     # Method
+    "reasons": Words("Why they left", "流失原因"),
+    "reasons_lead": Words(
+        "The {lost} customers lost in the {days} days after {day}, by kind of churn and by the cause they gave.",
+        "{day} 之后 {days} 天内流失的 {lost} 名客户，按流失类型和所述原因分列。",
+    ),
+    "kind": Words("Kind of churn", "流失类型"),
+    "cause": Words("Cause", "原因"),
+    "of_lost": Words("Of the lost", "占流失客户"),
+    "reason_unknown": Words("not known", "未知"),
+    "reasons_note": Words(
+        "By the rules of kinds.yaml, as known at the end of those days. Most leave without a word.",
+        "按 kinds.yaml 的规则判定，以这段时间结束时已知的情况为准。多数客户不说明原因就离开。",
+    ),
     "warnings": Words("Early warnings", "流失预警信号"),
     "warnings_lead": Words(
         "Of the {n} customers who ordered in the last {days} days, how many show each signal, "

@@ -3,12 +3,14 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import polars as pl
 from sqlmodel import Session
 
 from app.terminal import print_json, print_table, say, working
+from db.campaigns import kind_rules
 from db.customers import by_field
 from db.engine import database, reading
 from db.settings import Settings, here
@@ -19,6 +21,7 @@ from flows.churning import (
     by_first_month,
     by_first_order,
     by_month,
+    by_reason,
     by_value,
     churn_after,
     curves,
@@ -27,6 +30,7 @@ from flows.churning import (
     period,
     score_for,
 )
+from winback.behaviour import Behaviour
 from winback.churn import Churn, ChurnBy, ChurnDefinition
 from winback.cohorts import Cohort
 from winback.errors import Exit, WrongUse
@@ -36,7 +40,9 @@ from winback.staying import Staying
 from winback.survival import CurvePoint
 from winback.trend import Comparison, Divergence, MonthChurn
 
-_NO_CURVE = {"cohort", "value"}  # a cohort is one curve's time axis; value is known only at the end
+_REASONS = ("kind", "cause")
+# a cohort is one curve's time axis; value is known only at the end, and why somebody left when he has
+_NO_CURVE = {"cohort", "value", *_REASONS}
 
 
 def churn(arguments: argparse.Namespace) -> int:
@@ -76,7 +82,8 @@ def _write_page(session: Session, settings: Settings, of: Period, arguments: arg
         groups = _groups(session, settings, of, dimension)
         scores = score_for(session, settings, of)
         text = render(
-            overview(of, scores, dimension, groups, behaviour_of(session, settings, of.as_of)), arguments.lang
+            overview(of, scores, dimension, groups, _behaviour(session, settings, of), kind_rules(settings)),
+            arguments.lang,
         )
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(text, encoding="utf-8")
@@ -91,7 +98,14 @@ def _groups(session: Session, settings: Settings, of: Period, dimension: str) ->
         return by_first_order(of)
     if dimension == "value":
         return by_value(score_for(session, settings, of))
+    if dimension in _REASONS:
+        return by_reason(of, _behaviour(session, settings, of), kind_rules(settings), dimension)
     return by_field(session, dimension)
+
+
+def _behaviour(session: Session, settings: Settings, of: Period) -> Behaviour:
+    """As known at the end of the window."""
+    return behaviour_of(session, settings, of.as_of + timedelta(days=of.window_days))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
