@@ -173,6 +173,12 @@ TEXTS: dict[str, Words] = {
         "Bars of the top 20% by expected value, by risk; numbers in the table.",
         "预期价值前 20% 客户按风险的条形图，数值见表。",
     ),
+    "top_both": Words(
+        "{both} customers are in both. The top by expected value spent {spent} of all past spending; "
+        "the top by past value hold {expected} of all expected value.",
+        "两份名单共有 {both} 名客户。预期价值前 20% 的客户占过去全部消费的 {spent}；"
+        "过去价值前 20% 的客户占全部预期价值的 {expected}。",
+    ),
     "top_note": Words(
         "Risks as of {day} by {model}, over the {days} days after it. "
         "The expected value is not multiplied by the risk.",
