@@ -159,7 +159,9 @@ def _data_commands(command: Command) -> None:
     churn.add_argument("--window", type=days, required=True, metavar="DAYS")
     churn.add_argument("--definition", choices=["no_order", "contract", "model"], default="no_order")
     churn.add_argument("--threshold", type=share, default=0.5, metavar="P", help="model: lost from this risk on")
-    churn.add_argument("--by", metavar="WHAT", help="month, cohort, value, first_order, plan or a customer field")
+    churn.add_argument(
+        "--by", metavar="WHAT", help="month, cohort, value, first_order, plan, kind, cause or a field"
+    )
     churn.add_argument("--out", type=Path, metavar="FILE.html", help="the churn overview as a page")
     churn.add_argument("--lang", choices=["en", "zh"], default="en", help="of the page; default: en")
     _json(churn)

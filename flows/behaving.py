@@ -41,11 +41,8 @@ def behaviour_of(session: Session, settings: Settings, as_of: date) -> Behaviour
     )
 
 
-def kinds_at(
-    settings: Settings, behaviour: Behaviour, customers: pl.DataFrame, facts: Sequence[str], rules: Rules
-) -> pl.DataFrame:
-    """KINDS of ``customers`` (customer_no, last_order_on); ``facts``: digests of the order facts."""
-    files = [path_of(settings.facts, digest) for digest in facts]
+def kinds_at(files: Sequence[Path], behaviour: Behaviour, customers: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+    """KINDS of ``customers`` (customer_no, last_order_on at the rules' day); ``files``: the order facts."""
     watched = read_watched(files, as_ofs=[rules.as_of], window_days=rules.window_days)
     shown = flags(watched, behaviour, rules.as_of, rules.window_days)
     known = Known(customers=customers, behaviour=behaviour, flags=shown)
@@ -66,7 +63,8 @@ def kinds_for(
     if behaviour.silent and not campaign.audience.exclude_kinds:
         return None
     asked = Rules(text=rules, as_of=as_of, window_days=campaign.churn.within)
-    return kinds_at(settings, behaviour, scored, facts, asked)
+    files = [path_of(settings.facts, digest) for digest in facts]
+    return kinds_at(files, behaviour, scored, asked)
 
 
 def _collected(facts: pl.LazyFrame, schema: pl.Schema, *by: str) -> pl.DataFrame:

@@ -1,7 +1,7 @@
 """Churn and its overview from the order facts: one question to the facts for each part."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from math import ceil
 from pathlib import Path
@@ -16,6 +16,7 @@ from db.facts.recorded import count_contract_churn
 from db.facts.store import data_through, digests, path_of
 from db.facts.watching import read_watched
 from db.settings import Settings
+from flows.behaving import Rules, kinds_at
 from flows.scoring import model_churn, score_all
 from winback.behaviour import Behaviour
 from winback.churn import Churn, ChurnCounts, ChurnDefinition
@@ -181,6 +182,17 @@ def curves(of: Period, dimension: str, groups: pl.DataFrame) -> Staying:
     )  # fmt: skip
 
 
+def by_reason(of: Period, behaviour: Behaviour, rules: str, column: str) -> pl.DataFrame:
+    """GROUPS by ``kind`` or ``cause`` of churn, as known at the end of the window: why the lost were lost.
+
+    ``behaviour``: up to that day.
+    """
+    ended = of.as_of + timedelta(days=of.window_days)
+    asked = Rules(text=rules, as_of=ended, window_days=of.window_days)
+    found = kinds_at(of.files, behaviour, read_features(of.files, as_of=ended), asked)
+    return found.select("customer_no", value=column)
+
+
 def by_first_month(of: Period) -> pl.DataFrame:
     """GROUPS by the month of the first order."""
     features = read_features(of.files, as_of=of.as_of)
@@ -221,11 +233,17 @@ def early_warnings(of: Period, behaviour: Behaviour) -> EarlyWarnings:
     )
 
 
-def overview(of: Period, scores: Scores, dimension: str, groups: pl.DataFrame, behaviour: Behaviour) -> Overview:
-    """Everything the page shows; ``groups`` are the segments of its curves, ``scores`` those of ``of.as_of``."""
+def overview(
+    of: Period, scores: Scores, dimension: str, groups: pl.DataFrame, behaviour: Behaviour, rules: str
+) -> Overview:
+    """Everything the page shows; ``groups`` are the segments of its curves, ``scores`` those of ``of.as_of``.
+
+    ``behaviour``: up to the end of the window after ``of.as_of``; ``rules``: those of the kinds of churn.
+    """
     if not of.files:
         raise WrongUse("there are no orders yet: winback import orders FILE")
     months, sales, comparison = by_month(of)
+    whole = next((each.as_of for each in reversed(months) if each.churn.rate is not None), None)
     return Overview(
         churn=churn_after(of),
         begins=sales[0].month if sales else None,
@@ -236,7 +254,14 @@ def overview(of: Period, scores: Scores, dimension: str, groups: pl.DataFrame, b
         staying=curves(of, dimension, groups),
         high_value=high_value(scores),
         warnings=early_warnings(of, behaviour),
+        reasons=_reasons(replace(of, as_of=whole), behaviour, rules) if whole else (),
     )
+
+
+def _reasons(of: Period, behaviour: Behaviour, rules: str) -> tuple[Churn, ...]:
+    """Churn by kind, and by cause."""
+    groups = {column: by_reason(of, behaviour, rules, column) for column in ("kind", "cause")}
+    return tuple(churn_after(of, column, group) for column, group in groups.items())
 
 
 def score_for(session: Session, settings: Settings, of: Period) -> Scores:

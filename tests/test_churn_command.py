@@ -118,8 +118,26 @@ def test_a_first_order_is_all_of_the_first_day_and_none_of_later_ones(tmp_path: 
 def test_by_value_sets_the_top_fifth_of_all_scored_apart_and_has_no_curve(orders: Settings, capsys):
     found = as_json(capsys, "churn", "--as-of", "2024-07-31", "--window", "60", "--by", "value")
 
-    assert list(found) == KEYS
+    assert list(found) == [*KEYS, "high_value"]
     assert {row["value"]: row["active"] for row in found["by"]} == {"top_20": 12, "others": 48}
+    assert (found["high_value"]["scored"], found["high_value"]["customers"]) == (60, 12)
+
+
+def test_the_high_value_customers_are_listed_as_csv(orders: Settings, capsys):
+    """After July everybody has one order, of 10.00 to 60.00: by past value the ten of 60.00 and two of 50.00."""
+    where = orders.workspace / "top.csv"
+
+    code, _, _ = ask(
+        capsys, "churn", "--as-of", "2024-07-31", "--window", "60", "--by", "value", "--out", str(where)
+    )
+
+    lines = where.read_text("utf-8-sig").splitlines()
+    assert code == 0
+    assert lines[0] == (
+        "customer_id,risk,expected_value,value_rank,past_value,past_rank,top_by_expected,top_by_past"
+    )
+    past = [line.split(",")[4] for line in lines[1:] if line.endswith("True")]
+    assert sorted(past) == ["50.0"] * 2 + ["60.0"] * 10
 
 
 @pytest.mark.parametrize("by", ["cohort", "first_order", "value", "country"])

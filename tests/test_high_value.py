@@ -34,6 +34,7 @@ def test_the_top_fifth_is_rounded_up_and_its_risks_are_told_from_a_threshold_on(
 
     assert (found.scored, found.customers, found.expected_value) == (6, 2, 80)
     assert (found.expected_share, found.past_share) == (0.8, 0.8)
+    assert (found.spent_share, found.past_expected_share, found.in_both) == (0.65, 0.55, 1)
     assert [(each.threshold, each.customers, each.expected_value) for each in found.at_risk] == [
         (0.5, 2, 80), (0.7, 1, 30), (0.9, 1, 30),
     ]  # fmt: skip

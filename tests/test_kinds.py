@@ -176,3 +176,20 @@ def test_a_campaign_names_kinds_that_there_are(tmp_path):
 
     assert problem.field == "audience.exclude_kinds"
     assert "did you mean 'hidden'" in str(problem)
+
+
+def test_churn_by_kind_and_by_cause_says_why_the_lost_were_lost(tmp_path, monkeypatch, capsys):
+    """All five ordered on Nov 30, 10.00 each, and nobody in the 60 days after it."""
+    settings = a_crowd(tmp_path)
+    monkeypatch.chdir(settings.workspace)
+    load(settings, "orders", f"customer_id,order_id,ordered_at,amount\nlate,late,{DAY},10\n", source="later")
+    day = str(DAY - timedelta(days=90))
+
+    kinds, causes = (
+        as_json(capsys, "churn", "--as-of", day, "--window", "60", "--by", by)["by"] for by in ("kind", "cause")
+    )
+
+    assert {row["value"]: (row["lost"], row["value_lost"]) for row in kinds} == dict.fromkeys(
+        ("competitive", "malicious", "natural", "passive", "retaliatory"), (1, 10.0)
+    )
+    assert {row["value"]: row["lost"] for row in causes} == {"own": 1, "competitor": 1, None: 3}

@@ -7,6 +7,7 @@ from functools import cache, partial
 
 import pytest
 
+from db.campaigns import SHIPPED
 from db.facts.queries import read_features
 from flows.churning import Period, by_first_order, overview
 from tests.facts import MASTER, identified, write_cdnow
@@ -40,7 +41,7 @@ def an_overview(facts, as_of: date) -> Overview:
     )
     features = identified(read_features([facts], as_of=as_of))
     scores = score(features, as_of=as_of, horizon_days=90, minor_per_major=100, recipe=PLAIN)
-    return overview(of, scores, "first_order", by_first_order(of), Behaviour())
+    return overview(of, scores, "first_order", by_first_order(of), Behaviour(), SHIPPED.read_text("utf-8"))
 
 
 def number(text: str) -> float | None:

@@ -14,8 +14,9 @@ from winback.errors import Unusable
 from winback.outcomes import as_dict
 from winback.pictures import CHINESE_FONTS, SCALE, drawable, png, require_fonts
 from winback.report import chart_specs, picture_specs
-from winback.report_csv import BOM, COLUMNS, as_csv, safe
+from winback.report_csv import COLUMNS, as_csv
 from winback.report_words import Speaker
+from winback.sheet import BOM, safe
 
 NO_FONT_HAS = "\U000323af"  # a character of the newest Chinese block
 

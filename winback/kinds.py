@@ -169,7 +169,8 @@ def _shows(name: str) -> str:
 
 def _parts(known: Known, frame: pl.DataFrame, rules: tuple[Rule, ...], as_of: date) -> Iterator[pl.DataFrame]:
     """What is known of each customer beside his orders, one row for each in every frame."""
-    yield _activity(known.behaviour.activity.join(frame, on="customer_no"), rules)
+    happened = known.behaviour.activity.filter(pl.col("happened_on") <= as_of)
+    yield _activity(happened.join(frame, on="customer_no"), rules)
     yield _ends(known.behaviour, frame, as_of)
     names = sorted({name for rule in rules for name in rule.when.signal or ()})
     yield known.flags.select("customer_no", *(pl.col(name).alias(_shows(name)) for name in names))
@@ -194,10 +195,12 @@ def _activity(activity: pl.DataFrame, rules: tuple[Rule, ...]) -> pl.DataFrame:
 def _ends(behaviour: Behaviour, frame: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """customer_no, cause, end_reason, live: the newest cause given, else that of the newest contract's end."""
     over = (pl.col("ended_on") <= as_of).fill_null(False)
-    contracts = behaviour.contracts.sort("ended_on", nulls_last=False).group_by("customer_no").agg(
+    begun = behaviour.contracts.filter(pl.col("started_on") <= as_of)
+    contracts = begun.sort("ended_on", nulls_last=False).group_by("customer_no").agg(
         live=(~over).any(), end_reason=plain(pl.col("end_reason").filter(over).last()),
     )  # fmt: skip
-    told = behaviour.feedback.with_columns(told=cause_of(pl.col("cause"))).drop_nulls("told")
+    said = behaviour.feedback.filter(pl.col("given_on") <= as_of)
+    told = said.with_columns(told=cause_of(pl.col("cause"))).drop_nulls("told")
     recent = told.drop("cause").join(frame, on="customer_no").filter(pl.col("given_on") > pl.col("since"))
     causes = recent.sort("given_on", maintain_order=True).group_by("customer_no").agg(pl.col("told").last())
     both = contracts.join(causes, on="customer_no", how="full", coalesce=True)

@@ -28,6 +28,7 @@ class Overview:
     staying: Staying
     high_value: HighValue
     warnings: EarlyWarnings
+    reasons: tuple[Churn, ...]  # of the newest month with a rate: by kind, by cause; empty without one
 
     @property
     def newest(self) -> MonthChurn | None:

@@ -14,8 +14,10 @@ from babel.numbers import format_currency
 from markupsafe import Markup
 
 from winback import words
+from winback.causes import CAUSE_NAMES
 from winback.charts import Spec, Step, draw, waterfall
 from winback.early_warning import Reading, Tells
+from winback.kinds import KIND_NAMES
 from winback.money import major
 from winback.months import months_after
 from winback.overview import Overview
@@ -28,6 +30,7 @@ from winback.staying import Segment, Staying
 from winback.trend import COMPARED, Comparison, Divergence, MonthChurn, MonthSales
 from winback.words import Language
 
+_REASONS = {key.value: name for names in (KIND_NAMES, CAUSE_NAMES) for key, name in names.items()}
 _TELLS = {
     Tells.MORE: "leave_more",
     Tells.LESS: "leave_less",
@@ -91,6 +94,10 @@ class Writer:
         """``Mar 98``, ``98年3月``, for an axis."""
         _, pattern, locale = _MONTHS[self.say.language]
         return str(format_date(month, pattern, locale=locale))
+
+    def reason(self, value: str | None) -> str:
+        """The name of a kind or a cause of churn."""
+        return self.say("reason_unknown") if value is None else _REASONS[value].say(self.say.language)
 
     def signal(self, signal: Signal) -> str:
         """A signal's name."""

@@ -173,12 +173,31 @@ TEXTS: dict[str, Words] = {
         "Bars of the top 20% by expected value, by risk; numbers in the table.",
         "预期价值前 20% 客户按风险的条形图，数值见表。",
     ),
+    "top_both": Words(
+        "{both} customers are in both. The top by expected value spent {spent} of all past spending; "
+        "the top by past value hold {expected} of all expected value.",
+        "两份名单共有 {both} 名客户。预期价值前 20% 的客户占过去全部消费的 {spent}；"
+        "过去价值前 20% 的客户占全部预期价值的 {expected}。",
+    ),
     "top_note": Words(
         "Risks as of {day} by {model}, over the {days} days after it. "
         "The expected value is not multiplied by the risk.",
         "以 {day} 为准、由 {model} 预测之后 {days} 天的风险。预期价值未乘以风险。",
     ),
     # Method
+    "reasons": Words("Why they left", "流失原因"),
+    "reasons_lead": Words(
+        "The {lost} customers lost in the {days} days after {day}, by kind of churn and by the cause they gave.",
+        "{day} 之后 {days} 天内流失的 {lost} 名客户，按流失类型和所述原因分列。",
+    ),
+    "kind": Words("Kind of churn", "流失类型"),
+    "cause": Words("Cause", "原因"),
+    "of_lost": Words("Of the lost", "占流失客户"),
+    "reason_unknown": Words("not known", "未知"),
+    "reasons_note": Words(
+        "By the rules of kinds.yaml, as known at the end of those days. Most leave without a word.",
+        "按 kinds.yaml 的规则判定，以这段时间结束时已知的情况为准。多数客户不说明原因就离开。",
+    ),
     "warnings": Words("Early warnings", "流失预警信号"),
     "warnings_lead": Words(
         "Of the {n} customers who ordered in the last {days} days, how many show each signal, "

@@ -4,11 +4,8 @@
 report calls the row. Numbers are the outcome's own, shares 0-1; what is undefined is an empty cell, never 0.
 """
 
-import csv
 from collections.abc import Iterator
 from dataclasses import fields
-from datetime import date
-from io import StringIO
 
 from winback.campaign import HOLDOUT
 from winback.contrast import RateContrast
@@ -28,36 +25,16 @@ from winback.report_balance import balance_rows
 from winback.report_checks import checks
 from winback.report_findings_csv import finding_lines
 from winback.report_words import Speaker
+from winback.sheet import sheet
 from winback.words import Language
-
-BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"  # tells Excel that the file is UTF-8
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 COLUMNS = [field.name for field in fields(Line)]
 
 
 def as_csv(outcome: Outcome, language: Language) -> str:
     """The report's tables as CSV text, with the byte order mark by which Excel knows UTF-8."""
-    written = StringIO(newline="")
-    writer = csv.writer(written, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    for each in lines(comparable(outcome), Speaker(language)):
-        writer.writerow([safe(getattr(each, column)) for column in COLUMNS])
-    return BOM + written.getvalue()
-
-
-def safe(value: Cell) -> str | int | float:
-    """A cell no spreadsheet takes for a formula: such text gets an apostrophe before it, numbers stay numbers.
-
-    Source of the rule: OWASP, CSV Injection.
-    """
-    if value is None:
-        return ""
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, str) and value.lstrip(" ").startswith(FORMULA_STARTS):
-        return f"'{value}"
-    return value
+    found = lines(comparable(outcome), Speaker(language))
+    return sheet([COLUMNS, *([getattr(each, column) for column in COLUMNS] for each in found)])
 
 
 def lines(outcome: Outcome, say: Speaker) -> Iterator[Line]:

@@ -3,12 +3,15 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 from sqlmodel import Session
 
 from app.terminal import print_json, print_table, say, working
+from db.campaigns import kind_rules
 from db.customers import by_field
 from db.engine import database, reading
 from db.settings import Settings, here
@@ -20,6 +23,7 @@ from flows.churning import (
     by_first_month,
     by_first_order,
     by_month,
+    by_reason,
     by_value,
     churn_after,
     contract_churn,
@@ -29,18 +33,24 @@ from flows.churning import (
     period,
     score_for,
 )
+from winback.behaviour import Behaviour
 from winback.churn import Churn, ChurnBy, ChurnDefinition
 from winback.cohorts import Cohort
 from winback.errors import Exit, WrongUse
 from winback.fields import Kind
+from winback.high_value import HighValue, high_value, top_customers
 from winback.money import major
 from winback.months import month_key
+from winback.scores.scoring import Scores
+from winback.sheet import sheet
 from winback.staying import Staying
 from winback.survival import CurvePoint
 from winback.trend import Comparison, Divergence, MonthChurn
 
-_OF_ORDERS = {"month", "cohort", "value", "first_order"}
-_NO_CURVE = {"cohort", "value"}  # a cohort is one curve's time axis; value is known only at the end
+_REASONS = ("kind", "cause")
+_OF_ORDERS = {"month", "cohort", "value", "first_order", *_REASONS}
+# a cohort is one curve's time axis; value is known only at the end, and why somebody left when he has
+_NO_CURVE = {"cohort", "value", *_REASONS}
 
 
 def churn(arguments: argparse.Namespace) -> int:
@@ -69,11 +79,16 @@ def _refuse(arguments: argparse.Namespace, definition: ChurnDefinition) -> None:
         raise WrongUse("the model speaks of one day only: use --definition no_order")
     if arguments.out and arguments.json:
         raise WrongUse("--out writes a page, --json prints: use one of them")
-    if arguments.out and arguments.by in {"month", *_NO_CURVE}:
+    as_list = arguments.out is not None and arguments.out.suffix == ".csv"
+    if as_list and arguments.by != "value":
+        raise WrongUse("a list of customers is by value: --by value --out FILE.csv")
+    if arguments.out and not as_list and arguments.by in {"month", *_NO_CURVE}:
         raise WrongUse("--by with --out names the segments of the page's curves: first_order or a customer field")
 
 
 def _write_page(session: Session, settings: Settings, of: Period, arguments: argparse.Namespace) -> int:
+    if arguments.out.suffix == ".csv":
+        return _write_list(score_for(session, settings, of), arguments.out)
     from winback.overview_page import render  # with the charts 0.4 s to import
 
     dimension = arguments.by or "first_order"
@@ -81,11 +96,21 @@ def _write_page(session: Session, settings: Settings, of: Period, arguments: arg
         groups = _groups(session, settings, of, dimension)
         scores = score_for(session, settings, of)
         text = render(
-            overview(of, scores, dimension, groups, behaviour_of(session, settings, of.as_of)), arguments.lang
+            overview(of, scores, dimension, groups, _behaviour(session, settings, of), kind_rules(settings)),
+            arguments.lang,
         )
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(text, encoding="utf-8")
     print(arguments.out)
+    return Exit.DONE
+
+
+def _write_list(scores: Scores, file: Path) -> int:
+    """The high-value customers, one a line."""
+    frame = top_customers(scores)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(sheet([frame.columns, *frame.rows()]), encoding="utf-8")
+    print(file)
     return Exit.DONE
 
 
@@ -96,7 +121,14 @@ def _groups(session: Session, settings: Settings, of: Period, dimension: str) ->
         return by_first_order(of)
     if dimension == "value":
         return by_value(score_for(session, settings, of))
+    if dimension in _REASONS:
+        return by_reason(of, _behaviour(session, settings, of), kind_rules(settings), dimension)
     return by_field(session, dimension)
+
+
+def _behaviour(session: Session, settings: Settings, of: Period) -> Behaviour:
+    """As known at the end of the window."""
+    return behaviour_of(session, settings, of.as_of + timedelta(days=of.window_days))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +140,7 @@ class _Answer:
     comparison: Comparison | None = None
     cohorts: tuple[Cohort, ...] | None = None
     staying: Staying | None = None
+    high_value: HighValue | None = None
 
     def as_dict(self) -> dict[str, Any]:
         said = self.found.as_dict()
@@ -118,6 +151,8 @@ class _Answer:
             said["cohorts"] = [each.as_dict() for each in self.cohorts]
         if self.staying is not None:
             said["survival"] = self.staying.as_dict()
+        if self.high_value is not None:
+            said["high_value"] = self.high_value.as_dict()
         return said
 
     def show(self) -> None:
@@ -132,6 +167,8 @@ class _Answer:
             _show_cohorts(self.cohorts)
         if self.staying:
             _show_staying(self.staying)
+        if self.high_value:
+            _show_high_value(self.high_value)
 
 
 def _answer(session: Session, settings: Settings, of: Period, arguments: argparse.Namespace) -> _Answer:
@@ -149,6 +186,8 @@ def _answer(session: Session, settings: Settings, of: Period, arguments: argpars
     found = churn_after(of, by, groups)
     if by == "cohort":
         return _Answer(found=found, cohorts=by_cohort(of))
+    if by == "value":
+        return _Answer(found=found, high_value=high_value(score_for(session, settings, of)))
     if groups is None or by in _NO_CURVE:
         return _Answer(found=found)
     return _Answer(found=found, staying=curves(of, by, groups))
@@ -247,6 +286,18 @@ def _staying(point: CurvePoint | None, watched: bool) -> str:
     if not watched:
         return "-"
     return "100.00%" if point is None else _percent(point.staying)
+
+
+def _show_high_value(found: HighValue) -> None:
+    print()
+    print_table(
+        ["top 20 %", "customers", "of expected value", "of all spent"],
+        [
+            ("by expected value", found.customers, _percent(found.expected_share), _percent(found.spent_share)),
+            ("by past value", found.customers, _percent(found.past_expected_share), _percent(found.past_share)),
+        ],
+    )
+    print(f"{found.in_both:,} are in both")
 
 
 def _percent(share: float | None) -> str:
