@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from db.lint_memory import LintMemory
 from db.settings import FILE_NAME, Settings
 from winback.campaign import Campaign, Channel
 from winback.campaign_file import examine, line_of
 from winback.errors import CampaignError, FileProblem, TemplateError, WrongUse, nearest
-from winback.message.inspection import check
 
 SHARED, TEMPLATES = "_shared", "templates/"
 PARTS = {".txt", ".html"}
@@ -28,8 +28,13 @@ def campaign_path(settings: Settings, campaign_id: str) -> Path:
     return settings.campaigns / f"{campaign_id}.yaml"
 
 
-def check_file(settings: Settings, path: Path) -> tuple[Campaign | None, list[FileProblem]]:
-    """The campaign of a file and everything wrong with it and its templates."""
+def check_file(
+    settings: Settings, path: Path, memory: LintMemory | None = None
+) -> tuple[Campaign | None, list[FileProblem]]:
+    """The campaign of a file and everything wrong with it and its templates.
+
+    ``memory``: templates it knows to be clean are not looked through again.
+    """
     shown = str(path)
     try:
         campaign, problems = examine(read_text(path), shown)
@@ -41,13 +46,12 @@ def check_file(settings: Settings, path: Path) -> tuple[Campaign | None, list[Fi
     if campaign.id != path.stem:
         found.append(CampaignError(f"must be the file's name, '{path.stem}'", file=shown, line=1, field="id"))
     found += _check_settings(settings, campaign, shown)
+    memory = memory or LintMemory()
     for message in dict.fromkeys(campaign.templates().values()):
         try:
-            files = template_files(settings, [message])
+            found += _check_message(settings, message, campaign, shown, memory)
         except FileProblem as problem:
             found.append(problem)
-            continue
-        found += _check_message(settings, files, message, campaign, shown)
     return campaign, found
 
 
@@ -81,15 +85,23 @@ def _check_settings(settings: Settings, campaign: Campaign, shown: str) -> Itera
 
 
 def _check_message(
-    settings: Settings, files: dict[str, str], message: str, campaign: Campaign, shown: str
+    settings: Settings, message: str, campaign: Campaign, shown: str, memory: LintMemory
 ) -> list[FileProblem]:
-    known = sorted({path.parent.name for path in settings.templates.glob("*/*.txt")} - {SHARED, "report"})
-    if message not in known:
+    files = memory.files(message, lambda: template_files(settings, [message]))
+    if not any(name.startswith(f"{message}/") and name.endswith(".txt") for name in files):
+        known = sorted({path.parent.name for path in settings.templates.glob("*/*.txt")} - {SHARED, "report"})
         problem = f"{TEMPLATES}{message} does not exist"
         line, field = _where(message, campaign, Path(shown))
         allowed, near = ", ".join(known), nearest(message, known)
         return [CampaignError(problem, file=shown, line=line, field=field, allowed=allowed, nearest=near)]
-    return list(check(files, message, campaign.step.channels))
+    channels = campaign.step.channels
+    return memory.faults(message, channels, lambda texts: _lint(texts, message, channels))
+
+
+def _lint(files: dict[str, str], message: str, channels: tuple[Channel, ...]) -> list[FileProblem]:
+    from winback.message.inspection import check  # 0.2 s to import, and a lint may know the answer
+
+    return list(check(files, message, channels))
 
 
 def _where(message: str, campaign: Campaign, path: Path) -> tuple[int, str]:

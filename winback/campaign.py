@@ -109,7 +109,8 @@ def _names(value: object) -> object:
 class Section(BaseModel):
     """A part of a campaign file: nothing unknown, nothing coerced, nothing changed after reading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    # Only a whole file is ever validated: its parts need no validators of their own (a twentieth of `check`).
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 class LocalName(Section):

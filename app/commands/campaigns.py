@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from app.terminal import asked_to_end, print_json, print_table, progress_bar, say, waterfall_rows, working
 from db.campaigns import campaign_ids, campaign_path, channels_used, check_file
+from db.lint_memory import LintMemory
 from db.settings import FILE_NAME, Settings, check_live, here
 from winback.campaign import Channel
 from winback.errors import Exit
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
 def check(arguments: argparse.Namespace) -> int:
     """Print every fault; exit 1 when there is one."""
     settings = here(arguments.workspace)
-    files: list[Path] = arguments.files or [campaign_path(settings, each) for each in campaign_ids(settings)]
-    checked = [(file, *check_file(settings, file)) for file in files]
-    faults = [fault for _, _, found in checked for fault in found]
+    files: list[Path] = arguments.files or sorted(settings.campaigns.glob("*.yaml"))
+    memory = LintMemory(settings.state)
+    checked = [(file, *check_file(settings, file, memory)) for file in files]
+    memory.save()
+    faults = list(dict.fromkeys(str(fault) for _, _, found in checked for fault in found))
     for fault in faults:
         print(fault)
     if not faults:
