@@ -116,6 +116,9 @@ def template_files(settings: Settings, messages: Iterable[str]) -> dict[str, str
     """Path below templates/ -> text of these messages' files and of what all share."""
     folders = [settings.templates / name for name in (*messages, SHARED)]
     paths = sorted(path for folder in folders for path in folder.rglob("*") if path.suffix in PARTS)
+    root = settings.templates.resolve()
+    if outside := next((path for path in paths if not path.resolve().is_relative_to(root)), None):
+        raise TemplateError(f"is a link out of {TEMPLATES}", file=str(outside))
     return {path.relative_to(settings.templates).as_posix(): read_text(path) for path in paths}
 
 

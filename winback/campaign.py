@@ -186,7 +186,7 @@ class Variant(Section):
     @field_validator("weight", mode="before")
     @classmethod
     def _number(cls, value: object) -> object:
-        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        return float(min(value, 10**6)) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 class Step(Section):
