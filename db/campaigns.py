@@ -61,10 +61,11 @@ class Checked:
 def check_files(settings: Settings, paths: Iterable[Path]) -> list[Checked]:
     """Every campaign file with everything wrong with it and its templates, which are looked at all together."""
     read = [_check_file(settings, path) for path in paths]
-    looked = iter(look(tuple(each for _, wanted in read for each in wanted)))
+    different = tuple(dict.fromkeys(each for _, wanted in read for each in wanted))
+    looked = dict(zip(different, look(different), strict=True))
     found = []
     for checked, wanted in read:
-        mine = [next(looked) for _ in wanted]
+        mine = [looked[each] for each in wanted]
         problems = [*checked.problems, *(error for each in mine for error in each.errors())]
         texts = tuple(text for each in mine for text in each.texts)
         found.append(replace(checked, problems=problems, texts=texts))
@@ -172,6 +173,9 @@ def template_files(settings: Settings, messages: Iterable[str]) -> dict[str, str
     """Path below templates/ -> text of these messages' files and of what all share."""
     folders = [settings.templates / name for name in (*messages, SHARED)]
     paths = sorted(path for folder in folders for path in folder.rglob("*") if path.suffix in PARTS)
+    root = settings.templates.resolve()
+    if outside := next((path for path in paths if not path.resolve().is_relative_to(root)), None):
+        raise TemplateError(f"is a link out of {TEMPLATES}", file=str(outside))
     return {path.relative_to(settings.templates).as_posix(): read_text(path) for path in paths}
 
 

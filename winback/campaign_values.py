@@ -30,8 +30,10 @@ def _hours(value: object) -> object:
 def _share(value: object) -> object:
     if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,3}(?:\.\d+)?)\s*%", value.strip())):
         return float(found[1]) / 100
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and value == value:  # no .nan
+        if 1 < value <= 100:
+            raise ValueError(f"{value} is more than everybody: did you mean {value}%?")
+        return float(min(max(value, -1), 2))  # a number of 4,000 digits is no float
     raise ValueError("write a share as a percentage, such as 20%, or as a number from 0 to 1")
 
 

@@ -25,7 +25,7 @@ def check(arguments: argparse.Namespace) -> int:
     settings = here(arguments.workspace)
     files: list[Path] = arguments.files or [campaign_path(settings, each) for each in campaign_ids(settings)]
     checked = check_files(settings, files)
-    faults = [fault for each in checked for fault in each.problems]
+    faults = list(dict.fromkeys(str(fault) for each in checked for fault in each.problems))
     for fault in faults:
         print(fault)
     if not faults:

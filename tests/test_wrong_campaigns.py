@@ -1,0 +1,202 @@
+"""Sixty wrong campaign files: each is refused at its line, by its field, in words that say how to mend it."""
+
+from pathlib import Path
+
+import pytest
+
+from db.campaigns import check_file
+from tests.workspaces import a_workspace, write_campaign
+from winback.campaign_file import examine
+
+RIGHT = """\
+id: spring
+name: {en: Spring, zh: 春天}
+owner: ann@example.com
+objective: Keep top customers whose next order is in doubt.
+churn:
+  definition: no_order
+  within: 90d
+audience:
+  value: {top: 20%, by: expected}
+  risk: {at_least: 0.6}
+  where: country == "France" and orders >= 2
+  limit: {people: 5000, first: value_at_risk}
+holdout: 20%
+variants:
+  - {name: advice, weight: 1}
+  - {name: coupon, weight: 1, template: winback-invitation}
+journey:
+  - send: winback-advice
+    channels: [email, sms]
+schedule: {cron: "0 9 * * mon", timezone: Europe/London, late_limit: 4h, ends: 2027-12-31}
+again_after: 180d
+limits:
+  per_person: 2 in 30d
+  quiet_hours: 21:00-09:00
+  per_day: 2000
+  priority: 50
+success:
+  window: 90d
+  measure: churn
+  smallest_effect: 3pp
+  guardrails: {unsubscribed: 1%, complained: 0.1%}
+approval: {above: 500, by: reviewer}
+compliance: [default]
+"""
+LATER = "comes with a later version: remove it"
+TOP = (
+    "id, name, owner, objective, churn, audience, holdout, variants, journey, schedule, again_after, limits, "
+    "on_uncertain, topic, approval, compliance, success"
+)
+# what is written, what instead, and the message from its line on
+WRONG = [
+    # names of fields
+    ("again_after: 180d", "again_aftr: 180d", f"21: again_aftr: is not a field here (allowed: {TOP}; did you mean 'again_after'?)"),
+    ("again_after: 180d", "frequncy_cap: 2", f"21: frequncy_cap: is not a field here (allowed: {TOP})"),
+    ("  per_day: 2000", "  per_dya: 2000", "25: limits.per_dya: is not a field here (allowed: per_person, quiet_hours, per_day, budget, priority; did you mean 'per_day'?)"),
+    ("top: 20%, by", "tpo: 20%, top: 20%, by", "9: audience.value.tpo: is not a field here (allowed: top, by; did you mean 'top'?)"),
+    ("  window: 90d", "  windw: 90d", "27: success.window: is missing"),
+    ("owner: ann@example.com\n", "", "1: owner: is missing"),
+    ("again_after: 180d", "id: summer", "21: id: is given twice"),
+    ("again_after: 180d", "again_after: 180d\nagain_after: 90d", "22: again_after: is given twice"),
+    # words of later versions
+    ("again_after: 180d", "offers: {}", f"21: offers: {LATER} (allowed: {TOP})"),
+    ("weight: 1, template", "offer: ten, template", f"16: variants[2].offer: {LATER} (until then a variant differs by its template only) (allowed: name, weight, template)"),
+    ("    channels: [email, sms]", "    unless: responded", f"19: journey[1].unless: {LATER} (a journey has one step until then) (allowed: send, channels)"),
+    ("    channels: [email, sms]", "    wait: 4d", f"19: journey[1].wait: {LATER} (a journey has one step until then) (allowed: send, channels)"),
+    ("    channels: [email, sms]", "  - wait: 4d", "17: journey: several steps come with a later version: keep one, a send"),
+    ("ends: 2027-12-31", "local_time: recipient", f"20: schedule.local_time: {LATER} (limits.quiet_hours goes by the recipient's clock already) (allowed: cron, timezone, late_limit, starts, ends)"),
+    ("[default]", "[default, uk]", "33: compliance: law packs other than default come with a later version: remove uk"),
+    ("no_order", "model", "6: churn.definition: is a forecast, and a campaign is judged by what was observed: write no_order"),
+    # who
+    ("id: spring", "id: Spring Sale", "1: id: must be lower-case words joined by hyphens, such as spring-offer"),
+    ("id: spring", "id: 7", "1: id: must be text"),
+    ("{en: Spring, zh: 春天}", "{zh: 春天}", "2: name.en: is missing"),
+    ("owner: ann@example.com", "owner: Ann", "3: owner: must be an e-mail address"),
+    ("Keep top customers whose next order is in doubt.", "''", "4: objective.en: is too short (allowed: at least 1 character)"),
+    ("within: 90d", "within: 90", "7: churn.within: write days as a number and d, such as 90d"),
+    ("within: 90d", "within: 3 months", "7: churn.within: write days as a number and d, such as 90d"),
+    ("top: 20%", "top: -5%", "9: audience.value.top: write a share as a percentage, such as 20%, or as a number from 0 to 1"),
+    ("top: 20%", "top: 100.5%", "9: audience.value.top: is too large (allowed: at most 1)"),
+    ("top: 20%", "top: 20", "9: audience.value.top: 20 is more than everybody: did you mean 20%?"),
+    ("by: expected", "by: expcted", "9: audience.value.by: is none of the choices (allowed: expected or past; did you mean 'expected'?)"),
+    ("at_least: 0.6", "at_least: high", "10: audience.risk.at_least: write a share as a percentage, such as 20%, or as a number from 0 to 1"),
+    ("orders >= 2\n", "ordrs >= 2\n", "11:34: audience.where: 'ordrs' is not a field"),
+    ("orders >= 2\n", "orders = 2\n", "11:41: audience.where: '=' cannot be read here (did you mean '=='?)"),
+    ('"France"', "France", "11:21: audience.where: text stands in quotes: France (did you mean '\"France\"'?)"),
+    ("orders >= 2\n", "orders >= '2'\n", "11:44: audience.where: orders is a number, '2' is text (allowed: a number, such as 2)"),
+    ("orders >= 2\n", "(orders >= 2\n", "11:46: audience.where: ends too early (allowed: ))"),
+    ('where: country == "France" and orders >= 2', "where: 2", '11: audience.where: write a condition, such as country == "France" and orders >= 2'),
+    ("people: 5000", "people: 0", "12: audience.limit.people: is too small (allowed: at least 1)"),
+    ("people: 5000", "people: 5k", "12: audience.limit.people: must be a whole number"),
+    ("first: value_at_risk", "first: value_at_rsk", "12: audience.limit.first: is none of the choices (allowed: value_at_risk, risk or value; did you mean 'value_at_risk'?)"),
+    # what
+    ("holdout: 20%", "holdout: 120%", "13: holdout: is too large (allowed: at most 1)"),
+    ("name: coupon", "name: advice", "14: variants: variants need names of their own, none called base, holdout, top, treated"),
+    ("name: coupon", "name: holdout", "14: variants: variants need names of their own, none called base, holdout, top, treated"),
+    ("{name: advice, weight: 1}", "{name: advice, weight: 0}", "15: variants[1].weight: is too small (allowed: more than 0)"),
+    ("template: winback-invitation", "template: ../secrets", "16: variants[2].template: must be lower-case words joined by hyphens, such as spring-offer"),
+    ("send: winback-advice", "send: winback_advice", "18: journey[1].send: must be lower-case words joined by hyphens, such as spring-offer"),
+    ("[email, sms]", "[email, fax]", "19: journey[1].channels[2]: is none of the choices (allowed: email or sms)"),
+    ("[email, sms]", "[email, email]", "19: journey[1].channels: each channel once"),
+    # when
+    ("0 9 * * mon", "0 9 * * 1", "20: schedule.cron: weekdays are written as names (mon, tue, ... or mon-fri), never as numbers"),
+    ("0 9 * * mon", "every monday", "20: schedule.cron: a cron expression has five fields: minute hour day month weekday"),
+    ("Europe/London", "Europe/Lodnon", "20: schedule.timezone: not a time zone; zones are named like Europe/London or Asia/Shanghai (did you mean 'Europe/London'?)"),
+    ("timezone: Europe/London, ", "", "20: schedule.timezone: is missing"),
+    ("late_limit: 4h", "late_limit: 4", "20: schedule.late_limit: write hours as a number and h, such as 4h"),
+    ("2027-12-31", "31/12/2027", "20: schedule.ends: write a day, such as 2026-12-31"),
+    ("2027-12-31", "2027-02-30", "20: schedule.ends: cannot be read: day is out of range for month"),
+    ("ends: 2027-12-31", "starts: 2027-06-01, ends: 2027-05-31", "20: schedule: ends on 2027-05-31, before it starts on 2027-06-01"),
+    ("2 in 30d", "2 a month", "23: limits.per_person: write messages in days, such as 2 in 30d: 1 to 99 in 1d to 999d"),
+    ("21:00-09:00", "9pm-9am", "24: limits.quiet_hours: write quiet hours as two different times of day, such as 21:00-09:00"),
+    ("per_day: 2000", "per_day: 2000\n  budget: {amount: 500}", "26: limits.budget.currency: is missing"),
+    # how it is judged, and who says yes
+    ("measure: churn", "measure: chrun", "29: success.measure: must be churn, value_lost, value_lost_share, retention, repeat_rate, purchase_frequency or net_contribution: did you mean 'churn'?"),
+    ("smallest_effect: 3pp", "smallest_effect: 3%", "30: success.smallest_effect: write percentage points as a number and pp, such as 3pp"),
+    ("above: 500, by", "by", "32: approval.above: is missing"),
+    ("by: reviewer", "by: Ann@example.com", "32: approval: by must be somebody else than the owner"),
+    ("success:\n", "success: 90d\nx:\n", "27: success: must hold fields of its own (allowed: window, measure, smallest_effect, margin, guardrails)"),
+]  # fmt: skip
+
+
+def test_the_file_they_are_made_of_has_no_fault():
+    assert examine(RIGHT, "spring.yaml")[1] == []
+
+
+def test_there_are_sixty_and_no_two_are_the_same():
+    assert len({(old, new) for old, new, _ in WRONG}) == len(WRONG) >= 60
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"), WRONG, ids=[new.strip()[:40] or old[:40] for old, new, _ in WRONG]
+)
+def test_it_is_told_with_file_line_field_and_how_to_mend_it(old: str, new: str, said: str):
+    assert RIGHT.count(old) >= 1
+
+    _, problems = examine(RIGHT.replace(old, new, 1), "campaigns/spring.yaml")
+
+    assert any(str(problem).startswith(f"campaigns/spring.yaml:{said}") for problem in problems), problems
+
+
+BOMB = "a: &a [x, x, x, x]\n" + "".join(f"b{n}: &b{n} [*a, *a, *a, *a]\n" for n in range(9))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "id: !!python/object/apply:os.system [echo]\n",
+            "1: the tag tag:yaml.org,2002:python/object/apply:os.system",
+        ),
+        (BOMB, "1: anchors (&) and aliases (*) are not allowed"),
+        (RIGHT.replace("owner: ann", "owner: bob@example.com\nowner: ann"), "4: owner: is given twice"),
+        (RIGHT.replace("winback-invitation", "'../../secrets'"), "16: variants[2].template: must be lower-case"),
+        (RIGHT.replace("top: 20%", "top: -20%"), "9: audience.value.top: write a share"),
+        (RIGHT.replace("top: 20%", "top: 100.5%"), "9: audience.value.top: is too large"),
+        (RIGHT.replace("  priority: 50", "  frequncy_cap: 3"), "26: limits.frequncy_cap: is not a field here"),
+        (RIGHT.replace("Europe/London", "Mars/Base"), "20: schedule.timezone: not a time zone"),
+        (RIGHT.replace("Europe/London", "''"), "20: schedule.timezone: not a time zone"),
+        (RIGHT.replace("Europe/London", "../../etc/passwd"), "20: schedule.timezone: not a time zone"),
+        (
+            RIGHT.replace("ends:", "starts: 2028-01-01, ends:"),
+            "20: schedule: ends on 2027-12-31, before it starts",
+        ),
+        (RIGHT.replace("500, by", "-1, by"), "32: approval.above: is too small"),
+        (RIGHT.replace("people: 5000", f"people: {'9' * 5000}"), "12: audience.limit.people: cannot be read"),
+        (RIGHT.replace("at_least: 0.6", "at_least: .nan"), "10: audience.risk.at_least: write a share"),
+        (RIGHT.replace("at_least: 0.6", "at_least: .inf"), "10: audience.risk.at_least: is too large"),
+        (RIGHT.replace("at_least: 0.6", f"at_least: {'9' * 4000}"), "10: audience.risk.at_least: is too large"),
+        (RIGHT.replace("weight: 1}", f"weight: {'9' * 4000}}}"), "15: variants[1].weight: is too large"),
+        (RIGHT.replace("people: 5000", f"people: {'9' * 4000}"), "12: audience.limit.people: is too large"),
+        ("- " * 30_000, "1: is nested too deeply"),
+    ],
+)
+def test_a_hostile_file_is_refused_in_one_sentence(text: str, said: str):
+    """Inputs 77 to 86 of the list of hostile inputs, where a file alone tells."""
+    _, problems = examine(text, "campaigns/spring.yaml")
+
+    assert any(str(problem).startswith(f"campaigns/spring.yaml:{said}") for problem in problems), problems
+
+
+def test_a_template_that_is_a_link_out_of_the_workspace_is_not_read(tmp_path: Path):
+    shop = a_workspace(tmp_path)
+    secret = tmp_path / "secret.txt"
+    secret.write_text("the secret", encoding="utf-8")
+    body = shop.templates / "winback-advice/body.txt"
+    body.unlink()
+    body.symlink_to(secret)
+
+    _, problems = check_file(shop, shop.campaigns / "spring.yaml")
+
+    assert any("is a link" in str(problem) for problem in problems)
+    assert "the secret" not in str(problems)
+
+
+def test_two_files_cannot_have_one_id(tmp_path: Path):
+    shop = a_workspace(tmp_path)
+    write_campaign(shop, (shop.campaigns / "spring.yaml").read_text(encoding="utf-8"), "summer")
+
+    [problem] = check_file(shop, shop.campaigns / "summer.yaml")[1]
+
+    assert str(problem).endswith("summer.yaml:1: id: must be the file's name, 'summer'")
