@@ -1,6 +1,6 @@
 """Campaign files and templates: read from the workspace once, then only from what a run pinned."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -171,7 +171,7 @@ def pinned_templates(files: dict[str, str]) -> dict[str, str]:
     return {name.removeprefix(TEMPLATES): text for name, text in files.items() if name.startswith(TEMPLATES)}
 
 
-def pinned_campaign(files: dict[str, str]) -> Campaign:
+def pinned_campaign(files: Mapping[str, str]) -> Campaign:
     """The campaign of the files a run pinned."""
     [name] = (name for name in files if name.startswith("campaigns/"))
     return read_campaign(files[name], name)
