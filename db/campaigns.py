@@ -42,10 +42,11 @@ class Checked:
 def check_files(settings: Settings, paths: Iterable[Path]) -> list[Checked]:
     """Every campaign file with everything wrong with it and its templates, which are looked at all together."""
     read = [_check_file(settings, path) for path in paths]
-    looked = iter(look(tuple(each for _, wanted in read for each in wanted)))
+    every = tuple(dict.fromkeys(each for _, wanted in read for each in wanted))  # campaigns share messages
+    looked = dict(zip(every, look(every), strict=True))
     found = []
     for checked, wanted in read:
-        mine = [next(looked) for _ in wanted]
+        mine = [looked[each] for each in wanted]
         problems = [*checked.problems, *(error for each in mine for error in each.errors())]
         texts = tuple(text for each in mine for text in each.texts)
         found.append(replace(checked, problems=problems, texts=texts))
