@@ -6,8 +6,9 @@ from pathlib import Path
 
 from db.confined import SampleText, Wanted, asked, look
 from db.settings import FILE_NAME, Settings
-from winback.campaign import Campaign, Channel
+from winback.campaign import Campaign
 from winback.campaign_file import examine, line_of, read_campaign
+from winback.channel import Channel
 from winback.errors import CampaignError, FileProblem, TemplateError, WrongUse, nearest
 
 SHARED, TEMPLATES = "_shared", "templates/"

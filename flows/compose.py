@@ -11,8 +11,9 @@ from db.claims import Claimed
 from db.engine import reading
 from db.occurrences import version_files
 from db.settings import Settings
-from winback.campaign import Campaign, Channel
+from winback.campaign import Campaign
 from winback.campaign_file import read_campaign
+from winback.channel import Channel
 from winback.delivery.outgoing import Outgoing
 from winback.message.cleaning import clean_line
 from winback.message.rendering import PlainLinks, RenderFailure, Sms, Values, needs_nothing

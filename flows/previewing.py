@@ -25,7 +25,8 @@ from flows.campaign_run import manual, model_words
 from flows.choosing import Choice, choose_now
 from winback import gallery_page
 from winback.audience import digest, drawn_counts, risk_range, waterfall
-from winback.campaign import CHANNELS, HOLDOUT, Channel
+from winback.campaign import HOLDOUT
+from winback.channel import CHANNELS, Channel
 from winback.contact import mask_contact
 from winback.errors import WrongUse
 from winback.gallery import Sheet, sheets

@@ -14,7 +14,8 @@ import polars as pl
 
 from winback.audience import arm_counts, drawn_counts, top_count
 from winback.balance import Balance, balance
-from winback.campaign import HOLDOUT, Channel
+from winback.campaign import HOLDOUT
+from winback.channel import Channel
 from winback.estimates import NoEstimate
 from winback.intervals import Sums
 from winback.outcomes import TOP_SHARE

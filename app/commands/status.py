@@ -20,7 +20,7 @@ from db.settings import Settings, here
 from db.stops import stopped_scopes
 from flows.campaign_run import summaries
 from flows.sending import pace_of
-from winback.campaign import CHANNELS
+from winback.channel import CHANNELS
 from winback.errors import Exit, WrongUse
 from winback.schedule import next_slot
 

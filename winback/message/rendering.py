@@ -9,7 +9,7 @@ from functools import cache
 from jinja2 import TemplateError as JinjaError
 from markupsafe import escape
 
-from winback.campaign import Channel
+from winback.channel import Channel
 from winback.message.cleaning import clean_line, clean_text
 from winback.message.environment import Absent, Budget, MissingValue, OverBudget
 from winback.message.fields import NAMES, REQUIRED_IN_EMAIL
