@@ -31,7 +31,7 @@ from winback.contact import mask_contact
 from winback.errors import WrongUse
 from winback.gallery import Sheet, sheets
 from winback.message.fields import samples
-from winback.message.rendering import Email, RenderFailure, Sms, render
+from winback.message.rendering import Email, RenderFailure, Sms, render, unlawful
 from winback.message.template import Message, load
 from winback.money import exponent
 from winback.preview import (
@@ -178,7 +178,7 @@ class _Letters:
         """The message of one member: ``row`` of the ledger."""
         message, name = self._of(row["arm"]), self._campaign.name
         chinese = message.language(customer.locale).tag.startswith("zh")
-        return render(
+        written = render(
             message,
             row["channel"],
             customer={
@@ -193,6 +193,8 @@ class _Letters:
             links=samples()["links"],
             sender={"name": self._sender.name, "postal_address": self._sender.postal_address},
         )
+        refused = unlawful(written, customer.phone or "", message.name) if isinstance(written, Sms) else None
+        return refused or written
 
     def sheets(self) -> Iterable[Sheet]:
         """Every variant in every language."""
