@@ -20,7 +20,7 @@ from db.clicks import Letter, keep_click, letter
 from db.engine import reading, transaction
 from db.occurrences import version_files
 from winback.clicks import HONEYPOT
-from winback.errors import Unusable
+from winback.errors import FileProblem, Unusable
 from winback.message.tracking import destinations, links_together, with_parameters
 
 CLICK_SECONDS = 1.5  # a reader is not kept waiting for the sake of counting
@@ -71,7 +71,7 @@ class Clicks:
             pinned = (found.version_id, found.template)
             if pinned not in self._links:
                 files = version_files(session, found.version_id)
-                self._remember(pinned, pinned_templates(files), pinned_campaign(files).utm_parameters)
+                self._remember(pinned, pinned_templates(files), _parameters(files))
             return found, self._links[pinned]
 
     def _remember(self, pinned: tuple[int, str], files: Mapping[str, str], parameters: Mapping[str, str]) -> None:
@@ -92,3 +92,12 @@ class Clicks:
                 together=links.together,
                 now=self._desk.clock(),
             )
+
+
+def _parameters(files: Mapping[str, str]) -> dict[str, str]:
+    """What the campaign adds to addresses; nothing if it is of another version of winback: a reader is led on."""
+    try:
+        return pinned_campaign(files).utm_parameters
+    except FileProblem as problem:
+        log.error("links lead on without utm parameters, the campaign cannot be read: %s", problem)
+        return {}

@@ -16,7 +16,7 @@ from app.pages import CHANNEL, EVERYTHING, LESS_OFTEN, NO_PERSONALISATION, SHOWN
 from db.engine import reading, transaction
 from db.preferences import Choices, Recipient, recipient, save, unsubscribe
 from winback.callbacks.forms import Form, read_form
-from winback.campaign import CHANNELS
+from winback.channel import CHANNELS
 
 
 class Preferences:

@@ -1,14 +1,15 @@
 """Campaign files and templates: read from the workspace once, then only from what a run pinned."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import winback
 from db.confined import SampleText, Wanted, asked, look
 from db.settings import FILE_NAME, Settings
-from winback.campaign import Campaign, Channel
+from winback.campaign import Campaign
 from winback.campaign_file import examine, line_of, read_campaign
+from winback.channel import Channel
 from winback.churn_kind import RULES_FILE
 from winback.errors import CampaignError, FileProblem, TemplateError, WrongUse, nearest
 
@@ -195,7 +196,7 @@ def pinned_templates(files: dict[str, str]) -> dict[str, str]:
     return {name.removeprefix(TEMPLATES): text for name, text in files.items() if name.startswith(TEMPLATES)}
 
 
-def pinned_campaign(files: dict[str, str]) -> Campaign:
+def pinned_campaign(files: Mapping[str, str]) -> Campaign:
     """The campaign of the files a run pinned."""
     [name] = (name for name in files if name.startswith("campaigns/"))
     return read_campaign(files[name], name)

@@ -15,7 +15,7 @@ from db.allowance import count_claimed, know, lock_addresses
 from db.direct import Sql, as_day, as_instant, is_sqlite
 from db.memory import Mark, count_claim
 from db.tables import NO_REPLAY, READY
-from winback.campaign import Channel
+from winback.channel import Channel
 from winback.claiming import Candidate, Held, Rules, hold_back
 from winback.events import State
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from winback.campaign import Channel
+from winback.channel import Channel
 from winback.errors import TemplateError, Unusable
 
 MEMORY_BYTES = 400 * 2**20

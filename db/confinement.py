@@ -16,15 +16,14 @@ from typing import Any
 
 from db.confined import CPU_SECONDS, MEMORY_BYTES, SECONDS
 from winback.errors import TemplateError
-from winback.message.inspection import check, text_sizes
+from winback.message.inspection import examine
 
 
 def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     """The problems of a message, and of one without any what its text messages cost."""
     files, message = request["files"], request["message"]
-    problems = check(files, message, request["channels"], request["hosts"])
-    sizes = [] if problems else [asdict(each) for each in text_sizes(files, message)]
-    return {"problems": [_as_dict(problem) for problem in problems], "texts": sizes}
+    problems, sizes = examine(files, message, request["channels"], request["hosts"])
+    return {"problems": [_as_dict(each) for each in problems], "texts": [asdict(each) for each in sizes]}
 
 
 def _as_dict(problem: TemplateError) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from sqlmodel import Session
 from db.events import open_or_close, store
 from db.people import EVERY_CHANNEL, OPT_OUT, OURSELVES, Closing, close, is_own_opt_out, reopen
 from db.tables import UtcDateTime
-from winback.campaign import CHANNELS
+from winback.channel import CHANNELS
 from winback.contact import mask_email, mask_phone
 from winback.events import Event, EventKind
 

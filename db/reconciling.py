@@ -20,7 +20,7 @@ from db.restored import RESTORED
 from db.stops import not_stopped
 from db.tables import Assignment, Customer, Message, Occurrence
 from db.tables import Event as StoredEvent
-from winback.campaign import Channel
+from winback.channel import Channel
 from winback.claiming import Rules
 from winback.events import EventKind, State
 

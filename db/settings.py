@@ -17,8 +17,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from winback.campaign import CHANNELS, Channel, Names, check_zone
+from winback.campaign import Names, check_zone
 from winback.campaign_values import Identifier
+from winback.channel import CHANNELS, Channel
 from winback.errors import FileProblem, Unusable, WrongUse, nearest
 from winback.faults import CURRENCY, EMAIL, HOST, SENDER_NAME, explain
 from winback.limits import micros

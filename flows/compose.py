@@ -11,14 +11,14 @@ from db.claims import Claimed
 from db.engine import reading
 from db.occurrences import version_files
 from db.settings import Settings
-from winback.campaign import Campaign, Channel
+from winback.campaign import Campaign
 from winback.campaign_file import read_campaign
+from winback.channel import Channel
 from winback.delivery.outgoing import Outgoing
 from winback.message.cleaning import clean_line
-from winback.message.rendering import PlainLinks, RenderFailure, Sms, Values, needs_nothing
-from winback.message.sms import CHINA, lacks_in_chinese
+from winback.message.rendering import PlainLinks, RenderFailure, Sms, Values, needs_nothing, unlawful
 from winback.message.specialise import Edition, Prepared, prepare
-from winback.message.template import SMS, Message
+from winback.message.template import Message
 from winback.message.tracking import link_number, load_tracked
 from winback.tokens import Signer
 
@@ -59,9 +59,8 @@ class Composer:
         if isinstance(rendered, RenderFailure):
             return rendered
         if isinstance(rendered, Sms):
-            if claimed.address.startswith(CHINA) and (lacks := lacks_in_chinese(rendered.text)):
-                file = f"{claimed.template}/{SMS}"
-                return RenderFailure(file=file, line=None, field=None, problem=lacks[0].problem)
+            if failure := unlawful(rendered, claimed.address, claimed.template):
+                return failure
             return Outgoing(
                 key=claimed.key,
                 channel="sms",

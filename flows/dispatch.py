@@ -24,7 +24,7 @@ from db.outbox import waiting
 from db.results import Result, record
 from db.stops import is_stopped, stop_if_failing
 from winback.breaker import GOOD, IN_A_ROW
-from winback.campaign import Channel
+from winback.channel import Channel
 from winback.claiming import Rules
 from winback.delivery.answer import Answer, AnswerKind
 from winback.delivery.outgoing import Outgoing

@@ -17,7 +17,7 @@ from db.reconciling import Uncertain, as_claimed, that_arrived
 from db.settings import Settings
 from flows.compose import Composer
 from flows.sending import open_providers
-from winback.campaign import Channel
+from winback.channel import Channel
 from winback.delivery.lookup import REMEMBERED, Found, Sought
 from winback.delivery.registry import Provider
 from winback.message.rendering import RenderFailure

@@ -26,12 +26,13 @@ from flows.choosing import Choice, choose_now
 from winback import gallery_page
 from winback.arms_alike import arms_alike
 from winback.audience import digest, drawn_counts, risk_range, waterfall
-from winback.campaign import CHANNELS, HOLDOUT, Channel
+from winback.campaign import HOLDOUT
+from winback.channel import CHANNELS, Channel
 from winback.contact import mask_contact
 from winback.errors import WrongUse
 from winback.gallery import Sheet, sheets
 from winback.message.fields import samples
-from winback.message.rendering import Email, RenderFailure, Sms, render
+from winback.message.rendering import Email, RenderFailure, Sms, render, unlawful
 from winback.message.template import Message, load
 from winback.money import exponent
 from winback.preview import (
@@ -178,7 +179,7 @@ class _Letters:
         """The message of one member: ``row`` of the ledger."""
         message, name = self._of(row["arm"]), self._campaign.name
         chinese = message.language(customer.locale).tag.startswith("zh")
-        return render(
+        written = render(
             message,
             row["channel"],
             customer={
@@ -193,6 +194,8 @@ class _Letters:
             links=samples()["links"],
             sender={"name": self._sender.name, "postal_address": self._sender.postal_address},
         )
+        refused = unlawful(written, customer.phone or "", message.name) if isinstance(written, Sms) else None
+        return refused or written
 
     def sheets(self) -> Iterable[Sheet]:
         """Every variant in every language."""

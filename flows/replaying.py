@@ -26,8 +26,8 @@ from flows.dispatch import drain
 from flows.measuring import measure_run
 from flows.reporting import write_reports
 from flows.sending import sender
-from winback.campaign import CHANNELS
 from winback.campaign_file import read_campaign
+from winback.channel import CHANNELS
 from winback.claiming import Rules
 from winback.delivery.registry import open_provider
 from winback.errors import WrongUse

@@ -18,7 +18,8 @@ from db.restored import check_not_restored
 from db.settings import Settings, check_live
 from flows.compose import Composer
 from flows.dispatch import Post, Tally, drain
-from winback.campaign import CHANNELS, Campaign, Channel
+from winback.campaign import Campaign
+from winback.channel import CHANNELS, Channel
 from winback.claiming import Rules
 from winback.delivery.registry import Provider, open_provider
 from winback.message.sms import MAX_SEGMENTS

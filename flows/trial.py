@@ -15,8 +15,9 @@ from db.engine import database, reading
 from db.people import is_closed
 from db.settings import Settings, check_live
 from flows.sending import open_providers
-from winback.campaign import Campaign, Channel
+from winback.campaign import Campaign
 from winback.campaign_file import read_campaign
+from winback.channel import Channel
 from winback.contact import address_hash, normalise_email, normalise_phone
 from winback.delivery.answer import Answer
 from winback.delivery.outgoing import Outgoing

@@ -13,11 +13,13 @@ from db.tables import CampaignVersion, Message
 from tests.builders import NOON, an_outbox
 from tests.telling import an_event, clicks, suppressions, tell, the_message
 from tests.web import SALT, Clock, TestClient, an_app, counts, everything_stored, states
+from tests.workspaces import CAMPAIGN
 from winback.clicks import HONEYPOT
 from winback.tokens import Signer
 
 SHOP, TEA = "https://shop.example/", "https://shop.example/tea?of=spring#new"
 FILES = {
+    "campaigns/spring.yaml": CAMPAIGN,
     "templates/hello/subject.txt": "Hello",
     "templates/hello/body.html": f'<html><body><a href="{SHOP}">Shop</a> <a href="{TEA}">Tea</a></body></html>',
     "templates/hello/body.txt": f"{SHOP}\n{{{{ links.unsubscribe }}}}",
@@ -59,6 +61,25 @@ def test_a_link_leads_where_its_run_has_pinned_it_and_is_counted(engine: Engine,
     assert [(answer.status_code, answer.headers["location"]) for answer in answers] == [(302, SHOP), (302, TEA)]
     assert sorted(clicks(engine)) == [("k-1", 1, "all_links"), ("k-1", 2, "all_links")]
     assert states(engine) == ["delivered", "accepted"]
+
+
+@pytest.mark.parametrize(
+    ("campaign", "location"),
+    [
+        (f"{CAMPAIGN}utm: {{source: letters}}\n",
+         "https://shop.example/tea?of=spring&utm_source=letters&utm_medium=email&utm_campaign=spring#new"),
+        ("written: by a newer winback\n", TEA),
+    ],
+)  # fmt: skip
+def test_a_link_leads_there_with_the_parameters_of_its_campaign(
+    engine: Engine, client: TestClient, campaign: str, location: str
+):
+    """A campaign that this version cannot read has none: the reader is led on all the same."""
+    with transaction(engine) as session:
+        files = json.dumps(FILES | {"campaigns/spring.yaml": campaign})
+        session.execute(update(CampaignVersion).values(files=files))
+
+    assert client.get(link(2)).headers["location"] == location
 
 
 def test_a_click_is_kept_with_the_number_of_its_link_and_nothing_of_its_reader(engine: Engine, client: TestClient):

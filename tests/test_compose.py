@@ -98,6 +98,19 @@ def test_an_sms_keeps_its_address_and_has_a_way_out_only_where_it_says_so(compos
     assert (english.channel, english.units, chinese.units) == ("sms", 1, 2)
 
 
+def test_a_text_to_a_chinese_number_is_signed_whatever_its_language(composer: Composer):
+    """通信短信息服务管理规定: the English text has neither signature nor 退订; the Chinese one has both."""
+    english = composer(claimed(channel="sms", address="+8613800138000"), NOON)
+    chinese = composer(claimed(channel="sms", address="+8613800138000", locale="zh"), NOON)
+
+    assert isinstance(english, RenderFailure)
+    assert (english.file, english.problem) == (
+        "hello/sms.txt",
+        "a Chinese SMS must start or end with its signature",
+    )
+    assert isinstance(chinese, Outgoing)
+
+
 def test_whoever_cannot_be_written_to_is_told_with_the_line_and_the_field(composer: Composer):
     failure = composer(claimed(name=None), NOON)
 

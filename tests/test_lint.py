@@ -133,7 +133,7 @@ def test_a_text_is_measured_and_the_character_that_makes_it_dear_is_named():
     """158 letters of GSM-7 fit one segment; with one curly quote 159 units of UCS-2 need three of 67."""
     dear = SMS + "x" * (158 - len(SMS)) + "’"
 
-    [found] = text_sizes(a_message({"hello/sms.txt": dear}), "hello")
+    [found] = text_sizes(load(a_message({"hello/sms.txt": dear}), "hello"))
 
     assert (found.size.encoding, found.size.units, found.size.segments) == ("UCS-2", 159, 3)
     assert found.outside == ("’",)

@@ -17,7 +17,7 @@ from db.people import suppress
 from db.results import Result, record
 from db.tables import Customer, Message, Occurrence, Stop
 from tests.builders import NOON, a_customer, an_assignment, an_outbox
-from winback.campaign import Channel
+from winback.channel import Channel
 from winback.claiming import Rules
 from winback.events import State
 

@@ -32,6 +32,7 @@ from winback.campaign_values import (
     Quiet,
     Share,
 )
+from winback.channel import CHANNELS, Channel
 from winback.errors import nearest
 from winback.faults import CURRENCY, EMAIL
 from winback.limits import micros
@@ -54,8 +55,6 @@ class Measure(StrEnum):
 
 IN_POINTS = (Measure.CHURN, Measure.VALUE_LOST_SHARE, Measure.RETENTION, Measure.REPEAT_RATE)  # shares of a whole
 RESERVED = {HOLDOUT, "treated", "base", "top"}  # the groups of a report
-Channel = Literal["email", "sms"]
-CHANNELS: tuple[Channel, ...] = ("email", "sms")
 SMALL_AUDIENCE = 5_000  # below it the default hold-out is a half, else a fifth (outcomes A0)
 
 _STEPS = "(a journey has one step until then)"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from types import MappingProxyType
 
-from winback.campaign import Channel
+from winback.channel import Channel
 from winback.message.fields import samples
 from winback.message.languages import PLAIN
 from winback.message.rendering import Email, RenderFailure, Sms, Values, render

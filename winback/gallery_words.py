@@ -35,7 +35,7 @@ TEXTS: dict[str, Words] = {
     "sight_effect": Words(
         "With {n} customers and a {share} hold-out, only changes of {effect} or more in {measure} will be seen "
         "(four times in five).",
-        "{n} 名客户、对照组占 {share} 时，只能看出{measure}达到 {effect} 的变化（五次中有四次）。",
+        "{n} 名客户、对照组占 {share} 时，只能看出{measure}达到 {effect}的变化（五次中有四次）。",
     ),
     "sight_none": Words(
         "With {n} customers and a {share} hold-out no change will be seen, however large.",

@@ -13,7 +13,8 @@ import polars as pl
 
 from winback.audience import arm_counts, drawn_counts, top_count
 from winback.balance import Balance
-from winback.campaign import HOLDOUT, Channel
+from winback.campaign import HOLDOUT
+from winback.channel import Channel
 from winback.estimates import NoEstimate
 from winback.outcomes import TOP_SHARE
 from winback.planning import Visibility

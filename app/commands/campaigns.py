@@ -13,7 +13,7 @@ from app.terminal import asked_to_end, print_json, print_table, progress_bar, sa
 from db.campaigns import campaign_ids, campaign_path, channels_used, check_files
 from db.confined import SampleText
 from db.settings import FILE_NAME, Settings, check_live, here
-from winback.campaign import Channel
+from winback.channel import Channel
 from winback.errors import Exit
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from db.settings import FILE_NAME, here
 from flows.previewing import OneCustomer, page, preview_customer
 from flows.previewing import preview as look
 from winback.balance import NOTICEABLE, Balance
-from winback.campaign import HOLDOUT, IN_POINTS, Channel, Measure
+from winback.campaign import HOLDOUT, IN_POINTS, Measure
+from winback.channel import Channel
 from winback.errors import Exit, WrongUse
 from winback.estimates import NoEstimate
 from winback.message.rendering import Email, RenderFailure, Sms

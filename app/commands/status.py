@@ -22,7 +22,7 @@ from db.stops import stopped_scopes
 from flows.campaign_run import summaries
 from flows.sending import pace_of
 from winback.approval import NOT_AUTHENTICATED
-from winback.campaign import CHANNELS
+from winback.channel import CHANNELS
 from winback.errors import Exit, WrongUse
 from winback.schedule import next_slot
 

@@ -22,7 +22,7 @@ from flows.campaign_run import carry_out, manual
 from flows.reconciling import Patience, reconcile
 from tests.sink import RECORD, recorded
 from tests.workspaces import AS_OF, CAMPAIGN, NOW, a_workspace, load
-from winback.campaign import Channel
+from winback.channel import Channel
 from winback.settling import SETTLE
 
 ROOT = Path(__file__).parents[2]

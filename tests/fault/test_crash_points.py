@@ -30,7 +30,7 @@ from tests.fault.scene import (
 from tests.fault.sender import KILLED, Death, Job, Moment, finish, start
 from tests.sink import Reply, Sink
 from tests.workspaces import NOW
-from winback.campaign import Channel
+from winback.channel import Channel
 
 pytestmark = pytest.mark.slow
 

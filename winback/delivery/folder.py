@@ -17,7 +17,7 @@ from pathlib import Path
 from time import monotonic
 from typing import BinaryIO
 
-from winback.campaign import Channel
+from winback.channel import Channel
 from winback.delivery.answer import TOO_LATE, Answer, AnswerKind
 from winback.delivery.lookup import Found, Sought
 from winback.delivery.mime import eml

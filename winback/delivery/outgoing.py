@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
-from winback.campaign import Channel
+from winback.channel import Channel
 from winback.delivery.answer import Answer, AnswerKind
 from winback.message.cleaning import is_safe_line
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from typing import Protocol
 
-from winback.campaign import Channel
+from winback.channel import Channel
 from winback.delivery.answer import Answer
 from winback.delivery.lookup import Found, Sought
 from winback.delivery.outgoing import Outgoing

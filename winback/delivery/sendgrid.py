@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from winback.campaign import Channel
+from winback.channel import Channel
 from winback.delivery.answer import Answer, AnswerKind, from_http
 from winback.delivery.connection import TIMEOUT_SECONDS
 from winback.delivery.lookup import Found, Sought

@@ -14,7 +14,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from winback.campaign import Channel
+from winback.channel import Channel
 from winback.delivery.answer import Answer, AnswerKind
 from winback.delivery.connection import is_loopback
 from winback.delivery.lookup import Found, Sought

@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from winback.campaign import Channel
+from winback.channel import Channel
 from winback.delivery.answer import Answer, AnswerKind, from_http
 from winback.delivery.connection import TIMEOUT_SECONDS, base_url
 from winback.delivery.lookup import Found, Sought

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from jinja2 import meta, nodes
 
-from winback.campaign import Channel
+from winback.channel import Channel
 from winback.errors import TemplateError, nearest
 from winback.message.fields import NAMES, REQUIRED_IN_EMAIL, samples
 from winback.message.languages import candidates
@@ -48,16 +48,25 @@ def check(
     ``channels`` are the ones a campaign wants; without them every channel with a file is looked at. ``hosts``:
     where links may lead, and to names below them; none = anywhere.
     """
+    return examine(files, message, channels, hosts)[0]
+
+
+def examine(
+    files: Mapping[str, str], message: str, channels: Collection[Channel], hosts: Collection[str]
+) -> tuple[list[TemplateError], list["TextSize"]]:
+    """What ``check`` finds, and of a message without problems what its text messages cost."""
     if not own_files(files, message):
-        return [no_templates(files, message)]
+        return [no_templates(files, message)], []
     found = [*_file_problems(files, message), *_missing_parts(files, message, channels)]
     complete = channels_of(files, message)
     for suffix in sorted(suffixes_of(files, message)):
         for part in (part for channel in sorted(complete) for part in PARTS[channel]):
             found += _part_problems(files, message, suffix, part, hosts)
-    if not found:
-        found += _sample_problems(load(files, message))
-    return _each_once(found)
+    if found:
+        return _each_once(found), []
+    loaded = load(files, message)
+    found += _sample_problems(loaded)
+    return _each_once(found), [] if found else text_sizes(loaded)
 
 
 def _each_once(found: Iterable[TemplateError]) -> list[TemplateError]:
@@ -212,11 +221,11 @@ class TextSize:
     outside: tuple[str, ...]
 
 
-def text_sizes(files: Mapping[str, str], message: str) -> list[TextSize]:
-    """The text messages of a faultless ``message``, one for each language."""
-    if "sms" not in channels_of(files, message):
+def text_sizes(loaded: Message) -> list[TextSize]:
+    """The text messages of a faultless message, one for each language."""
+    if "sms" not in loaded.channels:
         return []
-    loaded, values = load(files, message), samples()
+    values = samples()
     groups = {"campaign": values["campaign"], "links": values["links"], "sender": values["sender"]}
     found = {}
     for suffix in sorted(loaded.suffixes):

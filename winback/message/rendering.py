@@ -9,12 +9,12 @@ from functools import cache
 from jinja2 import TemplateError as JinjaError
 from markupsafe import escape
 
-from winback.campaign import Channel
+from winback.channel import Channel
 from winback.message.cleaning import clean_line, clean_text
 from winback.message.environment import Absent, Budget, MissingValue, OverBudget
 from winback.message.fields import NAMES, REQUIRED_IN_EMAIL
 from winback.message.plain_text import tidy
-from winback.message.sms import MAX_SEGMENTS, SmsSize, sms_size
+from winback.message.sms import CHINA, MAX_SEGMENTS, SmsSize, lacks_in_chinese, sms_size
 from winback.message.template import HTML, PARTS, SMS, SUBJECT, TEXT, Message
 
 RENDER_ERROR = "render_error"
@@ -103,6 +103,14 @@ def as_sms(tag: str, text: str) -> Sms:
     if size.segments > MAX_SEGMENTS:
         raise OverBudget(f"more than {MAX_SEGMENTS} segments")
     return Sms(language=tag, text=text, size=size)
+
+
+def unlawful(sms: Sms, number: str, message: str) -> RenderFailure | None:
+    """Refuse a text that may not go to this ``number`` (E.164): to a Chinese one, without signature or way out."""
+    lacks = lacks_in_chinese(sms.text) if number.startswith(CHINA) else []
+    if not lacks:
+        return None
+    return RenderFailure(file=f"{message}/{SMS}", line=None, field=None, problem=lacks[0].problem)
 
 
 def cleaned(message: Message, group: str, values: Values) -> dict[str, object]:

@@ -12,7 +12,7 @@ from jinja2 import nodes
 from jinja2.runtime import Context
 from markupsafe import escape
 
-from winback.campaign import Channel
+from winback.channel import Channel
 from winback.message.environment import MAX_CHARS, MAX_STEPS, Budget, MissingValue, OverBudget, spend, step
 from winback.message.fields import CUSTOMER_FIELDS
 from winback.message.flatten import Unsuited

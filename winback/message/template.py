@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from jinja2 import BaseLoader, Environment, Template, TemplateNotFound, TemplateSyntaxError, meta, nodes
 
-from winback.campaign import Channel
+from winback.channel import Channel
 from winback.errors import TemplateError, nearest
 from winback.message.cleaning import clean_text
 from winback.message.environment import FILTERS, TESTS, MessageEnvironment
