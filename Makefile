@@ -55,7 +55,7 @@ reference: .venv/installed  ## write the tables and the schema of the campaign f
 
 lock:  ## resolve requirements.lock anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--no-annotate --extra dev pyproject.toml -o requirements.lock
+		--no-annotate --extra dev --extra ml pyproject.toml -o requirements.lock
 
 clean:  ## remove what make made
 	rm -rf .venv .demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
