@@ -154,6 +154,7 @@ def _data_commands(command: Command) -> None:
     churn.add_argument("--threshold", type=share, default=0.5, metavar="P", help="model: lost from this risk on")
     churn.add_argument("--by", metavar="WHAT", help="month, cohort, value, first_order, kind, cause or a field")
     churn.add_argument("--out", type=Path, metavar="FILE.html", help="the churn overview as a page")
+    churn.add_argument("--portraits", action="store_true", help="what the lost were like, in groups with rules")
     churn.add_argument("--lang", choices=["en", "zh"], default="en", help="of the page; default: en")
     _json(churn)
     signals = command(
