@@ -167,6 +167,7 @@ def _data_commands(command: Command) -> None:
         "--by", metavar="WHAT", help="month, cohort, value, first_order, plan, kind, cause or a field"
     )
     churn.add_argument("--out", type=Path, metavar="FILE.html", help="the churn overview as a page")
+    churn.add_argument("--portraits", action="store_true", help="what the lost were like, in groups with rules")
     churn.add_argument("--lang", choices=["en", "zh"], default="en", help="of the page; default: en")
     _json(churn)
     signals = command(
@@ -189,6 +190,11 @@ def _data_commands(command: Command) -> None:
     backtest.add_argument("--cuts", type=int, default=3, metavar="N", help="past days to measure at; default: 3")
     backtest.add_argument("--definition", choices=["no_order", "contract"], default="no_order")
     _json(backtest)
+    advice = command("recommend", "recommend:recommend", "three products for every customer, against bestsellers")
+    advice.add_argument("--as-of", type=a_day, required=True, metavar="DAY")
+    advice.add_argument("--window", type=days, default=90, metavar="DAYS", help="judged on; default: 90")
+    advice.add_argument("--out", type=Path, required=True, metavar="FILE.csv")
+    _json(advice)
     suppress = command("suppress", "facts:suppress_", "never write to an address again")
     suppress.add_argument("address", help="an e-mail address or a phone number in international form")
     explain = command("explain", "facts:explain", "one customer: every run he was in or left out of, and why")

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 from sqlmodel import Session
 
+from app.portrait_lines import show_portraits
 from app.terminal import print_json, print_table, say, working
 from db.campaigns import kind_rules
 from db.customers import by_field
@@ -33,14 +34,16 @@ from flows.churning import (
     period,
     score_for,
 )
+from flows.portraying import portraits_after
 from winback.behaviour import Behaviour
 from winback.churn import Churn, ChurnBy, ChurnDefinition
 from winback.cohorts import Cohort
 from winback.errors import Exit, WrongUse
 from winback.fields import Kind
 from winback.high_value import HighValue, high_value, top_customers
-from winback.money import major
+from winback.money import exponent, major
 from winback.months import month_key
+from winback.portraits import Portraits
 from winback.scores.scoring import Scores
 from winback.sheet import sheet
 from winback.staying import Staying
@@ -77,6 +80,8 @@ def _refuse(arguments: argparse.Namespace, definition: ChurnDefinition) -> None:
         raise WrongUse("that is told of orders: contracts are split by plan or a customer field, and have no page")
     if definition is ChurnDefinition.MODEL and (arguments.by == "month" or arguments.out):
         raise WrongUse("the model speaks of one day only: use --definition no_order")
+    if arguments.portraits and (arguments.by or arguments.out or definition is ChurnDefinition.MODEL):
+        raise WrongUse("--portraits are of all the lost: without --by, --out and the model")
     if arguments.out and arguments.json:
         raise WrongUse("--out writes a page, --json prints: use one of them")
     as_list = arguments.out is not None and arguments.out.suffix == ".csv"
@@ -141,6 +146,7 @@ class _Answer:
     cohorts: tuple[Cohort, ...] | None = None
     staying: Staying | None = None
     high_value: HighValue | None = None
+    portraits: Portraits | None = None
 
     def as_dict(self) -> dict[str, Any]:
         said = self.found.as_dict()
@@ -153,6 +159,8 @@ class _Answer:
             said["survival"] = self.staying.as_dict()
         if self.high_value is not None:
             said["high_value"] = self.high_value.as_dict()
+        if self.portraits is not None:
+            said |= self.portraits.as_dict(10 ** exponent(self.found.currency))
         return said
 
     def show(self) -> None:
@@ -169,10 +177,14 @@ class _Answer:
             _show_staying(self.staying)
         if self.high_value:
             _show_high_value(self.high_value)
+        if self.portraits:
+            show_portraits(self.portraits, self.found.currency)
 
 
 def _answer(session: Session, settings: Settings, of: Period, arguments: argparse.Namespace) -> _Answer:
     by = arguments.by
+    if arguments.portraits:
+        return _Answer(found=churn_after(of), portraits=portraits_after(session, settings, of))
     if by == "month":
         months, _, comparison = by_month(of)
         return _Answer(found=churn_after(of), months=months, comparison=comparison)

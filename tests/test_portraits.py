@@ -1,0 +1,115 @@
+"""Portraits of the churned: planted groups come back, their rules decide, and too few make none."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tests.test_cli import as_json, ask
+from tests.workspaces import load
+from winback.clusters import adjusted_rand, leaf_of, leaves_of
+from winback.portraits import CHURNED, portraits
+
+NOTHING = pl.DataFrame(schema={"customer_no": pl.Int64, "name": pl.String, "cause": pl.String})
+
+
+def planted(each: int = 100) -> pl.DataFrame:
+    """Three groups of ``each``: once for 10.00 long ago, five times for 100.00, 20 times for 2,000.00 lately."""
+    random = np.random.default_rng(7)
+    middles = [(80, 1, 1_000), (40, 5, 10_000), (8, 20, 200_000)]
+    rows = [
+        (recency + int(random.integers(0, 5)), days + int(random.integers(0, 2)) * (days > 1), money + number)
+        for recency, days, money in middles
+        for number in range(each)
+    ]
+    numbered = [(number, *row) for number, row in enumerate(rows)]
+    return pl.DataFrame(numbered, schema=CHURNED, orient="row")
+
+
+def test_planted_groups_come_back_with_size_value_and_rules():
+    found = portraits(planted(), NOTHING, NOTHING, 100)
+
+    assert [each.customers for each in found.portraits] == [100, 100, 100]
+    assert [each.value_minor for each in found.portraits] == [20_004_950, 1_004_950, 104_950]
+    assert [each.name.en for each in found.portraits] == [
+        "Regulars, spent much, bought until lately", "Few orders, spent little, bought until lately",
+        "One order, spent little, quiet for longer",
+    ]  # fmt: skip
+    assert (found.agreement, found.reason) == (1.0, None)
+    assert found.stability == pytest.approx(1.0)
+    assert all(each.rules and each.name.zh for each in found.portraits)
+
+
+def test_what_they_bought_and_why_they_left_is_of_the_members():
+    bought = pl.DataFrame({"customer_no": [*range(50), 0, 299], "name": ["mug"] * 50 + ["tray", "lamp"]})
+    causes = pl.DataFrame({"customer_no": [0, 1, 299], "cause": ["price", "price", "quality"]})
+
+    found = portraits(planted(), bought, causes, 100)
+
+    assert [dict(each.bought) for each in found.portraits] == [{"lamp": 1}, {}, {"mug": 50, "tray": 1}]
+    assert [dict(each.causes) for each in found.portraits] == [{"quality": 1}, {}, {"price": 2}]
+
+
+def test_the_order_of_the_rows_changes_nothing():
+    rows = planted()
+
+    assert portraits(rows.reverse(), NOTHING, NOTHING, 100) == portraits(rows, NOTHING, NOTHING, 100)
+
+
+@pytest.mark.parametrize("alike", [(10, 1, 1000), (10, 1, 0), (10, 1, -500)])
+def test_customers_without_any_difference_make_one_portrait(alike):
+    rows = pl.DataFrame([(number, *alike) for number in range(150)], schema=CHURNED, orient="row")
+
+    found = portraits(rows, NOTHING, NOTHING, 100)
+
+    assert [(each.customers, each.rules) for each in found.portraits] == [(150, ("everybody",))]
+
+
+def test_too_few_make_no_portrait():
+    found = portraits(planted().head(99), NOTHING, NOTHING, 100)
+
+    assert found.portraits == ()
+    assert found.reason == "99 customers were lost, fewer than 100: too few for portraits"
+
+
+def test_the_adjusted_rand_index_is_hubert_and_arabie_s():
+    """{1,2},{3,4},{5,6} against {1,2,3},{4,5,6}: pairs 2 together in both, 3 and 6 of 15; expected 18/15 = 1.2."""
+    one, other = np.array([0, 0, 1, 1, 2, 2]), np.array([0, 0, 0, 1, 1, 1])
+
+    assert adjusted_rand(one, other) == pytest.approx((2 - 1.2) / (4.5 - 1.2))
+    assert adjusted_rand(one, one) == 1.0
+
+
+def test_a_tree_s_leaves_hold_every_row_once():
+    random = np.random.default_rng(1)
+    features, labels = random.normal(size=(200, 2)), random.integers(0, 3, 200)
+
+    leaves = leaves_of(features, labels, 3)
+
+    inside = sum(
+        np.all([(features[:, b.feature] > b.threshold) == b.above for b in leaf.bounds], axis=0).astype(int)
+        for leaf in leaves
+    )
+    assert len(leaves) <= 8
+    assert set(inside) == {1}
+    assert leaf_of(features, leaves).max() == len(leaves) - 1
+
+
+def test_the_command_tells_portraits_or_why_there_are_none(shop, capsys):
+    """120 customers order once on Jan 10, a half of them a mug, and nobody by Feb 27."""
+    rows = [f"{n:03},o{n},2026-01-10,{10 if n % 2 else 900}.00" for n in range(120)] + ["x,x,2026-02-28,1.00"]
+    load(shop, "orders", "customer_id,order_id,ordered_at,amount\n" + "\n".join(rows) + "\n")
+    lines = [f"o{n},{n:03},m,Mug,1,10.00" for n in range(1, 120, 2)]
+    head = "order_id,customer_id,product_id,product_name,quantity,unit_price\n"
+    load(shop, "lines", head + "\n".join(lines) + "\n")
+    asked = ("churn", "--as-of", "2026-01-28", "--window", "30", "--portraits")
+
+    said = as_json(capsys, *asked)
+    code, out, _ = ask(capsys, *asked)
+    young = as_json(capsys, "churn", "--as-of", "2026-02-15", "--window", "30", "--portraits")
+
+    assert [(each["customers"], each["value"], each["bought"]) for each in said["portraits"]] == [
+        (60, 54000.0, {}), (60, 600.0, {"Mug": 60}),
+    ]  # fmt: skip
+    assert (code, "One order" in out) == (0, True)
+    assert young["portraits"] == []
+    assert "not complete" in young["reason"]
