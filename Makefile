@@ -48,7 +48,7 @@ check-data: .venv/installed  ## checks against the full data sets: make check-da
 	DATA="$(abspath $(DATA))" $(BIN)/pytest -m data
 
 bench: .venv/installed  ## speeds as ratios of one run
-	@for bench in features fit outcomes render start outbox dispatch peers; do $(BIN)/python -m bench.$$bench || exit 1; done
+	@for bench in features fit selection outcomes render start outbox dispatch peers; do $(BIN)/python -m bench.$$bench || exit 1; done
 
 lock:  ## resolve requirements.lock anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

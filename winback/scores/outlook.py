@@ -96,7 +96,7 @@ def forecast(now: Standing, horizon_days: int, recipe: Recipe) -> Forecast:
     learners = [part for part in recipe.parts if part in LEARNERS]
     if learners:
         base = risk[model_of(main)]
-        taught = _Taught.by(now.lesson, recipe)
+        taught = _Taught.by(now.lesson, recipe, main)
         if isinstance(taught, str) or now.windows is None or now.lesson is None:
             remarks.append(f"learners left out: {taught}")
         else:
@@ -164,7 +164,7 @@ class _Taught:
     expected: Floats
 
     @classmethod
-    def by(cls, lesson: Lesson | None, recipe: Recipe) -> "_Taught | str":
+    def by(cls, lesson: Lesson | None, recipe: Recipe, near: OrderFit) -> "_Taught | str":
         """What the lesson teaches, or why it teaches nothing."""
         if lesson is None or lesson.at.windows is None:
             return "nobody was known long enough before"
@@ -173,7 +173,7 @@ class _Taught:
             said = f"of the customers known {lesson.days} days before, {came} ordered since and {stayed} did not"
             return f"{said}, and {MIN_EACH} of each are needed"
         few = lesson.at.features[lesson.at.fitted[:FITTED_ORDERS]]
-        one, remark = fit_orders(recipe.orders, histories_of(few))
+        one, remark = fit_orders(recipe.orders, histories_of(few), near)
         if one is None:
             return f"{lesson.days} days before, {remark}"
         spend, _ = _spend(lesson.at.features, few)

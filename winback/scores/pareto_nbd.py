@@ -68,13 +68,19 @@ class _Stop:
     by_beta: Floats
 
 
-def fit_pareto(histories: Histories) -> ParetoFit:
-    """The maximum-likelihood fit, the same in days, weeks or seconds; identified or not is for the caller."""
+def fit_pareto(histories: Histories, near: ParetoFit | None = None) -> ParetoFit:
+    """The maximum-likelihood fit, the same in days, weeks or seconds; identified or not is for the caller.
+
+    ``near``: a fit of much the same customers, to start from instead of STARTS.
+    """
     longest = float(histories.age.max())
     table = collapse(histories, longest)
-    rough = _thin(table)
-    _, best = min((_climb(start, rough, 1e-8) for start in STARTS), key=lambda found: found[0])
-    value, logs = _climb(best, table, 1e-13)
+    if near is None:
+        rough = _thin(table)
+        _, best = min((_climb(start, rough, 1e-8) for start in STARTS), key=lambda found: found[0])
+    else:
+        best = np.log([near.r, near.alpha / longest, near.s, near.beta / longest])
+    value, logs = _climb(best, table, 1e-11)
     r, alpha, s, beta = (float(each) for each in np.exp(logs))
     moved = float(histories.repeats.sum()) * float(np.log(longest))
     return ParetoFit(
@@ -182,7 +188,7 @@ def _thin(table: Table) -> Table:
 def _climb(start: Floats, table: Table, tolerance: float) -> tuple[float, Floats]:
     found = minimize(
         _loss,
-        start,
+        np.clip(start, -BOUND, BOUND),
         args=(table,),
         jac=True,
         method="L-BFGS-B",
