@@ -75,7 +75,8 @@ def select_all(files: list[str], ids: pl.DataFrame, contacts: pl.DataFrame, reci
     said("fit, score, rank")
     known = given.features.select("customer_no", "orders", "last_order_on")
     frame = scores.frame.join(known, on="customer_no").select(list(SCORED))
-    ledger = select(frame, contacts, [], RULES, number_of(AS_OF)).with_columns(arm=pl.lit(None, pl.String))
+    ledger = select(frame, contacts, [], RULES, number_of(AS_OF))
+    ledger = ledger.with_columns(arm=pl.when(pl.col("reason").is_null()).then(pl.lit("treatment")))
     found = digest(ledger)
     said("ledger")
     return found

@@ -62,13 +62,19 @@ def learn_logistic(matrix: Floats, silent: Mask) -> Learned:
     weights = np.zeros(known.shape[1])
     weights[0] = np.log((target.mean() + 1e-6) / (1 - target.mean() + 1e-6))
     for _ in range(STEPS):
-        guess = expit(known @ weights)
-        curve = (known * (guess * (1 - guess))[:, None]).T @ known + np.diag(penalty)
-        step = np.linalg.solve(curve, known.T @ (guess - target) + penalty * weights)
+        guess = expit(_times(known, weights))
+        curve = np.einsum("ni,nj->ij", known * (guess * (1 - guess))[:, None], known) + np.diag(penalty)
+        slope = np.einsum("ni,n->i", known, guess - target) + penalty * weights
+        step = np.linalg.solve(curve, slope)
         weights -= step
         if np.abs(step).max() < 1e-9:
             break
-    return lambda rows: np.asarray(standard(rows) @ weights)
+    return lambda rows: _times(standard(rows), weights)
+
+
+def _times(rows: Floats, weights: Floats) -> Floats:
+    """Their product without BLAS, whose last bits hang on where a row stands and how many threads there are."""
+    return np.asarray(np.einsum("ni,i->n", rows, weights))
 
 
 def learn_boosted(matrix: Floats, silent: Mask) -> Learned:

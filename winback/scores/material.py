@@ -37,7 +37,8 @@ def material(log: OrderLog, ids: pl.DataFrame, as_of: date, horizon_days: int, r
     """
     features = features_at(log, as_of).join(ids, on="customer_no", how="left", maintain_order="left")
     keys = tie_keys(features["customer_id"])
-    sample = only(log, features["customer_no"].to_numpy()[np.sort(smallest(keys, FITTED_CUSTOMERS))])
+    taken = features["customer_no"].to_numpy()[smallest(keys, FITTED_CUSTOMERS)]
+    sample = _Sample(log=only(log, taken), customer_no=taken)
     learns = any(part in LEARNERS for part in recipe.parts)
     return Material(
         features=features,
@@ -48,32 +49,43 @@ def material(log: OrderLog, ids: pl.DataFrame, as_of: date, horizon_days: int, r
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sample:
+    """The log of some customers, and their numbers in the order of their keys: rows are taught in this order, so
+    that nothing hangs on how customers were numbered."""
+
+    log: OrderLog
+    customer_no: NDArray[np.int64]
+
+
 def label_days(log: OrderLog, as_of: date, horizon_days: int) -> int:
     """The longest label window up to the horizon that leaves as much history before it; 0 for none."""
     begun = first_day(log)
     return 0 if begun is None else max(min(horizon_days, ((as_of - begun).days + 1) // 2), 0)
 
 
-def _lesson_before(log: OrderLog, as_of: date, horizon_days: int) -> Lesson | None:
+def _lesson_before(sample: _Sample, as_of: date, horizon_days: int) -> Lesson | None:
     """What the customers did in the label window that ends with ``as_of``."""
-    days = label_days(log, as_of, horizon_days)
-    return _lesson(log, as_of - timedelta(days=days), days, None) if days else None
+    days = label_days(sample.log, as_of, horizon_days)
+    return _lesson(sample, as_of - timedelta(days=days), days, None) if days else None
 
 
-def _last_year(log: OrderLog, as_of: date, horizon_days: int, learns: bool) -> Lesson | None:
+def _last_year(sample: _Sample, as_of: date, horizon_days: int, learns: bool) -> Lesson | None:
     """The horizon as it went a year before ``as_of``, with the lesson that could be had then.
 
     Needs a history before it that allowed a full label window: else what was missed is the young file's, not the
     season's. And the window must have ended by ``as_of``.
     """
     then = as_of - timedelta(days=YEAR)
-    if horizon_days > YEAR or label_days(log, then, horizon_days) < horizon_days:
+    if horizon_days > YEAR or label_days(sample.log, then, horizon_days) < horizon_days:
         return None
-    return _lesson(log, then, horizon_days, _lesson_before(log, then, horizon_days) if learns else None)
+    return _lesson(sample, then, horizon_days, _lesson_before(sample, then, horizon_days) if learns else None)
 
 
-def _lesson(log: OrderLog, cut: date, days: int, taught: Lesson | None) -> Lesson | None:
-    features = features_at(log, cut)
+def _lesson(sample: _Sample, cut: date, days: int, taught: Lesson | None) -> Lesson | None:
+    log = sample.log
+    by_key = pl.DataFrame({"customer_no": sample.customer_no})
+    features = by_key.join(features_at(log, cut), on="customer_no", maintain_order="left")
     if features.is_empty():
         return None
     ordered, minor = followed(log, features, cut, days)

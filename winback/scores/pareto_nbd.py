@@ -27,13 +27,13 @@ Floats = NDArray[np.float64]
 STARTS: Final = (np.array([-0.5, -1.0, -0.5, -1.0]), np.array([0.0, 0.0, -3.0, 1.0]))
 """Logs of (r, alpha, s, beta) to start from, time rescaled: much dropout, and nearly none."""
 
-NODES: Final = 16
-"""Points of the quadrature: seven digits of D or more (tests/test_pareto_nbd.py)."""
+POINTS, WEIGHTS = np.polynomial.legendre.leggauss(10)
+"""Of the quadrature: six digits of D or more (tests/test_pareto_nbd.py)."""
 
-DECAY: Final = 40.0
-"""The integrand is followed until it has fallen by e^-40."""
+DECAY: Final = 18.0
+"""The integrand is followed until it has fallen by e^-18."""
 
-ROUGH: Final = 4_000
+ROUGH: Final = 1_500
 """Distinct histories the starting points are tried on; all are used from the better one's top."""
 
 CHUNK: Final = 20_000
@@ -68,13 +68,19 @@ class _Stop:
     by_beta: Floats
 
 
-def fit_pareto(histories: Histories) -> ParetoFit:
-    """The maximum-likelihood fit, the same in days, weeks or seconds; identified or not is for the caller."""
+def fit_pareto(histories: Histories, near: ParetoFit | None = None) -> ParetoFit:
+    """The maximum-likelihood fit, the same in days, weeks or seconds; identified or not is for the caller.
+
+    ``near``: a fit of much the same customers, to start from instead of STARTS.
+    """
     longest = float(histories.age.max())
     table = collapse(histories, longest)
-    rough = _thin(table)
-    _, best = min((_climb(start, rough) for start in STARTS), key=lambda found: found[0])
-    value, logs = _climb(best, table)
+    if near is None:
+        rough = _thin(table)
+        _, best = min((_climb(start, rough, 1e-8) for start in STARTS), key=lambda found: found[0])
+    else:
+        best = np.log([near.r, near.alpha / longest, near.s, near.beta / longest])
+    value, logs = _climb(best, table, 1e-11)
     r, alpha, s, beta = (float(each) for each in np.exp(logs))
     moved = float(histories.repeats.sum()) * float(np.log(longest))
     return ParetoFit(
@@ -141,16 +147,15 @@ def _stopping(r: float, alpha: float, s: float, beta: float, repeats: Floats, st
 
     In u = ln((alpha+t)/(alpha+start)) the integrand falls at least as e^-(r+x-1)u: beyond DECAY it is nothing.
     """
-    points, weights = np.polynomial.legendre.leggauss(NODES)
     rate, first = r + repeats, alpha + start
     span = np.log1p((end - start) / first)
     span = np.minimum(span, DECAY / np.maximum(rate - 1, 1e-9))
-    u = np.outer(span, (points + 1) / 2)
+    u = span[:, None] * ((POINTS + 1) / 2)
     at_alpha = first[:, None] * np.exp(u)
     at_beta = at_alpha + (beta - alpha)
     log_beta = np.log(at_beta)
     fall = rate[:, None] * u + s * (log_beta - np.log(beta + start)[:, None])
-    mass = np.exp(-fall) * (at_alpha / at_beta) * weights
+    mass = np.exp(-fall) * (at_alpha / at_beta) * WEIGHTS
     total = mass.sum(axis=1)
     with np.errstate(divide="ignore"):  # ln 0 where the span is 0: he cannot have stopped
         log_value = np.log(total * (s / 2)) + np.log(span)
@@ -180,15 +185,15 @@ def _thin(table: Table) -> Table:
     )
 
 
-def _climb(start: Floats, table: Table) -> tuple[float, Floats]:
+def _climb(start: Floats, table: Table, tolerance: float) -> tuple[float, Floats]:
     found = minimize(
         _loss,
-        start,
+        np.clip(start, -BOUND, BOUND),
         args=(table,),
         jac=True,
         method="L-BFGS-B",
         bounds=[(-BOUND, BOUND)] * 4,
-        options={"ftol": 1e-14, "gtol": 1e-8, "maxiter": 300},
+        options={"ftol": tolerance, "gtol": 1e-7, "maxiter": 300},
     )
     return float(found.fun), np.asarray(found.x)
 
