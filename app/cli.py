@@ -175,6 +175,9 @@ def _data_commands(command: Command) -> None:
 def _campaign_commands(command: Command) -> None:
     check = command("check", "campaigns:check", "everything wrong with campaign files and their templates")
     check.add_argument("files", nargs="*", type=Path, metavar="FILE", help="default: all of campaigns/")
+    check.add_argument(
+        "--schema", action="store_true", help="print the JSON Schema of a campaign file, for editors"
+    )
     campaigns = command("campaigns", "side_by_side:campaigns", "every campaign: state, next slot, last result")
     _json(campaigns)
     preview = command(
@@ -183,6 +186,8 @@ def _campaign_commands(command: Command) -> None:
     preview.add_argument("campaign")
     preview.add_argument("--as-of", type=a_day, metavar="DAY", help="default: the last whole day")
     preview.add_argument("--customer", metavar="ID", help="the message of this customer, or why there is none")
+    preview.add_argument("--audience", type=Path, metavar="FILE.csv", help="write who would be in, masked")
+    preview.add_argument("--unmasked", action="store_true", help="with --audience: the addresses themselves")
     _json(preview)
     diff = command(
         "diff", "difference:diff", "who would come and go against the last run, why, and what was edited"
