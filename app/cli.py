@@ -205,6 +205,9 @@ def _data_commands(command: Command) -> None:
 def _campaign_commands(command: Command) -> None:
     check = command("check", "campaigns:check", "everything wrong with campaign files and their templates")
     check.add_argument("files", nargs="*", type=Path, metavar="FILE", help="default: all of campaigns/")
+    check.add_argument(
+        "--schema", action="store_true", help="print the JSON Schema of a campaign file, for editors"
+    )
     campaigns = command("campaigns", "side_by_side:campaigns", "every campaign: state, next slot, last result")
     campaigns.add_argument("campaign", nargs="?", help="its runs one by one, by the week in which people entered")
     _json(campaigns)
@@ -216,6 +219,8 @@ def _campaign_commands(command: Command) -> None:
     preview.add_argument("--customer", metavar="ID", help="the message of this customer, or why there is none")
     preview.add_argument("--out", type=Path, metavar="FILE.html", help="a page with every message as it will look")
     preview.add_argument("--lang", choices=["en", "zh"], default="en", help="of the page; default: en")
+    preview.add_argument("--audience", type=Path, metavar="FILE.csv", help="write who would be in, masked")
+    preview.add_argument("--unmasked", action="store_true", help="with --audience: the addresses themselves")
     _json(preview)
     diff = command(
         "diff", "difference:diff", "who would come and go against the last run, why, and what was edited"

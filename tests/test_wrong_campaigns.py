@@ -1,12 +1,16 @@
 """Sixty wrong campaign files: each is refused at its line, by its field, in words that say how to mend it."""
 
+import json
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 
 from db.campaigns import check_file
 from tests.workspaces import a_workspace, write_campaign
 from winback.campaign_file import examine
+from winback.campaign_reference import schema
 
 RIGHT = """\
 id: spring
@@ -122,6 +126,21 @@ WRONG = [
 
 def test_the_file_they_are_made_of_has_no_fault():
     assert examine(RIGHT, "spring.yaml")[1] == []
+
+
+def test_editors_are_told_by_the_schema_what_is_right_and_of_misspelt_fields_what_is_wrong():
+    as_json = json.loads(json.dumps(yaml.safe_load(RIGHT), default=str))  # days are texts to JSON
+    known = schema()
+
+    jsonschema.validate(as_json, known)
+    for wrong in (
+        {"again_aftr": "1d"},
+        {"id": "Spring Sale"},
+        {"churn": {"within": "90"}},
+        {"holdout": "a fifth"},
+    ):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(as_json | wrong, known)
 
 
 def test_there_are_sixty_and_no_two_are_the_same():

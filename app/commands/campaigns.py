@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 def check(arguments: argparse.Namespace) -> int:
     """Print every fault; exit 1 when there is one."""
+    if arguments.schema:
+        from winback.campaign_reference import schema  # 0.4 s to import
+
+        print_json(schema())
+        return Exit.DONE
     settings = here(arguments.workspace)
     files: list[Path] = arguments.files or [campaign_path(settings, each) for each in campaign_ids(settings)]
     checked = check_files(settings, files)

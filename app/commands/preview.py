@@ -9,6 +9,7 @@ from typing import Any
 from app.commands.campaigns import warn_of_old_data
 from app.terminal import print_json, print_table, say, waterfall_rows, working
 from db.settings import FILE_NAME, here
+from flows.audience_export import export_audience
 from flows.previewing import OneCustomer, page, preview_customer
 from flows.previewing import preview as look
 from winback.balance import NOTICEABLE, Balance
@@ -39,6 +40,8 @@ def preview(arguments: argparse.Namespace) -> int:
     """Show it; exit 1 only for one customer whose message cannot be written."""
     if arguments.out and (arguments.json or arguments.customer):
         raise WrongUse("--out writes the page of the whole campaign: without --json and --customer")
+    if arguments.unmasked and arguments.audience is None:
+        raise WrongUse("--unmasked goes with --audience FILE.csv")
     settings = here(arguments.workspace)
     as_of = arguments.as_of or last_whole_day(datetime.now(UTC), settings.zone)
     if arguments.customer is not None:
@@ -49,6 +52,13 @@ def preview(arguments: argparse.Namespace) -> int:
         else:
             _show_customer(one)
         return Exit.NO if isinstance(one.message, RenderFailure) else Exit.DONE
+    if arguments.audience is not None:
+        with working("selecting"):
+            count = export_audience(
+                settings, arguments.campaign, as_of, arguments.audience, masked=not arguments.unmasked
+            )
+        say(f"{arguments.audience}: {count:,} customers")
+        return Exit.DONE
     with working("selecting"):
         if arguments.out:
             found, text = page(settings, arguments.campaign, as_of, arguments.lang)
