@@ -311,17 +311,36 @@ def test_what_is_heavy_while_compiling_ends_too(template):
     assert time.perf_counter() - started < 5
 
 
-def test_a_process_that_takes_too_much_is_ended_and_said_so():
-    """With hardly any memory even a good template cannot be looked at; the next one is as ever."""
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "c.MEMORY_BYTES = 2**20",
+        "c.MEMORY_BYTES = 2**28; c.answer = lambda request: {'x': 'x' * 2**30}",
+        "c.SECONDS = 0.3; c.answer = lambda request: time.sleep(60)",
+        "c.CPU_SECONDS = 1; c.SECONDS = 60; c.answer = lambda request: all(iter(int, 1)) or any(iter(int, 1))",
+        "c.answer = lambda request: os.abort()",
+        "import tempfile; c.answer = lambda request: {'x': tempfile.TemporaryFile(buffering=0).write(b'x')}",
+    ],
+)
+def test_a_process_that_takes_too_much_is_ended_and_the_next_one_is_as_ever(harm):
+    """Memory, the clock, the processor, a crash, and a file that may not grow."""
     request = {"files": a_message(), "message": "hello", "channels": ["email"], "hosts": []}
+    request["files"].pop("hello/sms.txt")
     script = (
-        "import json, sys, db.confinement as c; c.MEMORY_BYTES = 2**20; "
-        f"print(json.dumps([c.confined({json.dumps(request)})]))"
+        "import json, os, sys, time, db.confinement as c; request = json.load(sys.stdin); good = vars(c).copy(); "
+        f"{harm}; bad = c.confined(request); vars(c).update(good); print(json.dumps([bad, c.confined(request)]))"
     )
 
-    found = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    found = subprocess.run(
+        [sys.executable, "-c", script],
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
 
-    assert json.loads(found.stdout) == [None]
+    assert json.loads(found.stdout) == [None, {"problems": [], "texts": []}], found.stderr
     assert MEMORY_BYTES == 400 * 2**20
 
 
