@@ -61,7 +61,9 @@ def _returns(found: "Returns", currency: str) -> Iterator[str]:
     revenue, roi = found.revenue, found.roi
     if isinstance(revenue, Estimate):
         yield f"incremental revenue: {revenue.value:,.2f} {currency} ({revenue.low:,.2f} to {revenue.high:,.2f})"
-    if found.total_cost:
+    if found.total_cost is None:
+        yield "cost of the messages: not known"
+    elif found.total_cost:
         yield f"cost of the messages: {found.total_cost:,.2f} {currency}"
     if isinstance(roi, Estimate):
         yield f"return on it: {roi.value:.1f} times ({roi.low:.1f} to {roi.high:.1f})"

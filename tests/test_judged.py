@@ -6,7 +6,8 @@ from fractions import Fraction
 
 import pytest
 
-from tests.report_samples import SAMPLES, an_outcome, page
+from app.found_lines import found_lines
+from tests.report_samples import SAMPLES, a_campaign, an_outcome, page
 from winback.campaign import HOLDOUT, Measure
 from winback.contrast import MoneySums, RateSums, Terms, money_family, rate_family
 from winback.effects import LOWER_IS_BETTER
@@ -226,3 +227,22 @@ def test_a_broken_guardrail_is_said_beside_the_verdict(kept: Kept, said: bool):
     text = page(replace(an_outcome(ARMS), findings=a_finding(guardrails=[rail]))).text("headline")
 
     assert ("1.9% of the messages were complained of, more than the limit of 0.1%" in text) is said
+
+
+@pytest.mark.parametrize(
+    ("language", "unknown"),
+    [("en", "the cost of the messages is not known"), ("zh", "消息费用未知")],
+)
+def test_messages_without_a_price_are_not_told_as_free(language, unknown):
+    campaign = a_campaign(None, measure="net_contribution", margin=0.4)
+    outcome = an_outcome(ARMS, campaign=campaign, findings=True, priced=False)
+    shown = page(outcome, language)
+
+    returns = outcome.findings.returns
+    assert (returns.cost, returns.total_cost, returns.roi.reason) == ({}, None, Missing.COST_UNKNOWN)
+    assert "net_contribution" not in {each.column for each in outcome.findings.money}
+    assert outcome.success is None
+    assert unknown in shown.text("returns")
+    assert not any(word in shown.text("returns") for word in ("$0.00", "nothing was spent", "没有支出"))
+    assert "paid" not in shown.text("headline")
+    assert "cost of the messages: not known" in list(found_lines(outcome))

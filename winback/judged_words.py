@@ -94,6 +94,10 @@ RULES: dict[tuple[Measure, Rule], Words] = {
         "too few for a verdict.",
         "有一组的复购人数或未复购人数不足 {enough} 名，不足以下结论。",
     ),
+    (Measure.NET_CONTRIBUTION, Rule.NO_INTERVAL): Words(
+        "What the messages cost is not known, so neither is the net contribution.",
+        "消息费用未知，因此无法计算净贡献。",
+    ),
     (Measure.NET_CONTRIBUTION, Rule.EXCLUDES_ZERO): Words(
         "The 95% interval of the difference excludes 0, and so does the stricter test for money.",
         "差异的 95% 置信区间不包含 0，针对金额的更严格检验也是如此。",
