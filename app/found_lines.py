@@ -30,7 +30,15 @@ def found_lines(outcome: "Outcome") -> Iterator[str]:
 def _success(outcome: "Outcome") -> str:
     if outcome.success:
         return f"{outcome.success.verdict}: {outcome.success.reason}"
-    return "can't tell: it is not defined for one of the groups" if outcome.window.complete else "interim"
+    if not outcome.window.complete:
+        return "interim"
+    if (
+        outcome.judged_by == "net_contribution"
+        and outcome.findings
+        and outcome.findings.returns.total_cost is None
+    ):
+        return "not_enough_data: what the messages cost is not known"
+    return "not_enough_data: it is not defined for one of the groups"
 
 
 def _beside(found: "Findings") -> Iterator[str]:
