@@ -30,7 +30,15 @@ def found_lines(outcome: "Outcome") -> Iterator[str]:
 def _success(outcome: "Outcome") -> str:
     if outcome.success:
         return f"{outcome.success.verdict}: {outcome.success.reason}"
-    return "can't tell: it is not defined for one of the groups" if outcome.window.complete else "interim"
+    if not outcome.window.complete:
+        return "interim"
+    if (
+        outcome.judged_by == "net_contribution"
+        and outcome.findings
+        and outcome.findings.returns.total_cost is None
+    ):
+        return "not_enough_data: what the messages cost is not known"
+    return "not_enough_data: it is not defined for one of the groups"
 
 
 def _beside(found: "Findings") -> Iterator[str]:
@@ -61,7 +69,9 @@ def _returns(found: "Returns", currency: str) -> Iterator[str]:
     revenue, roi = found.revenue, found.roi
     if isinstance(revenue, Estimate):
         yield f"incremental revenue: {revenue.value:,.2f} {currency} ({revenue.low:,.2f} to {revenue.high:,.2f})"
-    if found.total_cost:
+    if found.total_cost is None:
+        yield "cost of the messages: not known"
+    elif found.total_cost:
         yield f"cost of the messages: {found.total_cost:,.2f} {currency}"
     if isinstance(roi, Estimate):
         yield f"return on it: {roi.value:.1f} times ({roi.low:.1f} to {roi.high:.1f})"

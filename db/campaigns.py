@@ -7,7 +7,7 @@ from pathlib import Path
 import winback
 from db.confined import SampleText, Wanted, asked, look
 from db.settings import FILE_NAME, Settings
-from winback.campaign import Campaign
+from winback.campaign import Campaign, Measure
 from winback.campaign_file import examine, line_of, read_campaign
 from winback.channel import Channel
 from winback.churn_kind import RULES_FILE
@@ -147,9 +147,11 @@ def _check_settings(settings: Settings, campaign: Campaign, shown: str) -> Itera
         words, currency = f"must be the workspace's: {FILE_NAME}", settings.file.currency
         yield problem(words, "limits", "budget", "currency", allowed=currency)
     unpriced = [channel for channel in campaign.step.channels if not settings.price_micros(channel)]
+    words = f"needs the price of {' and '.join(unpriced)}: [prices] of {FILE_NAME}"
     if budget and unpriced:
-        words = f"needs the price of {' and '.join(unpriced)}: [prices] of {FILE_NAME}"
         yield problem(words, "limits", "budget")
+    if campaign.success.measure is Measure.NET_CONTRIBUTION and unpriced:
+        yield problem(words, "success", "measure")
 
 
 def _no_message(settings: Settings, message: str, campaign: Campaign, shown: str) -> CampaignError | None:

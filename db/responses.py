@@ -93,6 +93,12 @@ def contacted(answers: pl.DataFrame, zone: ZoneInfo) -> pl.DataFrame:
     return _each_customer(gone, _day("sent", zone), _day("clicked", zone))
 
 
+def all_priced(answers: pl.DataFrame) -> bool:
+    """Whether no message went out at the price 0, which stands for one that is not known."""
+    gone = pl.col("state").is_in(list(WENT_OUT))
+    return answers.filter(gone & (pl.col("cost_micros") == 0)).is_empty()
+
+
 def costs(answers: pl.DataFrame) -> pl.DataFrame:
     """customer_no, cost_micros: what each member's message cost; members without one are left out."""
     return _each_customer(answers, pl.col("cost_micros"))

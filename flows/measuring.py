@@ -17,7 +17,7 @@ from db.membership import also_in, assigned, live_before, messages_each
 from db.occurrences import Stage, find_run, pinned_campaign, run_name, unmeasured
 from db.outbox import written_to_in
 from db.readings import last_reading, latest, save_reading
-from db.responses import contacted, costs, count_messages, read_answers
+from db.responses import all_priced, contacted, costs, count_messages, read_answers
 from db.settings import Settings
 from db.tables import CampaignVersion, Occurrence
 from flows.campaign_run import read_ledger
@@ -220,6 +220,7 @@ def _seen(run: _Run, arms: Sequence[ArmResult], sums: RunSums) -> Seen:
         minor=10 ** exponent(currency),
         letters=messages_each(run.session, run.occurrence, span_of(per_person)),
         per_person=per_person,
+        priced=all_priced(run.answers),
     )
 
 

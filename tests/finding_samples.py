@@ -15,7 +15,16 @@ MOST_MINOR = 40_000  # each customer's spend counts up to this
 
 
 def seen(
-    arms, *, days=90, messages=(), touched=(), rows_lost=0, overlap=None, letters=None, per_person=None
+    arms,
+    *,
+    days=90,
+    messages=(),
+    touched=(),
+    rows_lost=0,
+    overlap=None,
+    letters=None,
+    per_person=None,
+    priced=True,
 ) -> Seen:
     """``arms``: name -> (n, planned share, inactive before, inactive after); who comes back spends."""
     dice = random.Random(7)
@@ -29,7 +38,7 @@ def seen(
         sums=RunSums(days=days, cells=cells, first_orders=first),
         members={arm: values[0] for arm, values in arms.items()},
         messages=messages, touched=touched, rows_lost=rows_lost, overlap=overlap or {},
-        currency=CURRENCY, minor=MINOR, letters=letters or {}, per_person=per_person,
+        currency=CURRENCY, minor=MINOR, letters=letters or {}, per_person=per_person, priced=priced,
     )  # fmt: skip
 
 

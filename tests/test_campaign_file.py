@@ -283,6 +283,20 @@ def test_a_budget_needs_the_workspaces_currency_and_a_price_for_every_channel(tm
     assert faults(priced, "limits: {budget: {amount: 5, currency: USD}}\n") == []
 
 
+def test_net_contribution_needs_a_price_for_every_channel_of_the_campaign(tmp_path: Path):
+    shop = shop_with(tmp_path, prices={"email": "0.0006"})
+    judged = SHOWN.replace(
+        "success: {window: 60d}", "success: {window: 60d, measure: net_contribution, margin: 40%}"
+    )
+    write_campaign(shop, judged)
+    [found] = check_file(shop, shop.campaigns / "spring.yaml")[1]
+
+    assert found.field == "success.measure"
+    assert "needs the price of sms: [prices] of winback.toml" in str(found)
+    write_campaign(shop, judged.replace("winback-advice}", "winback-advice, channels: [email]}"))
+    assert check_file(shop, shop.campaigns / "spring.yaml")[1] == []
+
+
 def test_a_budget_asks_no_price_of_a_channel_that_the_campaign_does_not_use(tmp_path: Path):
     shop = shop_with(tmp_path, prices={"email": "0.0006"})
     write_campaign(shop, SHOWN.replace("winback-advice}", "winback-advice, channels: [email]}")

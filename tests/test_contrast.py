@@ -173,7 +173,7 @@ def test_money_that_does_not_vary_has_a_difference_but_no_test():
     assert contrast.difference == 2
     assert (contrast.low, contrast.high, contrast.t, contrast.df) == (None, None, None, None)
     assert (contrast.p_welch, contrast.p_pooled) == (None, None)
-    assert (contrast.verdict, contrast.rules) == (Verdict.CANT_TELL, (Rule.NO_INTERVAL,))
+    assert (contrast.verdict, contrast.rules) == (Verdict.NOT_ENOUGH_DATA, (Rule.NO_INTERVAL,))
 
 
 @pytest.mark.parametrize(("treated", "control"), [([], [1, 2]), ([1, 2], []), ([], []), ([5], [1, 2])])

@@ -364,6 +364,21 @@ def test_cost_and_what_it_brought(run: Run):
         assert found.per_saved.reason is Missing.NOBODY_SAVED
 
 
+def test_messages_that_went_out_without_a_price_have_no_known_cost(tmp_path: Path):
+    shop = a_shop(tmp_path, Rows(seed=5))
+    toml = shop.workspace / "winback.toml"
+    toml.write_text(toml.read_text().replace("email = 0.002", "sms_segment = 0.002"))
+    shop = read_settings({}, shop.workspace)
+    carry_out(manual("spring", DAY), shop, NOW)
+    send_due(shop, lambda: NOW)
+
+    found = measure_run(shop, RUN, NOW).findings
+
+    assert found.returns.total_cost is None
+    assert found.returns.roi == NoEstimate(reason=Missing.COST_UNKNOWN)
+    assert "net_contribution" not in {each.column for each in found.money}
+
+
 def test_guardrails_are_shares_of_the_messages_that_left(run: Run):
     with database(run.shop.database_url) as engine, reading(engine) as session:
         states = Counter(session.execute(select(col(Message.state))).scalars())

@@ -6,7 +6,8 @@ from fractions import Fraction
 
 import pytest
 
-from tests.report_samples import SAMPLES, an_outcome, page
+from app.found_lines import found_lines
+from tests.report_samples import SAMPLES, a_campaign, an_outcome, page
 from winback.campaign import HOLDOUT, Measure
 from winback.contrast import MoneySums, RateSums, Terms, money_family, rate_family
 from winback.effects import LOWER_IS_BETTER
@@ -175,7 +176,7 @@ def test_where_there_was_no_value_to_lose_the_page_says_so():
 
     text = page(none).text("headline")
 
-    assert text.startswith("Can't tell")
+    assert text.startswith("Not enough data")
     assert "there was no value to lose" in text
 
 
@@ -226,3 +227,62 @@ def test_a_broken_guardrail_is_said_beside_the_verdict(kept: Kept, said: bool):
     text = page(replace(an_outcome(ARMS), findings=a_finding(guardrails=[rail]))).text("headline")
 
     assert ("1.9% of the messages were complained of, more than the limit of 0.1%" in text) is said
+
+
+@pytest.mark.parametrize(
+    ("language", "unknown"),
+    [("en", "the cost of the messages is not known"), ("zh", "消息费用未知")],
+)
+def test_messages_without_a_price_are_not_told_as_free(language, unknown):
+    campaign = a_campaign(None, measure="net_contribution", margin=0.4)
+    outcome = an_outcome(ARMS, campaign=campaign, findings=True, priced=False)
+    shown = page(outcome, language)
+
+    returns = outcome.findings.returns
+    assert (returns.cost, returns.total_cost, returns.roi.reason) == ({}, None, Missing.COST_UNKNOWN)
+    assert "net_contribution" not in {each.column for each in outcome.findings.money}
+    assert outcome.success is None
+    assert unknown in shown.text("returns")
+    assert not any(word in shown.text("returns") for word in ("$0.00", "nothing was spent", "没有支出"))
+    assert "paid" not in shown.text("headline")
+    told = "What the messages cost is not known" if language == "en" else "消息费用未知，因此无法计算净贡献"
+    assert told in shown.text("headline")
+    assert "cost of the messages: not known" in list(found_lines(outcome))
+
+
+NOBODY_LEFT = {"holdout": (400, 0.2, 300, 0), "message": (1600, 0.8, 1200, 0)}
+
+
+@pytest.mark.parametrize("measure", ["value_lost", "value_lost_share"])
+@pytest.mark.parametrize(
+    ("language", "reason"),
+    [
+        ("en", "Nobody churned in either group: all 1,600 customers written to and all 400 held out ordered"),
+        ("zh", "两组都无人流失：实验组 1,600 名客户和对照组 400 名客户全部下了单"),
+    ],
+)
+def test_where_nobody_churned_no_value_was_lost_and_that_is_said(measure, language, reason):
+    outcome = an_outcome(NOBODY_LEFT, campaign=a_campaign(None, measure=measure), findings=True)
+    text = page(outcome, language).text("headline")
+
+    assert outcome.success.verdict is Verdict.NOT_ENOUGH_DATA
+    assert text.startswith("Not enough data" if language == "en" else "数据不足")
+    assert reason in text
+    assert "nobody had spent" not in text
+    assert "此前同样天数内没有任何消费" not in text
+
+
+def test_where_everybody_ordered_equally_often_that_is_said_with_the_number():
+    """One order each of 1,600 and of 400: no customer differs from another."""
+    treated, held = (
+        MoneySums(column="orders", arm=arm, n=n, buyers=n, total=n, total_sq=n)
+        for arm, n in (("treated", 1600), (HOLDOUT, 400))
+    )
+    [contrast] = money_family([treated], held, TERMS)
+    outcome = replace(
+        an_outcome(NOBODY_LEFT), judged_by=Measure.PURCHASE_FREQUENCY, success=contrast, findings=a_finding()
+    )
+    text = page(outcome).text("headline")
+
+    assert text.startswith("Not enough data")
+    assert "everybody ordered as often as everybody else (written to: 1.00 orders each, held out: 1.00)" in text

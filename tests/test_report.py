@@ -373,6 +373,20 @@ def test_the_method_box_holds_what_is_needed_to_repeat_the_run():
     assert "--replay" not in text
 
 
+def test_the_lines_to_repeat_a_replay_start_no_real_run():
+    replayed = replace(SAMPLES["better"], run="spring/replay-1997-12-31")
+    text = page(replayed).text("method")
+
+    assert "winback run spring --replay --as-of 1997-12-31 winback measure spring/replay-1997-12-31" in text
+    assert "--second" not in text
+
+
+def test_the_second_reading_is_repeated_as_the_second():
+    text = page(replace(SAMPLES["better"], second=True)).text("method")
+
+    assert "winback measure spring/manual-1997-12-31 --second" in text
+
+
 def test_a_template_with_an_unknown_name_is_a_defect_not_a_gap(tmp_path: Path):
     (tmp_path / "page.html").write_text("{{ headlime }}")
 

@@ -63,10 +63,10 @@ def test_an_interval_that_excludes_0_only_before_holm_does_not_decide():
     assert judgement.verdict is Verdict.CANT_TELL
 
 
-def test_a_contrast_without_an_interval_cannot_tell():
+def test_a_contrast_without_an_interval_has_not_enough_data():
     judgement = judge(conditions(), evidence(low=None, high=None, decides=False))
 
-    assert judgement == Judgement(verdict=Verdict.CANT_TELL, rules=(Rule.NO_INTERVAL,))
+    assert judgement == Judgement(verdict=Verdict.NOT_ENOUGH_DATA, rules=(Rule.NO_INTERVAL,))
 
 
 def test_the_first_rule_that_speaks_is_the_verdict_and_all_that_apply_are_listed():

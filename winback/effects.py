@@ -59,6 +59,7 @@ class Question:
     """What is compared: ``variants`` in the file's order, all of them together as ``pooled``, on which terms.
 
     ``minor``: minor units in one major unit. ``margin``: the share of revenue that is contribution, where known.
+    ``priced``: what the messages cost is known; without it there is no net contribution.
     """
 
     sums: RunSums
@@ -68,11 +69,18 @@ class Question:
     measure: Measure
     minor: int
     margin: Fraction | None
+    priced: bool
 
     @property
     def column(self) -> str:
         """The column of the measure."""
         return COLUMNS[self.measure]
+
+    @property
+    def columns(self) -> list[str]:
+        """Those of means that can be counted, but the adjusted one and the share."""
+        contribution = [CONTRIBUTION] if self.margin is not None and self.priced else []
+        return [REVENUE, CAPPED, ORDERS, VALUE_LOST, *contribution]
 
     @property
     def rate_column(self) -> str:
@@ -109,9 +117,8 @@ def rate_contrasts(ask: Question, column: str) -> list[RateContrast]:
 
 def money_contrasts(ask: Question) -> list[MoneyContrast]:
     """The same in every column of money, and in orders."""
-    plain = [REVENUE, CAPPED, ORDERS, VALUE_LOST, *([CONTRIBUTION] if ask.margin is not None else [])]
-    found = {column: _money_column(ask, column) for column in plain} | {ADJUSTED: _adjusted(ask)}
-    order = [REVENUE, CAPPED, ADJUSTED, *plain[2:]]
+    found = {column: _money_column(ask, column) for column in ask.columns} | {ADJUSTED: _adjusted(ask)}
+    order = [REVENUE, CAPPED, ADJUSTED, *ask.columns[2:]]
     return [contrast for column in order for contrast in found[column]]
 
 
@@ -170,8 +177,10 @@ def success_contrast(ask: Question) -> RateContrast | MoneyContrast | None:
         return None
     if ask.column in RATES:
         return rate_contrasts(ask, ask.column)[0]
-    found = lost_share_contrasts(ask) if ask.column == LOST_SHARE else _money_column(ask, ask.column)
-    return None if isinstance(found, NoEstimate) else found[0]
+    if ask.column in ask.columns:
+        return _money_column(ask, ask.column)[0]
+    found = lost_share_contrasts(ask) if ask.column == LOST_SHARE else []
+    return None if isinstance(found, NoEstimate) or not found else found[0]
 
 
 def contest(ask: Question) -> Contest | None:
@@ -202,10 +211,12 @@ def contest(ask: Question) -> Contest | None:
 def _versus(ask: Question, one: PartSums, other: PartSums) -> RateContrast | MoneyContrast | None:
     if ask.column in RATES:
         return rate_family([one.rate(ask.column)], other.rate(ask.column), ask.terms)[0]
-    if ask.column != LOST_SHARE:
+    if ask.column in ask.columns:
         return money_family([_money(ask, one, ask.column)], _money(ask, other, ask.column), ask.terms)[0]
-    shares = _lost_shares([one, other])
-    return None if isinstance(shares, NoEstimate) else money_family(shares[:1], shares[1], ask.terms)[0]
+    shares = _lost_shares([one, other]) if ask.column == LOST_SHARE else []
+    return (
+        None if isinstance(shares, NoEstimate) or not shares else money_family(shares[:1], shares[1], ask.terms)[0]
+    )
 
 
 def _p(contrast: RateContrast | MoneyContrast) -> float | None:

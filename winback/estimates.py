@@ -13,6 +13,7 @@ class Missing(StrEnum):
     NO_SPREAD = "no_spread"  # nothing varies
     NO_VALUE = "no_value"  # the customers were worth nothing at the start
     NO_COST = "no_cost"  # nothing was spent
+    COST_UNKNOWN = "cost_unknown"  # messages went out at no known price
     NOBODY_DELIVERED = "nobody_delivered"
     NOBODY_SAVED = "nobody_saved"  # as many or more churned than in the hold-out
     NOT_FOLLOWED = "not_followed"  # nobody was watched for that long

@@ -126,14 +126,15 @@ class Contest:
 class Returns:
     """What the campaign cost and brought; totals of the members compared, in major units, not per customer.
 
-    ``cost``: arm -> what its messages cost. ``per_saved``: cost for each customer kept; no ``high`` where perhaps
+    ``cost``: arm -> what its messages cost; empty, and ``total_cost`` None, where a message had no known price.
+    ``per_saved``: cost for each customer kept; no ``high`` where perhaps
     nobody was. ``revenue``: incremental, net of refunds. ``roi``: (margin x revenue - cost) / cost.
     ``per_delivered``: the effect on churn of a message that arrived (Bloom: the effect on all over the share
     delivered), never a comparison of the delivered with the hold-out.
     """
 
     cost: dict[str, float]
-    total_cost: float
+    total_cost: float | None
     margin: float | None
     per_saved: Ratio | NoEstimate
     revenue: Estimate | NoEstimate

@@ -211,6 +211,8 @@ def _days_seen(outcome: Outcome) -> int:
 
 def rule_sentence(rule: Rule, outcome: Outcome, say: Speaker) -> str:
     """Why, in words, with the outcome's own numbers."""
+    if rule is Rule.NO_INTERVAL:
+        return _no_interval(outcome, say)
     named = judged_words.RULES.get((outcome.judged_by, rule), words.RULES[rule])
     return named.say(
         say.language,
@@ -221,6 +223,29 @@ def rule_sentence(rule: Rule, outcome: Outcome, say: Speaker) -> str:
         last=words.day(outcome.window.last_on, say.language),
         enough=FEWEST_EVENTS, floor=MONEY_FLOOR, smallest=words.size(outcome.smallest_effect),
     )  # fmt: skip
+
+
+def _no_interval(outcome: Outcome, say: Speaker) -> str:
+    found = judged(outcome)
+    means = (found.mean, found.control_mean) if isinstance(found, MoneyContrast) else (None, None)
+    return _why_no_interval(outcome, found).say(
+        say.language, n=words.whole(treated_n(outcome)), control_n=words.whole(held_n(outcome)),
+        mean=words.number(means[0]), control_mean=words.number(means[1]),
+    )  # fmt: skip
+
+
+def _why_no_interval(outcome: Outcome, found: RateContrast | MoneyContrast | None) -> words.Words:
+    """The reason in words, where there are two groups, the window is over, and it can be told."""
+    by, churn = outcome.judged_by, outcome.primary
+    if not outcome.window.complete or churn is None or _missing_group(outcome):
+        return words.RULES[Rule.NO_INTERVAL]
+    if by is Measure.NET_CONTRIBUTION and outcome.findings and outcome.findings.returns.total_cost is None:
+        return judged_words.COST_UNKNOWN
+    if by is Measure.VALUE_LOST_SHARE and found is None:
+        return judged_words.NO_VALUE
+    if by in (Measure.VALUE_LOST, Measure.VALUE_LOST_SHARE) and churn.x == churn.control_x == 0:
+        return judged_words.NOBODY_CHURNED
+    return judged_words.ALL_ALIKE if by is Measure.PURCHASE_FREQUENCY else words.RULES[Rule.NO_INTERVAL]
 
 
 def attribution_sentences(outcome: Outcome, say: Speaker) -> list[str]:

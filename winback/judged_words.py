@@ -85,10 +85,6 @@ RULES: dict[tuple[Measure, Rule], Words] = {
     **{(measure, Rule.FEW_BUYERS): _FEW_BUYERS for measure in _MEANS},
     **{(measure, Rule.APPROXIMATE): _APPROXIMATE for measure in _MEANS},
     **{(measure, Rule.EXCLUDES_ZERO): _BOTH_TESTS for measure in _MEANS},
-    (Measure.VALUE_LOST_SHARE, Rule.NO_INTERVAL): Words(
-        "In one of the groups nobody had spent anything in as many days before, so there was no value to lose.",
-        "有一组在此前同样天数内没有任何消费，也就没有可流失的价值。",
-    ),
     (Measure.REPEAT_RATE, Rule.FEW_EVENTS): Words(
         "In one of the groups fewer than {enough} customers ordered again, or fewer than {enough} did not: "
         "too few for a verdict.",
@@ -103,6 +99,26 @@ RULES: dict[tuple[Measure, Rule], Words] = {
         "有收益、有损失或毫无作用，都与数据相符。",
     ),
 }
+
+# Why there is no interval at the end of a window, where that is known.
+NOBODY_CHURNED = Words(
+    "Nobody churned in either group: all {n} customers written to and all {control_n} held out ordered, "
+    "so no value was lost and there is nothing to compare.",
+    "两组都无人流失：实验组 {n} 名客户和对照组 {control_n} 名客户全部下了单，没有价值流失，无从比较。",
+)
+NO_VALUE = Words(
+    "In one of the groups nobody had spent anything in as many days before, so there was no value to lose.",
+    "有一组在此前同样天数内没有任何消费，也就没有可流失的价值。",
+)
+ALL_ALIKE = Words(
+    "In each group everybody ordered as often as everybody else (written to: {mean} orders each, held out: "
+    "{control_mean}), so no interval can be computed.",
+    "两组内每位客户的下单次数都相同（实验组人均 {mean} 次，对照组 {control_mean} 次），无法计算置信区间。",
+)
+COST_UNKNOWN = Words(
+    "What the messages cost is not known, so neither is the net contribution.",
+    "消息费用未知，因此无法计算净贡献。",
+)
 
 # Guardrails that surely do not hold, by name.
 BROKEN: dict[str, Words] = {

@@ -52,6 +52,7 @@ from winback.report_needed import needed_sentences
 from winback.report_segments import smallest_in
 from winback.report_words import Speaker
 from winback.responses import Responses
+from winback.schedule import REPLAY
 from winback.words import Language
 
 TEMPLATES = Path(__file__).parents[1] / "templates" / "report"
@@ -172,9 +173,20 @@ def _views(outcome: Outcome, say: Speaker) -> dict[str, Any]:
         "score": [(score_name(key, say), plain(value)) for key, value in outcome.method.score.items()],
         "facts_shown": outcome.method.facts[:FACTS_SHOWN],
         "needed": needed_sentences(outcome, say),
+        "repeat": repeat_commands(outcome),
         **finding_views(outcome, say, _all_treated(outcome, say)),
         "charts": {name: spec and Markup(draw(spec)) for name, spec in chart_specs(outcome, say).items()},
     }  # fmt: skip
+
+
+def repeat_commands(outcome: Outcome) -> list[str]:
+    """What to type to have the reading again; a replay stays one, else it would be sent to real people."""
+    replayed = " --replay" if outcome.run.partition("/")[2].startswith(REPLAY) else ""
+    second = " --second" if outcome.second else ""
+    return [
+        f"winback run {outcome.campaign_id}{replayed} --as-of {outcome.as_of}",
+        f"winback measure {outcome.run}{second}",
+    ]
 
 
 def chart_specs(outcome: Outcome, say: Speaker) -> dict[str, Spec | None]:

@@ -117,12 +117,14 @@ def _brought(outcome: Outcome, say: Speaker) -> Iterator[Card]:
     rows = {row.key: row for row in return_rows(outcome, say)}
     told = [
         ("revenue", "card_revenue", say("n", n=words.whole(treated_n(outcome)))),
-        ("roi", "card_roi", say("card_cost", cost=rows["cost"].text)),
+        ("roi", "card_roi", say("card_cost", cost=rows["cost"].text) if rows["cost"].value is not None else ""),
     ]
     for key, label, line in told:
         row = rows[key]
         below = () if row.interval else (row.note,)
-        yield Card(label=say(label), number=row.text, above=(line,), interval=row.interval, below=below)
+        yield Card(
+            label=say(label), number=row.text, above=(line,) if line else (), interval=row.interval, below=below
+        )
 
 
 def _between(low: float | None, high: float | None, say: Speaker) -> str:

@@ -8,7 +8,7 @@ from winback import words
 from winback.campaign import HOLDOUT
 from winback.charts import Difference, Spec, forest
 from winback.contrast import MoneyContrast, RateContrast
-from winback.estimates import Estimate, NoEstimate
+from winback.estimates import Estimate, Missing, NoEstimate
 from winback.findings import Guardrail, Kept, Returns
 from winback.outcomes import TREATED, Outcome
 from winback.report_curves import curve_chart, curve_rows, marked_days
@@ -175,7 +175,7 @@ def told_returns(outcome: Outcome, say: Speaker) -> list[ReturnRow]:
     rows = return_rows(outcome, say)
     if any(row.value is not None for row in rows if row.key not in ("cost", "margin")):
         return rows
-    return [row for row in rows if row.key == "cost" and row.value]
+    return [row for row in rows if row.key == "cost" and row.value != 0]
 
 
 def _returns(found: Returns, currency: str, say: Speaker) -> Iterator[ReturnRow]:
@@ -188,7 +188,7 @@ def _returns(found: Returns, currency: str, say: Speaker) -> Iterator[ReturnRow]
         label=say("r_cost"),
         text=money(found.total_cost),
         interval="",
-        note=arms,
+        note=words.MISSING[Missing.COST_UNKNOWN].say(say.language) if found.total_cost is None else arms,
         value=found.total_cost,
     )
     yield _estimated("revenue", found.revenue, lambda value: words.gain_total(value, currency, say.language), say)

@@ -20,23 +20,27 @@ def incremental(test: Welch, treated_n: int) -> Estimate:
     return scaled(Estimate(value=test.difference, low=test.low, high=test.high), treated_n)
 
 
-def roi(contribution: Estimate, cost: float) -> Estimate | NoEstimate:
+def roi(contribution: Estimate, cost: float | None) -> Estimate | NoEstimate:
     """(contribution - cost) / cost; ``contribution`` incremental and before the campaign's cost, same currency.
 
-    The interval is that of the contribution, with the cost known.
+    The interval is that of the contribution, with the cost known; None: not known.
     """
+    if cost is None:
+        return NoEstimate(reason=Missing.COST_UNKNOWN)
     if cost <= 0:
         return NoEstimate(reason=Missing.NO_COST)
     part = scaled(contribution, 1 / cost)
     return Estimate(value=part.value - 1, low=part.low - 1, high=part.high - 1)
 
 
-def cost_per_saved(saved: Estimate, cost: float) -> Ratio | NoEstimate:
+def cost_per_saved(saved: Estimate, cost: float | None) -> Ratio | NoEstimate:
     """Cost over customers saved, none where none were; no upper end where perhaps none were.
 
     Cost / saved falls steadily while saved > 0, so its ends are those of ``saved`` turned round; where that
     interval reaches 0 the dearest price has no bound (as in Fieller 1954).
     """
+    if cost is None:
+        return NoEstimate(reason=Missing.COST_UNKNOWN)
     if cost <= 0:
         return NoEstimate(reason=Missing.NO_COST)
     if saved.value <= 0:

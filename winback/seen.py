@@ -35,6 +35,7 @@ class Seen:
 
     ``overlap``: arm -> members who were in another campaign's live run too. ``touched``: customer ids of hold-out
     members who were written to. ``rows_lost``: by winback.verdict.rows_lost. ``minor``: minor units of one major.
+    ``priced``: every message that went out had a known price.
     ``letters``: arm -> messages of all campaigns -> members who got so many, within the days of ``per_person``.
     """
 
@@ -46,6 +47,7 @@ class Seen:
     rows_lost: int = 0
     letters: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     per_person: PerPerson | None = None
+    priced: bool = True
     currency: str
     minor: int
 
@@ -54,7 +56,7 @@ def question(seen: Seen, success: Success, variants: Sequence[str], pooled: str,
     """What is compared, from the campaign's own words."""
     return Question(
         sums=seen.sums, variants=variants, pooled=pooled, terms=terms,
-        measure=success.measure, minor=seen.minor, margin=_margin(success),
+        measure=success.measure, minor=seen.minor, margin=_margin(success), priced=seen.priced,
     )  # fmt: skip
 
 
@@ -103,8 +105,8 @@ def _not_yet(ask: Question) -> NoEstimate:
 
 def _returns(seen: Seen, ask: Question, primary: RateContrast | None) -> Returns:
     """Cost is that of the members compared, so that it stands beside what the same members brought."""
-    cost = {group.arm: float(_cost(group)) for group in ask.groups}
-    total = float(_cost(ask.treated))
+    cost = {group.arm: float(_cost(group)) for group in ask.groups} if ask.priced else {}
+    total = float(_cost(ask.treated)) if ask.priced else None
     effect = _estimate(primary) or _not_yet(ask)
     revenue = _revenue(ask) if primary else _not_yet(ask)
     return Returns(
@@ -128,7 +130,7 @@ def _estimate(contrast: RateContrast | None) -> Estimate | None:
     return Estimate(value=contrast.difference, low=contrast.low, high=contrast.high)
 
 
-def _per_saved(effect: Estimate | NoEstimate, n: int, cost: float) -> Ratio | NoEstimate:
+def _per_saved(effect: Estimate | NoEstimate, n: int, cost: float | None) -> Ratio | NoEstimate:
     return effect if isinstance(effect, NoEstimate) else cost_per_saved(scaled(effect, -n), cost)
 
 
@@ -142,7 +144,7 @@ def _revenue(ask: Question) -> Estimate | NoEstimate:
     return incremental(test, one.n) if test else NoEstimate(reason=Missing.NO_SPREAD)
 
 
-def _roi(revenue: Estimate | NoEstimate, margin: Fraction | None, cost: float) -> Estimate | NoEstimate:
+def _roi(revenue: Estimate | NoEstimate, margin: Fraction | None, cost: float | None) -> Estimate | NoEstimate:
     if isinstance(revenue, NoEstimate):
         return revenue
     if margin is None:

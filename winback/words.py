@@ -120,6 +120,7 @@ MISSING: dict[Missing, Words] = {
     Missing.NO_SPREAD: Words("all customers are alike", "所有客户完全相同，无从估计"),
     Missing.NO_VALUE: Words("worth nothing at the start", "期初价值为零"),
     Missing.NO_COST: Words("nothing was spent", "没有支出"),
+    Missing.COST_UNKNOWN: Words("the cost of the messages is not known", "消息费用未知"),
     Missing.NOBODY_DELIVERED: Words("no message was delivered", "没有消息送达"),
     Missing.NOBODY_SAVED: Words("no customers saved", "没有挽回客户"),
     Missing.NOT_FOLLOWED: Words("not watched for that long", "观察时间不够长"),
