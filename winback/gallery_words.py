@@ -41,6 +41,11 @@ TEXTS: dict[str, Words] = {
         "With {n} customers and a {share} hold-out no change will be seen, however large.",
         "{n} 名客户、对照组占 {share} 时，变化再大也看不出来。",
     ),
+    "sight_unknown": Words(
+        "What the result can show cannot be planned from the past: in the {days} days before, customers did not "
+        "differ in {measure}.",
+        "无法根据过去估计结果能看出什么：此前 {days} 天内，客户之间的{measure}没有差别。",
+    ),
     "sight_best": Words(
         "The sharpest would be a {share} hold-out, which shows {effect}.",
         "对照组占 {share} 时看得最清楚，可以看出 {effect}。",

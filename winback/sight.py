@@ -95,6 +95,13 @@ class Sight:
     needed_n: int | None
     variants: tuple[VariantSight, ...]
 
+    @property
+    def unplannable(self) -> bool:
+        """Whether the past shows no difference between customers: that is no word about any effect."""
+        if self.expected is None or self.expected.basis is Basis.PREDICTED:
+            return False
+        return self.expected.rate in (0, 1) if self.expected.rate is not None else not self.expected.spread
+
 
 def expect(
     success: Success, *, risk: float | None, audience: PartSums, everybody: PartSums, minor: int
