@@ -58,7 +58,7 @@ def test_whatever_it_is_judged_by_is_told_in_words(measure: Measure, variants: i
 
     assert seen.effect
     assert said[0].startswith("With 2,000 customers and a 50 % holdout you will only see changes ")
-    assert len(said) == 3 + (variants > 1)
+    assert len(said) == 3 + (variants > 1) + (seen.expected.basis is Basis.SEEN)
     assert not any("None" in line for line in said)
 
 
@@ -165,3 +165,17 @@ def test_where_they_themselves_are_the_source_the_line_says_so():
     said = list(sight_lines(look(Measure.PURCHASE_FREQUENCY, did(2_000, buyers=800)), 0))[1]
 
     assert said.endswith(", from what they did in the 60 days before)")
+
+
+def test_what_a_quiet_audience_did_before_is_told_as_understating_the_smallest_change():
+    own, of_all, predicted = (
+        look(Measure.PURCHASE_FREQUENCY, did(2_000, buyers=800)),
+        look(Measure.PURCHASE_FREQUENCY, did(2_000, buyers=9), everybody=did(4_000, buyers=2_000)),
+        look(Measure.CHURN, did(2_000, buyers=800)),
+    )
+
+    assert list(sight_lines(own, 0))[2].startswith("WARNING: probably larger changes only, if they were chosen")
+    assert page_lines(own, "en")[1].startswith("Probably only larger changes")
+    assert page_lines(own, "zh")[1].startswith("如果名单是因沉寂而选出的")
+    for other in (of_all, predicted):
+        assert not any("robably" in line for line in (*sight_lines(other, 0), *page_lines(other, "en")))

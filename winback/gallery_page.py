@@ -103,6 +103,8 @@ def sight_sentences(seen: Sight, arms_before: int, say: Speaker) -> Iterator[str
     else:
         measure = MEASURES[seen.measure].say(say.language)
         yield say("sight_effect", effect=_size(seen.effect, seen, say), measure=measure, **start)
+    if seen.probably_more:
+        yield say("sight_more")
     if isinstance(seen.best, NoEstimate):
         return
     best = {"share": words.percent(seen.best.holdout_share), "effect": _size(seen.best.effect, seen, say)}

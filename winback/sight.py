@@ -96,6 +96,11 @@ class Sight:
     variants: tuple[VariantSight, ...]
 
     @property
+    def probably_more(self) -> bool:
+        """Whether the smallest effect is probably larger: the quiet differ little in the window before."""
+        return self.expected is not None and self.expected.basis is Basis.SEEN and not self.unplannable
+
+    @property
     def unplannable(self) -> bool:
         """Whether the past shows no difference between customers: that is no word about any effect."""
         if self.expected is None or self.expected.basis is Basis.PREDICTED:

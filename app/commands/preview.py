@@ -123,6 +123,11 @@ def sight_lines(seen: Sight, arms_before: int) -> Iterator[str]:
     else:
         yield f"{start} only see changes {_OF[seen.measure]}of {_size(seen.effect, seen)} or more."
     yield f"(four times in five; {_taken(seen, seen.expected)})"
+    if seen.probably_more:
+        yield (
+            "WARNING: probably larger changes only, if they were chosen for being quiet: "
+            "then they differ less in the window before than they will in the one after."
+        )
     yield _better(seen)
     if seen.variants:
         each = ", ".join(f"{v.arm} from {_size(v.effect, seen)} on" for v in seen.variants)
