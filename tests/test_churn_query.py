@@ -1,13 +1,18 @@
 """Churn counts worked by hand, and of CDNOW against the counts made independently with pandas and DuckDB."""
 
 from datetime import date
+from pathlib import Path
 
 import polars as pl
 import pytest
 
 from db.facts.queries import CHURN_COUNTS, GROUPS, count_churn
+from db.facts.sums import MEMBER_CELLS, sum_members
 from tests.facts import MASTER, an_order, write_cdnow, write_orders
 from winback.errors import WrongUse
+from winback.findings import Dimension
+from winback.overview_words import TEXTS
+from winback.report_words import Speaker
 
 AS_OF = date(2026, 1, 31)
 
@@ -108,3 +113,39 @@ def test_nobody_active_gives_no_row_of_the_right_kind(tmp_path):
     for files in ([facts], []):
         counts = count_churn(files, as_of=AS_OF, window_days=10)
         assert (counts.height, counts.schema) == (0, CHURN_COUNTS)
+
+
+def test_who_was_refunded_more_than_he_spent_counts_below_0_here_and_as_0_in_a_run(tmp_path):
+    """He bought for 5.00 and was refunded 8.00, the other bought for 10.00: 7.00 are lost here, 10.00 in a run."""
+    orders = [
+        an_order(customer_no=1, order_id="a", amount_minor=500),
+        an_order(customer_no=1, order_id="b", amount_minor=-800),
+        an_order(customer_no=2, order_id="c", amount_minor=1000),
+    ]
+    members = pl.DataFrame({"customer_no": [1, 2], "arm": "message", "cost_micros": 0}).select(
+        pl.lit(None).cast(kind).alias(name) if name in set(Dimension) else pl.col(name).cast(kind)
+        for name, kind in MEMBER_CELLS.items()
+    )
+
+    here = counts_of(tmp_path, *orders)
+    files = [tmp_path / "orders.parquet"]
+    sums = sum_members(files, t0_on=AS_OF, window_days=10, through=date(2026, 2, 10), members=members)
+
+    assert here == [(2, 2, 700, 700)]
+    assert (sums.arm("message").worth.x, sums.arm("message").worth.y) == (1000, 1000)
+
+
+@pytest.mark.parametrize(
+    ("page", "says"), [("docs/campaign-file.md", "as 0"), ("docs/campaign-file.zh-CN.md", "为 0")]
+)
+def test_the_campaign_file_s_page_says_that_nobody_s_value_lost_is_below_0(page, says):
+    lines = (Path(__file__).parent.parent / page).read_text(encoding="utf-8").splitlines()
+
+    [said] = [line for line in lines if line.startswith("- `value_lost`")]
+    assert says in said
+
+
+@pytest.mark.parametrize(("language", "says"), [("en", "nobody below 0"), ("zh", "每人不低于 0")])
+def test_the_reports_small_print_says_so_too_and_the_overview_names_the_difference(language, says):
+    assert says in Speaker(language)("money_note")
+    assert TEXTS["m_value_text"].say(language, days=90).endswith(("as 0.", "为 0。"))

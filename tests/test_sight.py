@@ -6,9 +6,13 @@ import pytest
 
 from app.commands.preview import sight_lines
 from winback.campaign import Measure, Success
+from winback.gallery_page import sight_sentences
+from winback.gallery_words import TEXTS
 from winback.pairs import PairSums
 from winback.part_sums import PartSums, pool_parts
+from winback.report_words import Speaker
 from winback.sight import Basis, Sight, expect, in_sight
+from winback.words import Language
 
 NOBODY = pool_parts([], "nobody")
 
@@ -40,6 +44,11 @@ def look(
     return in_sight(expected, success, customers=customers, shares=shares, currency="USD")
 
 
+def page_lines(seen: Sight, language: Language) -> list[str]:
+    """What the page of the messages says of it."""
+    return list(sight_sentences(seen, 0, Speaker(language, TEXTS)))
+
+
 @pytest.mark.parametrize("measure", list(Measure))
 @pytest.mark.parametrize("variants", [1, 3])
 def test_whatever_it_is_judged_by_is_told_in_words(measure: Measure, variants: int):
@@ -49,7 +58,7 @@ def test_whatever_it_is_judged_by_is_told_in_words(measure: Measure, variants: i
 
     assert seen.effect
     assert said[0].startswith("With 2,000 customers and a 50 % holdout you will only see changes ")
-    assert len(said) == 3 + (variants > 1)
+    assert len(said) == 3 + (variants > 1) + (seen.expected.basis is Basis.SEEN)
     assert not any("None" in line for line in said)
 
 
@@ -73,8 +82,8 @@ def test_where_hardly_anybody_of_the_audience_ordered_all_scored_customers_stand
 
     assert seen.expected.basis is Basis.SEEN_OF_ALL
     assert said == (
-        "(four times in five; standard deviation between customers taken as $10.00 a customer, as of all scored "
-        "customers in the 60 days before: too few of these ordered then)"
+        "(four times in five; standard deviation between customers taken as $10.00 a customer, from what all "
+        "scored customers did in the 60 days before: too few of these ordered then)"
     )
 
 
@@ -128,3 +137,45 @@ def test_a_share_of_value_lost_says_how_many_customers_a_smallest_effect_takes()
     wanted = look(Measure.VALUE_LOST_SHARE, did(2_000, buyers=1_000), smallest=once.effect / 2**0.5)
 
     assert wanted.needed_n == pytest.approx(4_000, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("measure", "what"),
+    [
+        (Measure.NET_CONTRIBUTION, "net contribution"),
+        (Measure.REPEAT_RATE, "repeat orders"),
+        (Measure.PURCHASE_FREQUENCY, "orders"),
+        (Measure.VALUE_LOST, "value lost"),
+        (Measure.VALUE_LOST_SHARE, "the share of value lost"),
+    ],
+)
+def test_a_past_without_any_spread_plans_nothing_and_does_not_say_that_no_change_would_show(measure, what):
+    seen = look(measure, did(2_000, buyers=0), everybody=did(4_000, buyers=0))
+
+    assert seen.unplannable
+    assert list(sight_lines(seen, 0)) == [
+        "What the result can show cannot be planned from the past: in the 60 days before, customers did not "
+        f"differ in {what}."
+    ]
+    assert ["cannot be planned from the past" in each for each in page_lines(seen, "en")] == [True]
+    assert ["无法根据过去估计" in each for each in page_lines(seen, "zh")] == [True]
+
+
+def test_where_they_themselves_are_the_source_the_line_says_so():
+    said = list(sight_lines(look(Measure.PURCHASE_FREQUENCY, did(2_000, buyers=800)), 0))[1]
+
+    assert said.endswith(", from what they did in the 60 days before)")
+
+
+def test_what_a_quiet_audience_did_before_is_told_as_understating_the_smallest_change():
+    own, of_all, predicted = (
+        look(Measure.PURCHASE_FREQUENCY, did(2_000, buyers=800)),
+        look(Measure.PURCHASE_FREQUENCY, did(2_000, buyers=9), everybody=did(4_000, buyers=2_000)),
+        look(Measure.CHURN, did(2_000, buyers=800)),
+    )
+
+    assert list(sight_lines(own, 0))[2].startswith("WARNING: probably larger changes only, if they were chosen")
+    assert page_lines(own, "en")[1].startswith("Probably only larger changes")
+    assert page_lines(own, "zh")[1].startswith("如果名单是因沉寂而选出的")
+    for other in (of_all, predicted):
+        assert not any("robably" in line for line in (*sight_lines(other, 0), *page_lines(other, "en")))

@@ -45,7 +45,7 @@ def render(
         steps=steps,
         chart=Markup(draw(waterfall(steps))),
         arms=[(say("holdout") if arm.name == HOLDOUT else arm.name, arm) for arm in found.arms],
-        sight=list(_sight(found.sight, found.arms_before, say)),
+        sight=list(sight_sentences(found.sight, found.arms_before, say)),
         balance=_balance(found, say),
         expected=_money(found.worth.expected_minor, found, language),
         at_risk=_money(found.worth.at_risk_minor, found, language),
@@ -88,11 +88,14 @@ def _micros(micros: int, currency: str, language: Language) -> str:
     return format_money(minor, currency, words.LANG_TAGS[language])
 
 
-def _sight(seen: Sight, arms_before: int, say: Speaker) -> Iterator[str]:
+def sight_sentences(seen: Sight, arms_before: int, say: Speaker) -> Iterator[str]:
     """What the result could show, as sentences."""
     if arms_before:
         yield say("sight_before", n=words.whole(arms_before))
     if seen.expected is None:
+        return
+    if seen.unplannable:
+        yield say("sight_unknown", days=seen.window_days, measure=MEASURES[seen.measure].say(say.language))
         return
     start = {"n": words.whole(seen.customers), "share": words.percent(seen.holdout_share)}
     if seen.effect is None or not seen.verdict:
@@ -100,6 +103,8 @@ def _sight(seen: Sight, arms_before: int, say: Speaker) -> Iterator[str]:
     else:
         measure = MEASURES[seen.measure].say(say.language)
         yield say("sight_effect", effect=_size(seen.effect, seen, say), measure=measure, **start)
+    if seen.probably_more:
+        yield say("sight_more")
     if isinstance(seen.best, NoEstimate):
         return
     best = {"share": words.percent(seen.best.holdout_share), "effect": _size(seen.best.effect, seen, say)}

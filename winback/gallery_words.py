@@ -41,6 +41,17 @@ TEXTS: dict[str, Words] = {
         "With {n} customers and a {share} hold-out no change will be seen, however large.",
         "{n} 名客户、对照组占 {share} 时，变化再大也看不出来。",
     ),
+    "sight_unknown": Words(
+        "What the result can show cannot be planned from the past: in the {days} days before, customers did not "
+        "differ in {measure}.",
+        "无法根据过去估计结果能看出什么：此前 {days} 天内，客户之间的{measure}没有差别。",
+    ),
+    "sight_more": Words(
+        "Probably only larger changes, if these customers were chosen for being quiet: then they differ less in "
+        "the window before, from which this is taken, than they will in the one after.",
+        "如果名单是因沉寂而选出的，实际上很可能只能看出更大的变化：以上按此前一段时间估计，"
+        "那时客户之间的差异小于之后。",
+    ),
     "sight_best": Words(
         "The sharpest would be a {share} hold-out, which shows {effect}.",
         "对照组占 {share} 时看得最清楚，可以看出 {effect}。",

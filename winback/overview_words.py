@@ -236,8 +236,10 @@ TEXTS: dict[str, Words] = {
     "m_value": Words("Value", "价值"),
     "m_value_text": Words(
         "What a customer spent in the {days} days before, net of refunds. Churn by value is the value of those "
-        "lost over the value of all active.",
-        "客户在此前 {days} 天的净消费（扣除退款）。价值流失率 = 流失客户的价值 ÷ 全部活跃客户的价值。",
+        "lost over the value of all active. Who was refunded more than he spent counts below 0; the report of a "
+        "run counts him as 0.",
+        "客户在此前 {days} 天的净消费（扣除退款）。价值流失率 = 流失客户的价值 ÷ 全部活跃客户的价值。"
+        "退款多于消费的客户在此计为负数，在活动效果报告中计为 0。",
     ),
     "m_warning": Words("Warning", "背离提醒"),
     "m_warning_text": Words(

@@ -197,9 +197,10 @@ FINDING_TEXTS: dict[str, Words] = {
     "money_note": Words(
         "Capped: no customer counts for more than the 99th percentile of buyers. Adjusted: for what each customer "
         "spent before (CUPED). Net contribution: margin times revenue less the messages. Value lost: what those "
-        "who churned had spent in as many days before. Small print: 95% intervals by Welch, rates by Newcombe.",
+        "who churned had spent in as many days before, net of refunds, nobody below 0. Small print: 95% intervals "
+        "by Welch, rates by Newcombe.",
         "封顶：每位客户最多计到购买者的第 99 百分位。调整：按客户此前的消费调整（CUPED）。"
-        "净贡献：毛利率乘收入，减去消息成本。流失价值：流失客户在此前同样天数内的消费。"
+        "净贡献：毛利率乘收入，减去消息成本。流失价值：流失客户在此前同样天数内的消费（扣除退款，每人不低于 0）。"
         "小字为 95% 置信区间：金额用 Welch 法，比例用 Newcombe 法。",
     ),
     # Returns

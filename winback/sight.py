@@ -95,6 +95,18 @@ class Sight:
     needed_n: int | None
     variants: tuple[VariantSight, ...]
 
+    @property
+    def probably_more(self) -> bool:
+        """Whether the smallest effect is probably larger: the quiet differ little in the window before."""
+        return self.expected is not None and self.expected.basis is Basis.SEEN and not self.unplannable
+
+    @property
+    def unplannable(self) -> bool:
+        """Whether the past shows no difference between customers: that is no word about any effect."""
+        if self.expected is None or self.expected.basis is Basis.PREDICTED:
+            return False
+        return self.expected.rate in (0, 1) if self.expected.rate is not None else not self.expected.spread
+
 
 def expect(
     success: Success, *, risk: float | None, audience: PartSums, everybody: PartSums, minor: int

@@ -33,6 +33,13 @@ _OF = {
     Measure.PURCHASE_FREQUENCY: "in orders ",
     Measure.NET_CONTRIBUTION: "in net contribution ",
 }
+_NAMES = {
+    Measure.REPEAT_RATE: "repeat orders",
+    Measure.VALUE_LOST: "value lost",
+    Measure.VALUE_LOST_SHARE: "the share of value lost",
+    Measure.PURCHASE_FREQUENCY: "orders",
+    Measure.NET_CONTRIBUTION: "net contribution",
+}
 _WHY = {HOLDOUT: "held out: nothing is written", "not_scored": "not scored: no order by that day"}
 
 
@@ -119,11 +126,19 @@ def sight_lines(seen: Sight, arms_before: int) -> Iterator[str]:
     if seen.expected is None:
         return
     start = f"With {seen.customers:,} customers and a {_share(seen.holdout_share)} holdout you will"
+    if seen.unplannable:
+        yield _no_plan(seen, seen.expected)
+        return
     if seen.effect is None or not seen.verdict:
         yield f"{start} see no change, however large: {_too_few(seen, seen.expected)}."
     else:
         yield f"{start} only see changes {_OF[seen.measure]}of {_size(seen.effect, seen)} or more."
     yield f"(four times in five; {_taken(seen, seen.expected)})"
+    if seen.probably_more:
+        yield (
+            "WARNING: probably larger changes only, if they were chosen for being quiet: "
+            "then they differ less in the window before than they will in the one after."
+        )
     yield _better(seen)
     if seen.variants:
         each = ", ".join(f"{v.arm} from {_size(v.effect, seen)} on" for v in seen.variants)
@@ -132,7 +147,7 @@ def sight_lines(seen: Sight, arms_before: int) -> Iterator[str]:
 
 def _too_few(seen: Sight, expected: Expected) -> str:
     if expected.spread is not None or expected.rate is None:
-        return "too few of those left alone would order" if expected.spread else "nobody did anything to compare"
+        return "too few of those left alone would order"
     few, many = {
         Measure.RETENTION: ("stay", "churn"),
         Measure.REPEAT_RATE: ("order again", "not order again"),
@@ -140,13 +155,20 @@ def _too_few(seen: Sight, expected: Expected) -> str:
     return f"too few of those left alone would {many if expected.rate > 1 / 2 else few}"
 
 
+def _no_plan(seen: Sight, expected: Expected) -> str:
+    who = "these customers" if expected.basis is Basis.SEEN else "customers"
+    return (
+        f"What the result can show cannot be planned from the past: in the {seen.window_days} days before, "
+        f"{who} did not differ in {_NAMES[seen.measure]}."
+    )
+
+
 def _taken(seen: Sight, expected: Expected) -> str:
     """What is assumed of the hold-out, and where it comes from."""
-    days, who = (
-        f"the {seen.window_days} days before",
-        "they" if expected.basis is Basis.SEEN else "all scored customers",
-    )
-    why = "" if expected.basis is Basis.SEEN else ": too few of these ordered then"
+    themselves = expected.basis is Basis.SEEN
+    source = "what they did" if themselves else "what all scored customers did"
+    why = "" if themselves else ": too few of these ordered then"
+    past = f"from {source} in the {seen.window_days} days before{why}"
     if expected.basis is Basis.PREDICTED:
         name = "churn" if seen.measure is Measure.CHURN else "retention"
         risk = (
@@ -154,9 +176,9 @@ def _taken(seen: Sight, expected: Expected) -> str:
         )
         return f"{name} of the hold-out taken as {_share(expected.rate or 0.0)}, {risk}"
     if expected.rate is not None:
-        return f"repeat orders of the hold-out taken as {_share(expected.rate)}, as of {who} in {days}{why}"
+        return f"repeat orders of the hold-out taken as {_share(expected.rate)}, {past}"
     spread = _size(expected.spread, seen)
-    return f"standard deviation between customers taken as {spread}, as of {who} in {days}{why}"
+    return f"standard deviation between customers taken as {spread}, {past}"
 
 
 def _better(seen: Sight) -> str:
