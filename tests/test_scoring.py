@@ -110,7 +110,7 @@ def test_cdnow_is_scored_as_well_as_measured_elsewhere(
         return frame.filter(pl.col(rank) <= top)["amount"].sum() / revenue.sum()
 
     assert (scores.model, scores.fallback_reason) == (Model.MBG_NBD, None)
-    assert area_under_curve(frame["risk"].to_numpy(), lost) == pytest.approx(auc, abs=0.0001)
+    assert area_under_curve(frame["risk"].to_numpy(), lost) == pytest.approx(auc, abs=0.001)  # fitted on 10,000
     assert best_brier <= ((frame["risk"].to_numpy() - lost) ** 2).mean() <= best_brier + 0.003
     assert held("value_rank") == pytest.approx(share, abs=0.002)
     assert held("past_rank") == pytest.approx(past_share, abs=0.001)
@@ -330,10 +330,11 @@ def test_other_customer_numbers_and_another_order_of_rows_give_the_same_digest(m
 
 
 def test_a_fit_on_a_sample_is_close_to_the_fit_on_all(monkeypatch):
+    monkeypatch.setattr("winback.scores.outlook.FITTED_ORDERS", 20_000)
     features = simulated(20_000)
     whole = scored(features).frame["risk"]
 
-    monkeypatch.setattr("winback.scores.scoring.FITTED_CUSTOMERS", 10_000)
+    monkeypatch.setattr("winback.scores.outlook.FITTED_ORDERS", 10_000)
 
     sampled = scored(features).frame["risk"]
     assert 0 < (sampled - whole).abs().max() < 0.03

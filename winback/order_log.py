@@ -88,9 +88,10 @@ def first_day(log: OrderLog) -> date | None:
     return EPOCH + timedelta(days=int(log.visited.min())) if len(log.visited) else None
 
 
-def _until(days: NDArray[np.int32], as_of: date) -> Mask:
-    """Which days are known at the end of ``as_of``."""
-    return days <= number_of(as_of)
+def _until(days: NDArray[np.int32], as_of: date) -> Mask | slice:
+    """Which days are known at the end of ``as_of``; where all are, a slice, which copies nothing."""
+    known = days <= number_of(as_of)
+    return slice(None) if known.all() else known
 
 
 def features_at(log: OrderLog, as_of: date) -> pl.DataFrame:
