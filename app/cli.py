@@ -289,6 +289,13 @@ def _outcome_commands(command: Command) -> None:
     )
     report.add_argument("--lang", choices=["en", "zh"], default="en")
     report.add_argument("--second", action="store_true", help="of the second reading")
+    uplift = command("uplift", "uplift:uplift_", "whom a randomised message helped most, if that can be told")
+    uplift.add_argument("file", type=Path)
+    for option, metavar in (("arm", "COLUMN"), ("treated", "VALUE"), ("control", "VALUE"), ("outcome", "COLUMN")):
+        uplift.add_argument(f"--{option}", required=True, metavar=metavar)
+    uplift.add_argument("--features", nargs="+", required=True, metavar="COLUMN", help="known before the message")
+    uplift.add_argument("--against", nargs="+", default=[], metavar="COLUMN", help="other rankings, high first")
+    _json(uplift)
     lift = command("lift", "outcomes:lift_", "the effect in any randomised file")
     lift.add_argument("file", type=Path)
     lift.add_argument("--arm", required=True, metavar="COLUMN")
