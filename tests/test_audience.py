@@ -71,13 +71,13 @@ def test_risk_is_at_least_the_threshold(risk: float, reason: str | None):
 
 
 def test_who_does_not_meet_the_condition_is_out_for_that_reason_and_may_be_asked_what_only_state_knows():
-    people = scored(orders=[1, 2, 3])
-    traits = pl.DataFrame({"customer_no": [1, 2, 3], "country": ["FR", "FR", "GB"]})
+    people = scored(orders=[1, 2, 3, 4])
+    traits = pl.DataFrame({"customer_no": [1, 2, 3, 4], "country": ["FR", "FR", "GB", None]})
     chosen = rules(where=read_where('country == "FR" and orders >= 2'))
 
-    ledger = select(people, contacts(customer_no=[1, 2, 3]), [], chosen, AS_OF_DAY, traits)
+    ledger = select(people, contacts(customer_no=[1, 2, 3, 4]), [], chosen, AS_OF_DAY, traits)
 
-    assert ledger.sort("customer_no")["reason"].to_list() == [Reason.WHERE, None, Reason.WHERE]
+    assert ledger.sort("customer_no")["reason"].to_list() == [Reason.WHERE, None, Reason.WHERE, Reason.WHERE]
 
 
 @pytest.mark.parametrize(

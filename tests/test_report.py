@@ -117,6 +117,16 @@ def test_the_tables_of_the_audience_hold_the_values_numbers(name, language):
         assert shows(number(row[3][0]), arm.n / everyone if everyone else None, digits=3)
 
 
+@pytest.mark.parametrize(("language", "shown"), [("en", "Keep &lt;them&gt;."), ("zh", "留住他们。")])
+def test_what_a_campaign_is_for_stands_below_its_name_where_the_file_says_it(language, shown):
+    plain = SAMPLES["better"]
+    told = replace(plain, objective={"en": "Keep <them>.", "zh": "留住他们。"})
+
+    assert f"<p>{shown}</p>" in render(told, language)
+    assert read_outcome(write_outcome(told)) == told
+    assert "<p>Keep" not in render(plain, language)
+
+
 def test_the_steps_of_the_audience_carry_the_names_of_the_reasons():
     steps = page("better", "zh").tables["audience"][1]
 
