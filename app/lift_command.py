@@ -28,7 +28,7 @@ def lift(
     Raises WrongUse for words that do not fit together or not the file, ImportProblem for the file itself.
     """
     if not rate and not money and not planned:
-        raise WrongUse(
+        raise WrongUse("nothing to compare: name a --rate or --money column, or for the split alone --planned")
             "nothing to compare: name a column with --rate or --money, or for the split alone --planned"
         )
     _refuse_strangers(lower_is_better, [*rate, *money], "--lower-is-better")

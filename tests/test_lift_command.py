@@ -389,5 +389,5 @@ def test_a_file_of_the_control_alone_has_nothing_to_compare(tmp_path):
 
 
 def test_without_a_column_to_compare_it_is_said_what_is_missing(tmp_path):
-    with pytest.raises(WrongUse, match="name a column with --rate or --money"):
+    with pytest.raises(WrongUse, match="name a --rate or --money column"):
         run(a_csv(tmp_path, SMALL), rate=[])
