@@ -29,8 +29,6 @@ def lift(
     """
     if not rate and not money and not planned:
         raise WrongUse("nothing to compare: name a --rate or --money column, or for the split alone --planned")
-            "nothing to compare: name a column with --rate or --money, or for the split alone --planned"
-        )
     _refuse_strangers(lower_is_better, [*rate, *money], "--lower-is-better")
     _refuse_strangers(smallest_effect, [*rate, *money], "--smallest-effect")
     if both := set(rate) & set(money):
