@@ -24,7 +24,7 @@ def found_lines(outcome: "Outcome") -> Iterator[str]:
         yield f"difference {points(c.difference)} points ({level}: {points(c.low)} to {points(c.high)})"
         yield f"churn: {c.verdict}: {c.reason}" if other else f"{c.verdict}: {c.reason}"
     if outcome.findings:
-        yield from _beside(outcome.findings)
+        yield from _beside(outcome.findings, outcome.winner_helped)
 
 
 def _success(outcome: "Outcome") -> str:
@@ -41,7 +41,7 @@ def _success(outcome: "Outcome") -> str:
     return "not_enough_data: it is not defined for one of the groups"
 
 
-def _beside(found: "Findings") -> Iterator[str]:
+def _beside(found: "Findings", winner_helped: bool | None) -> Iterator[str]:
     for rate in found.rates[:1]:
         yield f"ordered again: {percent(rate.rate)}, hold-out {percent(rate.control_rate)}{_interval(rate)}"
     for contrast in found.money:
@@ -49,7 +49,7 @@ def _beside(found: "Findings") -> Iterator[str]:
             yield f"{contrast.column.replace('_', ' ')} a customer: {_money(contrast)} {found.currency}"
     yield from _returns(found.returns, found.currency)
     if found.contest:
-        yield _contest(found.contest)
+        yield _contest(found.contest, winner_helped)
     for interaction in found.interactions:
         if interaction.apart:
             yield f"the effect differs by {interaction.dimension}: {', '.join(interaction.apart)}"
@@ -77,8 +77,12 @@ def _returns(found: "Returns", currency: str) -> Iterator[str]:
         yield f"return on it: {roi.value:.1f} times ({roi.low:.1f} to {roi.high:.1f})"
 
 
-def _contest(found: "Contest") -> str:
-    return f"which variant won: {found.winner or NOT_TOLD}, by {found.column.replace('_', ' ')}"
+def _contest(found: "Contest", helped: bool | None) -> str:
+    said = f"which variant won: {found.winner or NOT_TOLD}, by {found.column.replace('_', ' ')}"
+    if not found.winner or helped:
+        return said
+    none = "nobody was held out, so nobody knows whether any variant helped"
+    return f"{said}; {none if helped is None else 'but it is not visibly better than no message'}"
 
 
 def _guardrail(rail: "Guardrail") -> str:

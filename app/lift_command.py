@@ -27,6 +27,8 @@ def lift(
     percentage points of a rate ("3", "3pp"), an amount of money. A buyer is a customer with more than 0.
     Raises WrongUse for words that do not fit together or not the file, ImportProblem for the file itself.
     """
+    if not rate and not money and not planned:
+        raise WrongUse("nothing to compare: name a --rate or --money column, or for the split alone --planned")
     _refuse_strangers(lower_is_better, [*rate, *money], "--lower-is-better")
     _refuse_strangers(smallest_effect, [*rate, *money], "--smallest-effect")
     if both := set(rate) & set(money):
@@ -77,6 +79,8 @@ def _arms(sizes: dict[str, int], shares: dict[str, Fraction], control: str) -> l
     """All arms of the file and of the plan, by name; the control and every arm of the file must be known."""
     if control not in sizes and control not in shares:
         raise WrongUse(f"no row has the control arm '{control}'; {_choice(control, list(sizes))}")
+    if not (sizes.keys() | shares.keys()) - {control}:
+        raise WrongUse(f"every row is of the control arm '{control}': there is nothing to compare it with")
     for name in sizes:
         if shares and name not in shares:
             raise WrongUse(f"--planned has no share for the arm '{name}'; {_choice(name, list(shares))}")

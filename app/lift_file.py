@@ -28,6 +28,7 @@ MOST_ARMS = 100  # more different values than this are an id, not an arm
 # Amounts become integers of at most 15 digits before they are added: the sums are exact and the same in any order,
 # and the squares of a hundred million rows fit into 128 bits.
 DIGITS = 15
+LARGEST = 1e60  # an amount; the test of means takes the fourth power, which must stay below 1e308
 
 
 class Kind(StrEnum):
@@ -126,7 +127,7 @@ def _value(column: Column) -> pl.Expr:
         return text
     if column.kind is Kind.MONEY:
         number = text.cast(pl.Float64, strict=False)
-        return pl.when(number.is_finite()).then(number).alias(column.alias)
+        return pl.when(number.abs() <= LARGEST).then(number).alias(column.alias)
     word = text.str.to_lowercase().replace({"true": "1", "false": "0"})
     number = word.cast(pl.Float64, strict=False)
     return pl.when(number.is_in([0.0, 1.0])).then(number).cast(pl.Int64).alias(column.alias)
@@ -196,7 +197,7 @@ def _refuse_bad_cells(file: Path, columns: tuple[Column, ...], cells: pl.LazyFra
 
 
 def _meaning(column: Column) -> str:
-    return "0 or 1, nor true or false" if column.kind is Kind.RATE else "a number"
+    return "0 or 1, nor true or false" if column.kind is Kind.RATE else f"a number of at most {LARGEST:.0e}"
 
 
 def _sums(values: pl.DataFrame, columns: tuple[Column, ...]) -> ArmSums:

@@ -167,12 +167,6 @@ def test_a_planned_arm_without_rows_is_an_empty_arm(tmp_path):
     assert missing.verdict is Verdict.NOT_ENOUGH_DATA
 
 
-def test_a_file_with_the_control_only_has_no_contrast(tmp_path):
-    result = run(a_csv(tmp_path, "arm,visit\nA,1\nA,0\n"), planned={"A": "1"})
-
-    assert (result.srm, result.rates) == (None, ())
-
-
 def test_a_file_with_only_zeros_has_no_ratio_and_no_verdict(tmp_path):
     result = run(a_csv(tmp_path, "arm,visit,spend\n" + "A,0,0\n" * 9 + "B,0,0\n" * 9), money=["spend"])
 
@@ -225,6 +219,7 @@ def test_the_smallest_effect_of_money_is_an_amount(tmp_path):
         ("B,1,nan", "spend", "'nan' is not a number"),
         ("B,1,inf", "spend", "'inf' is not a number"),
         ("B,1,1e999", "spend", "'1e999' is not a number"),
+        ("B,1,1e300", "spend", "'1e300' is not a number of at most 1e+60"),
         ("B,1,true", "spend", "'true' is not a number"),
         ("B,1,1_000", "spend", "'1_000' is not a number"),
         ("B,maybe,", "visit", "'maybe' is not 0 or 1"),  # the first of two wrong cells
@@ -376,3 +371,23 @@ def test_the_table_shows_rates_and_points(tmp_path):
     assert "difference  -5.00 (-9.73 to -0.68) points" in said
     assert "ratio       0.783 (0.636 to 0.963)" in said
     assert "better: the interval excludes 0" in said
+
+
+def test_the_largest_amounts_that_are_taken_are_still_compared(tmp_path):
+    """1e60 and 0 against 5e59 and 0: half of the one less half of the other."""
+    file = a_csv(tmp_path, "arm,spend\nB,1e60\nB,0\nA,5e59\nA,0\n")
+
+    [contrast] = run(file, rate=[], money=["spend"]).money
+
+    assert contrast.difference == pytest.approx(2.5e59)
+    assert contrast.low < 0 < contrast.high
+
+
+def test_a_file_of_the_control_alone_has_nothing_to_compare(tmp_path):
+    with pytest.raises(WrongUse, match="every row is of the control arm 'A'"):
+        run(a_csv(tmp_path, "arm,visit\nA,1\nA,0\n"), planned={"A": "1"})
+
+
+def test_without_a_column_to_compare_it_is_said_what_is_missing(tmp_path):
+    with pytest.raises(WrongUse, match="name a --rate or --money column"):
+        run(a_csv(tmp_path, SMALL), rate=[])

@@ -7,6 +7,7 @@ from io import StringIO
 
 import pytest
 
+from app.found_lines import found_lines
 from tests.report_samples import SAMPLES, TWO, a_campaign, an_outcome, page, sample_html
 from tests.test_report import assert_with_interval, number, numbers, shows
 from winback import words
@@ -346,3 +347,23 @@ def test_the_csv_holds_the_findings_to_the_last_digit(name):
         assert_line(
             ("guardrails", f"messages_per_person: {each.arm}", "over_share"), over.rate, over.low, over.high
         )
+
+
+@pytest.mark.parametrize(
+    ("churned", "held", "helped", "sentence"),
+    [
+        ((700, 500), 800, True, "b won: it did better than every other variant."),
+        ((900, 800), 700, False, "b did better than every other variant, but not visibly better than no message."),
+        ((700, 500), None, None, "b did better than every other variant; nobody was held out, so nobody knows"),
+    ],
+)
+def test_a_variant_wins_only_where_it_is_better_than_no_message(churned, held, helped, sentence):
+    """Of 1,000 in each group; a and b are 10 points apart or more, seven standard errors of 0.02."""
+    arms = {"holdout": (1000, 1 / 3, 800, held)} if held else {}
+    arms |= {name: (1000, 1 / 3 if held else 0.5, 800, n) for name, n in zip("ab", churned, strict=True)}
+    outcome = an_outcome(arms, findings=True)
+    told = [line for line in found_lines(outcome) if line.startswith("which variant won: b")]
+
+    assert outcome.winner_helped is helped
+    assert sentence in page(outcome).whole_text
+    assert ["; " in line for line in told] == [helped is not True]

@@ -24,7 +24,7 @@ from winback.part_sums import CHURNED
 from winback.responses import Responses
 from winback.seen import Seen, find, question
 from winback.significance import SampleRatio
-from winback.verdict import Conditions
+from winback.verdict import Conditions, Verdict
 
 TREATED = "treated"  # all variants together
 BASE = "base"  # every scored customer
@@ -142,6 +142,18 @@ class Outcome:
     findings: Findings | None = None  # none in readings frozen before there were any
     balance: list[Balance] = field(default_factory=list)  # of the arms when drawn; none in readings before it
     objective: dict[str, str] = field(default_factory=dict)  # what the campaign is for, where its file says it
+
+    @property
+    def winner_helped(self) -> bool | None:
+        """Whether the variant that won is itself better than the hold-out; None without either of them."""
+        contest = self.findings.contest if self.findings else None
+        if self.findings is None or contest is None or not any(arm.name == HOLDOUT and arm.n for arm in self.arms):
+            return None
+        shares = self.findings.value_lost_share
+        seen: list[RateContrast | MoneyContrast] = [*self.variants, *self.findings.rates, *self.findings.money]
+        seen += shares if isinstance(shares, list) else []
+        own = [each.verdict for each in seen if (each.column, each.arm) == (contest.column, contest.winner)]
+        return Verdict.BETTER in own if contest.winner else None
 
 
 def outcome_window(t0_on: date, days: int, data_through: date | None) -> Window:

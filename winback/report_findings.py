@@ -266,7 +266,9 @@ def finding_views(outcome: Outcome, say: Speaker, pooled_name: str) -> dict[str,
         "pressure": pressure_sentence(outcome, say),
         "segments": told_segments(outcome, say),
         "interactions": interaction_sentences(outcome, say),
-        "contest": contest_row(found.contest, found.currency, say) if found and found.contest else None,
+        "contest": contest_row(found.contest, outcome.winner_helped, found.currency, say)
+        if found and found.contest
+        else None,
         "weeks": found.weeks if found else [],
         "curves": curve_rows(outcome, say, pooled_name),
         "log_rank": found.log_rank if found and isinstance(found.log_rank, LogRank) else None,

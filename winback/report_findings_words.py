@@ -62,6 +62,15 @@ FINDING_TEXTS: dict[str, Words] = {
     "winner": Words(
         "{winner} won: it did better than every other variant.", "胜出版本：{winner}，优于其他所有版本。"
     ),
+    "winner_unproved": Words(
+        "{winner} did better than every other variant, but not visibly better than no message.",
+        "{winner} 优于其他所有版本，但看不出优于不发消息。",
+    ),
+    "winner_alone": Words(
+        "{winner} did better than every other variant; nobody was held out, so nobody knows whether any of them "
+        "helped.",
+        "{winner} 优于其他所有版本；但没有对照组，无从得知这些版本是否真的有用。",
+    ),
     "no_winner": Words(
         "Which variant won? Can't tell: no one did better than all the others.",
         "哪个版本胜出？尚无定论：没有一个版本优于其他所有版本。",

@@ -124,9 +124,13 @@ def _interaction(found: Interaction, say: Speaker) -> str:
     return say(key, dimension=dimension, p=p) + more
 
 
-def contest_row(contest: Contest, currency: str, say: Speaker) -> ContestRow:
-    """Which variant won, in one sentence, and the pairs from the clearest on."""
-    sentence = say("winner", winner=contest.winner) if contest.winner else say("no_winner")
+def contest_row(contest: Contest, helped: bool | None, currency: str, say: Speaker) -> ContestRow:
+    """Which variant won, in one sentence, and the pairs from the clearest on.
+
+    ``helped``: whether the winner is better than the hold-out; None without one.
+    """
+    key = {True: "winner", False: "winner_unproved", None: "winner_alone"}[helped]
+    sentence = say(key, winner=contest.winner) if contest.winner else say("no_winner")
     by = say("contest_by", column=say(f"of_{contest.column}"))
     clearest = sorted(contest.pairs, key=lambda pair: 1.0 if pair.p is None else pair.p)
     rest = len(clearest) - PAIRS_SHOWN
