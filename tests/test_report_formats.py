@@ -1,6 +1,7 @@
 """The report as CSV and as pictures: its own numbers, safe in a spreadsheet, every character drawn."""
 
 import csv
+from dataclasses import replace
 from io import StringIO
 from struct import unpack
 
@@ -9,6 +10,7 @@ import vl_convert
 
 from tests.report_samples import EVERY, SAMPLES, a_campaign, an_outcome
 from winback import words
+from winback.campaign import Measure
 from winback.charts import FONTS, PALETTE, WIDTH
 from winback.errors import Unusable
 from winback.outcomes import as_dict
@@ -200,3 +202,22 @@ def test_an_english_report_needs_no_chinese_font(monkeypatch: pytest.MonkeyPatch
     require_fonts("Spring – −0.9 points ←")
 
     assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("measure", "shaded"),
+    [
+        (Measure.CHURN, {"effect": True, "segments": True}),
+        (Measure.RETENTION, {"effect": False, "segments": True}),
+        (Measure.VALUE_LOST_SHARE, {"effect": False, "segments": False}),
+    ],
+)
+def test_a_picture_s_legend_names_shading_only_where_it_is_drawn(measure, shaded):
+    """The smallest effect worth having is one of the measure that is judged: no other chart has a band."""
+    outcome = replace(SAMPLES["won"], judged_by=measure, smallest_effect=0.03)
+
+    pictures = picture_specs(outcome, Speaker("en"))
+
+    named = {name: any("shaded: within" in text for text in drawn_words(pictures[name])) for name in shaded}
+    drawn = {name: "'low': -0.03," in str(pictures[name]) for name in shaded}
+    assert named == shaded == drawn

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 from winback import words
 from winback.charts import PALETTE, WIDTH, Spec
+from winback.effects import rate_of
 from winback.outcomes import Outcome
+from winback.part_sums import CHURNED
+from winback.report_segments import smallest_in
 from winback.report_words import Speaker
 
 _LINE, _MARGIN = 19, 6
@@ -41,17 +44,24 @@ def framed(name: str, spec: Spec, outcome: Outcome, say: Speaker, pooled_name: s
 def _legend(name: str, outcome: Outcome, say: Speaker, pooled_name: str) -> list[_Entry]:
     treated, held = _Entry(role="treated", text=pooled_name), _Entry(role="holdout", text=say("holdout"))
     currency = outcome.findings.currency if outcome.findings else ""
-    smallest = outcome.smallest_effect
-    band = [_Entry(role="", text=say("band", smallest=words.size(smallest)))] if smallest else []
     others, points = _Entry(role="others", text=say("legend_others")), _Entry(role="", text=say("legend_points"))
     return {
-        "effect": [_Entry(role="treated", text=say("legend_against")), *band],
-        "segments": [_Entry(role="others", text=say("legend_against")), *band],
+        "effect": [_Entry(role="treated", text=say("legend_against")), *_band(CHURNED, outcome, say)],
+        "segments": [
+            _Entry(role="others", text=say("legend_against")),
+            *_band(rate_of(outcome.judged_by), outcome, say),
+        ],
         "money": [_Entry(role="treated", text=say("legend_money", currency=currency))],
         "curve": [treated, held, _Entry(role="", text=say("curve_band"))],
         "audience": [treated, held, _Entry(role="dropped", text=say("legend_dropped"))],
         "before_after": [treated, held, others, points],
     }[name]
+
+
+def _band(column: str, outcome: Outcome, say: Speaker) -> list[_Entry]:
+    """The shading, where the chart of this column has one."""
+    smallest = smallest_in(column, outcome)
+    return [_Entry(role="", text=say("band", smallest=words.size(smallest)))] if smallest else []
 
 
 def _rows(entries: Sequence[_Entry]) -> list[list[_Entry]]:
