@@ -112,7 +112,7 @@ def test_cdnow_is_scored_as_well_as_measured_elsewhere(
     assert (scores.model, scores.fallback_reason) == (Model.MBG_NBD, None)
     assert area_under_curve(frame["risk"].to_numpy(), lost) == pytest.approx(auc, abs=0.001)  # fitted on 10,000
     assert best_brier <= ((frame["risk"].to_numpy() - lost) ** 2).mean() <= best_brier + 0.003
-    assert held("value_rank") == pytest.approx(share, abs=0.002)
+    assert held("value_rank") == pytest.approx(share, abs=0.004)
     assert held("past_rank") == pytest.approx(past_share, abs=0.001)
     assert revenue.sort(descending=True).head(top).sum() / revenue.sum() == pytest.approx(best_share, abs=0.0006)
     assert_whole(scores, 23_570)
