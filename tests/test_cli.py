@@ -166,7 +166,9 @@ def test_check_warns_of_a_campaign_that_holds_nobody_out(shop: Settings, capsys,
     assert ("spring.yaml: holdout: 0%: with nobody held out no effect can be measured" in said) is warned
 
 
-@pytest.mark.parametrize(("definition", "words"), [("contract", "subscriptions"), ("model", "a forecast")])
+@pytest.mark.parametrize(
+    ("definition", "words"), [("contract", "no campaign can be judged"), ("model", "a forecast")]
+)
 def test_an_outcome_nobody_can_observe_exits_two_and_names_the_field(
     shop: Settings, capsys, definition: str, words: str
 ):

@@ -12,6 +12,7 @@ from winback.audience import Reason
 from winback.campaign import Measure
 from winback.estimates import Missing
 from winback.events import State
+from winback.gallery_words import TEXTS as GALLERY
 from winback.judged_words import FACTS, RULES, TITLES
 from winback.overview_words import TEXTS as OVERVIEW
 from winback.report_words import TEXTS, Speaker
@@ -95,7 +96,7 @@ def test_every_text_of_the_overview_is_used_somewhere():
     assert set(OVERVIEW) - said - {f"{key}_text" for key in said} == set()
 
 
-@pytest.mark.parametrize("texts", [TEXTS, OVERVIEW], ids=["report", "overview"])
+@pytest.mark.parametrize("texts", [TEXTS, OVERVIEW, GALLERY], ids=["report", "overview", "gallery"])
 def test_every_text_a_template_asks_for_exists(texts):
     found = [path.read_text("utf-8") for path in templates_of(texts)]
     asked = {key for text in found for key in re.findall(r'(?:say|small)\("(\w+)"', text)}
@@ -107,7 +108,8 @@ def test_every_text_a_template_asks_for_exists(texts):
 def templates_of(texts):
     """The templates that speak with ``texts``."""
     found = (ROOT / "templates" / "report").glob("*.html")
-    return [path for path in found if path.name.startswith("overview") == (texts is OVERVIEW)]
+    pages = {"overview": OVERVIEW, "gallery": GALLERY}
+    return [path for path in found if pages.get(re.split(r"[_.]", path.name)[0], TEXTS) is texts]
 
 
 def test_a_missing_value_is_an_error_not_a_gap():

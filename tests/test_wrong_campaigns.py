@@ -50,7 +50,7 @@ compliance: [default]
 LATER = "comes with a later version: remove it"
 TOP = (
     "id, name, owner, objective, churn, audience, holdout, variants, journey, schedule, again_after, limits, "
-    "on_uncertain, topic, approval, compliance, success"
+    "on_uncertain, topic, approval, compliance, utm, success"
 )
 # what is written, what instead, and the message from its line on
 WRONG = [
@@ -59,7 +59,7 @@ WRONG = [
     ("again_after: 180d", "frequncy_cap: 2", f"21: frequncy_cap: is not a field here (allowed: {TOP})"),
     ("  per_day: 2000", "  per_dya: 2000", "25: limits.per_dya: is not a field here (allowed: per_person, quiet_hours, per_day, budget, priority; did you mean 'per_day'?)"),
     ("top: 20%, by", "tpo: 20%, top: 20%, by", "9: audience.value.tpo: is not a field here (allowed: top, by; did you mean 'top'?)"),
-    ("  window: 90d", "  windw: 90d", "27: success.window: is missing"),
+    ("  window: 90d", "  windw: 90d", "28: success.windw: is not a field here (allowed: window, measure, smallest_effect, margin, guardrails; did you mean 'window'?)"),
     ("owner: ann@example.com\n", "", "1: owner: is missing"),
     ("again_after: 180d", "id: summer", "21: id: is given twice"),
     ("again_after: 180d", "again_after: 180d\nagain_after: 90d", "22: again_after: is given twice"),

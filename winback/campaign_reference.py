@@ -241,6 +241,20 @@ FIELDS: Mapping[str, Entry] = {
             "`winback.toml` 里 `[topics]` 中的一个；不想收到这类消息的人不会收到",
         ),
     ),
+    "utm.source": Entry(
+        says=Words(
+            "added to the address of a [counted link](templates.md#links-that-are-counted) as `utm_source` "
+            "when a reader follows it; a parameter the address has itself stays",
+            "读者点开[会统计点击的链接](templates.zh-CN.md#会统计点击的链接)时，作为 `utm_source` 加在地址后面；"
+            "地址里原有的参数不变",
+        ),
+        required=Words("with `utm`", "有 `utm` 时必填"),
+    ),
+    "utm.medium": Entry(says=Words("as `utm_medium`", "作为 `utm_medium`"), default=Words("`email`", "`email`")),
+    "utm.campaign": Entry(
+        says=Words("as `utm_campaign`", "作为 `utm_campaign`"),
+        default=Words("the campaign's `id`", "活动的 `id`"),
+    ),
     "approval.above": Entry(
         says=Words(
             "a run that is really sent, with more people in it, waits for `winback approve`; see "

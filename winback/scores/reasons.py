@@ -112,7 +112,7 @@ def _column(facts: Sequence[_Fact], order: Floats, chosen: NDArray[np.int64], la
         told[rows] = [
             _counted(pattern.format(*row)) for row in zip(*(_texts(column) for column in numbers), strict=True)
         ]
-    return pl.Series(told, dtype=pl.String)
+    return pl.Series(told.tolist(), dtype=pl.String)
 
 
 def _texts(column: NDArray[np.float64] | NDArray[np.int64]) -> list[str]:
