@@ -18,7 +18,7 @@ from flows.campaign_run import RunSummary, carry_out, manual, summaries
 from flows.due import look_for_due
 from tests.builders import scored
 from tests.workspaces import AS_OF, CAMPAIGN, NOW, a_quiet_crowd, a_workspace, write_campaign
-from winback.approval import EVERYBODY_FROM, approved_digest, needs_approval
+from winback.approval import approved_digest, needs_approval
 from winback.campaign_file import read_campaign
 from winback.errors import WrongUse
 
@@ -159,16 +159,13 @@ def test_what_is_approved_changes_with_every_part_of_it():
     assert len(digests | {approved_digest(**parts)}) == 4
 
 
-def test_without_a_size_an_audience_that_leaves_nobody_out_waits_from_500_people_on():
-    campaign = read_campaign(CAMPAIGN, "spring.yaml")
-    everybody = scored(customer_no=list(range(EVERYBODY_FROM + 1))).with_columns(reason=None)
-    fewer = everybody.head(EVERYBODY_FROM)
-    chosen = everybody.vstack(everybody.head(1).with_columns(reason=None)).with_row_index()
-    chosen = chosen.with_columns(reason=(chosen["index"] == 0).replace_strict({True: "not_at_risk", False: None}))
+def test_only_a_campaign_that_names_a_size_waits():
+    everybody = scored(customer_no=list(range(1_000))).with_columns(reason=None)
+    named = CAMPAIGN + "approval: {above: 999}\n"
 
-    assert needs_approval(campaign, everybody)
-    assert not needs_approval(campaign, fewer)
-    assert not needs_approval(campaign, chosen)
+    assert not needs_approval(read_campaign(CAMPAIGN, "spring.yaml"), everybody)
+    assert needs_approval(read_campaign(named, "spring.yaml"), everybody)
+    assert not needs_approval(read_campaign(named, "spring.yaml"), everybody.head(999))
 
 
 def test_an_edited_campaign_is_a_new_version_and_a_customer_keeps_his_arm(shop: Settings):

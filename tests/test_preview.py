@@ -308,8 +308,9 @@ def test_the_command_in_words_and_as_json(shop: Settings, capsys: pytest.Capture
     assert sum(found["arms"].values()) == 54
     assert found["reasons"] == {"not_at_risk": 6}
     assert list(found) == [
-        "run", "digest", "as_of", "arms", "reasons", "shares", "arms_before", "risk", "model", "top_value",
-        "currency", "expected_value", "value_at_risk", "smallest_visible", "costs", "balance", "sample",
+        "run", "objective", "digest", "as_of", "arms", "reasons", "shares", "arms_before", "risk",
+        "model", "top_value", "currency", "expected_value", "value_at_risk", "smallest_visible",
+        "costs", "balance", "sample",
     ]  # fmt: skip
     assert list(found["smallest_visible"]) == [
         "measure", "customers", "holdout_share", "basis", "control_rate", "spread", "effect", "verdict",

@@ -5,20 +5,14 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from winback.audience import Reason
 from winback.campaign import Campaign, same_name
 
-EVERYBODY_FROM = 500  # of fewer people, that all of them are in surprises nobody
-BY_RULE = (Reason.NOT_TOP_VALUE, Reason.NOT_AT_RISK, Reason.WHERE, Reason.KIND)
 NOT_AUTHENTICATED = "not authenticated"  # there are no logins: the name is what was typed
 
 
 def needs_approval(campaign: Campaign, ledger: pl.DataFrame) -> bool:
-    """Whether more people are in than ``approval.above``; without it, whether the audience leaves nobody out."""
-    people = ledger["reason"].null_count()
-    if campaign.approval is not None:
-        return people > campaign.approval.above
-    return people > EVERYBODY_FROM and not ledger["reason"].is_in([each.value for each in BY_RULE]).any()
+    """Whether more people are in than ``approval.above``."""
+    return campaign.approval is not None and ledger["reason"].null_count() > campaign.approval.above
 
 
 def approved_digest(*, version: str, facts: Sequence[str], audience: str) -> str:

@@ -262,8 +262,8 @@ FIELDS: Mapping[str, Entry] = {
             "真正发送的一次运行，名单超过多少人就要等 `winback approve`；见[下文](#审批)",
         ),
         default=Words(
-            "only a run of more than 500 that leaves nobody out by `audience` waits",
-            "只有超过 500 人、`audience` 没有排除任何人的运行才等",
+            "no run waits",
+            "不等待",
         ),
     ),
     "approval.by": Entry(
