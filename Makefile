@@ -45,7 +45,7 @@ check: lint  ## the fast loop: lint, layers, unit tests
 
 check-data: .venv/installed  ## checks against the full data sets: make check-data DATA=DIR
 	@test -n "$(DATA)" || { echo "name the folder: make check-data DATA=DIR" >&2; exit 2; }
-	DATA="$(abspath $(DATA))" $(BIN)/pytest -m data
+	DATA="$(abspath $(DATA))" $(BIN)/pytest -n auto --dist loadfile -m data
 
 bench: .venv/installed  ## speeds as ratios of one run
 	@for bench in features fit selection outcomes importing render start check outbox dispatch peers; do $(BIN)/python -m bench.$$bench || exit 1; done

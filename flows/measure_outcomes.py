@@ -49,8 +49,8 @@ def _measure_again(settings: Settings, run: str, now: datetime) -> None:
 
 def _report(settings: Settings, outcome: Outcome) -> None:
     for path in stage(write_reports)(settings, write_outcome(outcome)):
-        name = Path(path).name.removesuffix(".html")
-        link_artifact(f"{name}-{outcome.run}", Path(path).as_uri(), f"Report of {outcome.run}")
+        name, language = Path(path).stem.split(".")
+        link_artifact(f"{name}-{outcome.run}-{language}", Path(path).as_uri(), f"Report of {outcome.run}")
 
 
 def measure_as_flow(run: str, settings: Settings, as_of: date | None) -> Outcome:
