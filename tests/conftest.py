@@ -14,7 +14,7 @@ from db.engine import open_engine
 from db.settings import Settings
 from tests.workspaces import a_workspace
 
-settings.register_profile("winback", deadline=None)  # speed belongs into bench/, not into a test
+settings.register_profile("winback", deadline=None, max_examples=60)  # speed belongs into bench/, not into a test
 settings.load_profile("winback")
 os.environ |= {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
 
