@@ -77,12 +77,13 @@ def test_no_forged_callback_of_sendgrid_is_believed_or_breaks_anything(
     engine, client = shop
     chosen = {SIGNATURE: SIGNED[SIGNATURE] if signature is None else signature, TIMESTAMP: timestamp}
     headers = {name: value for name, value in chosen.items() if value is not None}
+    before = counts(engine)
 
     answer = client.post(SENDGRID, content=body, headers=headers)
 
     is_it = body == BODY and headers == SIGNED
     assert answer.status_code == (200 if is_it else 403)
-    assert is_it or counts(engine) == {}
+    assert is_it or counts(engine) == before
 
 
 @many
