@@ -1,6 +1,8 @@
 # `make` alone lists what there is.
 PYTHON ?= python3
 BIN := .venv/bin
+# Half of what the tests take is waiting for servers: three workers for two cores.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 3 / 2)
 export DO_NOT_TRACK = 1
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 
@@ -30,7 +32,7 @@ browser: .venv/installed  ## Chromium and a Chinese font, by apt-get where that 
 		|| echo "the tests of the report need a browser and a Chinese font: apt-get install chromium fonts-noto-cjk" >&2
 
 test: .venv/installed browser  ## every test, with a real PostgreSQL and a real Prefect server
-	$(BIN)/pytest -n auto --dist loadfile -m "not data and not soak"
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not data and not soak"
 
 soak: .venv/installed  ## minutes of kills: 20,000 messages and 100 of them, on both databases
 	$(BIN)/pytest -m soak
