@@ -83,6 +83,15 @@ def test_an_order_counts_on_its_own_day_and_not_before(tmp_path):
     assert features_of(tmp_path, *orders, as_of=date(2026, 1, 30)) == []
 
 
+def test_days_before_1970_are_days_like_others(tmp_path):
+    orders = [an_order(order_id="a", ordered_on="1969-12-22"), an_order(order_id="b", ordered_on="1970-01-06")]
+
+    [customer] = features_of(tmp_path, *orders)
+
+    assert (customer["first_order_on"], customer["span_days"]) == (date(1969, 12, 22), 15)
+    assert (customer["purchase_days"], customer["orders"]) == (2, 2)
+
+
 def test_who_only_took_back_has_no_row(tmp_path):
     assert features_of(tmp_path, an_order(amount_minor=-100)) == []
 

@@ -19,7 +19,8 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 EPOCH: Final = date(1970, 1, 1)
-DAY_BITS: Final = 20  # of a packed (customer, day); 2,800 years
+DAY_BITS: Final = 20  # of a packed (customer, day), whose day counts from the year 1: 2,870 years
+YEAR_ONE: Final = (date(1, 1, 1) - EPOCH).days
 _NEAR: Final = 0.02  # of a unit: what is the same moment to a learner
 
 
@@ -66,14 +67,14 @@ def order_log(customer_no: Integers, day: NDArray[np.int32], minor: Integers) ->
         day=day,
         minor=minor,
         visitor=place[numbers],
-        visited=(keys & ((1 << DAY_BITS) - 1)).astype(np.int32),
+        visited=((keys & ((1 << DAY_BITS) - 1)) + YEAR_ONE).astype(np.int32),
         paid=paid,
     )
 
 
 def _days_of(customer_no: Integers, day: NDArray[np.int32]) -> Integers:
     """Distinct (customer, day), packed and ascending."""
-    keys = (customer_no << DAY_BITS) | day
+    keys = (customer_no << DAY_BITS) | (day - YEAR_ONE)
     keys.sort()
     return keys[np.r_[True, keys[1:] != keys[:-1]]] if len(keys) else keys
 

@@ -5,7 +5,7 @@ Lesson). Risks are averaged in logits. Where the lesson is shorter than the hori
 nothing: they are shifted to the mean risk of the model of orders, so that they only say who before whom.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Final
 
@@ -29,8 +29,8 @@ MIN_EACH: Final = 100
 """Customers of a lesson who ordered, and who did not, before a learner is taught."""
 
 FITTED_ORDERS: Final = 10_000
-"""Customers models of orders and spend are fitted on, the first of ``fitted``: parameters within 3 %, in tenths of
-a second. Learners use all of ``fitted``."""
+"""Customers models of orders and spend are fitted on, the first of ``fitted``; learners use all of them. Against a
+fit on 300,000 simulated customers a risk moves by 0.002 in the mean, 0.009 at most, all orders by 0.2 %."""
 
 EDGE: Final = 1e-6
 """Risks stay this far from 0 and 1 before their logits are taken."""
@@ -92,27 +92,33 @@ def forecast(now: Standing, horizon_days: int, recipe: Recipe) -> Forecast:
             continue
         risk[model_of(one)] = silence(one, histories, horizon=horizon_days)
         value[model_of(one)] = orders(one, histories, horizon=horizon_days) * spend * kept
-    level = None
+    said = Forecast(orders=model_of(main), risk=risk, value=value, fitted=now.fitted, remarks=tuple(remarks))
+    if not any(part in LEARNERS for part in recipe.parts):
+        return said
+    taught = _Taught.by(now, recipe, main)
+    if isinstance(taught, str):
+        return replace(said, remarks=(*said.remarks, f"learners left out: {taught}"))
+    made = _per_order(value[model_of(main)], spend, kept)
+    matrix = _matrix(taught.windows, risk[model_of(main)], made, spend)
+    return _with_learners(said, taught, matrix, horizon_days, recipe)
+
+
+def _with_learners(
+    said: Forecast, taught: "_Taught", matrix: Floats, horizon_days: int, recipe: Recipe
+) -> Forecast:
+    """The forecast with what its learners say of the rows of ``matrix``."""
+    assert said.orders is not None
+    ours, short = said.value[said.orders], taught.days < horizon_days
+    level = float(said.risk[said.orders][said.fitted].mean()) if short else None
     learners = [part for part in recipe.parts if part in LEARNERS]
-    if learners:
-        base = risk[model_of(main)]
-        taught = _Taught.by(now.lesson, recipe, main)
-        if isinstance(taught, str) or now.windows is None or now.lesson is None:
-            remarks.append(f"learners left out: {taught}")
-        else:
-            short = now.lesson.days < horizon_days
-            level = float(base[now.fitted].mean()) if short else None
-            remarks.append(_short(now.lesson.days, horizon_days, model_of(main)) if short else None)
-            ours = value[model_of(main)]
-            matrix = _matrix(now.windows, base, _per_order(ours, spend, kept), spend)
-            for part in learners:
-                risk[part] = _held(taught.risk(part, matrix), level, now.fitted)
-            if recipe.learned_value and Model.LIGHTGBM in learners and kept > 0:
-                learned = ours * np.exp(taught.ratio(matrix))
-                value[Model.LIGHTGBM] = learned * (ours.sum() / learned.sum()) if short else learned
-    return Forecast(
-        orders=model_of(main), risk=risk, value=value, level=level, fitted=now.fitted, remarks=tuple(remarks)
-    )
+    risk = {part: _held(taught.risk(part, matrix), level, said.fitted) for part in learners}
+    value = {}
+    if recipe.learned_value and Model.LIGHTGBM in learners and ours.any():
+        learned = ours * np.exp(taught.ratio(matrix))
+        value[Model.LIGHTGBM] = learned * (ours.sum() / learned.sum()) if short else learned
+    remark = _short(taught.days, horizon_days, said.orders) if short else None
+    remarks = (*said.remarks, remark)
+    return replace(said, risk=said.risk | risk, value=said.value | value, level=level, remarks=remarks)
 
 
 def combined(said: Forecast, recipe: Recipe) -> tuple[tuple[Model, ...], Floats, Floats]:
@@ -156,17 +162,20 @@ def histories_of(features: pl.DataFrame) -> Histories:
 
 @dataclass(frozen=True, slots=True)
 class _Taught:
-    """Learners taught by one lesson, each when it is first asked."""
+    """Learners taught by one lesson of so many ``days``, each when first asked; ``windows``: of who is asked."""
 
+    windows: Floats
+    days: int
     matrix: Floats
     silent: Mask
     value: Floats
     expected: Floats
 
     @classmethod
-    def by(cls, lesson: Lesson | None, recipe: Recipe, near: OrderFit) -> "_Taught | str":
+    def by(cls, now: Standing, recipe: Recipe, near: OrderFit) -> "_Taught | str":
         """What the lesson teaches, or why it teaches nothing."""
-        if lesson is None or lesson.at.windows is None:
+        lesson = now.lesson
+        if lesson is None or lesson.at.windows is None or now.windows is None:
             return "nobody was known long enough before"
         came, stayed = int(lesson.ordered.sum()), int((~lesson.ordered).sum())
         if min(came, stayed) < MIN_EACH:
@@ -182,7 +191,8 @@ class _Taught:
         expected = made * spend * kept
         floor = max(float(expected.mean()) * EDGE, EDGE)
         matrix = _matrix(lesson.at.windows, risk, made, spend)
-        return cls(matrix, ~lesson.ordered, np.maximum(lesson.minor, 0.0), np.maximum(expected, floor))
+        value = np.maximum(lesson.minor, 0.0)
+        return cls(now.windows, lesson.days, matrix, ~lesson.ordered, value, np.maximum(expected, floor))
 
     def risk(self, part: Model, matrix: Floats) -> Floats:
         """Logits of P(no order)."""

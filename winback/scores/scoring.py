@@ -40,8 +40,7 @@ SCORES: Final = pl.Schema(
 )
 
 FITTED_CUSTOMERS: Final = 25_000
-"""On how many a model is fitted: parameters within 2 % of those of a million (measured), at a price that does not
-grow with the file."""
+"""On how many learners are taught, at a price that does not grow with the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
