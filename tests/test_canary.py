@@ -143,6 +143,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             "TMPDIR": str(disk / "tmp"),
             "PREFECT_HOME": str(disk / "prefect"),
             "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
+            "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
             "PREFECT_LOGGING_LEVEL": "DEBUG",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "WINBACK_WORKSPACE": str(settings.workspace),

@@ -136,6 +136,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "PREFECT_HOME": str(folder / "home"),
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
         "PREFECT_WORKER_QUERY_SECONDS": "1",
+        "PREFECT_SERVER_DATABASE_TIMEOUT": "120",  # a machine may be busy
+        "PREFECT_SERVER_DATABASE_CONNECTION_TIMEOUT": "120",
     }
     words = [PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     with (

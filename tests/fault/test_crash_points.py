@@ -35,6 +35,7 @@ from winback.channel import Channel
 pytestmark = pytest.mark.slow
 
 PEOPLE, WINDOW = 20, 8
+STEP = 3  # of statements and commits to die at; make soak takes every one
 POINTS = {
     "C0": Death(moment=Moment.PLAN),
     "C1": Death(moment=Moment.QUEUED),
@@ -118,8 +119,11 @@ def test_what_a_look_up_cannot_know_yet_is_not_sent_again(mail_shop: Settings, f
     assert verdict.uncertain == PEOPLE - before_the_last
 
 
+@pytest.mark.parametrize("step", [STEP, pytest.param(1, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("moment", [Moment.STATEMENT, Moment.COMMIT])
-def test_at_whatever_statement_or_commit_of_a_send_it_dies(mail_shop: Settings, folder: Path, moment: Moment):
+def test_at_whatever_statement_or_commit_of_a_send_it_dies(
+    mail_shop: Settings, folder: Path, moment: Moment, step: int
+):
     """SQLite's own method: fail at the first, the second, the third ..., until a run comes through."""
     released(mail_shop)
 
@@ -127,20 +131,21 @@ def test_at_whatever_statement_or_commit_of_a_send_it_dies(mail_shop: Settings, 
         again(mail_shop)
         return dies_and_recovers(mail_shop, folder / str(n), Death(moment=moment, n=n), only_send=True)
 
-    assert first_survivor(deaths) > 3 * (PEOPLE // WINDOW)
+    assert first_survivor(deaths, step) > 3 * (PEOPLE // WINDOW)
 
 
-def test_at_whatever_commit_of_a_run_it_dies(mail_shop: Settings, folder: Path):
+@pytest.mark.parametrize("step", [STEP, pytest.param(1, marks=pytest.mark.soak)])
+def test_at_whatever_commit_of_a_run_it_dies(mail_shop: Settings, folder: Path, step: int):
     def deaths(n: int) -> bool:
         forget(mail_shop)
         return dies_and_recovers(mail_shop, folder / str(n), Death(moment=Moment.COMMIT, n=n), only_send=False)
 
-    assert first_survivor(deaths) > 10
+    assert first_survivor(deaths, step) > 10
 
 
-def first_survivor(deaths: Callable[[int], bool]) -> int:
-    """The first n at which nothing dies any more."""
-    return next(n for n in count(1) if not deaths(n))
+def first_survivor(deaths: Callable[[int], bool], step: int) -> int:
+    """The first n, of every ``step``-th, at which nothing dies any more."""
+    return next(n for n in count(1, step) if not deaths(n))
 
 
 def dies_and_recovers(shop: Settings, folder: Path, death: Death, *, only_send: bool) -> bool:

@@ -62,13 +62,22 @@ def weather(folder: Path):
         each.end()
 
 
+RETRY, LIMIT, UNKNOWN = (
+    Reply(status=503, headers={"Retry-After": "1"}),
+    Reply(status=429),
+    Reply(status=500),
+)
+
+
 @pytest.mark.parametrize(
-    "down",
+    ("database_url", "down"),
     [
-        pytest.param(Reply(status=503, headers={"Retry-After": "1"}), id="503 with Retry-After"),
-        pytest.param(Reply(status=429), id="429"),
-        pytest.param(Reply(status=500), id="500: nobody knows"),
+        pytest.param("sqlite", RETRY, id="sqlite-503 with Retry-After"),
+        pytest.param("sqlite", LIMIT, id="sqlite-429"),
+        pytest.param("sqlite", UNKNOWN, id="sqlite-500: nobody knows"),
+        pytest.param("postgresql", UNKNOWN, id="postgresql-500: nobody knows"),
     ],
+    indirect=["database_url"],
 )
 def test_half_an_hour_of_outage(
     tmp_path: Path, database_url: str, folder: Path, weather: Callable[[Reply], Weather], down: Reply
