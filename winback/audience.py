@@ -272,5 +272,5 @@ def risk_range(ledger: pl.DataFrame) -> tuple[float, float, float] | None:
 def digest(ledger: pl.DataFrame) -> str:
     """sha256 over the lines ``customer_id<TAB>reason or arm``, UTF-8, sorted by bytes, each ended by newline."""
     line = pl.concat_str("customer_id", pl.coalesce("reason", "arm"), separator="\t")
-    lines = sorted(text.encode() for text in ledger.select(line).to_series())
-    return hashlib.sha256(b"".join(text + b"\n" for text in lines)).hexdigest()
+    lines = ledger.select(line=line)["line"].sort() + "\n"  # texts sort as their bytes do
+    return hashlib.sha256(lines.str.join("").item().encode()).hexdigest()
