@@ -77,7 +77,8 @@ def create_customers(session: Session, ids: Sequence[str]) -> None:
 
 def numbers(session: Session) -> pl.DataFrame:
     """customer_id -> customer_no of all customers."""
-    rows = session.execute(select(col(Customer.customer_id), col(Customer.no))).tuples().all()
+    asked = select(col(Customer.customer_id), col(Customer.no))
+    rows = session.connection().execute(asked).all()  # past the ORM: a third of the CPU
     ids, nos = zip(*rows, strict=True) if rows else ((), ())
     return pl.DataFrame(
         {"customer_id": pl.Series(ids, dtype=pl.String), "customer_no": pl.Series(nos, dtype=pl.Int64)}

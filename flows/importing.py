@@ -147,7 +147,7 @@ def _stage(table: Table, folder: Path, settings: Settings, snapshot_on: date | N
         good += parsed.good.height
         if parsed.good.height:
             files.append(folder / f"{number}.parquet")
-            parsed.good.write_parquet(files[-1])
+            parsed.good.write_parquet(files[-1], compression="uncompressed", statistics=False)  # read once
     return _Staged(files=files, good=good, rejects=pl.concat(rejects).sort("line"))
 
 

@@ -91,7 +91,7 @@ def test_learned_value_is_left_out_when_it_found_less_revenue():
     assert choose([full, replace(pareto, value_share_top20=0.6)], lightgbm=True).learned_value
 
 
-def a_log(seed: int = 4, customers: int = 2_000) -> OrderLog:
+def a_log(seed: int = 4, customers: int = 2_000, *, until: date = date.max) -> OrderLog:
     """Customers whose past says nothing of what follows CUT: then a coin alone decides who orders."""
     random = np.random.default_rng(seed)
     orders = 1 + random.poisson(random.gamma(0.7, 4, customers))
@@ -100,7 +100,8 @@ def a_log(seed: int = 4, customers: int = 2_000) -> OrderLog:
     came = np.flatnonzero(random.random(customers) < 0.5) + 1
     after = number_of(CUT) + random.integers(1, 91, len(came))
     day = np.r_[before, after].astype(np.int32)
-    return order_log(np.r_[no, came], day, random.integers(500, 9_000, len(day)))
+    minor, kept = random.integers(500, 9_000, len(day)), day <= number_of(until)
+    return order_log(np.r_[no, came][kept], day[kept], minor[kept])
 
 
 def ids_of(log: OrderLog) -> pl.DataFrame:
@@ -131,17 +132,7 @@ def test_a_broken_cut_foresees_the_coin(monkeypatch):
 
 def test_a_cut_s_scores_do_not_hang_on_what_came_after_it():
     """The whole log, and the log without a single order after the cut, give the same calibrated risks."""
-    whole = a_log()
-    rows, days = whole.day <= number_of(CUT), whole.visited <= number_of(CUT)
-    cut_off = replace(
-        whole,
-        who=whole.who[rows],
-        day=whole.day[rows],
-        minor=whole.minor[rows],
-        visitor=whole.visitor[days],
-        visited=whole.visited[days],
-        paid=whole.paid[days],
-    )
+    whole, cut_off = a_log(), a_log(until=CUT)
 
     _, seen, _ = at_cut(whole, ids_of(whole), CUT, 90)
     _, unseen, _ = at_cut(cut_off, ids_of(whole), CUT, 90)
@@ -160,8 +151,10 @@ def test_cuts_lie_one_horizon_apart_and_need_as_much_history_as_the_horizon():
 
 
 def a_csv(log: OrderLog) -> str:
+    """One order a purchase day, as each customer has it in the log."""
     days = [(date(1970, 1, 1) + timedelta(days=int(day))).isoformat() for day in log.day]
-    rows = zip(log.no[log.who], range(len(log.day)), days, log.minor, strict=True)
+    numbers = np.repeat(log.no, np.diff(log.start))
+    rows = zip(numbers, range(len(log.day)), days, np.diff(log.gross), strict=True)
     lines = "\n".join(f"{no:05},o{order},{day},{minor / 100:.2f}" for no, order, day, minor in rows)
     return f"customer_id,order_id,ordered_at,amount\n{lines}\n"
 

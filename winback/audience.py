@@ -88,7 +88,7 @@ def rules_of(campaign: Campaign) -> AudienceRules:
 def persons(contacts: pl.DataFrame) -> pl.DataFrame:
     """customer_no -> person: the smallest customer_id among all who share an e-mail or a phone, in chains.
 
-    Source of the rule: CONTRACT, "Person". ``contacts``: CONTACTS. Returns customer_no, person.
+    Source of the rule: CONTRACT, "Person". ``contacts``: CONTACTS. Returns customer_no, person, a row for each.
     """
     count = contacts.height
     rows = pl.int_range(count, eager=True)
@@ -102,9 +102,11 @@ def persons(contacts: pl.DataFrame) -> pl.DataFrame:
     edges = (np.concatenate(left), np.concatenate(right))
     graph = coo_array((np.ones(edges[0].size, dtype=np.int8), edges), shape=(offset + 1, offset + 1))
     labels = connected_components(graph, directed=False)[1][:count]
-    return contacts.select("customer_no", "customer_id", group=pl.Series(labels)).select(
-        "customer_no", person=pl.col("customer_id").min().over("group")
-    )
+    alone = pl.Series(np.bincount(labels)[labels] == 1)  # nearly all: nothing to look for
+    grouped = contacts.filter(~alone).select("customer_id", group=pl.Series(labels).filter(~alone))
+    shared = grouped.select(pl.col("customer_id").min().over("group")).to_series()
+    person = contacts["customer_id"].scatter(np.flatnonzero(~alone.to_numpy()), shared)
+    return contacts.select("customer_no", person=person)
 
 
 def arms_by_person(contacts: pl.DataFrame, entries: pl.DataFrame) -> dict[str, str]:
@@ -132,19 +134,20 @@ def select(
     in days since 1970-01-01. ``traits``: what ``where`` asks for (winback.matching.traits_schema), at now.
     ``kinds``: winback.kinds.KINDS at as_of, None where nothing is known.
     """
-    people = persons(contacts)
-    entered_persons = people.filter(pl.col("customer_no").is_in(list(entered)))["person"].unique()
+    known = contacts.drop("customer_id").with_columns(persons(contacts)["person"])
+    entered_persons = known.filter(pl.col("customer_no").is_in(list(entered)))["person"].unique()
     candidates = (
-        scored.join(contacts.drop("customer_id"), on="customer_no", how="left", validate="1:1")
-        .join(people, on="customer_no", how="left")
+        scored.join(known, on="customer_no", how="left", validate="1:1")
         .pipe(_with_traits, traits)
         .pipe(_with_kinds, kinds)
         .with_columns(_channel(rules.channels), _address(rules.channels), _no_channel(rules.channels))
         .with_columns(reason=_first_reason(rules, scored.height, entered_persons, as_of_day))
     )
-    best = pl.col("past_rank").filter(pl.col("reason").is_null()).min().over("person")
-    copy = pl.col("reason").is_null() & (pl.col("past_rank") > best)
-    single = candidates.with_columns(reason=_or_reason(copy, Reason.SAME_CONTACT))
+    inside = candidates.filter(pl.col("reason").is_null()).sort("past_rank")
+    copies = inside.filter(~pl.col("person").is_first_distinct())["customer_no"]
+    single = candidates.with_columns(
+        reason=_or_reason(pl.col("customer_no").is_in(copies.to_list()), Reason.SAME_CONTACT)
+    )
     limited = single.with_columns(reason=_or_reason(_beyond(single, rules), Reason.OVER_LIMIT))
     return limited.with_columns(
         arm=pl.lit(None, dtype=pl.String),
@@ -272,5 +275,5 @@ def risk_range(ledger: pl.DataFrame) -> tuple[float, float, float] | None:
 def digest(ledger: pl.DataFrame) -> str:
     """sha256 over the lines ``customer_id<TAB>reason or arm``, UTF-8, sorted by bytes, each ended by newline."""
     line = pl.concat_str("customer_id", pl.coalesce("reason", "arm"), separator="\t")
-    lines = sorted(text.encode() for text in ledger.select(line).to_series())
-    return hashlib.sha256(b"".join(text + b"\n" for text in lines)).hexdigest()
+    lines = ledger.select(line=line)["line"].sort() + "\n"  # texts sort as their bytes do
+    return hashlib.sha256(lines.str.join("").item().encode()).hexdigest()

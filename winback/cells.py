@@ -47,6 +47,8 @@ class Reader:
 
 
 # NUL and other controls, bidirectional marks and overrides, byte order mark; joiners stay (emoji need them)
+_VISIBLE = bytes(range(0x21, 0x7F))
+_COMMON_IDS = r'^[!-"$-*,-~]*$'  # visible ASCII without the signs of what a spreadsheet does to ids
 _INVISIBLE = r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
 _BREAKS = r"[\t\n\x0b\x0c\r\x85\u2028\u2029]+"
 _SHEET_ERROR = r"^#(?:N/A|REF!|VALUE!|NAME\?|NULL!|DIV/0!|NUM!)$"
@@ -60,7 +62,17 @@ _CHANNELS = {"email": "email", "e-mail": "email", "mail": "email", "sms": "sms",
 
 
 def _trimmed(text: pl.Expr) -> pl.Expr:
-    return text.str.strip_chars().str.strip_chars("\ufeff")
+    return text.map_batches(_trim, return_dtype=pl.String)
+
+
+def _trim(texts: pl.Series) -> pl.Series:
+    return texts if _is_visible(texts) else texts.str.strip_chars().str.strip_chars("\ufeff")
+
+
+def _is_visible(texts: pl.Series) -> bool:
+    """Is every character of the column visible ASCII? Seen at once, at a fifth of the CPU a cell by cell takes."""
+    rest = texts.str.join("\n").item().encode().translate(None, _VISIBLE)
+    return rest.count(b"\n") == len(rest)
 
 
 def _one_line(text: pl.Expr) -> pl.Expr:
@@ -71,6 +83,17 @@ def _one_line(text: pl.Expr) -> pl.Expr:
 
 
 def _id(text: pl.Expr, _: Workspace) -> pl.Expr:
+    return text.map_batches(_ids, return_dtype=pl.String)
+
+
+def _ids(texts: pl.Series) -> pl.Series:
+    short = (texts.str.len_bytes().max() or 0) <= ID_CHARACTERS
+    if short and texts.str.contains(_COMMON_IDS).all():
+        return texts
+    return texts.to_frame("text").select(_sound_id(pl.col("text"))).to_series()
+
+
+def _sound_id(text: pl.Expr) -> pl.Expr:
     damaged = text.str.contains(_SHEET_NUMBER) | text.str.contains(_SHEET_ERROR)
     unfit = text.str.contains(_INVISIBLE) | text.str.contains(_BREAKS) | (text.str.len_chars() > ID_CHARACTERS)
     return pl.when(~damaged & ~unfit).then(text)

@@ -40,8 +40,17 @@ GROUPS: Final = pl.Schema({"customer_no": pl.Int64(), "value": pl.String()})
 
 def read_log(files: Sequence[str | Path], *, as_of: date) -> OrderLog:
     """All orders on or before ``as_of``; nothing later is read."""
-    rows = ask("order_rows", files, ROWS, {"as_of": as_of})
-    return order_log(rows["customer_no"].to_numpy(), rows["day"].to_numpy(), rows["amount_minor"].to_numpy())
+    rows = _rows(files, as_of)
+    return order_log(*(rows.drop_in_place(name).to_numpy() for name in ROWS))
+
+
+def _rows(files: Sequence[str | Path], as_of: date) -> pl.DataFrame:
+    """ROWS as ``order_rows`` gives them; where no row replaces another by polars, at a third of the CPU."""
+    if not files or _superseded(files):
+        return ask("order_rows", files, ROWS, {"as_of": as_of})
+    rows = pl.scan_parquet(files, glob=False).filter(pl.col("ordered_on") <= as_of)
+    day = pl.col("ordered_on").to_physical().alias("day")
+    return rows.select("customer_no", day, "amount_minor").collect()
 
 
 def read_features(files: Sequence[str | Path], *, as_of: date) -> pl.DataFrame:
@@ -87,13 +96,20 @@ def ask(
     if not files:
         return schema.to_frame()
     paths = [escape(str(file)) for file in files]  # read_parquet would take [ and * as a pattern
+    superseded = _superseded(files)
     with _connection() as connection:
         for name, frame in tables.items():
             connection.register(name, arrow(frame))
-        [(superseded,)] = connection.execute(sql("superseded"), {"files": paths}).fetchall()
         connection.execute(sql("orders_now"))
         bound |= {"files": paths, "superseded": superseded}
         return _frame(connection, question, schema, bound)
+
+
+def _superseded(files: Sequence[str | Path]) -> bool:
+    with _connection() as connection:
+        paths = [escape(str(file)) for file in files]
+        [(superseded,)] = connection.execute(sql("superseded"), {"files": paths}).fetchall()
+    return bool(superseded)
 
 
 def ask_contracts(

@@ -10,6 +10,7 @@ from glob import escape
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import polars as pl
 from sqlmodel import Session
 
@@ -75,7 +76,7 @@ def write_facts(
     os.close(handle)
     target = Path(name)
     given = {"staged": _names(staged), "source": source, "version": version, "today": today}
-    given |= {"written": escape(name)}
+    given |= {"written": escape(name), "repeats": kind is Kind.ORDERS and _repeats(staged)}
     try:
         with duckdb.connect(config=_config(staged[0].parent)) as connection:
             for variable, value in given.items():
@@ -139,6 +140,13 @@ def _copy_arrivals(
     connection.sql(sql(arrivals)).write_parquet(str(target), compression="zstd")
     row = connection.execute(sql(arrived)).fetchone()
     return row if row and row[0] + row[1] else None
+
+
+def _repeats(staged: Sequence[Path]) -> bool:
+    """Does any order id come twice? By 64-bit hashes: a false yes only costs the search for them."""
+    ids = (pl.read_parquet(file, columns=["order_id"]).to_series() for file in staged)
+    hashes = np.sort(np.concatenate([each.hash().to_numpy() for each in ids]))
+    return bool((hashes[1:] == hashes[:-1]).any())
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

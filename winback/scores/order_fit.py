@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from winback.scores.btyd import Family, Fit, Histories, expected_orders, fit, probability_of_no_order
-from winback.scores.pareto_nbd import ParetoFit, fit_pareto, pareto_orders, pareto_silence
+from winback.scores.pareto_nbd import ParetoFit, fit_pareto, pareto_outlook
 from winback.scores.recipe import Model
 
 Floats = NDArray[np.float64]
@@ -52,15 +52,11 @@ def model_of(fitted: OrderFit) -> Model:
     return Model.PARETO_NBD if isinstance(fitted, ParetoFit) else Model(fitted.family.value)
 
 
-def silence(fitted: OrderFit, histories: Histories, *, horizon: float) -> Floats:
-    """P(no order within ``horizon``); shape (n,)."""
+def asked(fitted: OrderFit, histories: Histories, *, horizon: float) -> tuple[Floats, Floats]:
+    """(P(no order within ``horizon``), expected orders within it); each of shape (n,)."""
     if isinstance(fitted, ParetoFit):
-        return pareto_silence(fitted, histories, horizon=horizon)
-    return probability_of_no_order(fitted, histories, horizon=horizon)
-
-
-def orders(fitted: OrderFit, histories: Histories, *, horizon: float) -> Floats:
-    """Expected orders within ``horizon``; shape (n,)."""
-    if isinstance(fitted, ParetoFit):
-        return pareto_orders(fitted, histories, horizon=horizon)
-    return expected_orders(fitted, histories, horizon=horizon)
+        return pareto_outlook(fitted, histories, horizon=horizon)
+    return (
+        probability_of_no_order(fitted, histories, horizon=horizon),
+        expected_orders(fitted, histories, horizon=horizon),
+    )

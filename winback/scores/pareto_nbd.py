@@ -98,13 +98,18 @@ def pareto_silence(model: ParetoFit, histories: Histories, *, horizon: float) ->
 
     He has stopped, or he lives on without an order, or he stops within the horizon before he orders.
     """
-    rate, stop = model.r + histories.repeats, model.s
-    now, then = histories.age, histories.age + horizon
-    lived = _drop(model.alpha, rate, now, then) + _drop(model.beta, np.full_like(now, stop), now, then)
-    pairs, where = np.unique(np.column_stack((histories.repeats, now)), axis=0, return_inverse=True)
-    stops = np.exp(_log_stop(model, pairs[:, 0], pairs[:, 1], pairs[:, 1] + horizon))[where.ravel()]
-    stopped = expit(_log_odds(model, histories))
-    return np.asarray(np.clip(stopped + (1 - stopped) * (np.exp(-lived) + stops), 0, 1))
+    return _silence(model, histories, horizon, _log_odds(model, histories))
+
+
+def pareto_orders(model: ParetoFit, histories: Histories, *, horizon: float) -> Floats:
+    """Expected orders within ``horizon`` after the age; shape (n,). Fader & Hardie 2005, eq. 40."""
+    return _orders(model, histories, horizon, _log_odds(model, histories))
+
+
+def pareto_outlook(model: ParetoFit, histories: Histories, *, horizon: float) -> tuple[Floats, Floats]:
+    """(``pareto_silence``, ``pareto_orders``): the odds of having stopped, most of the work, are taken once."""
+    log_odds = _log_odds(model, histories)
+    return _silence(model, histories, horizon, log_odds), _orders(model, histories, horizon, log_odds)
 
 
 def pareto_alive(model: ParetoFit, histories: Histories) -> Floats:
@@ -112,12 +117,24 @@ def pareto_alive(model: ParetoFit, histories: Histories) -> Floats:
     return np.asarray(expit(-_log_odds(model, histories)))
 
 
-def pareto_orders(model: ParetoFit, histories: Histories, *, horizon: float) -> Floats:
-    """Expected orders within ``horizon`` after the age; shape (n,). Fader & Hardie 2005, eq. 40."""
+def _silence(model: ParetoFit, histories: Histories, horizon: float, log_odds: Floats) -> Floats:
+    rate, stop = model.r + histories.repeats, model.s
+    now, then = histories.age, histories.age + horizon
+    lived = _drop(model.alpha, rate, now, then) + _drop(model.beta, np.full_like(now, stop), now, then)
+    ages, age = np.unique(now, return_inverse=True)
+    counts, count = np.unique(histories.repeats, return_inverse=True)
+    pairs, where = np.unique(count * len(ages) + age, return_inverse=True)
+    start = ages[pairs % len(ages)]
+    stops = np.exp(_log_stop(model, counts[pairs // len(ages)], start, start + horizon))[where]
+    stopped = expit(log_odds)
+    return np.asarray(np.clip(stopped + (1 - stopped) * (np.exp(-lived) + stops), 0, 1))
+
+
+def _orders(model: ParetoFit, histories: Histories, horizon: float, log_odds: Floats) -> Floats:
     living = model.beta + histories.age
     span = np.log1p(horizon / living)
     rate = (model.r + histories.repeats) / (model.alpha + histories.age)
-    return np.asarray(pareto_alive(model, histories) * rate * living * span * exprel(-(model.s - 1) * span))
+    return np.asarray(expit(-log_odds) * rate * living * span * exprel(-(model.s - 1) * span))
 
 
 def _drop(scale: float, shape: Floats, start: Floats, end: Floats) -> Floats:
@@ -134,39 +151,56 @@ def _log_odds(model: ParetoFit, histories: Histories) -> Floats:
 
 
 def _log_stop(model: ParetoFit, repeats: Floats, start: Floats, end: Floats) -> Floats:
-    logs = [
-        _stopping(model.r, model.alpha, model.s, model.beta, *(part[at : at + CHUNK] for part in of)).log_value
-        for of in ((repeats, start, end),)
-        for at in range(0, len(repeats), CHUNK)
-    ]
-    return np.concatenate(logs) if logs else np.empty(0)
+    logs = np.empty(len(repeats))
+    for at in range(0, len(repeats), CHUNK):
+        of = slice(at, at + CHUNK)
+        logs[of] = _Nodes.of(model.r, model.alpha, model.s, model.beta, repeats[of], start[of], end[of]).log_value
+    return logs
 
 
-def _stopping(r: float, alpha: float, s: float, beta: float, repeats: Floats, start: Floats, end: Floats) -> _Stop:
-    """P of stopping within [start, end] before an order, given both rates' laws at ``start``, in logs; and means.
+@dataclass(frozen=True, slots=True)
+class _Nodes:
+    """The integral of the docstring at its points: shape (n, points) but ``first`` and ``log_value``, (n,)."""
 
-    In u = ln((alpha+t)/(alpha+start)) the integrand falls at least as e^-(r+x-1)u: beyond DECAY it is nothing.
-    """
-    rate, first = r + repeats, alpha + start
-    span = np.log1p((end - start) / first)
-    span = np.minimum(span, DECAY / np.maximum(rate - 1, 1e-9))
-    u = span[:, None] * ((POINTS + 1) / 2)
-    at_alpha = first[:, None] * np.exp(u)
-    at_beta = at_alpha + (beta - alpha)
-    log_beta = np.log(at_beta)
-    fall = rate[:, None] * u + s * (log_beta - np.log(beta + start)[:, None])
-    mass = np.exp(-fall) * (at_alpha / at_beta) * WEIGHTS
-    total = mass.sum(axis=1)
-    with np.errstate(divide="ignore"):  # ln 0 where the span is 0: he cannot have stopped
-        log_value = np.log(total * (s / 2)) + np.log(span)
-    share = mass / np.maximum(total, 1e-300)[:, None]
-    return _Stop(
-        log_value,
-        np.log(first) + (share * u).sum(axis=1),
-        (share / at_alpha).sum(axis=1),
-        (share * log_beta).sum(axis=1),
-        (share / at_beta).sum(axis=1),
-    )
+    first: Floats  # alpha + start
+    u: Floats  # ln((alpha + t)/(alpha + start))
+    at_alpha: Floats  # alpha + t
+    at_beta: Floats
+    log_beta: Floats
+    mass: Floats  # weight times integrand
+    log_value: Floats  # ln of the integral, relative to its start
+
+    @classmethod
+    def of(
+        cls, r: float, alpha: float, s: float, beta: float, repeats: Floats, start: Floats, end: Floats
+    ) -> "_Nodes":
+        """P of stopping within [start, end] before an order, given both rates' laws at ``start``.
+
+        In u the integrand falls at least as e^-(r+x-1)u: beyond DECAY it is nothing.
+        """
+        rate, first = r + repeats, alpha + start
+        span = np.log1p((end - start) / first)
+        span = np.minimum(span, DECAY / np.maximum(rate - 1, 1e-9))
+        u = span[:, None] * ((POINTS + 1) / 2)
+        at_alpha = first[:, None] * np.exp(u)
+        at_beta = at_alpha + (beta - alpha)
+        log_beta = np.log(at_beta)
+        fall = rate[:, None] * u + s * (log_beta - np.log(beta + start)[:, None])
+        mass = np.exp(-fall) * (at_alpha / at_beta) * WEIGHTS
+        with np.errstate(divide="ignore"):  # ln 0 where the span is 0: he cannot have stopped
+            log_value = np.log(mass.sum(axis=1) * (s / 2)) + np.log(span)
+        return cls(first, u, at_alpha, at_beta, log_beta, mass, log_value)
+
+    def means(self) -> _Stop:
+        """The value, and means under the weights."""
+        share = self.mass / np.maximum(self.mass.sum(axis=1), 1e-300)[:, None]
+        return _Stop(
+            self.log_value,
+            np.log(self.first) + (share * self.u).sum(axis=1),
+            (share / self.at_alpha).sum(axis=1),
+            (share * self.log_beta).sum(axis=1),
+            (share / self.at_beta).sum(axis=1),
+        )
 
 
 def _thin(table: Table) -> Table:
@@ -211,7 +245,7 @@ def _staying(r: float, alpha: float, s: float, beta: float, table: Table) -> tup
     """Mean of ln[beta^s (beta+T)^-s (1 + D)], its derivatives by r, alpha, s and beta."""
     rate, weight = r + table.repeats, table.weight
     log_alpha, log_beta = np.log(alpha + table.age), np.log(beta + table.age)
-    stop = _stopping(r, alpha, s, beta, table.repeats, table.last, table.age)
+    stop = _Nodes.of(r, alpha, s, beta, table.repeats, table.last, table.age).means()
     rise = rate * (log_alpha - np.log(alpha + table.last)) + s * (log_beta - np.log(beta + table.last))
     log_odds = rise + stop.log_value
     stopped = weight * expit(log_odds)

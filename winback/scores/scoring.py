@@ -125,7 +125,7 @@ def digest_of(frame: pl.DataFrame) -> str:
     columns = "customer_id", "risk", "expected_value", "value_rank", "past_value", "past_rank"
     line = pl.concat_str(columns, separator="\t") + "\n"
     lines = frame.with_columns(decimals).select(line=line)["line"].sort()
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return hashlib.sha256(lines.str.join("").item().encode()).hexdigest()
 
 
 def _outlook(
@@ -179,8 +179,8 @@ def _quintiles(
 
 def tie_keys(ids: pl.Series) -> NDArray[np.uint64]:
     """The first 8 bytes of sha256(customer_id) as numbers: they sort as the hex digits do."""
-    heads = b"".join(hashlib.sha256(value.encode()).digest()[:8] for value in ids)
-    return np.frombuffer(heads, dtype=">u8").astype(np.uint64)
+    hashes = b"".join([hashlib.sha256(value).digest() for value in ids.cast(pl.Binary).to_list()])
+    return np.frombuffer(hashes, dtype=">u8")[::4].astype(np.uint64)
 
 
 def smallest(keys: NDArray[np.uint64], count: int) -> Integers:
@@ -193,8 +193,13 @@ def smallest(keys: NDArray[np.uint64], count: int) -> Integers:
 
 def _rank(values: Floats, keys: NDArray[np.uint64]) -> Integers:
     """1 for the highest; equal values by key."""
+    order = np.argsort(-values)
+    same = values[order[1:]] == values[order[:-1]]
+    tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
+    rows = order[tied]
+    order[tied] = rows[np.lexsort((keys[rows], -values[rows]))]
     ranks = np.empty(len(values), dtype=np.int64)
-    ranks[np.lexsort((keys, -values))] = np.arange(1, len(values) + 1)
+    ranks[order] = np.arange(1, len(values) + 1)
     return ranks
 
 

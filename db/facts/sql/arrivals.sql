@@ -1,9 +1,10 @@
 -- Of the staged orders of one source those that are new, or differ from the version already there, in the columns of
--- a fact file. Of an id repeated in the file the last line wins. `present` and `people` are given; the rest are
--- variables.
+-- a fact file. Of an id repeated in the file (`repeats`: whether there may be any) the last line wins. `present` and
+-- `people` are given; the rest are variables.
 WITH repeated AS (
     SELECT order_id, max(line) AS line
     FROM read_parquet(getvariable('staged'))
+    WHERE getvariable('repeats')
     GROUP BY order_id
     HAVING count(*) > 1
 ),
@@ -40,4 +41,4 @@ WHERE
     OR known.ordered_at <> staged.ordered_at
     OR known.amount_minor <> staged.amount_minor
     OR known.refund_of IS DISTINCT FROM staged.refund_of
-ORDER BY people.customer_no, staged.ordered_at, staged.order_id
+ORDER BY people.customer_no, staged.ordered_at, staged.line
