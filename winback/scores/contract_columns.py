@@ -146,6 +146,7 @@ def _fault(attribute: pl.Series, spells: Spells) -> str | None:
     """Why an attribute may not be learned from; None where it may, or where it says nothing anyway."""
     numbers = _numbers(attribute)
     known = attribute.is_not_null().to_numpy() if numbers is None else ~np.isnan(numbers)
+    known &= spells.exit > spells.entry
     if known.sum() < FEWEST:
         return None
     ended, ages = spells.ended[known], rankdata(spells.exit[known])

@@ -134,7 +134,7 @@ def _centred(part: Floats) -> Floats:
 
 
 def _curves(learned: Learned, horizon_days: int) -> tuple[Floats, Floats]:
-    """Logs of what a contract's curve says over the horizon: the mean over its contracts, and its own age's above."""
+    """Logs of what a contract's curve says over the horizon: its contracts' mean, and its own age's above it."""
     age, stratum = learned.age[learned.live], learned.stratum[learned.live]
     daily = np.exp(learned.hazard.log_hazard)[stratum]
     said = np.log((exposure(learned.hazard.cuts, age, age + horizon_days) * daily).sum(axis=1))

@@ -48,7 +48,10 @@ MISSED: Final = 10.0
 """Ends that should have been seen earlier, from which it is certain that earlier ones were not recorded."""
 FOLDS: Final = 5
 CHOSEN_ON: Final = 10_000
-RIDGES: Final = (1.0, 10.0, 100.0, 1000.0)
+MIDDLE: Final = 10.0
+RIDGES: Final = (1.0, MIDDLE, 100.0, 1000.0)
+SMOOTH: Final = (3.0, 30.0, 300.0)
+CERTAIN: Final = 2.0
 AT_ONCE: Final = 50_000
 """Contracts asked at a time, so that memory does not grow with the file."""
 
@@ -178,34 +181,41 @@ class _Sample:
     def common(self) -> "_Sample":
         return _Sample(self.spells, self.traits, np.zeros_like(self.stratum), self.keys)
 
-    def fit(self, ridge: float, strata: int) -> Hazard:
-        return fit_hazard(self.spells, self.traits, self.stratum, strata, Penalty(ridge=ridge))
+    def fit(self, penalty: Penalty, strata: int) -> Hazard:
+        return fit_hazard(self.spells, self.traits, self.stratum, strata, penalty)
 
 
 def _fitted(sample: _Sample) -> tuple[ContractModel, Hazard]:
     """The hazard that speaks best of contracts it was not fitted on.
 
-    The ridge is chosen first, with one curve for all; then whether plans get curves of their own.
+    With one curve for all, how smooth it is and the ridge are chosen; then whether plans get curves of their own,
+    for which they must speak better by more than chance makes of the parts (CERTAIN standard errors).
     """
-    few, common, strata = sample.of(np.arange(len(sample.keys))[:CHOSEN_ON]), sample.common(), _strata(sample)
-    told = {ridge: _held_out(few.common(), ridge, 1) for ridge in RIDGES}
-    ridge = max(RIDGES, key=lambda each: told[each])
-    if strata > 1 and _held_out(few, ridge, strata) > told[ridge]:
-        return ContractModel.BY_PLAN, sample.fit(ridge, strata)
-    return ContractModel.COMMON, common.fit(ridge, 1)
+    few, strata = sample.of(np.arange(len(sample.keys))[:CHOSEN_ON]), int(sample.stratum.max()) + 1
+    common = few.common()
+    told: dict[Penalty, Floats] = {}
+
+    def best_of(penalties: list[Penalty]) -> Penalty:
+        told.update({each: _held_out(common, each, 1) for each in penalties if each not in told})
+        return max(penalties, key=lambda each: float(told[each].sum()))
+
+    smooth = best_of([Penalty(ridge=MIDDLE, smooth=each) for each in SMOOTH]).smooth
+    best = best_of([Penalty(ridge=each, smooth=smooth) for each in RIDGES])
+    if strata > 1:
+        gain = _held_out(few, best, strata) - told[best]
+        if gain.sum() > CERTAIN * gain.std(ddof=1) * math.sqrt(FOLDS):
+            return ContractModel.BY_PLAN, sample.fit(best, strata)
+    return ContractModel.COMMON, sample.common().fit(best, 1)
 
 
-def _strata(sample: _Sample) -> int:
-    return int(sample.stratum.max()) + 1
-
-
-def _held_out(sample: _Sample, ridge: float, strata: int) -> float:
+def _held_out(sample: _Sample, penalty: Penalty, strata: int) -> Floats:
     """Log likelihood of each of FOLDS parts under what was fitted to the others; a customer is in one part."""
-    fold, told = sample.keys % FOLDS, 0.0
+    fold, told = sample.keys % FOLDS, np.zeros(FOLDS)
     for part in range(FOLDS):
         known, other = sample.of(np.flatnonzero(fold != part)), sample.of(np.flatnonzero(fold == part))
         if known.spells.ended.any():
-            told += log_likelihood(known.fit(ridge, strata), other.spells, other.traits, other.stratum)
+            fitted = known.fit(penalty, strata)
+            told[part] = log_likelihood(fitted, other.spells, other.traits, other.stratum)
     return told
 
 

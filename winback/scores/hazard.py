@@ -51,7 +51,7 @@ class Penalty:
     """How hard the fit is held back, in units of log likelihood."""
 
     ridge: float
-    smooth: float = 5.0
+    smooth: float
     pooled: float = 1.0
 
 
