@@ -1,17 +1,16 @@
 """IBM's sample of telco contracts: how well scores of contracts they were not fitted on order the ends.
 
-Concordance: of two contracts of one part of five, the one ended at some age while the other was seen living at that
-age (or longer), the share in which the first was given the higher probability of having ended by that age (Antolini,
-Boracchi & Biganzoli 2005, Statistics in Medicine 24; ties half). Where all contracts share one curve, this is
-Harrell's C of x b. Each part is asked of a hazard that was chosen and fitted on the other four; pairs of the five
-parts are added up. Parts are drawn anew for each of five seeds, and the worst counts.
+Concordance: of two contracts of one part of five, the one ended at some age while the other was seen living at
+that age (or longer), the share in which the first was given the higher probability of having ended by that age
+(Antolini, Boracchi & Biganzoli 2005, Statistics in Medicine 24; ties half). Where all contracts share one curve,
+this is Harrell's C of x b. Each part is asked of a hazard that was chosen and fitted on the other four; pairs of
+the five parts are added up. Parts are drawn anew for each of five seeds, and the worst counts.
 
 Learned from: plan, monthly amount, and the customers' attributes as they come, sum of bills, tenure and churn
 itself among them: these three must be found out and left out.
 """
 
 import os
-from datetime import date
 from pathlib import Path
 
 import numpy as np
