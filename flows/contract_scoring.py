@@ -8,13 +8,15 @@ import polars as pl
 from sqlmodel import Session
 
 from db.customers import numbers, told_of
+from db.facts.queries import read_features
 from db.facts.recorded import read_contracts
-from db.facts.store import path_of
+from db.facts.store import digests, path_of
 from db.settings import Settings
 from winback.errors import WrongUse
+from winback.fields import Kind
 from winback.money import exponent
 from winback.scores.contract_reasons import contract_reasons
-from winback.scores.contracts import score_contracts
+from winback.scores.contracts import by_customer, score_contracts
 from winback.scores.scoring import Scores
 from winback.words import Language
 
@@ -57,3 +59,25 @@ def score_and_explain_contracts(
         language=language,
     )
     return replace(scores, frame=scores.frame.with_columns(reasons=reasons))
+
+
+def score_holders(
+    session: Session, settings: Settings, facts: Sequence[str], as_of: date, horizon_days: int
+) -> tuple[pl.DataFrame, Scores]:
+    """(features, scores) of every customer with a contract that lives at ``as_of``: an audience by contract.
+
+    ``facts``: the order files, which may be none. Features are customer_no, orders and last_order_on; who never
+    ordered has 0 orders and, as the last, the day his newest contract began.
+    """
+    contracts, told = contracts_at(session, settings, digests(session, Kind.SUBSCRIPTIONS), as_of)
+    unit = 10 ** exponent(settings.file.currency)
+    scores, _ = score_contracts(contracts, told, as_of=as_of, horizon_days=horizon_days, minor_per_major=unit)
+    newest = contracts.filter(pl.col("ended_on").is_null()).group_by("customer_no").agg(pl.col("started_on").max())
+    ordered = read_features([path_of(settings.facts, digest) for digest in facts], as_of=as_of)
+    known = newest.join(ordered.select("customer_no", "orders", "last_order_on"), on="customer_no", how="left")
+    features = known.select(
+        "customer_no",
+        pl.col("orders").fill_null(0),
+        pl.coalesce("last_order_on", "started_on").alias("last_order_on"),
+    )
+    return features, by_customer(scores)

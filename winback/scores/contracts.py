@@ -47,7 +47,7 @@ MIN_ENDED: Final = 20
 MISSED: Final = 10.0
 """Ends that should have been seen earlier, from which it is certain that earlier ones were not recorded."""
 FOLDS: Final = 5
-CHOSEN_ON: Final = 10_000
+CHOSEN_ON: Final = 6_000
 MIDDLE: Final = 10.0
 RIDGES: Final = (1.0, MIDDLE, 100.0, 1000.0)
 SMOOTH: Final = (3.0, 30.0, 300.0)
