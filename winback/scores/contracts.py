@@ -9,7 +9,7 @@ it falls back, and the scores say so in words:
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import Final
@@ -69,7 +69,7 @@ class ContractModel(StrEnum):
 class Learned:
     """A hazard fitted to contracts, and the rows of them it can be asked of; ``live``: those rows that live.
 
-    ``stratum``: of each contract, the row of the hazard's curves. ``ended``: how many have.
+    ``stratum``: of each contract, the row of the hazard's curves. ``ended``: how many have, within ``seen_days``.
     """
 
     model: ContractModel
@@ -79,6 +79,7 @@ class Learned:
     age: Floats
     live: Integers
     ended: int
+    seen_days: float
     remarks: tuple[str, ...]
 
 
@@ -153,6 +154,7 @@ def learn(contracts: pl.DataFrame, attributes: pl.DataFrame, as_of: date, horizo
         age=_days_until(contracts["started_on"], as_of),
         live=live,
         ended=int(seen.ended.sum()),
+        seen_days=float((seen.exit - seen.entry).sum()),
         remarks=remarks,
     )
 
@@ -164,6 +166,12 @@ def ahead(learned: Learned, horizon_days: int) -> tuple[Floats, Floats]:
         for rows in np.array_split(learned.live, 1 + len(learned.live) // AT_ONCE)
     ]
     return np.concatenate([risk for risk, _ in asked]), np.concatenate([kept for _, kept in asked])
+
+
+def at_one_rate(learned: Learned) -> Learned:
+    """The same contracts with one hazard for all: what anything learned is to be held against."""
+    hazard = _one_hazard(learned.ended, learned.seen_days, learned.columns.matrix.shape[1])
+    return replace(learned, model=ContractModel.CONSTANT, hazard=hazard, stratum=np.zeros_like(learned.stratum))
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,15 +229,17 @@ def _held_out(sample: _Sample, penalty: Penalty, strata: int) -> Floats:
 
 def _unfitted(sample: _Sample, ended: int, horizon_days: int) -> tuple[ContractModel, Hazard, str]:
     """One hazard for all: half an end more than were seen, over the days seen; risk 0.5 where none were."""
-    days = float((sample.spells.exit - sample.spells.entry).sum())
-    daily = (ended + 0.5) / days if days else math.log(2) / horizon_days
-    hazard = Hazard(
-        cuts=np.empty(0), log_hazard=np.array([[math.log(daily)]]), weights=np.zeros(sample.traits.shape[1])
-    )
+    days, traits = float((sample.spells.exit - sample.spells.entry).sum()), sample.traits.shape[1]
     if not days:
-        return ContractModel.NOTHING, hazard, "no contract was seen for a whole day: risk 0.5 for all"
+        even = _one_hazard(0, horizon_days / math.log(4), traits)  # half an end in so many days: ln 2 a horizon
+        return ContractModel.NOTHING, even, "no contract was seen for a whole day: risk 0.5 for all"
     said = f"{ended} contracts have ended, fewer than {MIN_ENDED}: one risk of ending a day for all of them"
-    return ContractModel.CONSTANT, hazard, said
+    return ContractModel.CONSTANT, _one_hazard(ended, days, traits), said
+
+
+def _one_hazard(ended: int, days: float, traits: int) -> Hazard:
+    daily = (ended + 0.5) / days
+    return Hazard(cuts=np.empty(0), log_hazard=np.array([[math.log(daily)]]), weights=np.zeros(traits))
 
 
 def _seen(contracts: pl.DataFrame, as_of: date) -> tuple[Spells, tuple[str, ...]]:
