@@ -23,7 +23,7 @@ def backtest(capsys, *words: str) -> tuple[int, dict[str, object]]:
 
 
 def test_concordance_counts_the_pairs_whose_order_is_known():
-    """Ended at 10 and 20, seen to 15 and 30: pairs (10, 20), (10, 15), (10, 30), (20, 30); of 15 and 20 nobody knows.
+    """Ended at 10 and 20, seen to 15 and 30: pairs (10, 20), (10, 15), (10, 30), (20, 30); not (20, 15).
 
     First wrong, right, wrong, a tie; then wrong, right, right, right.
     """

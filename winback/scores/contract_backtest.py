@@ -1,7 +1,7 @@
 """How good scores of contracts would have been: measured on what followed past days.
 
-Concordance is Harrell's C over the window: of two contracts of which one ended while the other lived on for longer,
-or until the window's end, the share in which the first had the higher risk; ties half.
+Concordance is Harrell's C over the window: of two contracts of which one ended while the other lived on for
+longer, or until the window's end, the share in which the first had the higher risk; ties half.
 """
 
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class AtCut:
 def contracts_at_cut(
     contracts: pl.DataFrame, attributes: pl.DataFrame, later: pl.DataFrame, *, cut: date, horizon_days: int
 ) -> AtCut | None:
-    """Scores of ``contracts`` (CONTRACTS at ``cut``) against their ends in ``later`` (CONTRACTS when all had passed).
+    """Scores of ``contracts`` (CONTRACTS at ``cut``) against their ends in ``later`` (CONTRACTS when it was over).
 
     One row for what is learned and one for a hazard that is the same for all. None where no contract lived.
     """
