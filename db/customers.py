@@ -120,6 +120,18 @@ def traits(session: Session, fields: Sequence[str]) -> tuple[pl.DataFrame, list[
     return pl.DataFrame(made, schema=placed, orient="row"), sorted(known)
 
 
+def told_of(session: Session) -> pl.DataFrame:
+    """customer_no, and what is told of customers in text, as it is now: their country and every attribute."""
+    asked = select(col(Customer.no), col(Customer.country), col(Customer.attributes))
+    rows = session.execute(asked).tuples().all()
+    told = [json.loads(attributes or "{}") for _, _, attributes in rows]
+    names = sorted({name for each in told for name in each})
+    made = {"customer_no": [no for no, _, _ in rows], "country": [country for _, country, _ in rows]}
+    made |= {f"{ATTRIBUTE}{name}": [each.get(name) for each in told] for name in names}
+    kinds = dict.fromkeys(made, pl.String()) | {"customer_no": pl.Int64()}
+    return pl.DataFrame(made, schema=kinds)
+
+
 _GROUPABLE = {
     "country": col(Customer.country),
     "locale": col(Customer.locale),

@@ -21,7 +21,6 @@ from db.campaigns import kind_rules, read_files
 from db.customers import traits
 from db.engine import database, reading, transaction
 from db.enrolment import CHUNK, enrol, entries, may_not_enter, members_of
-from db.facts.store import digests
 from db.frames import save_frame
 from db.occurrences import (
     Opening,
@@ -42,13 +41,12 @@ from db.people import contacts
 from db.settings import Settings
 from db.tables import Assignment, Message, Occurrence
 from flows.behaving import kinds_for
-from flows.scoring import score_all
+from flows.candidates import model_words, pinned_facts, score_candidates
 from winback import __version__
 from winback.approval import needs_approval
 from winback.assignment import assign
 from winback.audience import (
     LEDGER,
-    SCORED,
     arm_counts,
     arms_by_person,
     digest,
@@ -58,10 +56,10 @@ from winback.audience import (
     waterfall,
 )
 from winback.campaign import Campaign
+from winback.campaign_file import campaign_of
 from winback.churn_kind import RULES_FILE
 from winback.errors import CampaignError, WrongUse, nearest
 from winback.schedule import REPLAY, end_of_day
-from winback.scores.scoring import Scores
 from winback.where import ATTRIBUTE
 
 OLDEST_LIVE = timedelta(days=3)  # an as_of older than this is never really sent
@@ -145,6 +143,7 @@ def pin_inputs(order: Order, settings: Settings, now: datetime) -> int:
                 return known
         late_after = order.late_after if settings.placebo else _live_limit(order, settings, now)
         files = read_files(settings, order.campaign_id)
+        churn = campaign_of(files, order.campaign_id).churn
         with transaction(engine) as session:
             opening = Opening(
                 campaign_id=order.campaign_id,
@@ -152,7 +151,7 @@ def pin_inputs(order: Order, settings: Settings, now: datetime) -> int:
                 as_of=order.as_of,
                 placebo=settings.placebo,
                 files=files,
-                facts=pinned_facts(session),
+                facts=pinned_facts(session, churn),
                 late_after=late_after,
                 code_version=__version__,
             )
@@ -171,7 +170,8 @@ def renew_inputs(occurrence_id: int, settings: Settings, now: datetime) -> None:
         if files != pinned:
             with transaction(engine) as session:
                 waiting = session.get_one(Occurrence, occurrence_id)
-                pin_anew(session, waiting, files, pinned_facts(session), now)
+                facts = pinned_facts(session, campaign_of(files, campaign_id).churn)
+                pin_anew(session, waiting, files, facts, now)
 
 
 def _live_limit(order: Order, settings: Settings, now: datetime) -> datetime:
@@ -184,53 +184,18 @@ def _live_limit(order: Order, settings: Settings, now: datetime) -> datetime:
     return min(order.late_after or end + OLDEST_LIVE, end + OLDEST_LIVE)
 
 
-def pinned_facts(session: Session) -> list[str]:
-    """What a run is pinned to; without any order there is nobody to choose from, now or on a later try."""
-    found = digests(session)
-    if not found:
-        raise WrongUse("there are no orders yet: winback import orders FILE")
-    return found
-
-
 def score_customers(occurrence_id: int, settings: Settings) -> str | None:
-    """Score everybody with an order at as_of; returns the file of the scores, None when no longer needed."""
+    """Score everybody the campaign chooses from; returns the file of the scores, None when no longer needed."""
     with database(settings.database_url) as engine:
         with reading(engine) as session:
             occurrence = session.get_one(Occurrence, occurrence_id)
             if occurrence.stage != Stage.OPENED:
                 return None
-            horizon = pinned_campaign(session, occurrence).churn.within
-            features, scored = score_all(
-                session, settings, json.loads(occurrence.facts), occurrence.as_of, horizon
-            )
-        said = said_of(scored, horizon)
+            churn, facts = pinned_campaign(session, occurrence).churn, json.loads(occurrence.facts)
+            scored, said = score_candidates(session, settings, facts, occurrence.as_of, churn)
         with transaction(engine) as session:
             advance(session, occurrence_id, come_from=Stage.OPENED, to=Stage.OPENED, score=json.dumps(said))
-    return str(save_frame(settings.state / "scores", scored_frame(features, scored)))
-
-
-def said_of(scored: Scores, horizon_days: int) -> dict[str, Any]:
-    """What scoring says of itself, as the run and its report keep it."""
-    return {
-        "model": scored.model,
-        "weights": scored.weights,
-        "fallback_reason": scored.fallback_reason,
-        "horizon_days": horizon_days,
-        "digest": scored.digest,
-    }
-
-
-def model_words(said: dict[str, Any]) -> str | None:
-    """What the risk comes from, in words, with the reason where it is a fall-back."""
-    if not said:
-        return None
-    return f"{said['model']} ({said['fallback_reason']})" if said["fallback_reason"] else str(said["model"])
-
-
-def scored_frame(features: pl.DataFrame, scored: Scores) -> pl.DataFrame:
-    """SCORED: the scores with what selection reads of the features."""
-    known = features.select("customer_no", "orders", "last_order_on")
-    return scored.frame.join(known, on="customer_no").select(list(SCORED))
+    return str(save_frame(settings.state / "scores", scored))
 
 
 def select_audience(occurrence_id: int, settings: Settings, scores: str | None) -> None:

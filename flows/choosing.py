@@ -14,16 +14,12 @@ from flows.campaign_run import (
     Order,
     RunSummary,
     choose_members,
-    model_words,
-    pinned_facts,
-    said_of,
-    scored_frame,
     summarise,
 )
-from flows.scoring import score_all
+from flows.candidates import model_words, pinned_facts, score_candidates
 from winback.audience import arm_counts, digest, risk_range, waterfall
 from winback.campaign import Campaign
-from winback.campaign_file import read_campaign
+from winback.campaign_file import campaign_of
 from winback.churn_kind import RULES_FILE
 
 
@@ -50,18 +46,16 @@ class Choice:
 def choose_now(order: Order, settings: Settings) -> Choice:
     """Read campaign, facts and state as they are, and choose.
 
-    Raises what ``check`` reports, WrongUse without orders.
+    Raises what ``check`` reports, WrongUse without orders, or subscriptions.
     """
     files = read_files(settings, order.campaign_id)
-    campaign = read_campaign(files[f"campaigns/{order.campaign_id}.yaml"], order.campaign_id)
+    campaign = campaign_of(files, order.campaign_id)
     counted = counted_for(order.slot, placebo=settings.placebo)
     with database(settings.database_url) as engine, reading(engine) as session:
-        facts = pinned_facts(session)
-        features, scored = score_all(session, settings, facts, order.as_of, campaign.churn.within)
-        frame = scored_frame(features, scored)
+        facts = pinned_facts(session, campaign.churn)
+        frame, said = score_candidates(session, settings, facts, order.as_of, campaign.churn)
         kinds = kinds_for(session, settings, campaign, frame, facts, order.as_of, files[RULES_FILE])
         ledger, shares = choose_members(session, settings, campaign, 0, order.as_of, frame, counted, kinds)
-    said = said_of(scored, campaign.churn.within)
     return Choice(order=order, campaign=campaign, files=files, ledger=ledger, shares=shares, score=said)
 
 

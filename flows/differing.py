@@ -11,7 +11,8 @@ from db.engine import database, reading
 from db.occurrences import counted_for, run_name, version_files
 from db.settings import Settings
 from db.tables import Occurrence
-from flows.campaign_run import manual, pinned_facts, read_ledger
+from flows.campaign_run import manual, read_ledger
+from flows.candidates import pinned_facts
 from flows.choosing import choose_now
 from winback.difference import Change, Edit, People, edits, fields, people
 from winback.errors import WrongUse
@@ -47,7 +48,7 @@ def differ(settings: Settings, campaign_id: str, as_of: date) -> Difference:
             people=people(read_ledger(settings, last), choice.ledger),
             fields=fields(pinned[file], choice.files[file]),
             edits=edits(_templates(pinned, file), _templates(choice.files, file)),
-            new_facts=len({*pinned_facts(session)} - {*json.loads(last.facts)}),
+            new_facts=len({*pinned_facts(session, choice.campaign.churn)} - {*json.loads(last.facts)}),
         )
 
 

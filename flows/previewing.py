@@ -21,7 +21,8 @@ from db.facts.sums import sum_members
 from db.people import customer_by_id
 from db.settings import Settings
 from db.tables import Customer
-from flows.campaign_run import manual, model_words
+from flows.campaign_run import manual
+from flows.candidates import model_words
 from flows.choosing import Choice, choose_now
 from winback import gallery_page
 from winback.arms_alike import arms_alike

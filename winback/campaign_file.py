@@ -28,6 +28,11 @@ def read_campaign(text: str, file: str) -> Campaign:
     return campaign
 
 
+def campaign_of(files: Mapping[str, str], campaign_id: str) -> Campaign:
+    """The campaign among the files of a folder (path -> text); raises as ``read_campaign``."""
+    return read_campaign(files[f"campaigns/{campaign_id}.yaml"], campaign_id)
+
+
 def examine(text: str, file: str) -> tuple[Campaign | None, list[CampaignError]]:
     """The campaign, or None and every problem found, in the order of the file."""
     return examine_as(Campaign, text, file, later=NOT_YET)

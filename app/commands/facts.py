@@ -12,13 +12,14 @@ from db.people import customer_by_id
 from db.people import suppress as suppress_address
 from db.settings import here
 from db.source import SourceQuery
+from flows.contract_scoring import score_and_explain_contracts
 from flows.explaining import explain_customer
 from flows.importing import Arrival, ImportReport, import_file
 from flows.querying import import_query
 from flows.scoring import score_and_explain
 from winback.contact import address_hash, normalise_email, normalise_phone
 from winback.errors import Exit, WrongUse
-from winback.fields import kind_of
+from winback.fields import Kind, kind_of
 
 
 def import_(arguments: argparse.Namespace) -> int:
@@ -80,17 +81,17 @@ def _show_import(report: ImportReport, as_json: bool) -> None:
 
 
 def score(arguments: argparse.Namespace) -> int:
-    """Score everybody with an order and write the frame."""
+    """Score everybody with an order, or every contract that lives, and write the frame."""
     settings = here(arguments.workspace)
-    if arguments.definition == "contract":
-        raise WrongUse("there are no subscriptions, so no contract can be scored: use --definition no_order")
+    contracts = arguments.definition == "contract"
+    explained = score_and_explain_contracts if contracts else score_and_explain
     with (
         working("scoring"),
         database(settings.database_url) as engine,
         reading(engine) as session,
     ):
-        facts = digests(session)
-        scores = score_and_explain(session, settings, facts, arguments.as_of, arguments.horizon, arguments.lang)
+        facts = digests(session, Kind.SUBSCRIPTIONS if contracts else Kind.ORDERS)
+        scores = explained(session, settings, facts, arguments.as_of, arguments.horizon, arguments.lang)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     scores.frame.drop("customer_no").write_parquet(arguments.out)
     said = {

@@ -14,6 +14,7 @@ import polars as pl
 from db.facts.queries import CHURN_COUNTS, ask_contracts, one_group_each
 from db.facts.writing import fact_columns
 from winback.fields import Kind
+from winback.scores.contracts import CONTRACTS, in_order
 
 Files = Sequence[Path]
 
@@ -66,6 +67,7 @@ SUBSCRIPTIONS: Final = pl.Schema(
         "told_on": pl.Date(),  # the day of the snapshot; null for rows
     }
 )
+_SPELLS: Final = pl.Schema({name: kind for name, kind in CONTRACTS.items() if name != "customer_id"})
 
 
 def read_lines(files: Files, orders: Files, *, as_of: date) -> pl.LazyFrame:
@@ -96,6 +98,12 @@ def read_feedback(files: Files, *, as_of: date) -> pl.LazyFrame:
 def read_subscriptions(files: Files, *, as_of: date) -> pl.DataFrame:
     """SUBSCRIPTIONS begun on or before ``as_of``, by customer; an end after it is not known yet."""
     return ask_contracts("subscriptions", files, SUBSCRIPTIONS, {"as_of": as_of})
+
+
+def read_contracts(files: Files, ids: pl.DataFrame, *, as_of: date) -> pl.DataFrame:
+    """CONTRACTS begun on or before ``as_of``, as told by then; ``ids``: customer_id, customer_no of everybody."""
+    told = ask_contracts("contract_spells", files, _SPELLS, {"as_of": as_of})
+    return in_order(told.join(ids, on="customer_no", how="inner", validate="m:1"))
 
 
 def count_contract_churn(

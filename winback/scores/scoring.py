@@ -191,7 +191,7 @@ def smallest(keys: NDArray[np.uint64], count: int) -> Integers:
     return np.argsort(keys, kind="stable")
 
 
-def _rank(values: Floats, keys: NDArray[np.uint64]) -> Integers:
+def ranked(values: Floats, keys: NDArray[np.uint64]) -> Integers:
     """1 for the highest; equal values by key."""
     order = np.argsort(-values)
     same = values[order[1:]] == values[order[:-1]]
@@ -206,20 +206,20 @@ def _rank(values: Floats, keys: NDArray[np.uint64]) -> Integers:
 def _frame(
     features: pl.DataFrame, outlook: _Outlook, keys: NDArray[np.uint64], minor_per_major: int
 ) -> pl.DataFrame:
-    value = _rounded(outlook.value_minor / minor_per_major)
-    past = _rounded(features["net_minor"].to_numpy() / minor_per_major)
+    value = rounded(outlook.value_minor / minor_per_major)
+    past = rounded(features["net_minor"].to_numpy() / minor_per_major)
     return features.select(
         "customer_no",
         "customer_id",
-        risk=pl.lit(pl.Series(_rounded(outlook.risk))),
+        risk=pl.lit(pl.Series(rounded(outlook.risk))),
         expected_value=pl.lit(pl.Series(value)),
-        value_rank=pl.lit(pl.Series(_rank(value, keys))),
+        value_rank=pl.lit(pl.Series(ranked(value, keys))),
         past_value=pl.lit(pl.Series(past)),
-        past_rank=pl.lit(pl.Series(_rank(past, keys))),
+        past_rank=pl.lit(pl.Series(ranked(past, keys))),
         model=pl.lit(_named(outlook.parts)),
     ).cast(SCORES)
 
 
-def _rounded(values: Floats) -> Floats:
+def rounded(values: Floats) -> Floats:
     """To 1e-6, so that ranks and thresholds do not hang on the last bits; never -0.0."""
     return np.asarray(np.round(values, 6) + 0.0)

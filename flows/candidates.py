@@ -1,0 +1,68 @@
+"""Whom a campaign chooses from: everybody scored by its definition of churn, and the facts this is read from."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import polars as pl
+from sqlmodel import Session
+
+from db.facts.store import digests
+from db.settings import Settings
+from flows.contract_scoring import NO_CONTRACTS, score_holders
+from flows.scoring import score_all
+from winback.audience import SCORED
+from winback.campaign import ChurnRule
+from winback.errors import WrongUse
+from winback.fields import Kind
+from winback.scores.scoring import Scores
+
+
+def pinned_facts(session: Session, churn: ChurnRule) -> list[str]:
+    """The files of orders a run is pinned to; WrongUse where there is nobody to choose from, now or later.
+
+    That is without any order; by contract, without any subscription.
+    """
+    found = digests(session)
+    if churn.by_contract:
+        if not digests(session, Kind.SUBSCRIPTIONS):
+            raise WrongUse(NO_CONTRACTS)
+    elif not found:
+        raise WrongUse("there are no orders yet: winback import orders FILE")
+    return found
+
+
+def score_candidates(
+    session: Session, settings: Settings, facts: Sequence[str], as_of: date, churn: ChurnRule
+) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """(SCORED, what scoring says of itself) of everybody with an order at ``as_of``; by contract, who has one.
+
+    ``facts``: the order files.
+    """
+    score = score_holders if churn.by_contract else score_all
+    features, scored = score(session, settings, facts, as_of, churn.within)
+    return scored_frame(features, scored), said_of(scored, churn.within)
+
+
+def said_of(scored: Scores, horizon_days: int) -> dict[str, Any]:
+    """What scoring says of itself, as the run and its report keep it."""
+    return {
+        "model": scored.model,
+        "weights": scored.weights,
+        "fallback_reason": scored.fallback_reason,
+        "horizon_days": horizon_days,
+        "digest": scored.digest,
+    }
+
+
+def model_words(said: dict[str, Any]) -> str | None:
+    """What the risk comes from, in words, with the reason where it is a fall-back."""
+    if not said:
+        return None
+    return f"{said['model']} ({said['fallback_reason']})" if said["fallback_reason"] else str(said["model"])
+
+
+def scored_frame(features: pl.DataFrame, scored: Scores) -> pl.DataFrame:
+    """SCORED: the scores with what selection reads of the features."""
+    known = features.select("customer_no", "orders", "last_order_on")
+    return scored.frame.join(known, on="customer_no").select(list(SCORED))
