@@ -17,6 +17,7 @@ help:  ## this list
 	@echo "installing what requirements.lock names; the first time takes a minute or two" >&2
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q app db flows winback  # as pip does with what it installs
 	@touch $@
 
 install: .venv/installed  ## set up .venv with everything winback needs

@@ -203,7 +203,7 @@ def _data_commands(command: Command) -> None:
 
 
 def _campaign_commands(command: Command) -> None:
-    check = command("check", "campaigns:check", "everything wrong with campaign files and their templates")
+    check = command("check", "check:check", "everything wrong with campaign files and their templates")
     check.add_argument("files", nargs="*", type=Path, metavar="FILE", help="default: all of campaigns/")
     check.add_argument(
         "--schema", action="store_true", help="print the JSON Schema of a campaign file, for editors"

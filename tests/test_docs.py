@@ -22,7 +22,8 @@ import yaml
 from pydantic import BaseModel
 
 from app.cli import parser
-from db.settings import FILE_NAME, WorkspaceFile
+from db.home import FILE_NAME
+from db.settings import WorkspaceFile
 from docs.make_reference import generated
 from winback import __version__
 from winback.audience import Reason

@@ -8,7 +8,8 @@ from typing import Any
 
 from app.commands.campaigns import warn_of_old_data
 from app.terminal import print_json, print_table, say, waterfall_rows, working
-from db.settings import FILE_NAME, here
+from db.home import FILE_NAME
+from db.settings import here
 from flows.audience_export import export_audience
 from flows.previewing import OneCustomer, page, preview_customer
 from flows.previewing import preview as look
