@@ -244,6 +244,9 @@ def _campaign_commands(command: Command) -> None:
     approve = command("approve", "approvals:approve", "let a run go that waits for somebody's yes")
     approve.add_argument("run_name", metavar="RUN", help="<campaign>/<occurrence>")
     approve.add_argument("--by", required=True, metavar="NAME", help="who says yes; not the campaign's owner")
+    approve.add_argument(
+        "--digest", default="", help="what was looked at, as preview shows it; refused if it is another"
+    )
     _json(approve)
     send = command("send", "campaigns:send", "send what is due")
     send.add_argument("--until-empty", action="store_true", help="wait until nothing is left")

@@ -37,6 +37,7 @@ class Choice:
     order: Order
     campaign: Campaign
     files: dict[str, str]
+    facts: list[str]
     ledger: pl.DataFrame
     shares: dict[str, float]
     score: dict[str, Any]
@@ -62,7 +63,9 @@ def choose_now(order: Order, settings: Settings) -> Choice:
         kinds = kinds_for(session, settings, campaign, frame, facts, order.as_of, files[RULES_FILE])
         ledger, shares = choose_members(session, settings, campaign, 0, order.as_of, frame, counted, kinds)
     said = said_of(scored, campaign.churn.within)
-    return Choice(order=order, campaign=campaign, files=files, ledger=ledger, shares=shares, score=said)
+    return Choice(
+        order=order, campaign=campaign, files=files, facts=facts, ledger=ledger, shares=shares, score=said
+    )
 
 
 def dry_run(order: Order, settings: Settings) -> RunSummary:

@@ -50,8 +50,16 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         show_summary(summary)
     if summary.stage == "waiting":
-        say(f"{summary.run} waits for approval: winback approve {summary.run} --by NAME")
+        _say_what_waits(settings, summary.run)
     return Exit.DONE
+
+
+def _say_what_waits(settings: Settings, run: str) -> None:
+    from flows.approving import waiting
+
+    if found := waiting(settings, run):
+        say(f"{run} waits for approval: winback approve {run} --by NAME --digest {found.digest[:12]}")
+        say(f"who may approve it: {found.who}")
 
 
 def warn_of_old_data(settings: Settings, as_of: date) -> None:
