@@ -51,7 +51,7 @@ check-data: .venv/installed  ## checks against the full data sets: make check-da
 	DATA="$(abspath $(DATA))" $(BIN)/pytest -n auto --dist loadfile -m data
 
 bench: .venv/installed  ## speeds as ratios of one run
-	@for bench in features fit selection outcomes importing render start check outbox dispatch peers; do $(BIN)/python -m bench.$$bench || exit 1; done
+	@for bench in features fit selection preview outcomes importing render start check outbox dispatch peers; do $(BIN)/python -m bench.$$bench || exit 1; done
 
 reference: .venv/installed  ## write the tables and the schema of the campaign file anew
 	$(BIN)/python -m docs.make_reference
