@@ -1,7 +1,7 @@
 """The preview of a campaign against the selection it rests on, in a workspace on SQLite; CPU seconds.
 
-Customers and order files as in bench.selection, 20 orders each on average, everybody reachable by e-mail. Both read
-campaign, templates, customers and orders anew. ``python -m bench.preview [CUSTOMERS]``; 100,000 unless said.
+Customers and order files as in bench.selection, 20 orders each on average, everybody reachable by e-mail. Both
+read everything anew. ``python -m bench.preview [CUSTOMERS]``; 100,000 unless said.
 """
 
 import os

@@ -124,7 +124,7 @@ def send(arguments: argparse.Namespace) -> int:
     for channel, reason in tally.closed.items():
         say(f"winback: {channel} was closed by its provider ({reason}): the rest stays queued")
     _say_what_is_stopped(settings)
-    for line in half_live(settings):
+    for line in half_live(settings) if states else []:
         say(line)
     if ending.is_set():
         raise KeyboardInterrupt
