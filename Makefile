@@ -17,6 +17,7 @@ help:  ## this list
 	@echo "installing what requirements.lock names; the first time takes a minute or two" >&2
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q app db flows winback  # as pip does with what it installs
 	@touch $@
 
 install: .venv/installed  ## set up .venv with everything winback needs
@@ -50,7 +51,7 @@ check-data: .venv/installed  ## checks against the full data sets: make check-da
 	DATA="$(abspath $(DATA))" $(BIN)/pytest -n auto --dist loadfile -m data
 
 bench: .venv/installed  ## speeds as ratios of one run
-	@for bench in features fit selection outcomes importing render start check outbox dispatch peers; do $(BIN)/python -m bench.$$bench || exit 1; done
+	@for bench in features fit selection preview outcomes importing render start check outbox dispatch peers; do $(BIN)/python -m bench.$$bench || exit 1; done
 
 reference: .venv/installed  ## write the tables and the schema of the campaign file anew
 	$(BIN)/python -m docs.make_reference

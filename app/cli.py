@@ -112,9 +112,15 @@ def parser() -> argparse.ArgumentParser:
         return made
 
     _workspace_commands(command)
-    _data_commands(command)
-    _campaign_commands(command)
+    _import_command(command)
+    _churn_commands(command)
+    _score_commands(command)
+    _customer_commands(command)
+    _looking_commands(command)
+    _running_commands(command)
+    _settling_commands(command)
     _outcome_commands(command)
+    _file_commands(command)
     return top
 
 
@@ -141,7 +147,7 @@ def _workspace_commands(command: Command) -> None:
     serve.add_argument("--port", type=a_port, default=8025, help="default: 8025; 0: any free one")
 
 
-def _data_commands(command: Command) -> None:
+def _import_command(command: Command) -> None:
     load = command("import", "facts:import_", "bring in a file of customers, orders or other facts")
     load.add_argument("kind", help="customers, orders, lines, activity, subscriptions, feedback or suppressions")
     load.add_argument("file", nargs="?", type=Path, help=".csv, .csv.gz or .parquet")
@@ -158,6 +164,9 @@ def _data_commands(command: Command) -> None:
     load.add_argument("--snapshot-on", type=a_day, metavar="DAY", help="subscriptions as they stood on this day")
     load.add_argument("--flow", action="store_true", help="as a Prefect flow")
     _json(load)
+
+
+def _churn_commands(command: Command) -> None:
     churn = command("churn", "churn:churn", "how many customers were lost after a day")
     churn.add_argument("--as-of", type=a_day, required=True, metavar="DAY")
     churn.add_argument("--window", type=days, required=True, metavar="DAYS")
@@ -176,6 +185,9 @@ def _data_commands(command: Command) -> None:
     signals.add_argument("--as-of", type=a_day, required=True, metavar="DAY")
     signals.add_argument("--window", type=days, required=True, metavar="DAYS")
     _json(signals)
+
+
+def _score_commands(command: Command) -> None:
     score = command("score", "facts:score", "risk and value of every customer")
     score.add_argument("--as-of", type=a_day, required=True, metavar="DAY")
     score.add_argument("--horizon", type=days, required=True, metavar="DAYS")
@@ -195,6 +207,9 @@ def _data_commands(command: Command) -> None:
     advice.add_argument("--window", type=days, default=90, metavar="DAYS", help="judged on; default: 90")
     advice.add_argument("--out", type=Path, required=True, metavar="FILE.csv")
     _json(advice)
+
+
+def _customer_commands(command: Command) -> None:
     suppress = command("suppress", "facts:suppress_", "never write to an address again")
     suppress.add_argument("address", help="an e-mail address or a phone number in international form")
     explain = command("explain", "facts:explain", "one customer: every run he was in or left out of, and why")
@@ -202,8 +217,8 @@ def _data_commands(command: Command) -> None:
     _json(explain)
 
 
-def _campaign_commands(command: Command) -> None:
-    check = command("check", "campaigns:check", "everything wrong with campaign files and their templates")
+def _looking_commands(command: Command) -> None:
+    check = command("check", "check:check", "everything wrong with campaign files and their templates")
     check.add_argument("files", nargs="*", type=Path, metavar="FILE", help="default: all of campaigns/")
     check.add_argument(
         "--schema", action="store_true", help="print the JSON Schema of a campaign file, for editors"
@@ -228,6 +243,9 @@ def _campaign_commands(command: Command) -> None:
     diff.add_argument("campaign")
     diff.add_argument("--as-of", type=a_day, metavar="DAY", help="default: the last whole day")
     _json(diff)
+
+
+def _running_commands(command: Command) -> None:
     run = command("run", "campaigns:run", "select, assign, plan and queue")
     run.add_argument("campaign")
     run.add_argument(
@@ -244,6 +262,9 @@ def _campaign_commands(command: Command) -> None:
     approve = command("approve", "approvals:approve", "let a run go that waits for somebody's yes")
     approve.add_argument("run_name", metavar="RUN", help="<campaign>/<occurrence>")
     approve.add_argument("--by", required=True, metavar="NAME", help="who says yes; not the campaign's owner")
+    approve.add_argument(
+        "--digest", default="", help="what was looked at, as preview shows it; refused if it is another"
+    )
     _json(approve)
     send = command("send", "campaigns:send", "send what is due")
     send.add_argument("--until-empty", action="store_true", help="wait until nothing is left")
@@ -255,6 +276,9 @@ def _campaign_commands(command: Command) -> None:
     )
     trial.add_argument("--variant", action="append", default=[], metavar="NAME", help="default: the first")
     trial.add_argument("--locale", action="append", default=[], help="such as zh-CN; default: en")
+
+
+def _settling_commands(command: Command) -> None:
     reconcile = command("reconcile", "reconcile:reconcile_", "what nobody knows: ask the provider, or say it")
     reconcile.add_argument("run_name", metavar="RUN", nargs="?", help="default: all of them")
     which = reconcile.add_mutually_exclusive_group()
@@ -289,6 +313,9 @@ def _outcome_commands(command: Command) -> None:
     )
     report.add_argument("--lang", choices=["en", "zh"], default="en")
     report.add_argument("--second", action="store_true", help="of the second reading")
+
+
+def _file_commands(command: Command) -> None:
     uplift = command("uplift", "uplift:uplift_", "whom a randomised message helped most, if that can be told")
     uplift.add_argument("file", type=Path)
     for option, metavar in (("arm", "COLUMN"), ("treated", "VALUE"), ("control", "VALUE"), ("outcome", "COLUMN")):

@@ -13,16 +13,20 @@ from winback.approval import approved_digest
 
 def approve(session: Session, occurrence: Occurrence, by: str, now: datetime) -> bool:
     """Record the yes and let the run go on; False when it does not wait any more."""
-    occurrence_id = occurrence.id or 0
+    occurrence_id, digest = occurrence.id or 0, to_approve(session, occurrence)
     if not advance(session, occurrence_id, come_from=Stage.WAITING, to=Stage.SELECTED):
         return False
-    digest = approved_digest(
+    session.add(Approval(occurrence_id=occurrence_id, digest=digest, approved_by=by.strip(), at=now))
+    return True
+
+
+def to_approve(session: Session, occurrence: Occurrence) -> str:
+    """The digest of what a yes to the run would be about."""
+    return approved_digest(
         version=session.get_one(CampaignVersion, occurrence.version_id).digest,
         facts=json.loads(occurrence.facts),
         audience=occurrence.audience_digest or "",
     )
-    session.add(Approval(occurrence_id=occurrence_id, digest=digest, approved_by=by.strip(), at=now))
-    return True
 
 
 def approved_by(session: Session, occurrence_id: int | None) -> str | None:

@@ -1,12 +1,15 @@
 """Campaign files and templates: read from the workspace once, then only from what a run pinned."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import winback
-from db.confined import SampleText, Wanted, asked, look
-from db.settings import FILE_NAME, Settings
+from db.confined import SampleText, Wanted, asked
+from db.home import FILE_NAME
+from db.looked import look_or_recall
+from db.settings import Settings
 from winback.campaign import Campaign, Measure
 from winback.campaign_file import examine, line_of, read_campaign
 from winback.channel import Channel
@@ -51,25 +54,31 @@ def campaign_path(settings: Settings, campaign_id: str) -> Path:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """A campaign file: the campaign if it can be read, all that is wrong, and what its text messages cost."""
+    """A campaign file: the campaign if it can be read, all that is wrong, and what its text messages cost.
+
+    ``ended``: looking at a template of it was ended by a limit.
+    """
 
     path: Path
     campaign: Campaign | None
     problems: list[FileProblem]
     texts: tuple[SampleText, ...] = ()
+    ended: bool = False
 
 
 def check_files(settings: Settings, paths: Iterable[Path]) -> list[Checked]:
     """Every campaign file with everything wrong with it and its templates, which are looked at all together."""
-    read = [_check_file(settings, path) for path in paths]
+    kinds, messages = _kind_problems(settings), _messages(settings)
+    read = [_check_file(settings, path, kinds, messages) for path in paths]
     different = tuple(dict.fromkeys(each for _, wanted in read for each in wanted))
-    looked = dict(zip(different, look(different), strict=True))
+    looked = look_or_recall(settings.state, different)
     found = []
     for checked, wanted in read:
         mine = [looked[each] for each in wanted]
         problems = [*checked.problems, *(error for each in mine for error in each.errors())]
         texts = tuple(text for each in mine for text in each.texts)
-        found.append(replace(checked, problems=problems, texts=texts))
+        ended = any(each.ended for each in mine)
+        found.append(replace(checked, problems=problems, texts=texts, ended=ended))
     return found
 
 
@@ -79,26 +88,52 @@ def check_file(settings: Settings, path: Path) -> tuple[Campaign | None, list[Fi
     return checked.campaign, checked.problems
 
 
-def _check_file(settings: Settings, path: Path) -> tuple[Checked, list[Wanted]]:
-    """What is wrong with a file itself, and the messages to look at."""
-    campaign, found = _read_campaign(settings, path)
-    wanted = []
-    for message in dict.fromkeys(campaign.templates().values()) if campaign else ():
-        assert campaign is not None
-        if problem := _no_message(settings, message, campaign, str(path)):
-            found.append(problem)
-            continue
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stored:
+    """A message as the folder has it: its files, and what is wrong before anybody looks into them."""
+
+    files: Mapping[str, str]
+    problems: tuple[FileProblem, ...]
+
+
+def _messages(settings: Settings) -> Callable[[str], _Stored | None]:
+    """The messages of the workspace by name, each read once; None for one that there is not."""
+    known = _known_messages(settings)
+
+    @cache
+    def read(message: str) -> _Stored | None:
+        if message not in known:
+            return None
         try:
             files = template_files(settings, [message])
         except FileProblem as unreadable:
-            found.append(unreadable)
+            return _Stored(files={}, problems=(unreadable,))
+        return _Stored(files=files, problems=tuple(_attachments(settings, message)))
+
+    return read
+
+
+def _check_file(
+    settings: Settings, path: Path, kinds: list[CampaignError], messages: Callable[[str], _Stored | None]
+) -> tuple[Checked, list[Wanted]]:
+    """What is wrong with a file itself, and the messages to look at."""
+    campaign, found = _read_campaign(settings, path, kinds)
+    wanted = []
+    for message in dict.fromkeys(campaign.templates().values()) if campaign else ():
+        assert campaign is not None
+        stored = messages(message)
+        if stored is None:
+            found.append(_no_message(settings, message, campaign, str(path)))
             continue
-        found += _attachments(settings, message)
-        wanted.append(asked(files, message, campaign.step.channels, settings.file.link_hosts))
+        found += stored.problems
+        if stored.files:
+            wanted.append(asked(stored.files, message, campaign.step.channels, settings.file.link_hosts))
     return Checked(path=path, campaign=campaign, problems=found), wanted
 
 
-def _read_campaign(settings: Settings, path: Path) -> tuple[Campaign | None, list[FileProblem]]:
+def _read_campaign(
+    settings: Settings, path: Path, kinds: list[CampaignError]
+) -> tuple[Campaign | None, list[FileProblem]]:
     shown = str(path)
     try:
         campaign, problems = examine(read_text(path), shown)
@@ -110,8 +145,7 @@ def _read_campaign(settings: Settings, path: Path) -> tuple[Campaign | None, lis
     if campaign.id != path.stem:
         found.append(CampaignError(f"must be the file's name, '{path.stem}'", file=shown, line=1, field="id"))
     found += _check_settings(settings, campaign, shown)
-    found += _kind_problems(settings)
-    return campaign, found
+    return campaign, found + kinds
 
 
 def _attachments(settings: Settings, message: str) -> Iterator[TemplateError]:
@@ -154,10 +188,13 @@ def _check_settings(settings: Settings, campaign: Campaign, shown: str) -> Itera
         yield problem(words, "success", "measure")
 
 
-def _no_message(settings: Settings, message: str, campaign: Campaign, shown: str) -> CampaignError | None:
-    known = sorted({path.parent.name for path in settings.templates.glob("*/*.txt")} - {SHARED, "report"})
-    if message in known:
-        return None
+def _known_messages(settings: Settings) -> list[str]:
+    """The messages that campaigns can name."""
+    return sorted({path.parent.name for path in settings.templates.glob("*/*.txt")} - {SHARED, "report"})
+
+
+def _no_message(settings: Settings, message: str, campaign: Campaign, shown: str) -> CampaignError:
+    known = _known_messages(settings)
     problem = f"{TEMPLATES}{message} does not exist"
     line, field = _where(message, campaign, Path(shown))
     allowed, near = ", ".join(known), nearest(message, known)

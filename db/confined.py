@@ -1,15 +1,14 @@
 """Templates are programs of others: they are compiled and tried in another process, with limits, before any use.
 
 Heavy expressions run when a template is compiled, not only when it is rendered, so even looking at one happens
-there (db.confinement). What was found is remembered by content: the same files are looked at once.
+there (db.confinement). What was found is remembered by content (db.looked): the same files are looked at once.
 """
 
 import json
 import subprocess
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from winback.channel import Channel
@@ -19,7 +18,6 @@ MEMORY_BYTES = 400 * 2**20
 CPU_SECONDS = 3
 SECONDS = 4.0  # of the clock, for one message
 _START_SECONDS = 30.0
-_REMEMBERED = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +43,11 @@ class SampleText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
-    """What was found: ``problems`` to mend, and of a message without any its ``texts``."""
+    """What was found: ``problems`` to mend, and of a message without any its ``texts``; ``ended``: by a limit."""
 
     problems: tuple[Mapping[str, Any], ...]
     texts: tuple[SampleText, ...]
+    ended: bool = False
 
     def errors(self) -> list[TemplateError]:
         """The problems as errors."""
@@ -62,8 +61,7 @@ def asked(files: Mapping[str, str], message: str, channels: Collection[Channel],
     )
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def look(wanted: tuple[Wanted, ...]) -> list[Looked]:
+def look(wanted: Sequence[Wanted]) -> list[Looked]:
     """What is found in each message, all looked at in one child process; Unusable when there cannot be one."""
     if not wanted:
         return []
@@ -87,7 +85,7 @@ def look(wanted: tuple[Wanted, ...]) -> list[Looked]:
 def _read(asked: Wanted, answer: Mapping[str, Any] | None) -> Looked:
     if answer is None:
         problem = f"takes more than {CPU_SECONDS} s or {MEMORY_BYTES // 2**20} MB to read: was ended"
-        return Looked(problems=({"problem": problem, "file": f"{asked.message}/"},), texts=())
+        return Looked(problems=({"problem": problem, "file": f"{asked.message}/"},), texts=(), ended=True)
     texts = (
         SampleText(file=each["file"], **each["size"], outside=tuple(each["outside"])) for each in answer["texts"]
     )

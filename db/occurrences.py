@@ -54,14 +54,22 @@ def run_name(occurrence: Occurrence) -> str:
 
 def save_version(session: Session, campaign_id: str, files: Mapping[str, str], now: datetime) -> int:
     """The id of the version with exactly these files, stored when new."""
-    text = json.dumps(dict(sorted(files.items())), ensure_ascii=False, sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    version = {"campaign_id": campaign_id, "digest": digest, "files": text, "seen_at": now}
+    digest = version_digest(files)
+    version = {"campaign_id": campaign_id, "digest": digest, "files": _as_text(files), "seen_at": now}
     changed(session, insert_or_keep(session, CampaignVersion), [version])
     chosen = select(col(CampaignVersion.id)).where(
         col(CampaignVersion.campaign_id) == campaign_id, col(CampaignVersion.digest) == digest
     )
     return int(session.execute(chosen).scalar_one())
+
+
+def version_digest(files: Mapping[str, str]) -> str:
+    """The digest under which a version of these files is stored."""
+    return hashlib.sha256(_as_text(files).encode()).hexdigest()
+
+
+def _as_text(files: Mapping[str, str]) -> str:
+    return json.dumps(dict(sorted(files.items())), ensure_ascii=False, sort_keys=True)
 
 
 def version_files(session: Session, version_id: int) -> dict[str, str]:

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from db.home import FILE_NAME, STATE, home_of
 from winback.campaign import Names, check_zone
 from winback.campaign_values import Identifier
 from winback.channel import CHANNELS, Channel
@@ -25,7 +26,6 @@ from winback.faults import CURRENCY, EMAIL, HOST, SENDER_NAME, explain
 from winback.limits import micros
 from winback.toml_lines import lines_of
 
-FILE_NAME = "winback.toml"
 SENDGRID_URL, TWILIO_URL = "https://api.sendgrid.com", "https://api.twilio.com"
 
 
@@ -153,7 +153,7 @@ class Settings:
     @property
     def state(self) -> Path:
         """The folder for everything winback writes beside the database."""
-        return self.workspace / ".winback"
+        return self.workspace / STATE
 
     @property
     def outbox_folder(self) -> Path:
@@ -166,9 +166,9 @@ def read_settings(environ: Mapping[str, str], start: Path, workspace: Path | Non
 
     Raises Unusable when there is no winback.toml, FileProblem when it says something unknown.
     """
-    home = (workspace or Path(environ.get("WINBACK_WORKSPACE") or start)).resolve()
+    home = home_of(environ, start, workspace)
     file = _read_file(home / FILE_NAME)
-    state = home / ".winback"
+    state = home / STATE
     return Settings(
         workspace=home,
         file=file,

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from db.approvals import approve as record
+from db.approvals import to_approve
 from db.engine import database, reading, transaction
 from db.occurrences import Stage, find_run, pinned_campaign
 from db.settings import Settings
 from flows.campaign_run import Order, RunSummary, carry_out, summarise
-from winback.approval import may_not_approve
+from winback.approval import may_not_approve, who_approves
 from winback.errors import WrongUse
 
 
@@ -20,8 +21,40 @@ class Answer:
     changed: bool
 
 
-def approve(settings: Settings, run: str, by: str, now: datetime) -> Answer:
-    """Approve the run and carry it out; WrongUse where it does not wait or ``by`` may not."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A run that waits for a yes to ``digest``, of ``who``, until ``late_after``."""
+
+    run: str
+    people: int
+    above: int
+    who: str
+    digest: str
+    late_after: datetime | None
+
+
+def waiting(settings: Settings, run: str) -> Waiting | None:
+    """What is to be approved of the run; None where it does not wait."""
+    with database(settings.database_url) as engine, reading(engine) as session:
+        found = find_run(session, run)
+        if found.stage != Stage.WAITING:
+            return None
+        campaign, summary = pinned_campaign(session, found), summarise(found.id or 0, settings)
+        return Waiting(
+            run=run,
+            people=sum(summary.arms.values()),
+            above=campaign.approval.above if campaign.approval else 0,
+            who=who_approves(campaign),
+            digest=to_approve(session, found),
+            late_after=found.late_after,
+        )
+
+
+def approve(settings: Settings, run: str, by: str, now: datetime, digest: str = "") -> Answer:
+    """Approve the run and carry it out; WrongUse where it does not wait, ``by`` may not, or it is another one.
+
+    ``digest``: how the digest of what was looked at begins.
+    """
     with database(settings.database_url) as engine:
         with reading(engine) as session:
             found = find_run(session, run)
@@ -34,6 +67,8 @@ def approve(settings: Settings, run: str, by: str, now: datetime) -> Answer:
             order = Order(
                 campaign_id=found.campaign_id, slot=found.slot, as_of=found.as_of, late_after=found.late_after
             )
+            if not to_approve(session, found).startswith(digest):
+                raise WrongUse(f"{run} is not what was looked at: its digest is {to_approve(session, found)[:12]}")
             seen, occurrence_id = (found.version_id, found.audience_digest), found.id or 0
         carry_out(order, settings, now)  # chosen anew where the files have changed since
         with transaction(engine) as session:

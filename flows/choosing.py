@@ -10,12 +10,7 @@ from db.engine import database, reading
 from db.occurrences import counted_for, opened_id
 from db.settings import Settings
 from flows.behaving import kinds_for
-from flows.campaign_run import (
-    Order,
-    RunSummary,
-    choose_members,
-    summarise,
-)
+from flows.campaign_run import Order, RunSummary, choose_members, summarise
 from flows.candidates import model_words, pinned_facts, score_candidates
 from winback.audience import arm_counts, digest, risk_range, waterfall
 from winback.campaign import Campaign
@@ -33,6 +28,7 @@ class Choice:
     order: Order
     campaign: Campaign
     files: dict[str, str]
+    facts: list[str]
     ledger: pl.DataFrame
     shares: dict[str, float]
     score: dict[str, Any]
@@ -56,7 +52,9 @@ def choose_now(order: Order, settings: Settings) -> Choice:
         frame, said = score_candidates(session, settings, facts, order.as_of, campaign.churn)
         kinds = kinds_for(session, settings, campaign, frame, facts, order.as_of, files[RULES_FILE])
         ledger, shares = choose_members(session, settings, campaign, 0, order.as_of, frame, counted, kinds)
-    return Choice(order=order, campaign=campaign, files=files, ledger=ledger, shares=shares, score=said)
+    return Choice(
+        order=order, campaign=campaign, files=files, facts=facts, ledger=ledger, shares=shares, score=said
+    )
 
 
 def dry_run(order: Order, settings: Settings) -> RunSummary:

@@ -18,6 +18,7 @@ from db.campaigns import pinned_templates
 from db.engine import database, reading
 from db.facts.store import digests, path_of
 from db.facts.sums import sum_members
+from db.occurrences import version_digest
 from db.people import customer_by_id
 from db.settings import Settings
 from db.tables import Customer
@@ -25,6 +26,7 @@ from flows.campaign_run import manual
 from flows.candidates import model_words
 from flows.choosing import Choice, choose_now
 from winback import gallery_page
+from winback.approval import approved_digest, needs_approval
 from winback.arms_alike import arms_alike
 from winback.audience import digest, drawn_counts, risk_range, waterfall
 from winback.campaign import HOLDOUT
@@ -39,6 +41,7 @@ from winback.money import exponent
 from winback.preview import (
     DRAWN,
     NOT_DRAWN,
+    AwaitedYes,
     Cost,
     Preview,
     a_few,
@@ -120,7 +123,18 @@ def _preview(settings: Settings, choice: Choice) -> Preview:
         costs=costs,
         balance=arms_alike(ledger, as_of, per_major),
         sample=sample,
+        approval=_awaited(settings, choice),
     )
+
+
+def _awaited(settings: Settings, choice: Choice) -> AwaitedYes | None:
+    """The yes that a run would wait for: the folder's does not."""
+    rule = choice.campaign.approval
+    if settings.placebo or rule is None or not needs_approval(choice.campaign, choice.ledger):
+        return None
+    version, audience = version_digest(choice.files), digest(choice.ledger)
+    named = approved_digest(version=version, facts=choice.facts, audience=audience)
+    return AwaitedYes(above=rule.above, by=rule.by, owner=choice.campaign.owner, digest=named)
 
 
 def _expected(session: Session, settings: Settings, choice: Choice, minor: int) -> Expected | None:

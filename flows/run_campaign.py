@@ -7,8 +7,10 @@ from uuid import UUID
 from prefect import flow
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
+from db.occurrences import Stage
 from db.settings import Settings, check_live
 from flows.alerting import failure, tell_staff
+from flows.ask_approval import ask
 from flows.campaign_run import Order, RunSummary, carry_out, manual
 from flows.prefect_stages import artifact_key, counts_artifact, entry, stage
 from winback.schedule import last_whole_day
@@ -40,6 +42,8 @@ def run_campaign(
         tell_staff(settings, [failure(f"{campaign_id}/{order.slot}", error)], now)
         raise
     _show(summary)
+    if summary.stage == Stage.WAITING:
+        ask(settings, summary.run)
     return {"run": summary.run, "digest": summary.digest, "arms": summary.arms, "reasons": summary.reasons}
 
 

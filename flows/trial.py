@@ -25,7 +25,7 @@ from winback.delivery.registry import Provider, open_provider
 from winback.errors import TemplateError, WrongUse, nearest
 from winback.message.fields import samples
 from winback.message.languages import PLAIN
-from winback.message.rendering import Email, RenderFailure, Sms, render
+from winback.message.rendering import Email, RenderFailure, Sms, render, unlawful
 from winback.message.sms import sms_size
 from winback.message.template import Message, load
 from winback.tokens import Signer
@@ -147,6 +147,8 @@ class _Sheet:
         )
         if isinstance(rendered, RenderFailure):
             raise TemplateError(rendered.problem, file=rendered.file, line=rendered.line, field=rendered.field)
+        if isinstance(rendered, Sms) and (refused := unlawful(rendered, self._to, message.name)):
+            raise WrongUse(f"{refused.file} in {language} may not go to +86 numbers: {refused.problem}")
         return language, self._addressed(rendered, key, link)
 
     def _addressed(self, rendered: Email | Sms, key: str, link: str) -> Outgoing:

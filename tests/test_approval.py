@@ -1,5 +1,6 @@
 """A run that is really sent waits for somebody else's yes, and the yes is about exactly what leaves."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,9 +14,10 @@ from db.engine import database, reading
 from db.occurrences import find_run
 from db.settings import Secrets, Settings, WorkspaceFile
 from db.tables import Approval, Assignment, Message
-from flows.approving import approve
+from flows.approving import approve, waiting
 from flows.campaign_run import RunSummary, carry_out, manual, summaries
 from flows.due import look_for_due
+from flows.previewing import page, preview
 from tests.builders import scored
 from tests.workspaces import AS_OF, CAMPAIGN, NOW, a_quiet_crowd, a_workspace, write_campaign
 from winback.approval import approved_digest, needs_approval
@@ -204,3 +206,54 @@ def test_the_terminal_says_what_waits_and_who_approved_it(shop: Settings, capsys
     assert f"waits for approval: winback approve {RUN} --by NAME" in waiting
     assert waiting.rstrip().endswith("waits for approval")
     assert "approved by Bea (not authenticated)" in approved
+
+
+def test_the_preview_says_that_a_run_will_wait_whose_yes_for_and_to_what(shop: Settings, capsys, monkeypatch):
+    monkeypatch.setattr("app.commands.preview.here", lambda _: shop)
+    words = ["preview", "spring", "--as-of", str(AS_OF)]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert main([*words, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["approval"]
+    pages = [page(shop, "spring", AS_OF, language)[1] for language in ("en", "zh")]
+
+    run(shop)
+
+    found = waiting(shop, RUN)
+    assert found
+    assert (found.people, found.above, found.who) == (11, 10, "anybody but ann@example.com")
+    assert told == {"above": 10, "by": None, "owner": "ann@example.com", "digest": found.digest}
+    assert f"anybody but ann@example.com; what is approved: {found.digest[:12]}" in said
+    assert f"anybody but ann@example.com. What is approved: {found.digest[:12]}" in pages[0]
+    assert f"ann@example.com 以外的任何人。批准内容的编号：{found.digest[:12]}" in pages[1]
+
+
+@pytest.mark.parametrize("lines", ["approval: {above: 11}\n", ""])
+def test_the_preview_of_a_run_that_will_not_wait_speaks_of_no_approval(shop: Settings, lines: str):
+    write_campaign(shop, CAMPAIGN + lines)
+
+    found, text = page(shop, "spring", AS_OF, "en")
+
+    assert found.approval is None
+    assert "approval" not in text
+
+
+def test_a_rehearsal_says_of_no_approval_either(shop: Settings):
+    said = shop.file.model_dump() | {"live": False, "providers": {"email": "folder", "sms": "folder"}}
+
+    found = preview(replace(shop, file=WorkspaceFile.model_validate(said)), "spring", AS_OF)
+
+    assert found.approval is None
+
+
+def test_another_digest_than_was_looked_at_is_refused(shop: Settings):
+    run(shop)
+    found = waiting(shop, RUN)
+    assert found
+
+    with pytest.raises(WrongUse, match="not what was looked at: its digest is"):
+        approve(shop, RUN, "Bea", NOW, "0" * 12)
+
+    assert run(shop).stage == "waiting"
+    assert approve(shop, RUN, "Bea", NOW, found.digest[:12]).summary.stage == "released"
+    assert waiting(shop, RUN) is None

@@ -6,14 +6,14 @@ import re
 import sqlite3
 import subprocess
 import sys
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from app.cli import main
 from db.settings import Settings
-from tests.workspaces import AS_OF, CAMPAIGN, a_quiet_crowd, write_campaign
+from tests.workspaces import AS_OF, CAMPAIGN, a_quiet_crowd, load, write_campaign
 
 ROOT = Path(__file__).parent.parent
 
@@ -313,7 +313,12 @@ def half_live(shop: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def test_a_channel_that_stays_in_the_folder_beside_a_live_one_is_warned_of(half_live: Settings, capsys):
     a_quiet_crowd(half_live, 1)
-    commands = (["check"], ["send"], ["run", "spring", "--as-of", str(AS_OF), "--dry-run"])
+    west = datetime.now(UTC).hour - 12  # of where it is noon: nobody is written to at night
+    noon = f"Etc/GMT{west:+}" if west else "Etc/GMT"
+    row = f"00001,+15005550001,{noon},yes,no"
+    load(half_live, "customers", f"customer_id,phone,timezone,sms_consent,email_consent\n{row}\n")
+    write_campaign(half_live, CAMPAIGN.replace("holdout: 50%", "holdout: 0%"))
+    commands = (["check"], ["run", "spring"], ["send"])
 
     answers = [ask(capsys, *words) for words in commands]
 
@@ -321,6 +326,7 @@ def test_a_channel_that_stays_in_the_folder_beside_a_live_one_is_warned_of(half_
     for _, out, err in answers:
         assert f"text messages stay in {half_live.outbox_folder}: nobody gets them" in err
         assert "nobody gets them" not in out
+    assert "nobody gets them" not in ask(capsys, "send")[2]  # where nothing was sent it was said before
 
 
 def test_a_channel_that_no_campaign_uses_may_stay_in_the_folder(half_live: Settings, capsys):

@@ -37,7 +37,7 @@ def in_a_fresh_interpreter(code: str) -> str:
 
 
 def test_every_flow_of_the_design_is_deployed_once_and_what_repeats_has_a_schedule():
-    assert sorted(NAMES) == sorted(SCHEDULED | {"run-campaign", "import-facts"})
+    assert sorted(NAMES) == sorted(SCHEDULED | {"run-campaign", "ask-approval", "import-facts"})
     assert {deployment["name"] for deployment in DEPLOYMENTS if deployment.get("schedules")} == SCHEDULED
 
 
@@ -56,6 +56,7 @@ def test_every_entrypoint_imports_and_is_a_flow_that_its_schedule_can_start_with
     assert all((ROOT / place).is_file() for place, _ in places)
     assert json.loads(said) == {name: [] for name in SCHEDULED} | {
         "run-campaign": ["campaign_id"],
+        "ask-approval": ["run", "digest"],
         "import-facts": ["kind", "file"],
     }
     assert list(json.loads(said)) == NAMES

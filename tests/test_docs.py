@@ -22,7 +22,8 @@ import yaml
 from pydantic import BaseModel
 
 from app.cli import parser
-from db.settings import FILE_NAME, WorkspaceFile
+from db.home import FILE_NAME
+from db.settings import WorkspaceFile
 from docs.make_reference import generated
 from winback import __version__
 from winback.audience import Reason
@@ -204,7 +205,7 @@ def settings_of(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, obje
 
 @pytest.mark.parametrize("path", REFERENCES, ids=named)
 def test_the_reference_has_every_variable_of_the_environment_and_no_other(path: Path):
-    source = (ROOT / "db/settings.py").read_text(encoding="utf-8")
+    source = "".join((ROOT / f"db/{name}.py").read_text(encoding="utf-8") for name in ("home", "settings"))
     secrets = set(re.findall(r'_secret\(environ, "(WINBACK_\w+)"\)', source))
     table = tables(nth_section(path, "Environment"))[0]
 

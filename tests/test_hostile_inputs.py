@@ -1,7 +1,7 @@
 """Hostile names, addresses, templates and links, by their number in a list of them: each has one stated result.
 
-What arrives over the wire stands in test_hostile_callbacks.py, campaign files in test_campaign_file.py, and where
-a link leads whatever a request says (75) in test_clicks.py.
+What arrives over the wire stands in test_hostile_callbacks.py, campaign files and data files in
+test_hostile_files.py, and where a link leads whatever a request says (75) in test_clicks.py.
 """
 
 import time

@@ -182,3 +182,13 @@ def test_a_channel_the_campaign_does_not_use_is_refused(shop: Settings):
 
     with pytest.raises(WrongUse, match="not sent by sms, only by email"):
         try_out(shop, trial(to="+447700900123"), NOW)
+
+
+def test_a_text_to_china_needs_its_signature_and_its_way_out_as_when_it_is_sent(shop: Settings):
+    with pytest.raises(WrongUse, match=r"winback-advice/sms\.txt in en may not go to \+86 numbers"):
+        try_out(shop, trial("+8613800138000"), NOW)
+
+    [tried] = try_out(shop, trial("+8613800138000", locales=["zh-CN"]), NOW)
+
+    assert tried.answer.kind == AnswerKind.ACCEPTED
+    assert "拒收请回复R" in Path(tried.file or "").read_text(encoding="utf-8")

@@ -20,6 +20,12 @@ def approved_digest(*, version: str, facts: Sequence[str], audience: str) -> str
     return hashlib.sha256("\n".join((version, *facts, audience)).encode()).hexdigest()
 
 
+def who_approves(campaign: Campaign) -> str:
+    """Whose yes a run of the campaign waits for, in words."""
+    wanted = campaign.approval.by if campaign.approval else None
+    return wanted or f"anybody but {campaign.owner}"
+
+
 def may_not_approve(campaign: Campaign, by: str) -> str | None:
     """Why ``by`` may not approve a run of the campaign, in words; None: he may."""
     if not by.strip():

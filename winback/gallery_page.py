@@ -50,6 +50,7 @@ def render(
         expected=_money(found.worth.expected_minor, found, language),
         at_risk=_money(found.worth.at_risk_minor, found, language),
         costs=list(_costs(found, say)),
+        approval=_approval(found, say),
         sheets=[_view(sheet, say, found.currency, segment_micros) for sheet in sheets],
     )
 
@@ -79,6 +80,14 @@ def _costs(found: Preview, say: Speaker) -> Iterator[tuple[str, str]]:
             what,
             say("cost_unknown") if known is None else _micros(known, found.currency, say.language),
         )
+
+
+def _approval(found: Preview, say: Speaker) -> str | None:
+    """Whose yes a run would wait for, and to what."""
+    if (yes := found.approval) is None:
+        return None
+    who = say("anybody_but", owner=yes.owner) if yes.by is None else yes.by
+    return say("approval", above=words.whole(yes.above), who=who, digest=yes.digest[:12])
 
 
 def _micros(micros: int, currency: str, language: Language) -> str:

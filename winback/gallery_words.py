@@ -31,6 +31,12 @@ TEXTS: dict[str, Words] = {
     "cost_unknown": Words("not known: [prices] of winback.toml", "未知：请在 winback.toml 的 [prices] 中填写"),
     "emails": Words("{n} e-mails", "{n} 封邮件"),
     "texts": Words("{n} text messages, about {units} segments", "{n} 条短信，约 {units} 段"),
+    "anybody_but": Words("anybody but {owner}", "{owner} 以外的任何人"),
+    "approval": Words(
+        "A run waits for approval, having more than {above} people. Who may approve it: {who}. "
+        "What is approved: {digest}",
+        "名单超过 {above} 人，运行前需要批准。可批准的人：{who}。批准内容的编号：{digest}",
+    ),
     "sight": Words("What the result could show", "结果能看出什么"),
     "sight_effect": Words(
         "With {n} customers and a {share} hold-out, only changes of {effect} or more in {measure} will be seen "

@@ -67,10 +67,24 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitedYes:
+    """That a run will wait, having more people than ``above``: for a yes to ``digest``.
+
+    ``by``: whose; None = anybody's but the owner's.
+    """
+
+    above: int
+    by: str | None
+    owner: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
     """A campaign before anything is spent; ``arms_before``: members who keep the arm of an earlier entry.
 
     ``risk``: least, median and greatest of those who are in. ``sample``: a few of them, addresses masked.
+    ``approval``: None where a run will not wait.
     """
 
     run: str
@@ -89,6 +103,7 @@ class Preview:
     costs: list[Cost]
     balance: list[Balance]
     sample: list[dict[str, Any]]
+    approval: AwaitedYes | None
 
 
 def planned_arms(ledger: pl.DataFrame, shares: Mapping[str, float]) -> list[PlannedArm]:

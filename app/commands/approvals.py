@@ -16,7 +16,7 @@ def approve(arguments: argparse.Namespace) -> int:
     settings = here(arguments.workspace)
     check_live(settings)
     with working("approving"):
-        answer = say_yes(settings, arguments.run_name, arguments.by, datetime.now(UTC))
+        answer = say_yes(settings, arguments.run_name, arguments.by, datetime.now(UTC), arguments.digest)
     if arguments.json:
         said = {"approved_by": answer.summary.approved_by, "changed": answer.changed}
         print_json(answer.summary.as_dict() | said)

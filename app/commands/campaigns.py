@@ -1,83 +1,19 @@
-"""Campaigns: check, run, send."""
+"""Campaigns: run and send."""
 
 import argparse
 import gc
 import os
-from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
-from unicodedata import name
 
+from app.checking import half_live
 from app.terminal import asked_to_end, print_json, print_table, progress_bar, say, waterfall_rows, working
-from db.campaigns import campaign_ids, campaign_path, channels_used, check_files
-from db.confined import SampleText
-from db.settings import FILE_NAME, Settings, check_live, here
-from winback.channel import Channel
+from db.campaigns import campaign_path
+from db.settings import Settings, check_live, here
 from winback.errors import Exit
 
 if TYPE_CHECKING:
-    from flows.campaign_run import RunSummary  # 0.7 s to import: `check` must stay fast
-
-
-def check(arguments: argparse.Namespace) -> int:
-    """Print every fault; exit 1 when there is one."""
-    if arguments.schema:
-        from winback.campaign_reference import schema  # 0.4 s to import
-
-        print_json(schema())
-        return Exit.DONE
-    settings = here(arguments.workspace)
-    files: list[Path] = arguments.files or [campaign_path(settings, each) for each in campaign_ids(settings)]
-    checked = check_files(settings, files)
-    faults = list(dict.fromkeys(str(fault) for each in checked for fault in each.problems))
-    for fault in faults:
-        print(fault)
-    if not faults:
-        print(f"{len(files)} campaign{'s' if len(files) != 1 else ''}: no faults")
-    for line in half_live(settings, [] if faults else files):
-        say(line)
-    for each in checked:
-        if each.campaign and each.campaign.holdout == 0:
-            say(f"{each.path}: holdout: 0%: with nobody held out no effect can be measured")
-    for line in dict.fromkeys(line for each in checked for text in each.texts for line in dear(text, settings)):
-        say(line)
-    return Exit.NO if faults else Exit.DONE
-
-
-def dear(text: SampleText, settings: Settings) -> Iterator[str]:
-    """One line for a text message of several segments, or of a dear alphabet for the sake of a few characters."""
-    few = 0 < len(text.outside) <= FEW_CHARACTERS
-    if text.segments == 1 and not few:
-        return
-    segments = f"{text.segments} segment{'s' if text.segments > 1 else ''}"
-    names = ", ".join(f"{each} ({name(each, 'unnamed').lower()})" for each in text.outside[:FEW_CHARACTERS])
-    why = f", because GSM-7 does not have {names}: 70 characters a segment, not 160" if few else ""
-    price = settings.price_micros("sms") * text.segments
-    cost = f"; about {price / 10**6:g} {settings.file.currency} each" if price else ""
-    yield f"{text.file}: {segments} of {text.encoding} ({text.units} units){why}{cost}"
-
-
-def half_live(settings: Settings, files: Sequence[Path] | None = None) -> list[str]:
-    """One line where one channel is really sent and the other, which ``files`` use, stays in the folder.
-
-    ``files``: None = every campaign.
-    """
-    if not settings.left_in_folder:
-        return []
-    used = channels_used(
-        [campaign_path(settings, each) for each in campaign_ids(settings)] if files is None else files
-    )
-    return [
-        f"{_CHANNEL_WORDS[channel]} stay in {settings.outbox_folder}: nobody gets them, yet they count as sent. "
-        f"Name a provider for {channel} in {FILE_NAME}, or only the other channel in the campaign's journey"
-        for channel in settings.left_in_folder
-        if channel in used
-    ]
-
-
-FEW_CHARACTERS = 3  # more are another script, not a slip
-_CHANNEL_WORDS: dict[Channel, str] = {"email": "e-mails", "sms": "text messages"}
+    from flows.campaign_run import RunSummary  # 0.7 s to import
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -114,8 +50,16 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         show_summary(summary)
     if summary.stage == "waiting":
-        say(f"{summary.run} waits for approval: winback approve {summary.run} --by NAME")
+        _say_what_waits(settings, summary.run)
     return Exit.DONE
+
+
+def _say_what_waits(settings: Settings, run: str) -> None:
+    from flows.approving import waiting
+
+    if found := waiting(settings, run):
+        say(f"{run} waits for approval: winback approve {run} --by NAME --digest {found.digest[:12]}")
+        say(f"who may approve it: {found.who}")
 
 
 def warn_of_old_data(settings: Settings, as_of: date) -> None:
@@ -180,7 +124,7 @@ def send(arguments: argparse.Namespace) -> int:
     for channel, reason in tally.closed.items():
         say(f"winback: {channel} was closed by its provider ({reason}): the rest stays queued")
     _say_what_is_stopped(settings)
-    for line in half_live(settings):
+    for line in half_live(settings) if states else []:
         say(line)
     if ending.is_set():
         raise KeyboardInterrupt

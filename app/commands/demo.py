@@ -18,7 +18,8 @@ from app.placebo import show_placebo, show_reports
 from app.terminal import say, working
 from db.engine import database, reading
 from db.examples import example_keys
-from db.settings import FILE_NAME, Settings, read_settings
+from db.home import FILE_NAME
+from db.settings import Settings, read_settings
 from winback.errors import Exit, WrongUse
 from winback.outcomes import Outcome
 from winback.words import LANGUAGES

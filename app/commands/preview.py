@@ -8,7 +8,8 @@ from typing import Any
 
 from app.commands.campaigns import warn_of_old_data
 from app.terminal import print_json, print_table, say, waterfall_rows, working
-from db.settings import FILE_NAME, here
+from db.home import FILE_NAME
+from db.settings import here
 from flows.audience_export import export_audience
 from flows.previewing import OneCustomer, page, preview_customer
 from flows.previewing import preview as look
@@ -99,6 +100,9 @@ def _show(found: Preview) -> None:
     print()
     for line in (*_worth_lines(found), *sight_lines(found.sight, found.arms_before), *_cost_lines(found)):
         print(line)
+    if yes := found.approval:
+        print(f"a run of it will wait, with more than {yes.above:,} people: winback approve {found.run} --by NAME")
+        print(f"who may approve it: {yes.by or f'anybody but {yes.owner}'}; what is approved: {yes.digest[:12]}")
     print("\nwere the arms alike? (differences in standard deviations)")
     print_table(["", "written to", "hold-out", "difference", "by chance", ""], [_line(b) for b in found.balance])
     if any(each.noticeable for each in found.balance):
@@ -282,6 +286,7 @@ def _as_dict(found: Preview) -> dict[str, Any]:
         "costs": [_cost_as_dict(cost) for cost in found.costs],
         "balance": [asdict(each) | {"noticeable": each.noticeable} for each in found.balance],
         "sample": found.sample,
+        "approval": asdict(found.approval) if found.approval else None,
     }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ import uvicorn
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine
 
-from app.commands.campaigns import half_live
+from app.checking import half_live
 from app.desk import ANSWER_SECONDS
 from app.web import make_app
 from db.engine import database

@@ -40,7 +40,8 @@ class Rule:
 
 def rules_of(texts: Iterable[str]) -> list[Rule]:
     """What the ``<style>`` of these pieces of HTML says of single tags, in their order."""
-    return [rule for text in texts for css in _Styles(text).found for rule in _rules(css)]
+    written = (text for text in texts if "<style" in text.lower())
+    return [rule for text in written for css in _Styles(text).found for rule in _rules(css)]
 
 
 class _Styles(Places):

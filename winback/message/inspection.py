@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from jinja2 import meta, nodes
+from jinja2 import Template, meta, nodes
 
 from winback.channel import Channel
 from winback.errors import TemplateError, nearest
@@ -22,13 +22,13 @@ from winback.message.template import (
     Source,
     as_template_error,
     channels_of,
-    compiled,
+    compiled_of,
     environment,
     file_of,
-    load,
     no_templates,
     own_files,
     part_of,
+    put_together,
     sources,
     suffixes_of,
 )
@@ -59,12 +59,18 @@ def examine(
         return [no_templates(files, message)], []
     found = [*_file_problems(files, message), *_missing_parts(files, message, channels)]
     complete = channels_of(files, message)
+    editions: dict[tuple[str, str], Template] = {}
     for suffix in sorted(suffixes_of(files, message)):
         for part in (part for channel in sorted(complete) for part in PARTS[channel]):
-            found += _part_problems(files, message, suffix, part, hosts)
+            problems, template = _part_problems(files, message, suffix, part, hosts)
+            found += problems
+            if template:
+                editions[suffix, part] = template
     if found:
         return _each_once(found), []
-    loaded = load(files, message)
+    if not complete:
+        return [no_templates(files, message)], []
+    loaded = put_together(files, message, editions)
     found += _sample_problems(loaded)
     return _each_once(found), [] if found else text_sizes(loaded)
 
@@ -113,7 +119,8 @@ def _missing(message: str, part: str, suffix: str, channel: Channel) -> Template
 
 def _part_problems(
     files: Mapping[str, str], message: str, suffix: str, part: str, hosts: Collection[str]
-) -> list[TemplateError]:
+) -> tuple[list[TemplateError], Template | None]:
+    """What is wrong with a part, and the part compiled if it can be."""
     jinja, name = environment(files, message, suffix, part), file_of(files, message, suffix, part)
     found: list[TemplateError] = []
     try:
@@ -123,10 +130,9 @@ def _part_problems(
             found.extend(markup_problems(source, jinja, hosts) if part == HTML else ())
             found.extend(_address_problems(source, hosts) if name.endswith(".txt") else ())
         found.extend(_unknown_names(read.values()))
-        compiled(jinja, name)
+        return found, compiled_of(jinja, name, read)
     except TemplateError as problem:  # what was found before it stays
-        found.append(problem)
-    return found
+        return [*found, problem], None
 
 
 def _unknown_names(read: Collection[Source]) -> Iterator[TemplateError]:

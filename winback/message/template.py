@@ -76,7 +76,6 @@ def load(
 
     ``rewrites``: (suffix, part) -> what is done to the syntax tree of each file of that part.
     """
-    suffixes = suffixes_of(files, message)
     channels = channels_of(files, message)
     if not channels:
         raise no_templates(files, message)
@@ -85,11 +84,18 @@ def load(
             environment(files, message, suffix, part, rewrites.get((suffix, part), _as_written)),
             file_of(files, message, suffix, part),
         )
-        for suffix in suffixes
+        for suffix in suffixes_of(files, message)
         for channel in channels
         for part in PARTS[channel]
     }
+    return put_together(files, message, editions)
+
+
+def put_together(files: Mapping[str, str], message: str, editions: Mapping[tuple[str, str], Template]) -> Message:
+    """The message of ``files`` whose parts are compiled already."""
+    suffixes = suffixes_of(files, message)
     made = frozenset(suffix for suffix in suffixes if is_made(files, message, suffix, TEXT))
+    channels = channels_of(files, message)
     return Message(name=message, suffixes=suffixes, channels=channels, editions=editions, made=made)
 
 
@@ -228,7 +234,12 @@ def _read(environment: MessageEnvironment, name: str) -> Source:
 
 def compiled(environment: MessageEnvironment, name: str) -> Template:
     """The template ``name``, with everything it uses compiled; raises TemplateError with file and line."""
-    for other, source in sources(environment, name).items():
+    return compiled_of(environment, name, sources(environment, name))
+
+
+def compiled_of(environment: MessageEnvironment, name: str, read: Mapping[str, Source]) -> Template:
+    """``compiled``, of one whose sources were read."""
+    for other, source in read.items():
         with as_template_error(source.path):
             environment.get_template(other)
     return environment.get_template(name)

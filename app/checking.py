@@ -1,0 +1,74 @@
+"""What a check of campaign files finds, in words: faults to mend, and what a person should know beside them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from unicodedata import name
+
+from db.campaigns import campaign_ids, campaign_path, channels_used, check_files
+from db.confined import SampleText
+from db.home import FILE_NAME
+from db.settings import Settings, here
+from winback.channel import Channel
+
+FEW_CHARACTERS = 3  # more are another script, not a slip
+_CHANNEL_WORDS: dict[Channel, str] = {"email": "e-mails", "sms": "text messages"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The faults, one a line; what is printed where there are none; what is said beside it.
+
+    ``ended``: a template was ended by a limit, which may have been the load of the machine.
+    """
+
+    faults: list[str]
+    fine: str
+    said: list[str]
+    ended: bool
+
+
+def found_in(workspace: Path | None, named: Sequence[Path]) -> Found:
+    """What is found in the files ``named``, or in all campaigns of the workspace."""
+    settings = here(workspace)
+    files = named or [campaign_path(settings, each) for each in campaign_ids(settings)]
+    checked = check_files(settings, files)
+    faults = list(dict.fromkeys(str(fault) for each in checked for fault in each.problems))
+    said = half_live(settings, [] if faults else files)
+    for each in checked:
+        if each.campaign and each.campaign.holdout == 0:
+            said.append(f"{each.path}: holdout: 0%: with nobody held out no effect can be measured")
+    said += dict.fromkeys(line for each in checked for text in each.texts for line in dear(text, settings))
+    fine = f"{len(files)} campaign{'s' if len(files) != 1 else ''}: no faults"
+    return Found(faults=faults, fine=fine, said=said, ended=any(each.ended for each in checked))
+
+
+def dear(text: SampleText, settings: Settings) -> Iterator[str]:
+    """One line for a text message of several segments, or of a dear alphabet for the sake of a few characters."""
+    few = 0 < len(text.outside) <= FEW_CHARACTERS
+    if text.segments == 1 and not few:
+        return
+    segments = f"{text.segments} segment{'s' if text.segments > 1 else ''}"
+    names = ", ".join(f"{each} ({name(each, 'unnamed').lower()})" for each in text.outside[:FEW_CHARACTERS])
+    why = f", because GSM-7 does not have {names}: 70 characters a segment, not 160" if few else ""
+    price = settings.price_micros("sms") * text.segments
+    cost = f"; about {price / 10**6:g} {settings.file.currency} each" if price else ""
+    yield f"{text.file}: {segments} of {text.encoding} ({text.units} units){why}{cost}"
+
+
+def half_live(settings: Settings, files: Sequence[Path] | None = None) -> list[str]:
+    """One line where one channel is really sent and the other, which ``files`` use, stays in the folder.
+
+    ``files``: None = every campaign.
+    """
+    if not settings.left_in_folder:
+        return []
+    used = channels_used(
+        [campaign_path(settings, each) for each in campaign_ids(settings)] if files is None else files
+    )
+    return [
+        f"{_CHANNEL_WORDS[channel]} stay in {settings.outbox_folder}: nobody gets them, yet they count as sent. "
+        f"Name a provider for {channel} in {FILE_NAME}, or only the other channel in the campaign's journey"
+        for channel in settings.left_in_folder
+        if channel in used
+    ]

@@ -1,0 +1,126 @@
+"""What a check found is remembered by content: the same files get the same words, any other are looked at."""
+
+from pathlib import Path
+
+import pytest
+
+from app import checking
+from app.cli import main
+from app.commands.check import MEMORY
+from db import remembered
+from db.confined import Looked, asked, look
+from db.looked import FILE, look_or_recall
+from db.remembered import digest_of, recall, remember
+from db.settings import Settings
+from tests.test_templates import a_message
+
+
+def a_check(settings: Settings, capsys) -> tuple[int, str, str]:
+    code = main(["--workspace", str(settings.workspace), "check"])
+    return code, *capsys.readouterr()
+
+
+def test_unchanged_files_are_not_read_again_and_the_words_are_the_same(shop: Settings, capsys, monkeypatch):
+    (shop.templates / "winback-advice" / "sms.txt").write_text("no way out", encoding="utf-8")
+    first = a_check(shop, capsys)
+    monkeypatch.delattr(checking, "found_in")
+
+    again = a_check(shop, capsys)
+
+    assert again == first
+    assert first[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "fault"),
+    [
+        ("campaigns/spring.yaml", "frequncy_cap: 2\n", "frequncy_cap"),
+        ("campaigns/another.yaml", "id: x\n", "another.yaml"),
+        ("templates/winback-advice/subject.txt", "{{ nmae }}", "nmae"),
+        ("templates/winback-advice/leaflet.pdf", "%PDF", "leaflet.pdf"),
+        ("kinds.yaml", "nonsense: 1\n", "kinds.yaml"),
+        ("winback.toml", 'link_hosts = ["other.example"]\n', "known place"),
+    ],
+)
+def test_whatever_is_edited_is_looked_at(shop: Settings, capsys, file: str, text: str, fault: str):
+    before = a_check(shop, capsys)
+    place = shop.workspace / file
+    old = place.read_text(encoding="utf-8") if place.exists() else ""
+    place.write_text(text + old if file == "winback.toml" else old + text, encoding="utf-8")
+
+    after = a_check(shop, capsys)
+
+    assert before[0] == 0
+    assert after[0] == 1
+    assert fault in after[1]
+    assert len(recall(shop.state / MEMORY)) == 1
+
+
+def test_a_link_that_leads_elsewhere_now_is_another_folder(tmp_path: Path):
+    (tmp_path / "templates").mkdir()
+    for name in "ab":
+        (tmp_path / name).write_text("the same", encoding="utf-8")
+    link = tmp_path / "templates" / "subject.txt"
+    link.symlink_to(tmp_path / "a")
+    before = list(remembered.contents_below(tmp_path / "templates"))
+    link.unlink()
+    link.symlink_to(tmp_path / "b")
+
+    assert list(remembered.contents_below(tmp_path / "templates")) != before
+
+
+def test_a_message_looked_at_once_is_remembered_with_its_faults_and_its_costs(tmp_path: Path, monkeypatch):
+    fine = asked(a_message({"hello/sms.txt": "Hi \N{SNOWMAN}, reply STOP"}), "hello", ["email", "sms"], ())
+    wrong = asked(a_message({"hello/subject.txt": "{{ nmae }}"}), "hello", ["email"], ())
+    first = look_or_recall(tmp_path, [fine, wrong])
+    monkeypatch.setattr("db.looked.look", lambda wanted: [] if not wanted else pytest.fail("looked again"))
+
+    again = look_or_recall(tmp_path, [wrong, fine])
+
+    assert again == first == dict(zip([fine, wrong], look([fine, wrong]), strict=True))
+    assert again[fine].texts[0].outside == ("\N{SNOWMAN}",)
+
+
+def test_a_message_that_had_to_be_ended_is_looked_at_again(tmp_path: Path, monkeypatch):
+    ended = Looked(problems=({"problem": "takes too long", "file": "hello/"},), texts=(), ended=True)
+    bomb = asked(a_message(), "hello", ["email"], ())
+    monkeypatch.setattr("db.looked.look", lambda wanted: [ended for _ in wanted])
+
+    found = look_or_recall(tmp_path, [bomb])
+
+    assert found == {bomb: ended}
+    assert not (tmp_path / FILE).exists()
+
+
+def test_other_code_remembers_nothing(monkeypatch):
+    before = digest_of(["asked"])
+    monkeypatch.setattr(remembered, "_code", lambda: "another version")
+
+    assert digest_of(["asked"]) != before
+
+
+@pytest.mark.parametrize("torn", ["", '{"a": ', "\0"])
+def test_a_memory_cut_short_is_none(tmp_path: Path, torn: str):
+    (tmp_path / FILE).write_text(torn, encoding="utf-8")
+
+    assert recall(tmp_path / FILE) == {}
+
+
+def test_only_the_latest_are_kept(tmp_path: Path):
+    remember(tmp_path / FILE, {"old": {}, "older": {}, "new": {"x": 1}}, 1)
+
+    assert recall(tmp_path / FILE) == {"new": {"x": 1}}
+    assert [path.name for path in tmp_path.iterdir()] == [FILE]
+
+
+def test_where_nothing_can_be_written_a_check_is_as_ever(shop: Settings, capsys):
+    before = a_check(shop, capsys)
+    for path in shop.state.iterdir():
+        path.unlink() if path.is_file() else None
+    blocked = shop.workspace / "elsewhere"
+    shop.state.rename(blocked)
+    shop.state.write_text("a file where the folder should be", encoding="utf-8")
+
+    after = a_check(shop, capsys)
+
+    assert after == before
