@@ -23,6 +23,7 @@ from winback.channel import CHANNELS, Channel
 from winback.errors import FileProblem, Unusable, WrongUse, nearest
 from winback.faults import CURRENCY, EMAIL, HOST, SENDER_NAME, explain
 from winback.limits import micros
+from winback.signal_settings import SignalSettings
 from winback.toml_lines import lines_of
 
 FILE_NAME = "winback.toml"
@@ -83,6 +84,7 @@ class WorkspaceFile(BaseModel):
     pace: Pace = Pace()
     link_hosts: tuple[Annotated[str, Field(pattern=HOST, max_length=253)], ...] = ()
     topics: dict[Identifier, Names] = Field(default_factory=dict)
+    signals: SignalSettings = SignalSettings()
 
 
 AlertKind = Literal["plain", "slack", "wecom", "dingtalk"]
