@@ -18,7 +18,7 @@ def approve(session: Session, occurrence: Occurrence, by: str, now: datetime) ->
         return False
     digest = approved_digest(
         version=session.get_one(CampaignVersion, occurrence.version_id).digest,
-        facts=json.loads(occurrence.facts),
+        facts=[*json.loads(occurrence.facts), *json.loads(occurrence.other_facts or "[]")],
         audience=occurrence.audience_digest or "",
     )
     session.add(Approval(occurrence_id=occurrence_id, digest=digest, approved_by=by.strip(), at=now))

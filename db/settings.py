@@ -23,6 +23,7 @@ from winback.channel import CHANNELS, Channel
 from winback.errors import FileProblem, Unusable, WrongUse, nearest
 from winback.faults import CURRENCY, EMAIL, HOST, SENDER_NAME, explain
 from winback.limits import micros
+from winback.products import PLACE
 from winback.signal_settings import SignalSettings
 from winback.toml_lines import lines_of
 
@@ -69,6 +70,14 @@ class Pace(BaseModel):
     sms_segments_per_second: PerSecond | None = None
 
 
+def _check_page(value: str) -> str:
+    """The pattern of a product's page, or ValueError: the id may change neither host nor scheme."""
+    host, _, path = value.removeprefix("https://").partition("/")
+    if not value.startswith("https://") or not re.fullmatch(HOST, host) or PLACE not in path:
+        raise ValueError(f"write an address such as https://shop.example/p/{PLACE}")
+    return value
+
+
 class WorkspaceFile(BaseModel):
     """Everything winback.toml may say."""
 
@@ -83,6 +92,7 @@ class WorkspaceFile(BaseModel):
     prices: Prices = Prices()
     pace: Pace = Pace()
     link_hosts: tuple[Annotated[str, Field(pattern=HOST, max_length=253)], ...] = ()
+    product_link: Annotated[str, AfterValidator(_check_page)] | None = None
     topics: dict[Identifier, Names] = Field(default_factory=dict)
     signals: SignalSettings = SignalSettings()
 

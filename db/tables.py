@@ -141,7 +141,8 @@ class Occurrence(SQLModel, table=True):
     placebo: bool  # nobody really gets the messages: the folder provider
     as_of: date
     version_id: int | None = Field(default=None, foreign_key="campaign_version.id")
-    facts: str = Field(default="[]", sa_type=Text)  # JSON: digests of the pinned fact files
+    facts: str = Field(default="[]", sa_type=Text)  # JSON: digests of the pinned fact files of orders
+    other_facts: str | None = Field(default=None, sa_type=Text)  # JSON: of all other kinds; null: not pinned
     opened_at: datetime = Field(sa_type=UtcDateTime)
     late_after: datetime | None = Field(default=None, sa_type=UtcDateTime)
     score: str | None = Field(default=None, sa_type=Text)  # JSON: what scoring said of itself
@@ -188,6 +189,7 @@ class Assignment(SQLModel, table=True):
     last_order_on: date
     entered_on: date
     code: str = ""  # winback.assignment.person_code: the person's part of message keys
+    recommended: str | None = Field(default=None, sa_type=Text)  # JSON: winback.recommending.Product, best first
 
 
 class Message(SQLModel, table=True):

@@ -1,6 +1,6 @@
 """What customers did, said and are bound by, from the facts and from what we sent; the kinds of churn it makes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -9,7 +9,7 @@ import polars as pl
 from sqlmodel import Session
 
 from db.facts.recorded import read_activity, read_feedback, read_subscriptions
-from db.facts.store import digests, path_of
+from db.facts.store import path_of, pinned_digests
 from db.facts.watching import read_watched
 from db.own_activity import read_own_activity
 from db.settings import Settings
@@ -31,7 +31,7 @@ class Rules:
 
 def behaviour_of(session: Session, settings: Settings, as_of: date) -> Behaviour:
     """Activity, feedback and contracts as they are known now, up to ``as_of``, with our own e-mails and clicks."""
-    return _with_own(session, settings, _imported(session, settings, as_of), as_of)
+    return _with_own(session, settings, _imported(session, settings, as_of, None), as_of)
 
 
 def _with_own(session: Session, settings: Settings, imported: Behaviour, as_of: date) -> Behaviour:
@@ -39,11 +39,11 @@ def _with_own(session: Session, settings: Settings, imported: Behaviour, as_of: 
     return replace(imported, activity=pl.concat([imported.activity, own]))
 
 
-def _imported(session: Session, settings: Settings, as_of: date) -> Behaviour:
-    """What was imported of it."""
+def _imported(session: Session, settings: Settings, as_of: date, pinned: Collection[str] | None) -> Behaviour:
+    """What was imported of it, in the ``pinned`` files; None: in all there are now."""
 
     def files(kind: Kind) -> list[Path]:
-        return [path_of(settings.facts, digest) for digest in digests(session, kind)]
+        return [path_of(settings.facts, digest) for digest in pinned_digests(session, kind, pinned)]
 
     return Behaviour(
         activity=_collected(read_activity(files(Kind.ACTIVITY), as_of=as_of), ACTIVITY),
@@ -66,11 +66,15 @@ def kinds_for(
     campaign: Campaign,
     scored: pl.DataFrame,
     facts: Sequence[str],
+    others: Collection[str] | None,
     as_of: date,
     rules: str,
 ) -> pl.DataFrame | None:
-    """KINDS of the scored by the pinned rules, None where nobody asks and nothing but orders is known."""
-    imported = _imported(session, settings, as_of)
+    """KINDS of the scored by the pinned rules, None where nobody asks and nothing but orders is known.
+
+    ``facts``: digests of the orders; ``others``: of what else is read; None: of all there is now.
+    """
+    imported = _imported(session, settings, as_of, others)
     if imported.silent and not campaign.audience.exclude_kinds:
         return None
     asked = Rules(text=rules, as_of=as_of, window_days=campaign.churn.within)

@@ -59,7 +59,7 @@ def choose_now(order: Order, settings: Settings) -> Choice:
         facts = pinned_facts(session)
         features, scored = score_all(session, settings, facts, order.as_of, campaign.churn.within)
         frame = scored_frame(features, scored)
-        kinds = kinds_for(session, settings, campaign, frame, facts, order.as_of, files[RULES_FILE])
+        kinds = kinds_for(session, settings, campaign, frame, facts, None, order.as_of, files[RULES_FILE])
         ledger, shares = choose_members(session, settings, campaign, 0, order.as_of, frame, counted, kinds)
     said = said_of(scored, campaign.churn.within)
     return Choice(order=order, campaign=campaign, files=files, ledger=ledger, shares=shares, score=said)

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from unicodedata import name
 
 from app.terminal import asked_to_end, print_json, print_table, progress_bar, say, waterfall_rows, working
-from db.campaigns import campaign_ids, campaign_path, channels_used, check_files
+from db.campaigns import Checked, campaign_ids, campaign_path, channels_used, check_files, template_files
 from db.confined import SampleText
 from db.settings import FILE_NAME, Settings, check_live, here
 from winback.channel import Channel
 from winback.errors import Exit
+from winback.fields import Kind
+from winback.message.fields import asks_for_products
 
 if TYPE_CHECKING:
     from flows.campaign_run import RunSummary  # 0.7 s to import: `check` must stay fast
@@ -35,7 +37,7 @@ def check(arguments: argparse.Namespace) -> int:
         print(fault)
     if not faults:
         print(f"{len(files)} campaign{'s' if len(files) != 1 else ''}: no faults")
-    for line in half_live(settings, [] if faults else files):
+    for line in [*half_live(settings, [] if faults else files), *without_lines(settings, checked)]:
         say(line)
     for each in checked:
         if each.campaign and each.campaign.holdout == 0:
@@ -43,6 +45,24 @@ def check(arguments: argparse.Namespace) -> int:
     for line in dict.fromkeys(line for each in checked for text in each.texts for line in dear(text, settings)):
         say(line)
     return Exit.NO if faults else Exit.DONE
+
+
+def without_lines(settings: Settings, checked: Sequence[Checked]) -> list[str]:
+    """One line for each campaign that shows recommended products while there is nothing to recommend from."""
+    templates = {each.path: each.campaign.templates().values() for each in checked if each.campaign}
+    asking = [path for path, names in templates.items() if asks_for_products(template_files(settings, names))]
+    if not asking or _has_lines(settings):
+        return []
+    said = "shows customer.recommended, but no lines of orders are imported: nobody gets recommendations"
+    return [f"{path}: {said}" for path in asking]
+
+
+def _has_lines(settings: Settings) -> bool:
+    from db.engine import database, reading  # 0.2 s to import: `check` must stay fast
+    from db.facts.store import digests
+
+    with database(settings.database_url) as engine, reading(engine) as session:
+        return bool(digests(session, Kind.LINES))
 
 
 def dear(text: SampleText, settings: Settings) -> Iterator[str]:
