@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import winback
 from db.confined import SampleText, Wanted, asked, look
@@ -10,8 +11,11 @@ from db.settings import FILE_NAME, Settings
 from winback.campaign import Campaign, Measure
 from winback.campaign_file import examine, line_of, read_campaign
 from winback.channel import Channel
-from winback.churn_kind import RULES_FILE
+from winback.churn_kind import PORTRAITS_FILE, RULES_FILE
 from winback.errors import CampaignError, FileProblem, TemplateError, WrongUse, nearest
+
+if TYPE_CHECKING:
+    from winback.words import Words  # polars comes with it
 
 SHIPPED = Path(winback.__file__).with_name(RULES_FILE)
 SHARED, TEMPLATES = "_shared", "templates/"
@@ -24,14 +28,31 @@ def kind_rules(settings: Settings) -> str:
     return read_text(own if own.exists() else SHIPPED)
 
 
+def portrait_names(settings: Settings) -> "dict[str, Words]":
+    """Key -> name of the portraits that the workspace's portraits.yaml names; CampaignError for a wrong file."""
+    from winback.portrait_names import read_names  # it names things in words, which takes long to import
+
+    own = settings.workspace / PORTRAITS_FILE
+    return read_names(read_text(own)) if own.exists() else {}
+
+
+def _portrait_problems(settings: Settings) -> list[CampaignError]:
+    own = settings.workspace / PORTRAITS_FILE
+    if not own.exists():
+        return []
+    from winback import portrait_names  # as above
+
+    return portrait_names.problems_of(read_text(own))
+
+
 def _kind_problems(settings: Settings) -> list[CampaignError]:
     """What is wrong with the workspace's own rules; those shipped are held by tests."""
     rules = kind_rules(settings)
     if rules == read_text(SHIPPED):
         return []
-    from winback.kinds import problems_of  # it works on frames, and polars takes long to import
+    from winback import kinds  # it works on frames, and polars takes long to import
 
-    return problems_of(rules, RULES_FILE)
+    return kinds.problems_of(rules, RULES_FILE)
 
 
 def campaign_ids(settings: Settings) -> list[str]:
@@ -110,7 +131,7 @@ def _read_campaign(settings: Settings, path: Path) -> tuple[Campaign | None, lis
     if campaign.id != path.stem:
         found.append(CampaignError(f"must be the file's name, '{path.stem}'", file=shown, line=1, field="id"))
     found += _check_settings(settings, campaign, shown)
-    found += _kind_problems(settings)
+    found += _kind_problems(settings) + _portrait_problems(settings)
     return campaign, found
 
 
