@@ -58,15 +58,10 @@ def recommended_to(
     if lines.is_empty() or whom.is_empty():
         return {}
     told = recommend(lines.select(LINES.names()), whom).join(names, on="product_id").sort("customer_no", "place")
-    page = settings.file.product_link
-    return {
-        number: write_products(
-            Product(name=name, link=page_of(page, product))
-            for product, name in products.select("product_id", "product_name").iter_rows()
-        )
-        for (number,), products in told.group_by("customer_no", maintain_order=True)
-        if isinstance(number, int)
-    }
+    page, found = settings.file.product_link, dict[int, list[Product]]()
+    for number, product, name in told.select("customer_no", "product_id", "product_name").iter_rows():
+        found.setdefault(number, []).append(Product(name=name, link=page_of(page, product)))
+    return {number: write_products(products) for number, products in found.items()}
 
 
 def product_names(lines: pl.DataFrame) -> pl.DataFrame:
