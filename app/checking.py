@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from unicodedata import name
 
-from db.campaigns import campaign_ids, campaign_path, channels_used, check_files
+from db.campaigns import Checked, campaign_ids, campaign_path, channels_used, check_files, template_files
 from db.confined import SampleText
 from db.home import FILE_NAME
 from db.settings import Settings, here
 from winback.channel import Channel
+from winback.fields import Kind
+from winback.message.fields import asks_for_products
 
 FEW_CHARACTERS = 3  # more are another script, not a slip
 _CHANNEL_WORDS: dict[Channel, str] = {"email": "e-mails", "sms": "text messages"}
@@ -19,13 +21,15 @@ _CHANNEL_WORDS: dict[Channel, str] = {"email": "e-mails", "sms": "text messages"
 class Found:
     """The faults, one a line; what is printed where there are none; what is said beside it.
 
-    ``ended``: a template was ended by a limit, which may have been the load of the machine.
+    ``ended``: a template was ended by a limit, which may have been the load of the machine. ``asking``: campaigns
+    that show recommended products.
     """
 
     faults: list[str]
     fine: str
     said: list[str]
     ended: bool
+    asking: list[str]
 
 
 def found_in(workspace: Path | None, named: Sequence[Path]) -> Found:
@@ -40,7 +44,31 @@ def found_in(workspace: Path | None, named: Sequence[Path]) -> Found:
             said.append(f"{each.path}: holdout: 0%: with nobody held out no effect can be measured")
     said += dict.fromkeys(line for each in checked for text in each.texts for line in dear(text, settings))
     fine = f"{len(files)} campaign{'s' if len(files) != 1 else ''}: no faults"
-    return Found(faults=faults, fine=fine, said=said, ended=any(each.ended for each in checked))
+    ended = any(each.ended for each in checked)
+    return Found(faults=faults, fine=fine, said=said, ended=ended, asking=list(_asking(settings, checked)))
+
+
+def _asking(settings: Settings, checked: Sequence[Checked]) -> Iterator[str]:
+    for each in checked:
+        names = each.campaign.templates().values() if each.campaign else ()
+        if names and not each.problems and asks_for_products(template_files(settings, names)):
+            yield str(each.path)
+
+
+def without_lines(workspace: Path | None, asking: Sequence[str]) -> list[str]:
+    """One line for each campaign ``asking`` for recommended products while there is nothing to recommend from."""
+    if not asking or _has_lines(here(workspace)):
+        return []
+    said = "shows customer.recommended, but no lines of orders are imported: nobody gets recommendations"
+    return [f"{path}: {said}" for path in asking]
+
+
+def _has_lines(settings: Settings) -> bool:
+    from db.engine import database, reading  # 0.2 s to import
+    from db.facts.store import digests
+
+    with database(settings.database_url) as engine, reading(engine) as session:
+        return bool(digests(session, Kind.LINES))
 
 
 def dear(text: SampleText, settings: Settings) -> Iterator[str]:

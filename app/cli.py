@@ -317,10 +317,13 @@ def _outcome_commands(command: Command) -> None:
 
 def _file_commands(command: Command) -> None:
     uplift = command("uplift", "uplift:uplift_", "whom a randomised message helped most, if that can be told")
-    uplift.add_argument("file", type=Path)
+    uplift.add_argument("file", nargs="?", type=Path, help="a randomised file; its columns by the options")
+    uplift.add_argument(
+        "--runs", nargs="+", default=[], metavar="NAME", help="instead: a RUN, or all of a campaign"
+    )
     for option, metavar in (("arm", "COLUMN"), ("treated", "VALUE"), ("control", "VALUE"), ("outcome", "COLUMN")):
-        uplift.add_argument(f"--{option}", required=True, metavar=metavar)
-    uplift.add_argument("--features", nargs="+", required=True, metavar="COLUMN", help="known before the message")
+        uplift.add_argument(f"--{option}", metavar=metavar)
+    uplift.add_argument("--features", nargs="+", default=[], metavar="COLUMN", help="known before the message")
     uplift.add_argument("--against", nargs="+", default=[], metavar="COLUMN", help="other rankings, high first")
     _json(uplift)
     lift = command("lift", "outcomes:lift_", "the effect in any randomised file")

@@ -17,10 +17,13 @@ def show_portraits(found: Portraits, currency: str) -> None:
     )
     for number, each in enumerate(found.portraits, 1):
         print()
-        print(f"{number}. " + "; or ".join(each.rules))
+        print(f"{number}. " + "; or ".join(rule.en for rule in each.rules))
+        print(f"   {'；或 '.join(rule.zh for rule in each.rules)}")
+        print(f"   key: {each.key}")
         for title, counts in (("bought", each.bought), ("causes", each.causes)):
             if counts:
                 print(f"   {title}: " + ", ".join(f"{name} ({count:,})" for name, count in counts.items()))
+    say("another name for a portrait: its key in portraits.yaml")
     share, steady = found.agreement, found.stability
     say(f"the rules agree with the groups for {share:.0%} of the customers, stability {steady:.2f}")
 

@@ -23,8 +23,9 @@ from db.engine import database, transaction
 from db.occurrences import Opening, Stage, advance, open_run
 from db.settings import Settings, read_settings
 from db.tables import Assignment, Customer, Suppression
-from flows.campaign_run import carry_out, manual, plan_messages, release_messages
+from flows.campaign_run import carry_out, manual
 from flows.importing import Arrival, import_file
+from flows.planning import plan_messages, release_messages
 from winback.assignment import person_code
 from winback.contact import address_hash
 from winback.fields import Kind
@@ -159,6 +160,7 @@ def make_members(
         placebo=False,
         files=read_files(settings, "letter"),
         facts=[],
+        others=[],
         late_after=now + timedelta(days=3),
         code_version="bench",
     )

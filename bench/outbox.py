@@ -19,7 +19,7 @@ from bench.crowd import Wanted, make_members
 from db.engine import database, reading
 from db.outbox import counts
 from db.settings import Settings
-from flows.campaign_run import plan_messages, release_messages
+from flows.planning import plan_messages, release_messages
 
 ROUNDS = 3
 BARE = """

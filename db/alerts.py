@@ -21,8 +21,8 @@ SHUT_IN_A_ROW = 2  # a provider that was shut and whose probe failed: once alone
 class Alarm:
     """One thing to tell; no personal data in ``text``.
 
-    ``kind``: failed | missed | invalid | stale | unknowns | closed | stopped | harm | restored. ``run``: what
-    it is about.
+    ``kind``: failed | missed | invalid | stale | unknowns | closed | stopped | harm | restored | signal |
+    signal_over. ``run``: what it is about.
     """
 
     kind: str

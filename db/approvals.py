@@ -24,7 +24,7 @@ def to_approve(session: Session, occurrence: Occurrence) -> str:
     """The digest of what a yes to the run would be about."""
     return approved_digest(
         version=session.get_one(CampaignVersion, occurrence.version_id).digest,
-        facts=json.loads(occurrence.facts),
+        facts=[*json.loads(occurrence.facts), *json.loads(occurrence.other_facts or "[]")],
         audience=occurrence.audience_digest or "",
     )
 

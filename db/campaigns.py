@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import winback
 from db.confined import SampleText, Wanted, asked
@@ -13,8 +14,11 @@ from db.settings import Settings
 from winback.campaign import Campaign, Measure
 from winback.campaign_file import examine, line_of, read_campaign
 from winback.channel import Channel
-from winback.churn_kind import RULES_FILE
+from winback.churn_kind import PORTRAITS_FILE, RULES_FILE
 from winback.errors import CampaignError, FileProblem, TemplateError, WrongUse, nearest
+
+if TYPE_CHECKING:
+    from winback.words import Words  # polars comes with it
 
 SHIPPED = Path(winback.__file__).with_name(RULES_FILE)
 SHARED, TEMPLATES = "_shared", "templates/"
@@ -27,14 +31,31 @@ def kind_rules(settings: Settings) -> str:
     return read_text(own if own.exists() else SHIPPED)
 
 
+def portrait_names(settings: Settings) -> "dict[str, Words]":
+    """Key -> name of the portraits that the workspace's portraits.yaml names; CampaignError for a wrong file."""
+    from winback.portrait_names import read_names  # it names things in words, which takes long to import
+
+    own = settings.workspace / PORTRAITS_FILE
+    return read_names(read_text(own)) if own.exists() else {}
+
+
+def _portrait_problems(settings: Settings) -> list[CampaignError]:
+    own = settings.workspace / PORTRAITS_FILE
+    if not own.exists():
+        return []
+    from winback import portrait_names  # as above
+
+    return portrait_names.problems_of(read_text(own))
+
+
 def _kind_problems(settings: Settings) -> list[CampaignError]:
     """What is wrong with the workspace's own rules; those shipped are held by tests."""
     rules = kind_rules(settings)
     if rules == read_text(SHIPPED):
         return []
-    from winback.kinds import problems_of  # it works on frames, and polars takes long to import
+    from winback import kinds  # it works on frames, and polars takes long to import
 
-    return problems_of(rules, RULES_FILE)
+    return kinds.problems_of(rules, RULES_FILE)
 
 
 def campaign_ids(settings: Settings) -> list[str]:
@@ -68,8 +89,9 @@ class Checked:
 
 def check_files(settings: Settings, paths: Iterable[Path]) -> list[Checked]:
     """Every campaign file with everything wrong with it and its templates, which are looked at all together."""
-    kinds, messages = _kind_problems(settings), _messages(settings)
-    read = [_check_file(settings, path, kinds, messages) for path in paths]
+    beside = [*_kind_problems(settings), *_portrait_problems(settings)]
+    messages = _messages(settings)
+    read = [_check_file(settings, path, beside, messages) for path in paths]
     different = tuple(dict.fromkeys(each for _, wanted in read for each in wanted))
     looked = look_or_recall(settings.state, different)
     found = []
@@ -114,10 +136,10 @@ def _messages(settings: Settings) -> Callable[[str], _Stored | None]:
 
 
 def _check_file(
-    settings: Settings, path: Path, kinds: list[CampaignError], messages: Callable[[str], _Stored | None]
+    settings: Settings, path: Path, beside: list[CampaignError], messages: Callable[[str], _Stored | None]
 ) -> tuple[Checked, list[Wanted]]:
     """What is wrong with a file itself, and the messages to look at."""
-    campaign, found = _read_campaign(settings, path, kinds)
+    campaign, found = _read_campaign(settings, path, beside)
     wanted = []
     for message in dict.fromkeys(campaign.templates().values()) if campaign else ():
         assert campaign is not None
@@ -132,7 +154,7 @@ def _check_file(
 
 
 def _read_campaign(
-    settings: Settings, path: Path, kinds: list[CampaignError]
+    settings: Settings, path: Path, beside: list[CampaignError]
 ) -> tuple[Campaign | None, list[FileProblem]]:
     shown = str(path)
     try:
@@ -145,7 +167,7 @@ def _read_campaign(
     if campaign.id != path.stem:
         found.append(CampaignError(f"must be the file's name, '{path.stem}'", file=shown, line=1, field="id"))
     found += _check_settings(settings, campaign, shown)
-    return campaign, found + kinds
+    return campaign, found + beside
 
 
 def _attachments(settings: Settings, message: str) -> Iterator[TemplateError]:

@@ -41,6 +41,7 @@ class Claimed(NamedTuple):
     orders: int
     last_order_on: date
     as_of: date
+    recommended: str | None = None  # JSON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +136,7 @@ def due_runs(
 # of Claimed. Whoever shares the address is one person: a no of any of them counts, and so does a suppression.
 _CANDIDATES = f"""
 SELECT m.id, m.key, m.attempt + 1, m.template, {{address}}, c.name, c.locale, c.country, a.orders, a.last_order_on,
-  CASE
+  a.recommended, CASE
     WHEN m.late_after < :now THEN 'late'
     WHEN EXISTS (SELECT 1 FROM suppression s
       WHERE s.address_hash = m.address_hash AND s.channel IN ('all', :channel, :topic)) THEN 'suppressed'
@@ -168,7 +169,7 @@ _COLUMNS: Mapping[Channel, Mapping[str, str]] = {
     "sms": {"address": "c.phone", "hash": "sms_hash", "consent": "sms_consent"},
 }
 _SELECTS = {channel: Sql(_CANDIDATES.format(**columns)) for channel, columns in _COLUMNS.items()}
-_SKIP, _PERSON, _LESS_OFTEN = 10, 11, 15  # columns
+_SKIP, _PERSON, _LESS_OFTEN = 11, 12, 16  # columns
 
 
 def claim(connection: Connection, wish: Wish, run: Run, rules: Rules) -> Batch:
@@ -215,10 +216,10 @@ def _asked(wish: Wish, run: Run) -> dict[str, object]:
 
 
 def _claimed(row: Any, wish: Wish, run: Run) -> Claimed:  # noqa: ANN401 - a row of _CANDIDATES
-    id_, key, attempt, template, address, name, locale, country, orders, last_order_on, *_ = row
+    id_, key, attempt, template, address, name, locale, country, orders, last_order_on, recommended, *_ = row
     return Claimed(
         id_, key, wish.owner, attempt, run.campaign_id, run.occurrence_id, run.version_id, template, wish.channel,
-        address, name, locale, country, orders, as_day(last_order_on), run.as_of,
+        address, name, locale, country, orders, as_day(last_order_on), run.as_of, recommended,
     )  # fmt: skip
 
 

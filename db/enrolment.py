@@ -1,5 +1,6 @@
 """Who entered which campaign, when and in which arm."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -50,14 +51,28 @@ def _entered(chosen: Select[Any], campaign_id: str, counted: ColumnElement[bool]
 
 
 def members_of(
-    ledger: pl.DataFrame, campaign_id: str, occurrence_id: int, entered_on: date, *, salt: str
+    ledger: pl.DataFrame,
+    campaign_id: str,
+    occurrence_id: int,
+    entered_on: date,
+    products: Mapping[int, str],
+    *,
+    salt: str,
 ) -> list[dict[str, object]]:
-    """The ledger's members as rows of Assignment, by customer number; ``salt`` is the workspace's."""
+    """The ledger's members as rows of Assignment, by customer number; ``salt`` is the workspace's.
+
+    ``products``: customer number -> what is recommended to him, as JSON.
+    """
     names = ["person", "customer_no", "arm", "channel", "address_hash", "risk", "orders", "last_order_on"]
     inside = ledger.filter(pl.col("arm").is_not_null()).sort("customer_no").select(names)
     same = {"occurrence_id": occurrence_id, "campaign_id": campaign_id, "entered_on": entered_on}
     return [
-        row | same | {"code": person_code(salt, campaign_id, row["person"])}
+        row
+        | same
+        | {
+            "code": person_code(salt, campaign_id, row["person"]),
+            "recommended": products.get(row["customer_no"]),
+        }
         for row in inside.iter_rows(named=True)
     ]
 

@@ -42,7 +42,8 @@ class Opening:
     as_of: date
     placebo: bool
     files: Mapping[str, str]
-    facts: Sequence[str]
+    facts: Sequence[str]  # of orders
+    others: Sequence[str]  # of all other kinds
     late_after: datetime | None
     code_version: str
 
@@ -86,7 +87,12 @@ def pinned_campaign(session: Session, occurrence: Occurrence) -> Campaign:
 
 
 def pin_anew(
-    session: Session, occurrence: Occurrence, files: Mapping[str, str], facts: Sequence[str], now: datetime
+    session: Session,
+    occurrence: Occurrence,
+    files: Mapping[str, str],
+    facts: Sequence[str],
+    others: Sequence[str],
+    now: datetime,
 ) -> bool:
     """A run that waits is opened again with what is there now; False when somebody moved it meanwhile."""
     name = f"campaigns/{occurrence.campaign_id}.yaml"
@@ -96,12 +102,18 @@ def pin_anew(
         "priority": campaign.limits.priority,
         "topic": campaign.topic,
         "facts": json.dumps(list(facts)),
+        "other_facts": json.dumps(list(others)),
         "audience_digest": None,
         "audience_file": None,
         "waterfall": None,
         "shares": None,
     }
     return advance(session, occurrence.id or 0, come_from=Stage.WAITING, to=Stage.OPENED, **changes)
+
+
+def pinned_others(occurrence: Occurrence) -> frozenset[str] | None:
+    """The digests of facts other than orders the run is pinned to; None of one opened before they were pinned."""
+    return None if occurrence.other_facts is None else frozenset(json.loads(occurrence.other_facts))
 
 
 def open_run(session: Session, opening: Opening, now: datetime) -> Occurrence:
@@ -119,6 +131,7 @@ def open_run(session: Session, opening: Opening, now: datetime) -> Occurrence:
         "as_of": opening.as_of,
         "version_id": version_id,
         "facts": json.dumps(list(opening.facts)),
+        "other_facts": json.dumps(list(opening.others)),
         "opened_at": now,
         "late_after": opening.late_after,
         "code_version": opening.code_version,

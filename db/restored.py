@@ -20,11 +20,12 @@ from sqlmodel import Session, col
 
 from db.alerts import Alarm, note
 from db.engine import reading, transaction
+from db.instants import UtcDateTime
 from db.memory import is_older, recall
 from db.occurrences import Stage, give_up, run_name, unfinished
 from db.settings import Settings
 from db.stops import EVERYTHING, switch_stop
-from db.tables import Message, Occurrence, Restore, Stop, UtcDateTime
+from db.tables import Message, Occurrence, Restore, Stop
 from winback.events import State
 
 RESTORED = "restored"  # reason of the stop, and of the messages nobody can know about

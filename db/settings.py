@@ -24,6 +24,8 @@ from winback.channel import CHANNELS, Channel
 from winback.errors import FileProblem, Unusable, WrongUse, nearest
 from winback.faults import CURRENCY, EMAIL, HOST, SENDER_NAME, explain
 from winback.limits import micros
+from winback.products import PLACE
+from winback.signal_settings import SignalSettings
 from winback.toml_lines import lines_of
 
 SENDGRID_URL, TWILIO_URL = "https://api.sendgrid.com", "https://api.twilio.com"
@@ -68,6 +70,14 @@ class Pace(BaseModel):
     sms_segments_per_second: PerSecond | None = None
 
 
+def _check_page(value: str) -> str:
+    """The pattern of a product's page, or ValueError: the id may change neither host nor scheme."""
+    host, _, path = value.removeprefix("https://").partition("/")
+    if not value.startswith("https://") or not re.fullmatch(HOST, host) or PLACE not in path:
+        raise ValueError(f"write an address such as https://shop.example/p/{PLACE}")
+    return value
+
+
 class WorkspaceFile(BaseModel):
     """Everything winback.toml may say."""
 
@@ -82,7 +92,9 @@ class WorkspaceFile(BaseModel):
     prices: Prices = Prices()
     pace: Pace = Pace()
     link_hosts: tuple[Annotated[str, Field(pattern=HOST, max_length=253)], ...] = ()
+    product_link: Annotated[str, AfterValidator(_check_page)] | None = None
     topics: dict[Identifier, Names] = Field(default_factory=dict)
+    signals: SignalSettings = SignalSettings()
 
 
 AlertKind = Literal["plain", "slack", "wecom", "dingtalk"]

@@ -3,22 +3,13 @@
 Times are UTC and aware on both databases; money is in integer minor units of the workspace's currency.
 """
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    DateTime,
-    Dialect,
-    Index,
-    LargeBinary,
-    Text,
-    TypeDecorator,
-    UniqueConstraint,
-    text,
-)
+from sqlalchemy import BigInteger, Index, LargeBinary, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
+from db.instants import UtcDateTime
 from winback.schedule import REPLAY
 
 NO_REPLAY = f"SUBSTR(slot, 1, {len(REPLAY)}) <> '{REPLAY}'"  # a run that is no replay on history
@@ -31,30 +22,6 @@ SENDING, UNCERTAIN, WAITING = "state = 'sending'", "state = 'uncertain'", "not_b
 def _where(condition: str) -> dict[str, Any]:
     """The condition of a partial index, for both databases."""
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC instant; SQLite keeps it naive and sorts it as text."""
-
-    impl = DateTime
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> Any:  # noqa: ANN401 - SQLAlchemy's own signature
-        """timestamptz on PostgreSQL, DATETIME on SQLite."""
-        return dialect.type_descriptor(DateTime(timezone=dialect.name == "postgresql"))
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Aware in, UTC to the database."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a naive time reached the database")
-        utc = value.astimezone(UTC)
-        return utc if dialect.name == "postgresql" else utc.replace(tzinfo=None)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """UTC out, aware."""
-        return value if value is None else (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 class Customer(SQLModel, table=True):
@@ -174,7 +141,8 @@ class Occurrence(SQLModel, table=True):
     placebo: bool  # nobody really gets the messages: the folder provider
     as_of: date
     version_id: int | None = Field(default=None, foreign_key="campaign_version.id")
-    facts: str = Field(default="[]", sa_type=Text)  # JSON: digests of the pinned fact files
+    facts: str = Field(default="[]", sa_type=Text)  # JSON: digests of the pinned fact files of orders
+    other_facts: str | None = Field(default=None, sa_type=Text)  # JSON: of all other kinds; null: not pinned
     opened_at: datetime = Field(sa_type=UtcDateTime)
     late_after: datetime | None = Field(default=None, sa_type=UtcDateTime)
     score: str | None = Field(default=None, sa_type=Text)  # JSON: what scoring said of itself
@@ -221,6 +189,7 @@ class Assignment(SQLModel, table=True):
     last_order_on: date
     entered_on: date
     code: str = ""  # winback.assignment.person_code: the person's part of message keys
+    recommended: str | None = Field(default=None, sa_type=Text)  # JSON: winback.recommending.Product, best first
 
 
 class Message(SQLModel, table=True):
@@ -330,6 +299,16 @@ class Alert(SQLModel, table=True):
     at: datetime = Field(sa_type=UtcDateTime)
     taken_until: datetime | None = Field(default=None, sa_type=UtcDateTime)  # somebody is telling it now
     delivered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class SignalState(SQLModel, table=True):
+    """What the thresholds of one early-warning signal said last; a day is judged once."""
+
+    __tablename__ = "signal_state"
+    signal: str = Field(primary_key=True)
+    checked_on: date  # as of
+    share: float  # of the active, 0-1
+    raised_on: date | None = None  # the alarm is on since that day
 
 
 class Stop(SQLModel, table=True):

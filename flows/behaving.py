@@ -1,7 +1,7 @@
-"""What customers did, said and are bound by, from the facts, and the kinds of churn this makes."""
+"""What customers did, said and are bound by, from the facts and from what we sent; the kinds of churn it makes."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -9,8 +9,9 @@ import polars as pl
 from sqlmodel import Session
 
 from db.facts.recorded import read_activity, read_feedback, read_subscriptions
-from db.facts.store import digests, path_of
+from db.facts.store import path_of, pinned_digests
 from db.facts.watching import read_watched
+from db.own_activity import read_own_activity
 from db.settings import Settings
 from winback.behaviour import ACTIVITY, CONTRACTS, FEEDBACK, Behaviour
 from winback.campaign import Campaign
@@ -29,10 +30,20 @@ class Rules:
 
 
 def behaviour_of(session: Session, settings: Settings, as_of: date) -> Behaviour:
-    """Activity, feedback and contracts as they are known now, up to ``as_of``."""
+    """Activity, feedback and contracts as they are known now, up to ``as_of``, with our own e-mails and clicks."""
+    return _with_own(session, settings, _imported(session, settings, as_of, None), as_of)
+
+
+def _with_own(session: Session, settings: Settings, imported: Behaviour, as_of: date) -> Behaviour:
+    own = read_own_activity(session, settings.zone, as_of)
+    return replace(imported, activity=pl.concat([imported.activity, own]))
+
+
+def _imported(session: Session, settings: Settings, as_of: date, pinned: Collection[str] | None) -> Behaviour:
+    """What was imported of it, in the ``pinned`` files; None: in all there are now."""
 
     def files(kind: Kind) -> list[Path]:
-        return [path_of(settings.facts, digest) for digest in digests(session, kind)]
+        return [path_of(settings.facts, digest) for digest in pinned_digests(session, kind, pinned)]
 
     return Behaviour(
         activity=_collected(read_activity(files(Kind.ACTIVITY), as_of=as_of), ACTIVITY),
@@ -55,16 +66,20 @@ def kinds_for(
     campaign: Campaign,
     scored: pl.DataFrame,
     facts: Sequence[str],
+    others: Collection[str] | None,
     as_of: date,
     rules: str,
 ) -> pl.DataFrame | None:
-    """KINDS of the scored by the pinned rules, None where nobody asks and nothing but orders is known."""
-    behaviour = behaviour_of(session, settings, as_of)
-    if behaviour.silent and not campaign.audience.exclude_kinds:
+    """KINDS of the scored by the pinned rules, None where nobody asks and nothing but orders is known.
+
+    ``facts``: digests of the orders; ``others``: of what else is read; None: of all there is now.
+    """
+    imported = _imported(session, settings, as_of, others)
+    if imported.silent and not campaign.audience.exclude_kinds:
         return None
     asked = Rules(text=rules, as_of=as_of, window_days=campaign.churn.within)
     files = [path_of(settings.facts, digest) for digest in facts]
-    return kinds_at(files, behaviour, scored, asked)
+    return kinds_at(files, _with_own(session, settings, imported, as_of), scored, asked)
 
 
 def _collected(facts: pl.LazyFrame, schema: pl.Schema, *by: str) -> pl.DataFrame:

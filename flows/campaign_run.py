@@ -4,9 +4,7 @@ Every stage looks at how far the run has come and does nothing that is done, so 
 at once do it once.
 """
 
-import hashlib
 import json
-from base64 import b32encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -21,6 +19,7 @@ from db.campaigns import kind_rules, read_files
 from db.customers import traits
 from db.engine import database, reading, transaction
 from db.enrolment import CHUNK, enrol, entries, may_not_enter, members_of
+from db.facts.store import other_digests
 from db.frames import save_frame
 from db.occurrences import (
     Opening,
@@ -33,15 +32,18 @@ from db.occurrences import (
     opened_id,
     pin_anew,
     pinned_campaign,
+    pinned_others,
     run_name,
     version_files,
 )
-from db.outbox import counts, id_chunks, plan, queue
+from db.outbox import counts
 from db.people import contacts
 from db.settings import Settings
-from db.tables import Assignment, Message, Occurrence
+from db.tables import Occurrence
 from flows.behaving import kinds_for
 from flows.candidates import model_words, pinned_facts, score_candidates
+from flows.planning import plan_messages, release_messages
+from flows.recommending import products_for
 from winback import __version__
 from winback.approval import needs_approval
 from winback.assignment import assign
@@ -152,6 +154,7 @@ def pin_inputs(order: Order, settings: Settings, now: datetime) -> int:
                 placebo=settings.placebo,
                 files=files,
                 facts=pinned_facts(session, churn),
+                others=other_digests(session),
                 late_after=late_after,
                 code_version=__version__,
             )
@@ -171,7 +174,7 @@ def renew_inputs(occurrence_id: int, settings: Settings, now: datetime) -> None:
             with transaction(engine) as session:
                 waiting = session.get_one(Occurrence, occurrence_id)
                 facts = pinned_facts(session, campaign_of(files, campaign_id).churn)
-                pin_anew(session, waiting, files, facts, now)
+                pin_anew(session, waiting, files, facts, other_digests(session), now)
 
 
 def _live_limit(order: Order, settings: Settings, now: datetime) -> datetime:
@@ -192,7 +195,8 @@ def score_customers(occurrence_id: int, settings: Settings) -> str | None:
             if occurrence.stage != Stage.OPENED:
                 return None
             churn, facts = pinned_campaign(session, occurrence).churn, json.loads(occurrence.facts)
-            scored, said = score_candidates(session, settings, facts, occurrence.as_of, churn)
+            others = pinned_others(occurrence)
+            scored, said = score_candidates(session, settings, facts, others, occurrence.as_of, churn)
         with transaction(engine) as session:
             advance(session, occurrence_id, come_from=Stage.OPENED, to=Stage.OPENED, score=json.dumps(said))
     return str(save_frame(settings.state / "scores", scored))
@@ -210,7 +214,8 @@ def select_audience(occurrence_id: int, settings: Settings, scores: str | None) 
             counted = counted_for(occurrence.slot, placebo=occurrence.placebo)
             rules = version_files(session, occurrence.version_id or 0).get(RULES_FILE) or kind_rules(settings)
             facts = json.loads(occurrence.facts)
-            kinds = kinds_for(session, settings, campaign, frame, facts, as_of, rules)
+            others = pinned_others(occurrence)
+            kinds = kinds_for(session, settings, campaign, frame, facts, others, as_of, rules)
             ledger, shares = choose_members(
                 session, settings, campaign, occurrence_id, as_of, frame, counted, kinds
             )
@@ -281,8 +286,9 @@ def enrol_members(occurrence_id: int, settings: Settings) -> None:
             if occurrence.stage != Stage.SELECTED:
                 return
             ledger = read_ledger(settings, occurrence)
+            products = products_for(session, settings, occurrence, ledger)
             members = members_of(
-                ledger, occurrence.campaign_id, occurrence_id, occurrence.as_of, salt=settings.file.salt
+                ledger, occurrence.campaign_id, occurrence_id, occurrence.as_of, products, salt=settings.file.salt
             )
         for start in range(0, len(members), CHUNK):
             with transaction(engine) as session:
@@ -290,51 +296,6 @@ def enrol_members(occurrence_id: int, settings: Settings) -> None:
                     enrol(session, members[start : start + CHUNK])
         with transaction(engine) as session:
             advance(session, occurrence_id, come_from=Stage.SELECTED, to=Stage.ASSIGNED)
-
-
-def plan_messages(occurrence_id: int, settings: Settings) -> None:
-    """One message row for everyone outside the hold-out."""
-    with database(settings.database_url) as engine:
-        with reading(engine) as session:
-            occurrence = session.get_one(Occurrence, occurrence_id)
-            if occurrence.stage != Stage.ASSIGNED:
-                return
-            campaign = pinned_campaign(session, occurrence)
-            prefix = key_prefix(settings, occurrence, campaign.step.send)
-            chunks = id_chunks(session, Assignment, occurrence_id)
-        for ids in chunks:
-            with transaction(engine) as session:
-                if is_at(session, occurrence_id, Stage.ASSIGNED):
-                    plan(
-                        session,
-                        occurrence_id,
-                        ids,
-                        prefix=prefix,
-                        step=campaign.step.send,
-                        templates=campaign.templates(),
-                    )
-        with transaction(engine) as session:
-            advance(session, occurrence_id, come_from=Stage.ASSIGNED, to=Stage.PLANNED)
-
-
-def key_prefix(settings: Settings, occurrence: Occurrence, step: str) -> str:
-    """The opaque start of a step's message keys: 12 letters and digits, nothing about campaign or customer."""
-    seed = "\0".join((settings.file.salt, run_name(occurrence), step)).encode()
-    return b32encode(hashlib.sha256(seed).digest()).decode().lower()[:12]
-
-
-def release_messages(occurrence_id: int, settings: Settings, now: datetime) -> None:
-    """Set t0, the same instant for every arm, and let the messages go."""
-    with database(settings.database_url) as engine:
-        with transaction(engine) as session:
-            occurrence = session.get_one(Occurrence, occurrence_id)
-            t0 = end_of_day(occurrence.as_of, settings.zone) if occurrence.placebo else now
-            advance(session, occurrence_id, come_from=Stage.PLANNED, to=Stage.RELEASED, released_at=now, t0=t0)
-            session.refresh(occurrence)
-            chunks = id_chunks(session, Message, occurrence_id) if occurrence.stage == Stage.RELEASED else []
-        for ids in chunks:
-            with transaction(engine) as session:
-                queue(session, occurrence_id, ids, now)
 
 
 def summarise(occurrence_id: int, settings: Settings) -> RunSummary:

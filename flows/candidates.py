@@ -1,6 +1,6 @@
 """Whom a campaign chooses from: everybody scored by its definition of churn, and the facts this is read from."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 
@@ -33,14 +33,21 @@ def pinned_facts(session: Session, churn: ChurnRule) -> list[str]:
 
 
 def score_candidates(
-    session: Session, settings: Settings, facts: Sequence[str], as_of: date, churn: ChurnRule
+    session: Session,
+    settings: Settings,
+    facts: Sequence[str],
+    others: Collection[str] | None,
+    as_of: date,
+    churn: ChurnRule,
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
     """(SCORED, what scoring says of itself) of everybody with an order at ``as_of``; by contract, who has one.
 
-    ``facts``: the order files.
+    ``facts``: the order files; ``others``: those of other facts, None: all there are now.
     """
-    score = score_holders if churn.by_contract else score_all
-    features, scored = score(session, settings, facts, as_of, churn.within)
+    if churn.by_contract:
+        features, scored = score_holders(session, settings, facts, others, as_of, churn.within)
+    else:
+        features, scored = score_all(session, settings, facts, as_of, churn.within)
     return scored_frame(features, scored), said_of(scored, churn.within)
 
 

@@ -20,6 +20,7 @@ from winback.message.rendering import PlainLinks, RenderFailure, Sms, Values, ne
 from winback.message.specialise import Edition, Prepared, prepare
 from winback.message.template import Message
 from winback.message.tracking import link_number, load_tracked
+from winback.products import read_products
 from winback.tokens import Signer
 
 
@@ -138,4 +139,5 @@ def customer_values(claimed: Claimed) -> Values:
         "orders": claimed.orders,
         "last_order_on": claimed.last_order_on,
         "days_since_order": (claimed.as_of - claimed.last_order_on).days,
+        "recommended": read_products(claimed.recommended),
     }

@@ -1,6 +1,6 @@
 """Scores of all contracts from the facts: for a run, for `winback score` and for the backtest."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -10,7 +10,7 @@ from sqlmodel import Session
 from db.customers import numbers, told_of
 from db.facts.queries import read_features
 from db.facts.recorded import read_contracts
-from db.facts.store import digests, path_of
+from db.facts.store import path_of, pinned_digests
 from db.settings import Settings
 from winback.errors import WrongUse
 from winback.fields import Kind
@@ -62,14 +62,20 @@ def score_and_explain_contracts(
 
 
 def score_holders(
-    session: Session, settings: Settings, facts: Sequence[str], as_of: date, horizon_days: int
+    session: Session,
+    settings: Settings,
+    facts: Sequence[str],
+    others: Collection[str] | None,
+    as_of: date,
+    horizon_days: int,
 ) -> tuple[pl.DataFrame, Scores]:
     """(features, scores) of every customer with a contract that lives at ``as_of``: an audience by contract.
 
-    ``facts``: the order files, which may be none. Features are customer_no, orders and last_order_on; who never
-    ordered has 0 orders and, as the last, the day his newest contract began.
+    ``facts``: the order files, which may be none; ``others``: those of other facts, None: all there are. Features
+    are customer_no, orders and last_order_on; who never ordered has 0 orders and, as the last, the day his newest
+    contract began.
     """
-    contracts, told = contracts_at(session, settings, digests(session, Kind.SUBSCRIPTIONS), as_of)
+    contracts, told = contracts_at(session, settings, pinned_digests(session, Kind.SUBSCRIPTIONS, others), as_of)
     unit = 10 ** exponent(settings.file.currency)
     scores, _ = score_contracts(contracts, told, as_of=as_of, horizon_days=horizon_days, minor_per_major=unit)
     newest = contracts.filter(pl.col("ended_on").is_null()).group_by("customer_no").agg(pl.col("started_on").max())

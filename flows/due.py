@@ -236,6 +236,7 @@ def _note_missed(settings: Settings, slot: _Due, now: datetime) -> list[Alarm]:
         placebo=settings.placebo,
         files={},
         facts=[],
+        others=[],
         late_after=None,
         code_version=__version__,
     )

@@ -96,7 +96,7 @@ def _window(
     session: Session, settings: Settings, occurrence: Occurrence, as_of: date | None, *, times: int = 1
 ) -> Window:
     days = pinned_campaign(session, occurrence).success.window * times
-    return outcome_window(_t0_on(settings, occurrence), days, _through(data_through(session), as_of))
+    return outcome_window(t0_on(settings, occurrence), days, _through(data_through(session), as_of))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,10 +248,7 @@ def _overlap(run: _Run) -> dict[str, int]:
     for other in live_before(run.session, run.occurrence, begun_before):
         if other.version_id not in days:
             days[other.version_id] = pinned_campaign(run.session, other).success.window
-        if (
-            outcome_window(_t0_on(run.settings, other), days[other.version_id], None).last_on
-            >= run.window.first_on
-        ):
+        if outcome_window(t0_on(run.settings, other), days[other.version_id], None).last_on >= run.window.first_on:
             running.append(other.id or 0)
     return also_in(run.session, run.occurrence.id or 0, running)
 
@@ -289,7 +286,7 @@ def answers_so_far(settings: Settings) -> list[dict[str, str | int]]:
         ]
 
 
-def _t0_on(settings: Settings, occurrence: Occurrence) -> date:
+def t0_on(settings: Settings, occurrence: Occurrence) -> date:
     """The local day of t0; a placebo's t0 is the end of as_of, whose day is as_of itself."""
     if occurrence.placebo or occurrence.t0 is None:
         return occurrence.as_of

@@ -5,7 +5,7 @@ from datetime import timedelta
 import polars as pl
 from sqlmodel import Session
 
-from db.campaigns import kind_rules
+from db.campaigns import kind_rules, portrait_names
 from db.facts.queries import read_features
 from db.facts.recorded import read_lines
 from db.facts.store import digests, path_of
@@ -30,7 +30,11 @@ def portraits_after(session: Session, settings: Settings, of: Period) -> Portrai
     churned = known.join(gone, on="customer_no", how="semi").select(CHURNED.names())
     causes = by_reason(of, behaviour_of(session, settings, end), kind_rules(settings), "cause")
     return portraits(
-        churned, _bought(session, settings, of), causes.rename({"value": "cause"}), 10 ** exponent(of.currency)
+        churned,
+        _bought(session, settings, of),
+        causes.rename({"value": "cause"}),
+        10 ** exponent(of.currency),
+        portrait_names(settings),
     )
 
 

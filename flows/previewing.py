@@ -4,7 +4,7 @@ Chosen as a dry run chooses, and read only: nothing in state changes.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -25,6 +25,7 @@ from db.tables import Customer
 from flows.campaign_run import manual
 from flows.candidates import model_words
 from flows.choosing import Choice, choose_now
+from flows.recommending import recommended_to
 from winback import gallery_page
 from winback.approval import approved_digest, needs_approval
 from winback.arms_alike import arms_alike
@@ -34,7 +35,7 @@ from winback.channel import CHANNELS, Channel
 from winback.contact import mask_contact
 from winback.errors import WrongUse
 from winback.gallery import Sheet, sheets
-from winback.message.fields import samples
+from winback.message.fields import asks_for_products, samples
 from winback.message.rendering import Email, RenderFailure, Sms, render, unlawful
 from winback.message.template import Message, load
 from winback.money import exponent
@@ -52,6 +53,7 @@ from winback.preview import (
     planned_arms,
     worth,
 )
+from winback.products import read_products
 from winback.sight import Expected, expect, in_sight
 from winback.words import Language
 
@@ -82,7 +84,7 @@ def preview(settings: Settings, campaign_id: str, as_of: date) -> Preview:
 def page(settings: Settings, campaign_id: str, as_of: date, language: Language) -> tuple[Preview, str]:
     """The whole audience, and it as a page with every message to made-up customers."""
     choice = choose_now(manual(campaign_id, as_of), settings)
-    found, letters = _preview(settings, choice), _Letters(choice, settings)
+    found, letters = _preview(settings, choice), _Letters(choice, settings, {})
     text = gallery_page.render(
         found,
         choice.campaign.name,
@@ -174,7 +176,9 @@ def preview_customer(settings: Settings, campaign_id: str, as_of: date, customer
             reason=None if gets else _why_nothing(row),
             channel=row["channel"] if row and gets else None,
             to=_masked(customer, row["channel"]) if row and gets else None,
-            message=_Letters(choice, settings).written(row, customer) if row and gets else None,
+            message=_letters(session, settings, choice, [customer.no or 0]).written(row, customer)
+            if row and gets
+            else None,
         )
 
 
@@ -182,10 +186,20 @@ def _why_nothing(row: Mapping[str, Any] | None) -> str:
     return "not_scored" if row is None else row["reason"] or HOLDOUT
 
 
+def _letters(session: Session, settings: Settings, choice: Choice, whom: Sequence[int]) -> "_Letters":
+    """What writes to these customers, with what would be recommended to them now."""
+    told: dict[int, str] = {}
+    if asks_for_products(pinned_templates(choice.files)):
+        orders, as_of = digests(session), choice.order.as_of
+        told = recommended_to(session, settings, pl.Series(whom, dtype=pl.Int64), as_of, orders, None)
+    return _Letters(choice, settings, told)
+
+
 class _Letters:
     """Writes messages as the campaign's files are now, the links as placeholders."""
 
-    def __init__(self, choice: Choice, settings: Settings) -> None:
+    def __init__(self, choice: Choice, settings: Settings, recommended: Mapping[int, str]) -> None:
+        self._recommended = recommended
         self._campaign, self._sender, self._as_of = choice.campaign, settings.file.sender, choice.order.as_of
         files = pinned_templates(choice.files)
         self._message = lru_cache(maxsize=None)(lambda template: load(files, template))
@@ -204,6 +218,7 @@ class _Letters:
                 "orders": row["orders"],
                 "last_order_on": row["last_order_on"],
                 "days_since_order": (self._as_of - row["last_order_on"]).days,
+                "recommended": read_products(self._recommended.get(row["customer_no"])),
             },
             campaign={"name": (name.zh if chinese else None) or name.en},
             links=samples()["links"],
@@ -241,7 +256,7 @@ def _segments(session: Session, settings: Settings, choice: Choice) -> float:
     """The mean number of segments of a text message; one that cannot be written has none."""
     texts = choice.ledger.filter((pl.col("channel") == "sms") & (pl.col("arm") != HOLDOUT))
     some = texts.gather_every(math.ceil(texts.height / MEASURED_TEXTS))
-    people, letters = _people(session, some), _Letters(choice, settings)
+    people, letters = _people(session, some), _letters(session, settings, choice, some["customer_no"].to_list())
     written = [letters.written(row, people[row["customer_no"]]) for row in some.iter_rows(named=True)]
     return sum(text.size.segments for text in written if isinstance(text, Sms)) / len(written)
 

@@ -18,7 +18,9 @@ ROOT = Path(__file__).parent.parent
 DEPLOYED = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
 DEPLOYMENTS: list[dict[str, Any]] = DEPLOYED["deployments"]
 NAMES = [deployment["name"] for deployment in DEPLOYMENTS]
-SCHEDULED = {"run-due", "send-outbox", "collect-responses", "measure-outcomes", "score-customers"}
+SCHEDULED = {
+    "run-due", "send-outbox", "collect-responses", "measure-outcomes", "score-customers", "check-signals",
+}  # fmt: skip
 SCHEDULES = [schedule for deployment in DEPLOYMENTS for schedule in deployment.get("schedules", [])]
 
 

@@ -49,7 +49,7 @@ REFERENCES = [ROOT / "docs/reference.md", ROOT / "docs/reference.zh-CN.md"]
 CAMPAIGN_FILES = [ROOT / "docs/campaign-file.md", ROOT / "docs/campaign-file.zh-CN.md"]
 TEMPLATE_PAGES = [ROOT / "docs/templates.md", ROOT / "docs/templates.zh-CN.md"]
 SALT = "a salt for the tutorial"  # a reader's is random; with it a test could find everybody held out
-KINDS = {str: "text", int: "whole number", date: "date"}
+KINDS = {list: "list of products", str: "text", int: "whole number", date: "date"}
 LATER = {Reason.KIND, Reason.EXCLUSIVE_GROUP, Reason.GLOBAL_HOLDOUT}
 
 

@@ -168,6 +168,24 @@ def test_a_workspace_s_own_rules_are_used_and_checked(tmp_path):
     ]
 
 
+def test_what_is_imported_after_a_run_was_pinned_decides_no_kind(tmp_path):
+    """The silent one's bad debt is told between pinning and choosing: he stays in."""
+    settings = a_crowd(tmp_path)
+
+    def between(function):
+        def stage(*arguments):
+            if function.__name__ == "select_audience":
+                late = DAY - timedelta(days=90)
+                load(settings, "activity", f"customer_id,at,kind\nsilent,{late},bad_debt\n")
+            return function(*arguments)
+
+        return stage
+
+    run = carry_out(manual("spring", DAY), settings, NOW, between)
+
+    assert run.reasons == {"kind": 3}
+
+
 def test_a_campaign_names_kinds_that_there_are(tmp_path):
     settings = a_workspace(tmp_path)
     write_campaign(settings, CAMPAIGN.replace("{inactive: 60d}", "{inactive: 60d, exclude_kinds: [hiden]}"))

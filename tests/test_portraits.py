@@ -1,5 +1,7 @@
 """Portraits of the churned: planted groups come back, their rules decide, and too few make none."""
 
+import re
+
 import numpy as np
 import polars as pl
 import pytest
@@ -7,7 +9,9 @@ import pytest
 from tests.test_cli import as_json, ask
 from tests.workspaces import load
 from winback.clusters import adjusted_rand, leaf_of, leaves_of
-from winback.portraits import CHURNED, portraits
+from winback.portrait_names import KEYS, read_names, suggested
+from winback.portraits import CHURNED, portraits, with_keys
+from winback.words import Words
 
 NOTHING = pl.DataFrame(schema={"customer_no": pl.Int64, "name": pl.String, "cause": pl.String})
 
@@ -26,7 +30,7 @@ def planted(each: int = 100) -> pl.DataFrame:
 
 
 def test_planted_groups_come_back_with_size_value_and_rules():
-    found = portraits(planted(), NOTHING, NOTHING, 100)
+    found = portraits(planted(), NOTHING, NOTHING, 100, {})
 
     assert [each.customers for each in found.portraits] == [100, 100, 100]
     assert [each.value_minor for each in found.portraits] == [20_004_950, 1_004_950, 104_950]
@@ -43,7 +47,7 @@ def test_what_they_bought_and_why_they_left_is_of_the_members():
     bought = pl.DataFrame({"customer_no": [*range(50), 0, 299], "name": ["mug"] * 50 + ["tray", "lamp"]})
     causes = pl.DataFrame({"customer_no": [0, 1, 299], "cause": ["price", "price", "quality"]})
 
-    found = portraits(planted(), bought, causes, 100)
+    found = portraits(planted(), bought, causes, 100, {})
 
     assert [dict(each.bought) for each in found.portraits] == [{"lamp": 1}, {}, {"mug": 50, "tray": 1}]
     assert [dict(each.causes) for each in found.portraits] == [{"quality": 1}, {}, {"price": 2}]
@@ -52,20 +56,20 @@ def test_what_they_bought_and_why_they_left_is_of_the_members():
 def test_the_order_of_the_rows_changes_nothing():
     rows = planted()
 
-    assert portraits(rows.reverse(), NOTHING, NOTHING, 100) == portraits(rows, NOTHING, NOTHING, 100)
+    assert portraits(rows.reverse(), NOTHING, NOTHING, 100, {}) == portraits(rows, NOTHING, NOTHING, 100, {})
 
 
 @pytest.mark.parametrize("alike", [(10, 1, 1000), (10, 1, 0), (10, 1, -500)])
 def test_customers_without_any_difference_make_one_portrait(alike):
     rows = pl.DataFrame([(number, *alike) for number in range(150)], schema=CHURNED, orient="row")
 
-    found = portraits(rows, NOTHING, NOTHING, 100)
+    found = portraits(rows, NOTHING, NOTHING, 100, {})
 
-    assert [(each.customers, each.rules) for each in found.portraits] == [(150, ("everybody",))]
+    assert [(each.customers, each.rules) for each in found.portraits] == [(150, (Words("everybody", "全部"),))]
 
 
 def test_too_few_make_no_portrait():
-    found = portraits(planted().head(99), NOTHING, NOTHING, 100)
+    found = portraits(planted().head(99), NOTHING, NOTHING, 100, {})
 
     assert found.portraits == ()
     assert found.reason == "99 customers were lost, fewer than 100: too few for portraits"
@@ -113,3 +117,91 @@ def test_the_command_tells_portraits_or_why_there_are_none(shop, capsys):
     assert (code, "One order" in out) == (0, True)
     assert young["portraits"] == []
     assert "not complete" in young["reason"]
+
+
+def test_the_rules_stand_in_both_languages():
+    found = portraits(planted(), NOTHING, NOTHING, 100, {})
+
+    rules = [rule for each in found.portraits for rule in each.rules]
+    assert [re.findall(r"[\d,]+", rule.en) for rule in rules] == [re.findall(r"[\d,]+", rule.zh) for rule in rules]
+    assert {rule.zh.split()[0] for rule in rules} <= {
+        f"{name}{side}" for name in ("距上次下单天数", "购买天数", "消费") for side in ("大于", "不超过")
+    }
+
+
+def test_a_portrait_has_the_name_that_somebody_gave_its_key():
+    given = read_names(
+        "names:\n  regulars-much-lately: {en: Lost regulars, zh: 流失老客}\n  one-little-quiet: Tried once\n"
+    )
+
+    found = portraits(planted(), NOTHING, NOTHING, 100, given)
+
+    assert [(each.key, each.name) for each in found.portraits] == [
+        ("regulars-much-lately", Words("Lost regulars", "流失老客")),
+        (
+            "few-little-lately",
+            Words("Few orders, spent little, bought until lately", "购买不多，消费低，近期仍购买"),
+        ),
+        ("one-little-quiet", Words("Tried once", "Tried once")),
+    ]
+
+
+def test_every_key_is_of_one_portrait():
+    """Three of one shape, the most valuable first."""
+    found = portraits(planted(), NOTHING, NOTHING, 100, {})
+    [first, *_] = found.portraits
+
+    named = list(with_keys([first, first, first], {}))
+
+    assert [each.key for each in named] == [f"regulars-much-lately{end}" for end in ("", "-2", "-3")]
+    assert {each.key for each in named} <= set(KEYS)
+    assert suggested("regulars-much-lately") == first.name
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("names: {regular-much-lately: X}", "did you mean 'regulars-much-lately'?"),
+        ("names: {regulars-much-lately: ''}", "names.regulars-much-lately"),
+        ("name: {}", "did you mean 'names'?"),
+    ],
+)
+def test_a_wrong_file_of_names_is_told_by_check_and_refused_by_the_command(shop, capsys, text, said):
+    (shop.workspace / "portraits.yaml").write_text(text, encoding="utf-8")
+
+    code, out, _ = ask(capsys, "check")
+
+    assert code == 1
+    assert said in out
+
+
+def a_lost_crowd(shop) -> None:
+    """120 customers order once on Jan 10, every other one a mug for much, and nobody after Feb 27."""
+    rows = [f"{n:03},o{n},2026-01-10,{10 if n % 2 else 900}.00" for n in range(120)] + ["x,x,2026-02-28,1.00"]
+    load(shop, "orders", "customer_id,order_id,ordered_at,amount\n" + "\n".join(rows) + "\n")
+    load(shop, "lines", "order_id,customer_id,product_id,product_name,quantity,unit_price\n"
+         + "".join(f"o{n},{n:03},m,Mug,1,10.00\n" for n in range(1, 120, 2)))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("language", "texts"),
+    [
+        ("en", ("Portraits of the lost", "Big one-timers", "spent above", "bought: Mug (60)", "50.0%")),
+        ("zh", ("流失客户画像", "大额一次客", "消费大于", "买过：Mug (60)", "50.0%")),
+    ],
+)
+def test_the_page_shows_the_portraits_with_their_rules(shop, tmp_path, capsys, language, texts):
+    a_lost_crowd(shop)
+    name = "{en: Big one-timers, zh: 大额一次客}"
+    names = f"names: {{one-much-lately: {name}, one-much-quiet: {name}}}"
+    (shop.workspace / "portraits.yaml").write_text(names, encoding="utf-8")
+    page = tmp_path / "page.html"
+
+    code, _, err = ask(
+        capsys, "churn", "--as-of", "2026-02-28", "--window", "28", "--out", str(page), "--lang", language
+    )
+
+    assert code == 0, err
+    text = page.read_text(encoding="utf-8")
+    section = text[text.index('id="portraits"') : text.index('id="warnings"')]
+    assert [each for each in texts if each not in section] == []

@@ -90,6 +90,7 @@ def test_its_jobs_run_a_due_slot_and_send_it(shop: Settings):
         "look",
         "drain",
         "settle",
+        "watch",
     ]
     assert rows(shop, Occurrence.slot, Occurrence.stage) == [("2026-03-01T09:00", "released")]
 

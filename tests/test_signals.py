@@ -211,6 +211,6 @@ def test_the_command_prints_signals_as_a_table_and_as_json(shop, capsys):
     assert (said["active"], said["complete"], len(said["signals"])) == (1, True, len(SIGNALS))
     assert list(said["signals"][0]) == [
         "signal", "name", "definition", "direction", "count", "flagged", "hits", "hit_rate", "hit_low",
-        "hit_high", "looked_at", "base_rate", "lift", "reason", "tells",
+        "hit_high", "looked_at", "base_rate", "lift", "reason", "tells", "alarm",
     ]  # fmt: skip
     assert (code, "Buys less often" in out) == (0, True)

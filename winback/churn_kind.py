@@ -17,4 +17,5 @@ class ChurnKind(StrEnum):
 
 
 RULES_FILE = "kinds.yaml"  # of the workspace: which customers are of which kind (winback.kinds)
+PORTRAITS_FILE = "portraits.yaml"  # what portraits of the lost are called
 NEVER = (ChurnKind.MALICIOUS, ChurnKind.EXTORTION)  # whatever a campaign says

@@ -167,6 +167,16 @@ def _parts(behaviour: Behaviour, as_of: date, window_days: int) -> Iterable[pl.D
     answers = known.with_columns(unhappy=unhappy).drop_nulls("unhappy")
     yield answers.sort("given_on", maintain_order=True).group_by("customer_no").agg(pl.col("unhappy").last())
     yield _bound(behaviour.contracts, as_of, window_days)
+    yield _unclicked(behaviour.activity.filter(pl.col("happened_on") <= as_of))
+
+
+def _unclicked(activity: pl.DataFrame) -> pl.DataFrame:
+    """customer_no, emails, unclicked: those after the day of his last click, which answers what came that day."""
+    email, click, day = pl.col("kind") == "email", pl.col("kind") == "click", pl.col("happened_on")
+    clicked_on = day.filter(click).max()
+    since = email & (clicked_on.is_null() | (day > clicked_on))
+    counts = activity.filter(email | click).group_by("customer_no")
+    return counts.agg(emails=email.sum().cast(pl.Int64), unclicked=since.sum().cast(pl.Int64))
 
 
 def _bound(contracts: pl.DataFrame, as_of: date, window_days: int) -> pl.DataFrame:
@@ -231,4 +241,5 @@ def _missing(signal: Signal, behaviour: Behaviour) -> str | None:
         return None
     if signal.needs[0] in ("feedback", "contracts"):
         return f"no {'subscriptions' if signal.needs[0] == 'contracts' else 'feedback'} imported"
-    return f"no activity of kind {' or '.join(signal.needs)} imported"
+    said = f"no activity of kind {' or '.join(signal.needs)} imported"
+    return f"{said}, and no e-mail sent" if "email" in signal.needs else said

@@ -7,6 +7,7 @@ from winback.churn import Churn
 from winback.cohorts import Cohort
 from winback.early_warning import EarlyWarnings
 from winback.high_value import HighValue
+from winback.portraits import Portraits
 from winback.staying import Staying
 from winback.trend import Comparison, MonthChurn, MonthSales
 
@@ -29,6 +30,7 @@ class Overview:
     high_value: HighValue
     warnings: EarlyWarnings
     reasons: tuple[Churn, ...]  # of the newest month with a rate: by kind, by cause; empty without one
+    portraits: Portraits | None = None  # of the same lost; None without such a month
 
     @property
     def newest(self) -> MonthChurn | None:

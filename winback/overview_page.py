@@ -3,7 +3,7 @@
 It shares the report's style and writers; what is undefined is an en dash. The same overview gives the same bytes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -28,7 +28,7 @@ from winback.report_words import Speaker
 from winback.signals import Signal
 from winback.staying import Segment, Staying
 from winback.trend import COMPARED, Comparison, Divergence, MonthChurn, MonthSales
-from winback.words import Language
+from winback.words import Language, Words
 
 _REASONS = {key.value: name for names in (KIND_NAMES, CAUSE_NAMES) for key, name in names.items()}
 _TELLS = {
@@ -98,6 +98,19 @@ class Writer:
     def reason(self, value: str | None) -> str:
         """The name of a kind or a cause of churn."""
         return self.say("reason_unknown") if value is None else _REASONS[value].say(self.say.language)
+
+    def words(self, said: Words) -> str:
+        """A name or a rule in the page's language."""
+        return said.say(self.say.language)
+
+    def counted(self, counts: Mapping[str, int]) -> str:
+        """``Mug (60), Tray (3)``, as they were imported."""
+        told = [f"{name} ({words.whole(count)})" for name, count in counts.items()]
+        return words.listed(told, self.say.language)
+
+    def counted_causes(self, counts: Mapping[str, int]) -> str:
+        """The same of causes, by their names."""
+        return self.counted({self.reason(cause): count for cause, count in counts.items()})
 
     def signal(self, signal: Signal) -> str:
         """A signal's name."""

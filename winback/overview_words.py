@@ -190,6 +190,26 @@ TEXTS: dict[str, Words] = {
         "The {lost} customers lost in the {days} days after {day}, by kind of churn and by the cause they gave.",
         "{day} 之后 {days} 天内流失的 {lost} 名客户，按流失类型和所述原因分列。",
     ),
+    "portraits": Words("Portraits of the lost", "流失客户画像"),
+    "portraits_lead": Words(
+        "The same customers in groups that are alike in how lately, how often and for how much they bought. "
+        "Whoever meets one of a group's rules belongs to it.",
+        "同一批客户，按最近购买时间、次数和金额相近分组。满足某组任一规则即属于该组。",
+    ),
+    "portraits_few": Words("Too few were lost for portraits.", "流失客户太少，无法分组画像。"),
+    "portraits_note": Words(
+        "Means of the members. The rules put {agreement} of the customers where the grouping does. Names are "
+        "suggestions: write your own into portraits.yaml.",
+        "各项为组内均值。规则与分组对 {agreement} 的客户一致。名称为建议，可在 portraits.yaml 中改写。",
+    ),
+    "portrait": Words("Portrait", "画像"),
+    "recency": Words("Days since order", "距上次下单天数"),
+    "purchase_days": Words("Purchase days", "购买天数"),
+    "spent_all": Words("Spent in all", "累计消费"),
+    "spent_each": Words("Spent each", "人均消费"),
+    "had_bought": Words("bought: {names}", "买过：{names}"),
+    "had_causes": Words("causes: {names}", "原因：{names}"),
+    "or_rule": Words("or", "或"),
     "kind": Words("Kind of churn", "流失类型"),
     "cause": Words("Cause", "原因"),
     "of_lost": Words("Of the lost", "占流失客户"),

@@ -4,8 +4,9 @@ k-means on the logarithms of recency, frequency and money, then the rules of a d
 belongs to a portrait, so that anybody can check it.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +22,7 @@ from winback.clusters import (
     nearest_centre,
     stability,
 )
+from winback.portrait_names import suggested
 from winback.words import Words
 
 CHURNED: Final = pl.Schema(
@@ -38,14 +40,16 @@ BOUGHT: Final = 3  # things named
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Portrait:
-    """One group: its suggested name, the rules any of which makes a member, and what its members are like.
+    """One group: its name, the rules any of which makes a member, and what its members are like.
 
-    Means are of members: days since the last order, purchase days, net spend in minor units. ``bought`` and
-    ``causes``: name -> members, the most frequent first; empty where lines or causes are not known.
+    ``key``: what it is called in portraits.yaml. Means are of members: days since the last order, purchase days,
+    net spend in minor units. ``bought`` and ``causes``: name -> members, the most frequent first; empty where
+    lines or causes are not known.
     """
 
+    key: str
     name: Words
-    rules: tuple[str, ...]
+    rules: tuple[Words, ...]
     customers: int
     value_minor: int
     recency_days: float
@@ -79,17 +83,25 @@ class Portraits:
 
 
 def _as_dict(found: Portrait, minor_per_major: int) -> dict[str, Any]:
-    told = asdict(found)
+    told = asdict(found) | {
+        "rules": [each.en for each in found.rules],
+        "rules_zh": [each.zh for each in found.rules],
+    }
     value, spend = told.pop("value_minor"), told.pop("spend_minor")
     return told | {"value": value / minor_per_major, "spend": spend / minor_per_major}
 
 
 def portraits(
-    churned: pl.DataFrame, bought: pl.DataFrame, causes: pl.DataFrame, minor_per_major: int
+    churned: pl.DataFrame,
+    bought: pl.DataFrame,
+    causes: pl.DataFrame,
+    minor_per_major: int,
+    names: Mapping[str, Words],
 ) -> Portraits:
     """Portraits of ``churned`` (CHURNED).
 
-    ``bought``: customer_no, name: what each bought, once; ``causes``: customer_no, cause.
+    ``bought``: customer_no, name: what each bought, once; ``causes``: customer_no, cause. ``names``: key -> name,
+    of those that somebody named.
     """
     churned = churned.sort("customer_no")
     if churned.height < LEAST:
@@ -111,7 +123,8 @@ def portraits(
         found.append(_portrait(members, churned, rules, bought, causes))
     found.sort(key=lambda each: -each.value_minor)
     return Portraits(
-        portraits=tuple(found), stability=steady, agreement=float((given == groups).mean()), reason=None
+        portraits=tuple(with_keys(found, names)), stability=steady,
+        agreement=float((given == groups).mean()), reason=None,
     )  # fmt: skip
 
 
@@ -141,12 +154,14 @@ def _how_many(sample: Floats) -> tuple[int, float]:
 def _portrait(
     members: pl.DataFrame,
     everybody: pl.DataFrame,
-    rules: tuple[str, ...],
+    rules: tuple[Words, ...],
     bought: pl.DataFrame,
     causes: pl.DataFrame,
 ) -> Portrait:
+    key = _shape(members, everybody)
     return Portrait(
-        name=_name(members, everybody),
+        key=key,
+        name=suggested(key),
         rules=rules,
         customers=members.height,
         value_minor=int(members["net_minor"].sum()),
@@ -168,31 +183,41 @@ def _most(members: pl.DataFrame, told: pl.DataFrame, column: str) -> dict[str, i
     return dict(counts.sort(["n", column], descending=[True, False]).head(BOUGHT).iter_rows())
 
 
-def _name(members: pl.DataFrame, everybody: pl.DataFrame) -> Words:
-    """A suggestion: how often, for how much and until when, against all the churned."""
+def _shape(members: pl.DataFrame, everybody: pl.DataFrame) -> str:
+    """How often, for how much and until when they bought, against all the churned (winback.portrait_names)."""
     days, spend, recency = (
         _mean(members, name) >= _mean(everybody, name) for name in ("purchase_days", "net_minor", "recency_days")
     )
-    often = ("Regulars", "常客") if days else ("Few orders", "购买不多")
-    if _mean(members, "purchase_days") < 1.5:
-        often = ("One order", "只买过一次")
-    much = ("spent much", "消费高") if spend else ("spent little", "消费低")
-    until = ("quiet for longer", "沉默较久") if recency else ("bought until lately", "近期仍购买")
-    english, chinese = zip(often, much, until, strict=True)
-    return Words(", ".join(english), "，".join(chinese))
+    often = "one" if _mean(members, "purchase_days") < 1.5 else "regulars" if days else "few"
+    return f"{often}-{'much' if spend else 'little'}-{'quiet' if recency else 'lately'}"
 
 
-_FEATURES: Final = ("days since the last order", "purchase days", "spent")
+def with_keys(found: Sequence[Portrait], names: Mapping[str, Words]) -> Iterator[Portrait]:
+    """Each under a key of its own, called as somebody said; of one shape the first has the plain key."""
+    seen: Counter[str] = Counter()
+    for each in found:
+        seen[each.key] += 1
+        key = each.key if seen[each.key] == 1 else f"{each.key}-{seen[each.key]}"
+        yield replace(each, key=key, name=names.get(key, each.name))
 
 
-def _rule(bounds: tuple[Bound, ...]) -> str:
+_FEATURES: Final = (
+    Words("days since the last order", "距上次下单天数"),
+    Words("purchase days", "购买天数"),
+    Words("spent", "消费"),
+)
+_EVERYBODY: Final = Words("everybody", "全部")
+
+
+def _rule(bounds: tuple[Bound, ...]) -> Words:
     """``purchase days at most 2 and spent above 100``; bounds of the same side of a feature once, the narrower."""
     narrow: dict[tuple[int, bool], float] = {}
     for each in bounds:
         key, choose = (each.feature, each.above), max if each.above else min
         narrow[key] = choose(narrow.get(key, each.threshold), each.threshold)
-    parts = [
-        f"{_FEATURES[feature]} {'above' if above else 'at most'} {threshold:,.0f}"
-        for (feature, above), threshold in sorted(narrow.items())
-    ]
-    return " and ".join(parts) or "everybody"
+    english, chinese = [], []
+    for (feature, above), threshold in sorted(narrow.items()):
+        name = _FEATURES[feature]
+        english.append(f"{name.en} {'above' if above else 'at most'} {threshold:,.0f}")
+        chinese.append(f"{name.zh}{'大于' if above else '不超过'} {threshold:,.0f}")
+    return Words(" and ".join(english), "，且".join(chinese)) if narrow else _EVERYBODY

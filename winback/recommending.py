@@ -4,7 +4,7 @@ Item to item by cosine (Linden, Smith & York 2003), summed over what the custome
 the bestsellers of his categories, then those of all. Columnar; no row leaves NumPy before the answer.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -44,13 +44,21 @@ class _Shop:
     category: NDArray[np.int64]  # -1 without
 
 
-def recommend(lines: pl.DataFrame) -> pl.DataFrame:
+def recommend(lines: pl.DataFrame, whom: pl.Series | None = None) -> pl.DataFrame:
     """RECOMMENDED: up to three products for everyone in ``lines`` (LINES), the best first.
 
-    None that he bought or returned; so fewer for who bought nearly everything.
+    None that he bought or returned; so fewer for who bought nearly everything. ``whom``: for these customer
+    numbers only, learned from all; who bought nothing yet gets the bestsellers.
     """
-    shop = _shop(lines)
-    return _chosen(shop, _similarity(shop.bought))
+    shop = _shop(lines, whom)
+    alike = _similarity(shop.bought)
+    return _chosen(shop if whom is None else _only(shop, whom), alike)
+
+
+def _only(shop: _Shop, whom: pl.Series) -> _Shop:
+    """The shop as far as these customers are concerned."""
+    rows = shop.customers.is_in(whom.unique().implode()).arg_true().to_numpy()
+    return replace(shop, customers=shop.customers[rows], bought=shop.bought[rows], returned=shop.returned[rows])
 
 
 def popular(lines: pl.DataFrame) -> pl.DataFrame:
@@ -73,13 +81,14 @@ def hit_rate(recommended: pl.DataFrame, later: pl.DataFrame) -> Proportion:
     return Proportion(x=hits["customer_no"].n_unique(), n=told["customer_no"].n_unique())
 
 
-def _shop(lines: pl.DataFrame) -> _Shop:
+def _shop(lines: pl.DataFrame, whom: pl.Series | None = None) -> _Shop:
     bought = lines.filter(~pl.col("returned"))
     counts = bought.group_by("product_id").agg(
         buyers=pl.col("customer_no").n_unique(), category=pl.col("category").drop_nulls().sort().first()
     )
     counts = counts.sort(["buyers", "product_id"], descending=[True, False]).head(MOST_PRODUCTS)
-    customers = lines["customer_no"].unique().sort()
+    known = lines["customer_no"] if whom is None else pl.concat([lines["customer_no"], whom])
+    customers = known.unique().sort()
     numbers = counts["category"].rank("dense").fill_null(0).cast(pl.Int64).to_numpy() - 1
     buyers = counts["buyers"].to_numpy().astype(np.float32)
     return _Shop(

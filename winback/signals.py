@@ -1,8 +1,9 @@
 """The registry of early-warning signals: a new one is one function and one entry of SIGNALS.
 
 A test is an expression over one customer's row at the end of a day: the columns of WATCHED, ``<kind>_now`` and
-``<kind>_before`` of each kind of activity in KINDS_READ, ``monthly_now``, ``monthly_before``, ``expires`` of his
-contracts and ``unhappy`` of his newest answer in the window; what he has nothing of is 0 or false, an answer null.
+``<kind>_before`` of each kind of activity in KINDS_READ, the ``emails`` he got and of them ``unclicked`` since his
+last click, ``monthly_now``, ``monthly_before``, ``expires`` of his contracts and ``unhappy`` of his newest answer
+in the window; what he has nothing of is 0 or false, an answer null.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import Final, TypeAlias
 
 import polars as pl
 
-HALF, CHEAPER, RHYTHMS = 0.5, 0.7, 2.0
+HALF, CHEAPER, RHYTHMS, UNANSWERED = 0.5, 0.7, 2.0, 5
 EVERYBODY: Final = pl.lit(True)
 Test: TypeAlias = tuple[pl.Expr, pl.Expr]  # whom it looks at, and whom of these it flags
 _VISITS, _UNLIKED = ("visit", "login"), ("unlike", "unfollow")
@@ -89,6 +90,11 @@ def stopped_clicking() -> Test:
     return pl.col("click_before") > 0, pl.col("click_now") == 0
 
 
+def no_answer() -> Test:
+    """The newest UNANSWERED e-mails without a click by a person, of those who got as many."""
+    return pl.col("emails") >= UNANSWERED, pl.col("unclicked") >= UNANSWERED
+
+
 def downgraded() -> Test:
     """Pays less a month for live contracts than one window ago, but not nothing."""
     paid = (pl.col("monthly_now") > 0) & (pl.col("monthly_before") > 0)
@@ -159,15 +165,21 @@ SIGNALS: Final[tuple[Signal, ...]] = (
         zh_text="合同将在未来 {days} 天内到期，最近 {days} 天没有咨询或联系",
     ),
     Signal(
-        name="unsubscribed", direction=Direction.HAPPENED, test=happened("unsubscribe"), needs=("unsubscribe",),
+        name="unsubscribed", direction=Direction.HAPPENED, test=happened("unsubscribe"),
+        needs=("unsubscribe", "email"),
         en="Unsubscribed", zh="退订",
         en_text="opted out of messages in the last {days} days", zh_text="最近 {days} 天内退订消息",
     ),
     Signal(
-        name="stopped_clicking", direction=Direction.FALLS, test=stopped_clicking, needs=("click",),
+        name="stopped_clicking", direction=Direction.FALLS, test=stopped_clicking, needs=("click", "email"),
         en="Stopped clicking", zh="不再点击",
         en_text="a person's click in the {days} days before, none in the last {days}",
         zh_text="前 {days} 天有真人点击，最近 {days} 天没有",
+    ),
+    Signal(
+        name="no_answer", direction=Direction.LONGER, test=no_answer, needs=("email",),
+        en="No answer to five e-mails", zh="连续五封邮件无点击",
+        en_text="the newest 5 e-mails without a click by a person", zh_text="最近 5 封邮件没有真人点击",
     ),
     Signal(
         name="complaint", direction=Direction.HAPPENED, test=happened("complaint"), needs=("complaint",),

@@ -31,15 +31,24 @@ def check(arguments: argparse.Namespace) -> int:
             remember(place, {key: found}, 1)
     for line in found["faults"] or [found["fine"]]:
         print(line)
-    for line in found["said"]:
+    for line in [*found["said"], *_without_lines(arguments.workspace, found["asking"])]:
         say(line)
     return Exit.NO if found["faults"] else Exit.DONE
+
+
+def _without_lines(workspace: Path | None, asking: list[str]) -> list[str]:
+    """What is not remembered, because it is of what was imported and not of files."""
+    if not asking:
+        return []
+    from app.checking import without_lines
+
+    return without_lines(workspace, asking)
 
 
 def _digest(home: Path, files: list[Path]) -> str:
     """Of all that a check reads; empty where something cannot be read: then it is looked at, and said."""
     named = files or sorted((home / "campaigns").glob("*.yaml"))
-    settings = [path for path in (home / FILE_NAME, home / "kinds.yaml") if path.exists()]
+    settings = [path for name in (FILE_NAME, "kinds.yaml", "portraits.yaml") if (path := home / name).exists()]
     try:
         contents = [*(path.read_bytes() for path in (*settings, *named)), *contents_below(home / "templates")]
     except OSError:

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -100,10 +100,11 @@ def _write_page(session: Session, settings: Settings, of: Period, arguments: arg
     with working("counting"):
         groups = _groups(session, settings, of, dimension)
         scores = score_for(session, settings, of)
-        text = render(
-            overview(of, scores, dimension, groups, _behaviour(session, settings, of), kind_rules(settings)),
-            arguments.lang,
-        )
+        found = overview(of, scores, dimension, groups, _behaviour(session, settings, of), kind_rules(settings))
+        if found.newest:
+            lately = replace(of, as_of=found.newest.as_of)
+            found = replace(found, portraits=portraits_after(session, settings, lately))
+        text = render(found, arguments.lang)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(text, encoding="utf-8")
     print(arguments.out)

@@ -28,10 +28,11 @@ from flows.dispatch import drain as send_all
 from flows.due import look_for_due
 from flows.reconciling import Patience, reconcile
 from flows.sending import sender
+from flows.signalling import check_signals
 from winback.errors import Exit, Unusable, WinbackError
 
 HOST = "127.0.0.1"
-LOOK_SECONDS, DRAIN_SECONDS, SETTLE_SECONDS = 20, 2, 60
+LOOK_SECONDS, DRAIN_SECONDS, SETTLE_SECONDS, WATCH_SECONDS = 20, 2, 60, 3600
 FINISH_SECONDS = 5  # for requests still open when the server is told to stop
 log = logging.getLogger("winback")
 
@@ -96,10 +97,11 @@ def run_server(engine: Engine, settings: Settings, listener: socket.socket) -> N
 
 
 def make_scheduler(settings: Settings, clock: Callable[[], datetime], stopping: Event) -> BackgroundScheduler:
-    """Three jobs in memory; what is due comes from files and database, so a restart loses nothing."""
+    """Four jobs in memory; what is due comes from files and database, so a restart loses nothing."""
     scheduler = BackgroundScheduler(timezone=UTC)
     rules = {"max_instances": 1, "coalesce": True, "misfire_grace_time": None, "next_run_time": _now()}
-    for job, seconds in ((look, LOOK_SECONDS), (drain, DRAIN_SECONDS), (settle, SETTLE_SECONDS)):
+    jobs = (look, LOOK_SECONDS), (drain, DRAIN_SECONDS), (settle, SETTLE_SECONDS), (watch, WATCH_SECONDS)
+    for job, seconds in jobs:
         scheduler.add_job(job, "interval", (settings, clock, stopping), seconds=seconds, **rules)
     return scheduler
 
@@ -154,6 +156,13 @@ def settle(settings: Settings, clock: Callable[[], datetime], stopping: Event) -
         patience = Patience(clock=clock, sleep=stopping.wait, interrupted=stopping.is_set)
         if states := +reconcile(settings, patience).states:
             log.info("settled: %s", dict(states))
+
+
+def watch(settings: Settings, clock: Callable[[], datetime], stopping: Event) -> None:
+    """Hold early warnings against their thresholds; never stops the server."""
+    with _going_on("watching for early warnings"):
+        if not stopping.is_set():
+            check_signals(settings, clock())
 
 
 @contextmanager

@@ -1,14 +1,21 @@
-"""Early-warning signals: how many customers show each, and how often it was right."""
+"""Early-warning signals: how many customers show each, how often it was right, and which are alarms."""
 
 import argparse
+from collections.abc import Mapping
 
 from app.terminal import print_json, print_table, say, working
 from db.engine import database, reading
 from db.settings import here
+from db.signal_states import standings
 from flows.behaving import behaviour_of
 from flows.churning import early_warnings, period
 from winback.early_warning import EarlyWarnings, Reading
 from winback.errors import Exit, WrongUse
+from winback.signal_alarms import Standing
+from winback.signal_settings import Thresholds
+
+Alarms = Mapping[str, Thresholds]
+Stands = Mapping[str, Standing]
 
 
 def signals(arguments: argparse.Namespace) -> int:
@@ -20,10 +27,15 @@ def signals(arguments: argparse.Namespace) -> int:
             raise WrongUse("there are no orders yet: winback import orders FILE")
         with working("counting"):
             found = early_warnings(of, behaviour_of(session, settings, of.as_of))
+        stands = standings(session)
+    alarms = settings.file.signals.alarms
     if arguments.json:
-        print_json(found.as_dict())
+        said = found.as_dict()
+        said["signals"] = [each | {"alarm": _alarm(each["signal"], alarms, stands)} for each in said["signals"]]
+        print_json(said)
     else:
         _show(found)
+        _show_alarms(found, alarms, stands)
     return Exit.DONE if found.complete else Exit.NO
 
 
@@ -39,6 +51,31 @@ def _show(found: EarlyWarnings) -> None:
     for each in found.readings:
         if each.reason:
             say(f"{each.signal.en}: {each.reason}")
+
+
+def _alarm(name: str, alarms: Alarms, stands: Stands) -> dict[str, object] | None:
+    """The thresholds of a signal and how it stood on the last day judged; None where it has no thresholds."""
+    if name not in alarms:
+        return None
+    never = {"checked_on": None, "share": None, "raised_on": None}
+    return alarms[name].model_dump() | (stands[name].as_dict() if name in stands else never)
+
+
+def _show_alarms(found: EarlyWarnings, alarms: Alarms, stands: Stands) -> None:
+    """Which signals are alarms, and which may become one; nothing where winback.toml names none."""
+    if not alarms:
+        return
+    print()
+    rows = [
+        (each.signal.en, _percent(alarms[name].on), _percent(alarms[name].off), *_stands(stands.get(name)))
+        for each in found.readings
+        if (name := each.signal.name) in alarms
+    ]
+    print_table(["alarm", "on from", "off at", "share", "judged", "raised"], rows)
+
+
+def _stands(known: Standing | None) -> tuple[object, ...]:
+    return (_percent(known.share), known.checked_on, known.raised_on or "-") if known else ("-", "-", "-")
 
 
 def _row(found: Reading) -> tuple[object, ...]:

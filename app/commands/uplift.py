@@ -1,4 +1,4 @@
-"""uplift: whom a randomised message helped most, judged out of fold, and refused where that cannot be told."""
+"""uplift: whom a message helped most, in a randomised file or in past runs, refused where that cannot be told."""
 
 import argparse
 from pathlib import Path
@@ -7,6 +7,8 @@ import numpy as np
 import polars as pl
 
 from app.terminal import print_json, print_table, say, working
+from db.settings import here
+from flows.uplifting import uplift_of_runs
 from winback.errors import Exit, ImportProblem, WrongUse, nearest
 from winback.uplift import TOP, Uplift, uplift
 
@@ -14,8 +16,22 @@ SEED = 1
 MOST_VALUES = 50  # of a feature in words
 
 
+OF_A_FILE = ("arm", "treated", "control", "outcome", "features")
+
+
 def uplift_(arguments: argparse.Namespace) -> int:
     """Judge the ranking; exit 1 where it is no better than random ones."""
+    given = [f"--{name}" for name in (*OF_A_FILE, "against") if getattr(arguments, name)]
+    if bool(arguments.file) == bool(arguments.runs):
+        raise WrongUse("name a file, or runs by --runs RUN")
+    if arguments.runs and given:
+        raise WrongUse(f"{given[0]} is of a file: what is known of runs stands in them")
+    return _of_runs(arguments) if arguments.runs else _of_file(arguments)
+
+
+def _of_file(arguments: argparse.Namespace) -> int:
+    if missing := [f"--{name}" for name in OF_A_FILE if not getattr(arguments, name)]:
+        raise WrongUse(f"a file needs {', '.join(missing)}")
     columns = [arguments.arm, arguments.outcome, *arguments.features, *arguments.against]
     rows = _read(arguments.file, list(dict.fromkeys(columns)))
     of_either = pl.col(arguments.arm).is_in([arguments.treated, arguments.control])
@@ -33,6 +49,19 @@ def uplift_(arguments: argparse.Namespace) -> int:
     else:
         _show(found)
     return Exit.DONE if found.reason is None else Exit.NO
+
+
+def _of_runs(arguments: argparse.Namespace) -> int:
+    with working("learning"):
+        found = uplift_of_runs(here(arguments.workspace), arguments.runs)
+    if arguments.json:
+        print_json(found.as_dict())
+    else:
+        print(f"{', '.join(found.runs)}: judged by {found.measure}")
+        _show(found.uplift)
+        if found.placebo:
+            say("a rehearsal: nobody got a message, so any effect is chance")
+    return Exit.DONE if found.uplift.reason is None else Exit.NO
 
 
 def _read(file: Path, columns: list[str]) -> pl.DataFrame:
@@ -70,11 +99,18 @@ def _feature(column: pl.Series, file: Path) -> np.ndarray:
     return np.column_stack([(column.fill_null("") == value).to_numpy().astype(float) for value in values])
 
 
+def _rankings(found: Uplift) -> list[tuple[str, str, str]]:
+    """The ranking by uplift beside others of the same people, and the learner that was worse."""
+    first = [(f"uplift ({found.learner})", f"{found.qini:.3f}", f"{found.top_effect:.5f}")]
+    worse = [(f"uplift ({name})", f"{q:.3f}", "") for name, q in found.learners.items() if name != found.learner]
+    others = [(name, f"{q:.3f}", f"{found.others_top_effect[name]:.5f}") for name, q in found.others.items()]
+    return [*first, *worse, *others]
+
+
 def _show(found: Uplift) -> None:
     print_table(["group", "customers"], [("treated", found.treated), ("control", found.control)])
     if found.qini is not None and found.effect is not None and found.top_effect is not None:
-        print(f"effect on all {found.effect:.5f}, on the {TOP:.0%} ranked first {found.top_effect:.5f}")
-        print(f"Qini {found.qini:.3f}; random rankings {found.null_low:.3f} to {found.null_high:.3f}")
-        for name, other in found.others.items():
-            print(f"Qini by {name} {other:.3f}")
+        print(f"effect on all {found.effect:.5f}")
+        print(f"Qini of random rankings {found.null_low:.3f} to {found.null_high:.3f}")
+        print_table(["ranked by", "Qini", f"effect on the {TOP:.0%} ranked first"], _rankings(found))
     say(found.reason or "it may be used: it ranks better than all random rankings")

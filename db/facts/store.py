@@ -4,7 +4,7 @@ A fact file exists for readers once its row is committed; a run pins the digests
 """
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -45,6 +45,17 @@ def digests(session: Session, kind: str = ORDERS) -> list[str]:
     """The digests of the committed fact files of a kind, oldest first."""
     chosen = select(col(FactFile.digest)).where(col(FactFile.kind) == kind).order_by(col(FactFile.id))
     return list(session.execute(chosen).scalars())
+
+
+def other_digests(session: Session) -> list[str]:
+    """Those of every kind but orders: lines, activity, subscriptions and feedback."""
+    chosen = select(col(FactFile.digest)).where(col(FactFile.kind) != ORDERS).order_by(col(FactFile.id))
+    return list(session.execute(chosen).scalars())
+
+
+def pinned_digests(session: Session, kind: str, pinned: Collection[str] | None) -> list[str]:
+    """``digests`` of a kind that are among the ``pinned``; None: all there are now."""
+    return [digest for digest in digests(session, kind) if pinned is None or digest in pinned]
 
 
 def every_digest(session: Session) -> list[str]:

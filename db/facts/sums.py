@@ -24,6 +24,16 @@ MEMBER_CELLS = pl.Schema(
         "cost_micros": pl.Int64(),
     }
 )
+# What one member of a run did: orders and days with one after t0, net spend before and after it in minor units.
+DEEDS = pl.Schema(
+    {
+        "customer_no": pl.Int64(),
+        "orders_after": pl.Int64(),
+        "days_after": pl.Int64(),
+        "before_minor": pl.Int64(),
+        "after_minor": pl.Int64(),
+    }
+)
 _SUMS = ["bought", "bought_sq", "x", "xx", "y", "yy", "xy", "c", "cc", "v", "vv", "l", "ll", "vl", "k", "kk", "ky"]
 _ROWS = pl.Schema(
     {
@@ -48,6 +58,14 @@ def sum_members(
     cells = rows.filter(~pl.col("is_day")).iter_rows(named=True)
     days = rows.filter("is_day", pl.col("first_day").is_not_null()).select("arm", "first_day", "n").iter_rows()
     return RunSums(days=(through - t0_on).days, cells=[_cell(row) for row in cells], first_orders=_by_arm(days))
+
+
+def read_members(
+    files: Sequence[Path], *, t0_on: date, window_days: int, through: date, members: pl.DataFrame
+) -> pl.DataFrame:
+    """DEEDS of each of ``members`` (customer_no, each once) in the window after ``t0_on`` and the one before."""
+    bound = {"t0_on": t0_on, "window_days": window_days, "through": through}
+    return ask("members", files, DEEDS, bound, members=members.select("customer_no"))
 
 
 def _by_arm(days: Iterable[tuple[str, int, int]]) -> dict[str, dict[int, int]]:

@@ -3,24 +3,29 @@
 A template sees plain text, numbers and dates only; no object with a method ever reaches it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Final, TypeAlias
+
+Products: TypeAlias = Sequence[Mapping[str, str | None]]
+Value: TypeAlias = str | int | date | Products
+RECOMMENDED: Final = "recommended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
     """One name a template may print.
 
-    ``kind`` is the value's type; ``always`` is False where a customer may lack it: such a field must stand inside
-    ``{% if %}`` or before ``|default(...)``, or that customer's message is skipped. ``sample`` is what checks
-    and previews print.
+    ``kind`` is the value's type; a ``list`` is of products, each a dict of ``name`` and ``link``. ``always`` is
+    False where a customer may lack it: such a field must stand inside ``{% if %}`` or before ``|default(...)``,
+    or that customer's message is skipped. ``sample`` is what checks and previews print.
     """
 
-    kind: type[str] | type[int] | type[date]
+    kind: type[str] | type[int] | type[date] | type[list[object]]
     en: str
     zh: str
-    sample: str | int | date
+    sample: Value
     always: bool = True
 
 
@@ -49,7 +54,19 @@ CUSTOMER_FIELDS: Mapping[str, Field] = {
     "days_since_order": Field(
         kind=int, sample=98, en="days from the last order to the as-of day", zh="最近一次下单距统计日的天数"
     ),
+    RECOMMENDED: Field(
+        kind=list,
+        always=False,
+        sample=[
+            {"name": "Harbour Lights, LP", "link": "https://shop.example/p/1502"},
+            {"name": "Quay Songs, CD", "link": "https://shop.example/p/1077"},
+            {"name": "Slow Tide, LP", "link": None},
+        ],
+        en="up to three products, each with `name` and, where known, `link`; none without order lines",
+        zh="最多三个推荐产品，每个有 `name`，已知时有 `link`；没有订单明细时为空",
+    ),
 }
+PLAIN_CUSTOMER_FIELDS: Final = frozenset(CUSTOMER_FIELDS) - {RECOMMENDED}  # single values
 CAMPAIGN_FIELDS: Mapping[str, Field] = {
     "name": Field(
         kind=str,
@@ -93,6 +110,11 @@ NAMES: Mapping[str, Mapping[str, Field]] = {
 REQUIRED_IN_EMAIL = ("links.unsubscribe", "sender.postal_address")  # CAN-SPAM; safety L1
 
 
-def samples() -> dict[str, dict[str, str | int | date]]:
+def samples() -> dict[str, dict[str, Value]]:
     """A made-up customer with every field, for checks and previews."""
     return {group: {name: field.sample for name, field in fields.items()} for group, fields in NAMES.items()}
+
+
+def asks_for_products(templates: Mapping[str, str]) -> bool:
+    """Whether one of the templates, path -> text, names the field of recommended products."""
+    return any(RECOMMENDED in text for text in templates.values())

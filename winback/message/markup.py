@@ -8,8 +8,11 @@ import re
 from collections.abc import Collection, Iterator
 from html.parser import HTMLParser
 
+from jinja2 import nodes
+
 from winback.errors import TemplateError
 from winback.message.environment import MessageEnvironment
+from winback.message.fields import RECOMMENDED
 from winback.message.pieces import MAX_TAGS
 from winback.message.template import Source
 
@@ -21,6 +24,7 @@ _SAFE_LINK = re.compile(
 )
 _FROM_ELSEWHERE = re.compile(r"@import|@font-face|url\s*\(", re.IGNORECASE)
 _OWN_LINK = re.compile(r"links\.\w+")
+_PRODUCT_LINK = re.compile(r"(\w+)\.link")
 
 
 def is_known_host(host: str, known: Collection[str]) -> bool:
@@ -52,6 +56,7 @@ class _Reader(HTMLParser):
         self.problems: list[TemplateError] = []
         self._file, self._expressions = source.path, list[str]()
         self._inside = ""
+        self._products = _products_of(source.tree)
         self.plain = "".join(self._without_template_code(source.text, environment))
 
     def _without_template_code(self, text: str, environment: MessageEnvironment) -> Iterator[str]:
@@ -112,8 +117,28 @@ class _Reader(HTMLParser):
 
     def _is_safe_link(self, value: str) -> bool:
         mark = _MARK.match(value)
+        if mark and mark[0] == value:
+            expression = self._expressions[int(mark[1])]
+            product = _PRODUCT_LINK.fullmatch(expression)
+            return bool(_OWN_LINK.fullmatch(expression)) or bool(product and product[1] in self._products)
         if mark:
             return bool(_OWN_LINK.fullmatch(self._expressions[int(mark[1])]))
         safe = _SAFE_LINK.fullmatch(value)
         host = safe["host"] if safe else None
         return not value or bool(safe and (host is None or is_known_host(host, self._hosts)))
+
+
+def _products_of(tree: nodes.Template) -> frozenset[str]:
+    """The names that mean a recommended product and nothing else: its link is the shop's own."""
+    loops = [loop for loop in tree.find_all(nodes.For) if isinstance(loop.target, nodes.Name)]
+    ours = [loop.target for loop in loops if _is_recommended(loop.iter)]
+    made = [name for name in tree.find_all(nodes.Name) if name.ctx != "load"]
+    others = {name.name for name in made if not any(name is target for target in ours)}
+    return frozenset(target.name for target in ours if isinstance(target, nodes.Name)) - others
+
+
+def _is_recommended(node: nodes.Node) -> bool:
+    """Whether a loop goes through ``customer.recommended``, or through the first of them."""
+    while isinstance(node, nodes.Filter | nodes.Getitem) and node.node is not None:
+        node = node.node
+    return node == nodes.Getattr(nodes.Name("customer", "load"), RECOMMENDED, "load")

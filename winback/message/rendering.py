@@ -12,14 +12,14 @@ from markupsafe import escape
 from winback.channel import Channel
 from winback.message.cleaning import clean_line, clean_text
 from winback.message.environment import Absent, Budget, MissingValue, OverBudget
-from winback.message.fields import NAMES, REQUIRED_IN_EMAIL
+from winback.message.fields import NAMES, RECOMMENDED, REQUIRED_IN_EMAIL, Products
 from winback.message.plain_text import tidy
 from winback.message.sms import CHINA, MAX_SEGMENTS, SmsSize, lacks_in_chinese, sms_size
 from winback.message.template import HTML, PARTS, SMS, SUBJECT, TEXT, Message
 
 RENDER_ERROR = "render_error"
 MAX_VALUE = 2_000  # characters of one customer value; a longer one is a fault of the data
-Values = Mapping[str, str | int | float | date | None]
+Values = Mapping[str, str | int | float | date | Products | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,9 +146,16 @@ def _plain(value: object, group: str, name: str) -> object:
         return clean(str(value)) or _absent(group, name)  # str(): ready-made markup is text too
     if type(value) in (int, float, date):
         return value
+    if type(value) is list and group == "customer" and name == RECOMMENDED:
+        return [_product(each) for each in value] or _absent(group, name)
     if value is None:
         return _absent(group, name)
     raise MissingValue(f"{group}.{name}", f"{group}.{name} is not text, a number or a date")
+
+
+def _product(told: Mapping[str, str | None]) -> dict[str, object]:
+    """A product a template may print: cleaned as all that others typed."""
+    return {field: _plain(told.get(field), "customer.recommended", field) for field in ("name", "link")}
 
 
 @cache

@@ -14,7 +14,7 @@ from markupsafe import escape
 
 from winback.channel import Channel
 from winback.message.environment import MAX_CHARS, MAX_STEPS, Budget, MissingValue, OverBudget, spend, step
-from winback.message.fields import CUSTOMER_FIELDS
+from winback.message.fields import PLAIN_CUSTOMER_FIELDS
 from winback.message.flatten import Unsuited
 from winback.message.languages import Language
 from winback.message.part import ESCAPED_LINKS, LINKS, Part, compile_part, flat_tree, plain_part
@@ -107,7 +107,7 @@ class Edition:
 
     def _part(self, name: str, tree: nodes.Template | None) -> Part:
         template = self._message.editions[self._language.suffix, name]
-        fields = {"customer": frozenset(CUSTOMER_FIELDS), "links": frozenset(self._message.links)}
+        fields = {"customer": PLAIN_CUSTOMER_FIELDS, "links": frozenset(self._message.links)}
         with suppress(Unsuited):
             if tree is not None:
                 return compile_part(template, tree, self._constants, fields, self._language.tag)

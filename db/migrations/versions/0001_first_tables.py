@@ -7,7 +7,7 @@ Revises:
 import sqlalchemy as sa
 from alembic import op
 
-import db.tables
+import db.instants
 
 revision = "0001"
 down_revision = None
@@ -22,8 +22,8 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("run", sa.String(), nullable=False),
         sa.Column("text", sa.String(), nullable=False),
-        sa.Column("at", db.tables.UtcDateTime(), nullable=False),
-        sa.Column("delivered_at", db.tables.UtcDateTime(), nullable=True),
+        sa.Column("at", db.instants.UtcDateTime(), nullable=False),
+        sa.Column("delivered_at", db.instants.UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("kind", "run"),
     )
@@ -33,7 +33,7 @@ def upgrade() -> None:
         sa.Column("campaign_id", sa.String(), nullable=False),
         sa.Column("digest", sa.String(), nullable=False),
         sa.Column("files", sa.Text(), nullable=False),
-        sa.Column("seen_at", db.tables.UtcDateTime(), nullable=False),
+        sa.Column("seen_at", db.instants.UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("campaign_id", "digest"),
     )
@@ -54,7 +54,7 @@ def upgrade() -> None:
         sa.Column("email_consent", sa.Boolean(), nullable=True),
         sa.Column("sms_consent", sa.Boolean(), nullable=True),
         sa.Column("consent_source", sa.String(), nullable=True),
-        sa.Column("consent_at", db.tables.UtcDateTime(), nullable=True),
+        sa.Column("consent_at", db.instants.UtcDateTime(), nullable=True),
         sa.Column("no_personalisation", sa.Boolean(), nullable=True),
         sa.Column("birthday_on", sa.Date(), nullable=True),
         sa.Column("attributes", sa.Text(), nullable=True),
@@ -79,8 +79,8 @@ def upgrade() -> None:
         sa.Column("message_key", sa.String(), nullable=True),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("reason", sa.String(), nullable=True),
-        sa.Column("at", db.tables.UtcDateTime(), nullable=False),
-        sa.Column("received_at", db.tables.UtcDateTime(), nullable=False),
+        sa.Column("at", db.instants.UtcDateTime(), nullable=False),
+        sa.Column("received_at", db.instants.UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("provider", "provider_event_id"),
     )
@@ -96,7 +96,7 @@ def upgrade() -> None:
         sa.Column("rows", sa.Integer(), nullable=False),
         sa.Column("first_on", sa.Date(), nullable=False),
         sa.Column("last_on", sa.Date(), nullable=False),
-        sa.Column("imported_at", db.tables.UtcDateTime(), nullable=False),
+        sa.Column("imported_at", db.instants.UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("digest"),
     )
@@ -109,14 +109,14 @@ def upgrade() -> None:
         sa.Column("digest", sa.String(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
-        sa.Column("at", db.tables.UtcDateTime(), nullable=False),
+        sa.Column("at", db.instants.UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("digest", "position"),
     )
     op.create_table(
         "stop",
         sa.Column("scope", sa.String(), nullable=False),
-        sa.Column("at", db.tables.UtcDateTime(), nullable=False),
+        sa.Column("at", db.instants.UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("scope"),
     )
     op.create_table(
@@ -125,8 +125,8 @@ def upgrade() -> None:
         sa.Column("provider", sa.String(), nullable=False),
         sa.Column("digest", sa.String(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.Column("received_at", db.tables.UtcDateTime(), nullable=False),
-        sa.Column("processed_at", db.tables.UtcDateTime(), nullable=True),
+        sa.Column("received_at", db.instants.UtcDateTime(), nullable=False),
+        sa.Column("processed_at", db.instants.UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("digest"),
     )
@@ -140,15 +140,15 @@ def upgrade() -> None:
         sa.Column("as_of", sa.Date(), nullable=False),
         sa.Column("version_id", sa.Integer(), nullable=True),
         sa.Column("facts", sa.Text(), nullable=False),
-        sa.Column("opened_at", db.tables.UtcDateTime(), nullable=False),
-        sa.Column("late_after", db.tables.UtcDateTime(), nullable=True),
+        sa.Column("opened_at", db.instants.UtcDateTime(), nullable=False),
+        sa.Column("late_after", db.instants.UtcDateTime(), nullable=True),
         sa.Column("score", sa.Text(), nullable=True),
         sa.Column("audience_digest", sa.String(), nullable=True),
         sa.Column("audience_file", sa.String(), nullable=True),
         sa.Column("waterfall", sa.Text(), nullable=True),
         sa.Column("shares", sa.Text(), nullable=True),
-        sa.Column("released_at", db.tables.UtcDateTime(), nullable=True),
-        sa.Column("t0", db.tables.UtcDateTime(), nullable=True),
+        sa.Column("released_at", db.instants.UtcDateTime(), nullable=True),
+        sa.Column("t0", db.instants.UtcDateTime(), nullable=True),
         sa.Column("code_version", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(
             ["version_id"],
@@ -174,7 +174,7 @@ def upgrade() -> None:
         sa.Column("channel", sa.String(), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
         sa.Column("source", sa.String(), nullable=False),
-        sa.Column("at", db.tables.UtcDateTime(), nullable=False),
+        sa.Column("at", db.instants.UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(
             ["customer_no"],
             ["customer.no"],
@@ -221,7 +221,7 @@ def upgrade() -> None:
         sa.Column("final", sa.Boolean(), nullable=False),
         sa.Column("digest", sa.String(), nullable=False),
         sa.Column("document", sa.Text(), nullable=False),
-        sa.Column("measured_at", db.tables.UtcDateTime(), nullable=False),
+        sa.Column("measured_at", db.instants.UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(
             ["occurrence_id"],
             ["occurrence.id"],
@@ -246,14 +246,14 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(), nullable=True),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("owner", sa.String(), nullable=True),
-        sa.Column("lease_until", db.tables.UtcDateTime(), nullable=True),
-        sa.Column("not_before", db.tables.UtcDateTime(), nullable=True),
-        sa.Column("late_after", db.tables.UtcDateTime(), nullable=True),
+        sa.Column("lease_until", db.instants.UtcDateTime(), nullable=True),
+        sa.Column("not_before", db.instants.UtcDateTime(), nullable=True),
+        sa.Column("late_after", db.instants.UtcDateTime(), nullable=True),
         sa.Column("provider", sa.String(), nullable=True),
         sa.Column("provider_id", sa.String(), nullable=True),
         sa.Column("body_hash", sa.String(), nullable=True),
-        sa.Column("unsubscribed_at", db.tables.UtcDateTime(), nullable=True),
-        sa.Column("state_at", db.tables.UtcDateTime(), nullable=False),
+        sa.Column("unsubscribed_at", db.instants.UtcDateTime(), nullable=True),
+        sa.Column("state_at", db.instants.UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(
             ["assignment_id"],
             ["assignment.id"],

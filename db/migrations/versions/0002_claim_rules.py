@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-import db.tables
+import db.instants
 
 revision = "0002"
 down_revision = "0001"
@@ -37,8 +37,8 @@ def upgrade() -> None:
         sa.Column("recent", sa.Integer(), nullable=False),
         sa.Column("seen", sa.Integer(), nullable=False),
         sa.Column("waits", sa.Integer(), nullable=False),
-        sa.Column("shut_until", db.tables.UtcDateTime(), nullable=True),
-        sa.Column("paced_until", db.tables.UtcDateTime(), nullable=True),
+        sa.Column("shut_until", db.instants.UtcDateTime(), nullable=True),
+        sa.Column("paced_until", db.instants.UtcDateTime(), nullable=True),
         sa.Column("reason", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("provider"),
     )
@@ -47,7 +47,7 @@ def upgrade() -> None:
         sa.Column("address_hash", sa.String(), nullable=False),
         sa.Column("less_often", sa.Boolean(), nullable=False),
         sa.Column("no_personalisation", sa.Boolean(), nullable=False),
-        sa.Column("at", db.tables.UtcDateTime(), nullable=False),
+        sa.Column("at", db.instants.UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("address_hash"),
     )
     op.create_table(
@@ -62,9 +62,9 @@ def upgrade() -> None:
     op.create_table(
         "restore",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("backup_at", db.tables.UtcDateTime(), nullable=True),
-        sa.Column("found_at", db.tables.UtcDateTime(), nullable=False),
-        sa.Column("released_at", db.tables.UtcDateTime(), nullable=True),
+        sa.Column("backup_at", db.instants.UtcDateTime(), nullable=True),
+        sa.Column("found_at", db.instants.UtcDateTime(), nullable=False),
+        sa.Column("released_at", db.instants.UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     for table, column in _ADDED:
@@ -93,12 +93,12 @@ def downgrade() -> None:
 
 
 _ADDED: list[tuple[str, Callable[[], sa.Column[Any]]]] = [
-    ("alert", lambda: sa.Column("taken_until", db.tables.UtcDateTime(), nullable=True)),
+    ("alert", lambda: sa.Column("taken_until", db.instants.UtcDateTime(), nullable=True)),
     ("assignment", lambda: sa.Column("code", sa.String(), nullable=False, server_default="")),
     ("event", lambda: sa.Column("link", sa.Integer(), nullable=True)),
     ("event", lambda: sa.Column("flag", sa.String(), nullable=True)),
     ("occurrence", lambda: sa.Column("priority", sa.Integer(), nullable=False, server_default="50")),
-    ("message", lambda: sa.Column("sent_at", db.tables.UtcDateTime(), nullable=True)),
+    ("message", lambda: sa.Column("sent_at", db.instants.UtcDateTime(), nullable=True)),
     ("message", lambda: sa.Column("cost_micros", sa.BigInteger(), nullable=False, server_default="0")),
     ("occurrence", lambda: sa.Column("topic", sa.String(), nullable=True)),
     ("stop", lambda: sa.Column("reason", sa.String(), nullable=True)),

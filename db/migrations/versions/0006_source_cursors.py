@@ -7,7 +7,7 @@ Revises: 0005
 import sqlalchemy as sa
 from alembic import op
 
-import db.tables
+import db.instants
 
 revision = "0006"
 down_revision = "0005"
@@ -22,7 +22,7 @@ def upgrade() -> None:
         sa.Column("source", sa.String(), primary_key=True),
         sa.Column("query", sa.String(), primary_key=True),
         sa.Column("value", sa.String(), nullable=False),
-        sa.Column("read_at", db.tables.UtcDateTime(), nullable=False),
+        sa.Column("read_at", db.instants.UtcDateTime(), nullable=False),
     )
 
 
