@@ -58,7 +58,7 @@ def _a_member(dice: random.Random, arm: str, number: int, churned: int) -> PartS
     return PartSums(
         arm=arm, parts=parts, n=1, churned=int(not stayed), repeated=int(orders > 1), spend=_pair(before, after),
         capped=(capped, capped**2), orders=(orders, orders**2), worth=_pair(before, 0 if stayed else before),
-        messages=_pair(cost, after),
+        messages=_pair(cost, after), cost_before=cost * before,
     )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ def a_cell(arm: str, churned: int, n: int, *, repeated: int = 0, **parts: str) -
         arm=arm, n=n, churned=churned, repeated=repeated,
         parts={Dimension(dimension): value for dimension, value in parts.items()},
         spend=replace(NO_MONEY, n=n), worth=replace(NO_MONEY, n=n), messages=replace(NO_MONEY, n=n),
-        capped=(0, 0), orders=(0, 0),
+        capped=(0, 0), orders=(0, 0), cost_before=0,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from winback.campaign import HOLDOUT, Measure
 from winback.contrast import MoneyContrast, RateContrast
 from winback.findings import Kept
 from winback.outcomes import TREATED, BeforeAfter, Outcome
-from winback.part_sums import LOST_SHARE, ORDERS
+from winback.part_sums import ADJUSTED_CONTRIBUTION, LOST_SHARE, ORDERS
 from winback.report_words import TEXTS, Speaker
 from winback.verdict import (
     CONTAMINATION_LIMIT,
@@ -135,6 +135,8 @@ def _facts(outcome: Outcome, say: Speaker) -> Iterator[str]:
         return
     if isinstance(found, MoneyContrast):
         yield _mean_facts(found, outcome, say)
+        if found.column == ADJUSTED_CONTRIBUTION:
+            yield say("contribution_is_adjusted")
         return
     yield _rate_facts(outcome).say(
         say.language,

@@ -19,6 +19,7 @@ CHURNED, RETAINED, REPEATED = "churned", "retained", "repeated"
 RATES = (CHURNED, RETAINED, REPEATED)
 REVENUE, CAPPED, ADJUSTED, ORDERS = "revenue", "revenue_capped", "revenue_adjusted", "orders"
 VALUE_LOST, LOST_SHARE, CONTRIBUTION = "value_lost", "value_lost_share", "net_contribution"
+ADJUSTED_CONTRIBUTION = "net_contribution_adjusted"
 SHARES = (*RATES, LOST_SHARE)  # the other columns are amounts, but for ORDERS, a number
 # Parts that have an order other than the alphabet's.
 _IN_ORDER = {
@@ -33,6 +34,7 @@ class PartSums:
     ``spend``: x = net spend in the window before t0, y = in the window after. ``capped``, ``orders``: (sum, sum of
     squares) of y cut off at the 99th percentile of buyers, and of the number of orders. ``worth``: x = value at
     t0 (spend before, at least 0), y = that of those who churned. ``messages``: x = cost, y = net spend after.
+    ``cost_before``: the sum of cost times spend before.
     """
 
     arm: str
@@ -45,6 +47,7 @@ class PartSums:
     orders: tuple[Amount, Amount]
     worth: PairSums
     messages: PairSums
+    cost_before: Amount
 
     @property
     def buyers(self) -> int:
@@ -63,12 +66,19 @@ class PartSums:
             total=Fraction(total) / unit, total_sq=Fraction(squares) / unit**2,
         )  # fmt: skip
 
-    def contribution(self, margin: Fraction, minor: int) -> tuple[Fraction, Fraction]:
-        """Sum and sum of squares of margin x net spend - cost, in major units of ``minor`` minor units each."""
+    def contribution(self, margin: Fraction, minor: int) -> PairSums:
+        """x = net spend before t0, y = margin x net spend after - cost; major units of ``minor`` minor units."""
         of_spend, of_cost = margin / minor, Fraction(1, MICROS)
         k, y, kk, yy, ky = (Fraction(getattr(self.messages, name)) for name in ("x", "y", "xx", "yy", "xy"))
-        squares = of_spend**2 * yy - 2 * of_spend * of_cost * ky + of_cost**2 * kk
-        return of_spend * y - of_cost * k, squares
+        crossed = of_spend * Fraction(self.spend.xy) - of_cost * Fraction(self.cost_before)
+        return PairSums(
+            n=self.n,
+            x=Fraction(self.spend.x) / minor,
+            y=of_spend * y - of_cost * k,
+            xx=Fraction(self.spend.xx) / minor**2,
+            yy=of_spend**2 * yy - 2 * of_spend * of_cost * ky + of_cost**2 * kk,
+            xy=crossed / minor,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +139,7 @@ def pool_parts(parts: Iterable[PartSums], arm: str) -> PartSums:
         orders=_added(part.orders for part in parts),
         worth=pool_pairs(part.worth for part in parts),
         messages=pool_pairs(part.messages for part in parts),
+        cost_before=sum(part.cost_before for part in parts),
     )
 
 

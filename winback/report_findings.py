@@ -24,6 +24,7 @@ _CHARTED = (
     "revenue_capped",
     "revenue_adjusted",
     "net_contribution",
+    "net_contribution_adjusted",
 )  # amounts per customer, more is better
 _KEPT = {Kept.KEPT: "fine", Kept.BROKEN: "bad", Kept.CANT_TELL: "unknown", Kept.NO_LIMIT: "unset"}
 

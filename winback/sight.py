@@ -142,7 +142,8 @@ def _spread(measure: Measure, seen: PartSums, margin: Fraction, minor: int) -> f
         share = as_share(seen.worth)
         return None if isinstance(share, NoEstimate) else _deviation(seen.n, share.total, share.total_sq, 1)
     if measure is Measure.NET_CONTRIBUTION:
-        return _deviation(seen.n, *seen.contribution(margin, minor), 1)
+        plain = seen.contribution(margin, minor).outcome
+        return _deviation(seen.n, plain.total, plain.total_sq, 1)
     if measure is Measure.VALUE_LOST:
         return _deviation(seen.n, seen.worth.y, seen.worth.yy, minor)
     return _deviation(seen.n, *seen.orders, 1)

@@ -24,7 +24,26 @@ MEMBER_CELLS = pl.Schema(
         "cost_micros": pl.Int64(),
     }
 )
-_SUMS = ["bought", "bought_sq", "x", "xx", "y", "yy", "xy", "c", "cc", "v", "vv", "l", "ll", "vl", "k", "kk", "ky"]
+_SUMS = [
+    "bought",
+    "bought_sq",
+    "x",
+    "xx",
+    "y",
+    "yy",
+    "xy",
+    "c",
+    "cc",
+    "v",
+    "vv",
+    "l",
+    "ll",
+    "vl",
+    "k",
+    "kk",
+    "ky",
+    "xk",
+]
 _ROWS = pl.Schema(
     {
         "is_day": pl.Boolean(),
@@ -71,4 +90,5 @@ def _cell(row: dict[str, Any]) -> PartSums:
         orders=(s["bought"], s["bought_sq"]),
         worth=PairSums(n=n, x=s["v"], y=s["l"], xx=s["vv"], yy=s["ll"], xy=s["vl"]),
         messages=PairSums(n=n, x=s["k"], y=s["y"], xx=s["kk"], yy=s["yy"], xy=s["ky"]),
+        cost_before=s["xk"],
     )

@@ -54,7 +54,7 @@ cells AS (
         sum(c)::VARCHAR AS c, sum(c * c)::VARCHAR AS cc,
         sum(v)::VARCHAR AS v, sum(v * v)::VARCHAR AS vv,
         sum(l)::VARCHAR AS l, sum(l * l)::VARCHAR AS ll, sum(v * l)::VARCHAR AS vl,
-        sum(k)::VARCHAR AS k, sum(k * k)::VARCHAR AS kk, sum(k * y)::VARCHAR AS ky
+        sum(k)::VARCHAR AS k, sum(k * k)::VARCHAR AS kk, sum(k * y)::VARCHAR AS ky, sum(x * k)::VARCHAR AS xk
     FROM amounts
     GROUP BY arm, value, risk, orders, channel
 )
