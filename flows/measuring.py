@@ -11,6 +11,7 @@ from sqlmodel import Session
 
 from db.engine import database, reading, transaction
 from db.facts.outcomes import MEMBERS, count_outcomes
+from db.facts.recorded import read_feedback
 from db.facts.store import data_through, digests, facts_cover, path_of
 from db.facts.sums import sum_members
 from db.membership import also_in, assigned, live_before, messages_each
@@ -21,11 +22,13 @@ from db.responses import all_priced, contacted, costs, count_messages, read_answ
 from db.settings import Settings
 from db.tables import CampaignVersion, Occurrence
 from flows.campaign_run import read_ledger
+from winback.answers import newest_answers
 from winback.arms_alike import arms_alike
 from winback.audience import arm_counts, drawn_counts, top_count
 from winback.campaign import HOLDOUT, Campaign
 from winback.dimensions import dimensions, expected_back
 from winback.errors import WrongUse
+from winback.fields import Kind
 from winback.interim import LookTaken, take_look
 from winback.money import exponent
 from winback.outcomes import (
@@ -120,6 +123,9 @@ class _Run:
     @property
     def files(self) -> list[Path]:
         return [path_of(self.settings.facts, digest) for digest in self.facts]
+
+    def files_of(self, kind: Kind) -> list[Path]:
+        return [path_of(self.settings.facts, digest) for digest in digests(self.session, kind)]
 
     @property
     def through(self) -> date:
@@ -230,6 +236,7 @@ def _sum(run: _Run) -> RunSums:
         dimensions(run.ledger)
         .join(costs(run.answers), on="customer_no", how="left")
         .with_columns(pl.col("cost_micros").fill_null(0))
+        .join(_feedback(run), on="customer_no", how="left")
     )
     return sum_members(
         run.files,
@@ -238,6 +245,12 @@ def _sum(run: _Run) -> RunSums:
         through=run.through,
         members=members,
     )
+
+
+def _feedback(run: _Run) -> pl.DataFrame:
+    """What the customers answered on the days of the window that the order facts reach."""
+    given = read_feedback(run.files_of(Kind.FEEDBACK), as_of=run.through)
+    return newest_answers(given.filter(pl.col("given_on") > run.window.t0_on))
 
 
 def _overlap(run: _Run) -> dict[str, int]:

@@ -17,7 +17,7 @@ from sqlmodel import Session, col
 from db.campaigns import pinned_templates
 from db.engine import database, reading
 from db.facts.store import digests, path_of
-from db.facts.sums import sum_members
+from db.facts.sums import MEMBER_CELLS, sum_members
 from db.people import customer_by_id
 from db.settings import Settings
 from db.tables import Customer
@@ -51,6 +51,7 @@ from winback.preview import (
 from winback.sight import Expected, expect, in_sight
 from winback.words import Language
 
+_COUNTED = ("customer_no", "arm", "cost_micros")  # of MEMBER_CELLS: the rest tells nothing of the window before
 MEASURED_TEXTS = 200  # text messages rendered to learn how many segments one has
 
 
@@ -125,7 +126,7 @@ def _preview(settings: Settings, choice: Choice) -> Preview:
 def _expected(session: Session, settings: Settings, choice: Choice, minor: int) -> Expected | None:
     """What is expected of the hold-out: by risk, and by what everybody did in the window before."""
     ledger, days = choice.ledger, choice.campaign.success.window
-    unknown = {name: pl.lit(None, dtype=pl.String) for name in ("value", "risk", "orders", "channel")}
+    unknown = {name: pl.lit(None, dtype=kind) for name, kind in MEMBER_CELLS.items() if name not in _COUNTED}
     sums = sum_members(
         [path_of(settings.facts, digest) for digest in digests(session)],
         t0_on=choice.order.as_of - timedelta(days=days),

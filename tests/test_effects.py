@@ -8,14 +8,15 @@ from winback.campaign import HOLDOUT, Guardrails, Measure, Success
 from winback.contrast import Terms
 from winback.effects import LOWER_IS_BETTER, contest, interactions, rate_contrasts, success_contrast, weeks
 from winback.findings import Dimension
+from winback.intervals import Sums
 from winback.pairs import PairSums
-from winback.part_sums import PartSums, RunSums
+from winback.part_sums import SCORES, PartSums, RunSums
 from winback.responses import MessageCount
 from winback.seen import Seen, find, question
 from winback.verdict import Conditions, Verdict
 
 TERMS = Terms(conditions=Conditions(srm_p=1.0), lower_is_better=LOWER_IS_BETTER)
-NO_MONEY = PairSums()
+NO_MONEY, NOBODY = PairSums(), Sums(n=0, total=0, total_sq=0)
 
 
 def a_cell(arm: str, churned: int, n: int, *, repeated: int = 0, **parts: str) -> PartSums:
@@ -24,12 +25,12 @@ def a_cell(arm: str, churned: int, n: int, *, repeated: int = 0, **parts: str) -
         arm=arm, n=n, churned=churned, repeated=repeated,
         parts={Dimension(dimension): value for dimension, value in parts.items()},
         spend=replace(NO_MONEY, n=n), worth=replace(NO_MONEY, n=n), messages=replace(NO_MONEY, n=n),
-        capped=(0, 0), orders=(0, 0), cost_before=0,
+        capped=(0, 0), orders=(0, 0), cost_before=0, scores=dict.fromkeys(SCORES, NOBODY),
     )  # fmt: skip
 
 
 def seen_in(*cells: PartSums, messages: tuple[MessageCount, ...] = ()) -> Seen:
-    sums = RunSums(days=60, cells=cells, first_orders={})
+    sums = RunSums(days=60, cells=cells, first_orders={}, causes={})
     members = {cell.arm: cell.n for cell in cells}
     return Seen(sums=sums, members=members, messages=messages, currency="USD", minor=100)
 
@@ -156,7 +157,7 @@ def test_the_effect_by_week_is_of_those_who_first_ordered_in_it():
     """60 days are eight weeks and four days. Held out 1,000: 30, then 20; two variants of 1,000: 90, then none."""
     cells = [a_cell(HOLDOUT, 950, 1000), a_cell("a", 950, 1000), a_cell("b", 960, 1000)]
     first = {HOLDOUT: {7: 30, 57: 20}, "a": {1: 50}, "b": {7: 40}}
-    sums = RunSums(days=60, cells=cells, first_orders=first)
+    sums = RunSums(days=60, cells=cells, first_orders=first, causes={})
 
     found = weeks(replace(asked(*cells), sums=sums))
 

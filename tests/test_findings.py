@@ -3,6 +3,7 @@
 import math
 import random
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -82,9 +83,12 @@ def a_shop(folder: Path, rows: Rows, campaign: str = TWO_VARIANTS) -> Settings:
 class Run:
     """A measured run and its members' rows: what the recomputation starts from."""
 
-    def __init__(self, folder: Path, campaign: str = TWO_VARIANTS) -> None:
+    def __init__(
+        self, folder: Path, campaign: str = TWO_VARIANTS, before: Callable[[Settings], None] = lambda shop: None
+    ) -> None:
         rows = Rows(seed=5)
         self.shop = a_shop(folder, rows, campaign)
+        before(self.shop)
         carry_out(manual("spring", DAY), self.shop, NOW)
         send_due(self.shop, lambda: NOW)
         self.outcome = measure_run(self.shop, RUN, NOW)

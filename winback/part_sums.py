@@ -4,13 +4,14 @@ A cell is those of an arm that were alike before t0 in every dimension; any othe
 Amounts are minor units of one currency, costs millionths of its major unit.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 from winback.contrast import MoneySums, RateSums
 from winback.findings import Dimension
-from winback.intervals import Amount
+from winback.intervals import Amount, Sums
 from winback.limits import MICROS
 from winback.pairs import PairSums, pool_pairs
 from winback.survival import Exits
@@ -20,6 +21,7 @@ RATES = (CHURNED, RETAINED, REPEATED)
 REVENUE, CAPPED, ADJUSTED, ORDERS = "revenue", "revenue_capped", "revenue_adjusted", "orders"
 VALUE_LOST, LOST_SHARE, CONTRIBUTION = "value_lost", "value_lost_share", "net_contribution"
 ADJUSTED_CONTRIBUTION = "net_contribution_adjusted"
+SCORES = ("nps", "csat")  # kinds of feedback with a score
 SHARES = (*RATES, LOST_SHARE)  # the other columns are amounts, but for ORDERS, a number
 # Parts that have an order other than the alphabet's.
 _IN_ORDER = {
@@ -34,7 +36,8 @@ class PartSums:
     ``spend``: x = net spend in the window before t0, y = in the window after. ``capped``, ``orders``: (sum, sum of
     squares) of y cut off at the 99th percentile of buyers, and of the number of orders. ``worth``: x = value at
     t0 (spend before, at least 0), y = that of those who churned. ``messages``: x = cost, y = net spend after.
-    ``cost_before``: the sum of cost times spend before.
+    ``cost_before``: the sum of cost times spend before. ``scores``: by kind (SCORES) those who answered in the
+    window, each by the newest score.
     """
 
     arm: str
@@ -48,6 +51,7 @@ class PartSums:
     worth: PairSums
     messages: PairSums
     cost_before: Amount
+    scores: Mapping[str, Sums]
 
     @property
     def buyers(self) -> int:
@@ -85,12 +89,14 @@ class PartSums:
 class RunSums:
     """A run in the window: the cells of all arms, and per arm on which day (from 1) how many first came back.
 
-    Those who did not come back were watched for all ``days`` of the window.
+    Those who did not come back were watched for all ``days`` of the window. ``causes``: arm -> cause -> of those
+    who churned, how many named it in the window.
     """
 
     days: int
     cells: Sequence[PartSums]
     first_orders: Mapping[str, Mapping[int, int]]
+    causes: Mapping[str, Mapping[str, int]]
 
     def arm(self, name: str) -> PartSums:
         """All members of an arm."""
@@ -114,6 +120,13 @@ class RunSums:
         """How many of some arms first came back on these days, both included."""
         days = [day for name in names for day in self.first_orders.get(name, {}).items()]
         return sum(n for day, n in days if first_day <= day <= last_day)
+
+    def lost_for(self, names: Sequence[str]) -> dict[str, int]:
+        """Of those of some arms who churned, how many named each cause."""
+        found: Counter[str] = Counter()
+        for name in names:
+            found.update(self.causes.get(name, {}))
+        return dict(found)
 
     def exits(self, *names: str) -> list[Exits]:
         """By day how many of some arms together first came back; the others are watched to the window's end."""
@@ -140,6 +153,15 @@ def pool_parts(parts: Iterable[PartSums], arm: str) -> PartSums:
         worth=pool_pairs(part.worth for part in parts),
         messages=pool_pairs(part.messages for part in parts),
         cost_before=sum(part.cost_before for part in parts),
+        scores={kind: _pooled([part.scores[kind] for part in parts]) for kind in SCORES},
+    )
+
+
+def _pooled(sums: Sequence[Sums]) -> Sums:
+    return Sums(
+        n=sum(each.n for each in sums),
+        total=sum(each.total for each in sums),
+        total_sq=sum(each.total_sq for each in sums),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from winback.answers import cause_risks, satisfaction
 from winback.campaign import HOLDOUT, Guardrails, Success
 from winback.contrast import RateContrast, Terms
 from winback.effects import (
@@ -90,6 +91,8 @@ def find(seen: Seen, success: Success, ask: Question, primary: RateContrast | No
         touched=list(seen.touched[:MOST_TOUCHED]),
         rows_lost=seen.rows_lost,
         pressure=_pressure(seen, ask) if seen.letters else [],
+        satisfaction=satisfaction(ask) if comparable else [],
+        causes=cause_risks(ask) if comparable else [],
     )
 
 
