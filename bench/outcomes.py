@@ -18,7 +18,7 @@ import polars as pl
 
 from bench.features import cpu_seconds
 from db.facts.queries import arrow
-from db.facts.sums import MEMBER_CELLS, sum_members
+from db.facts.sums import BY_ORDERS, MEMBER_CELLS, sum_members
 from winback.campaign import HOLDOUT, Measure, Success
 from winback.contrast import Terms
 from winback.effects import LOWER_IS_BETTER, rate_contrasts
@@ -104,6 +104,7 @@ def the_members(customers: int) -> pl.DataFrame:
             "nps": pl.Series(dice.integers(0, 11, customers)).set(pl.Series(dice.random(customers) > 0.1), None),
             "csat": pl.Series(dice.integers(1, 6, customers)).set(pl.Series(dice.random(customers) > 0.1), None),
             "cause": np.where(dice.random(customers) < 0.1, "price", None),
+            **dict.fromkeys(BY_ORDERS),
         },
         schema=MEMBER_CELLS,
     )

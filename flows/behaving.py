@@ -8,13 +8,14 @@ from pathlib import Path
 import polars as pl
 from sqlmodel import Session
 
-from db.facts.recorded import read_activity, read_feedback, read_subscriptions
+from db.facts.recorded import held_contracts, read_activity, read_feedback, read_subscriptions
 from db.facts.store import digests, path_of
 from db.facts.watching import read_watched
 from db.settings import Settings
 from winback.behaviour import ACTIVITY, CONTRACTS, FEEDBACK, Behaviour
 from winback.campaign import Campaign
 from winback.early_warning import flags
+from winback.errors import CampaignError
 from winback.fields import Kind
 from winback.kinds import Known, kinds_of, read_rules
 
@@ -58,13 +59,31 @@ def kinds_for(
     as_of: date,
     rules: str,
 ) -> pl.DataFrame | None:
-    """KINDS of the scored by the pinned rules, None where nobody asks and nothing but orders is known."""
+    """KINDS of the scored by the pinned rules, None where nobody asks and nothing but orders is known.
+
+    Of a campaign by contract also ``under_contract``; CampaignError while there are no subscriptions.
+    """
+    if campaign.churn.by_contract and not digests(session, Kind.SUBSCRIPTIONS):
+        words = "needs contracts, and there are none: winback import subscriptions FILE"
+        raise CampaignError(words, file=f"campaigns/{campaign.id}.yaml", field="churn.definition")
     behaviour = behaviour_of(session, settings, as_of)
-    if behaviour.silent and not campaign.audience.exclude_kinds:
+    if behaviour.silent and not campaign.audience.exclude_kinds and not campaign.churn.by_contract:
         return None
     asked = Rules(text=rules, as_of=as_of, window_days=campaign.churn.within)
     files = [path_of(settings.facts, digest) for digest in facts]
-    return kinds_at(files, behaviour, scored, asked)
+    found = kinds_at(files, behaviour, scored, asked)
+    return _with_contracts(session, settings, found, as_of) if campaign.churn.by_contract else found
+
+
+def _with_contracts(session: Session, settings: Settings, kinds: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    holders = contracts(session, settings, as_of=as_of, through=as_of).filter("held")["customer_no"].to_list()
+    return kinds.with_columns(under_contract=pl.col("customer_no").is_in(holders))
+
+
+def contracts(session: Session, settings: Settings, *, as_of: date, through: date) -> pl.DataFrame:
+    """HELD of all customers (db.facts.recorded)."""
+    files = [path_of(settings.facts, digest) for digest in digests(session, Kind.SUBSCRIPTIONS)]
+    return held_contracts(files, as_of=as_of, through=through)
 
 
 def _collected(facts: pl.LazyFrame, schema: pl.Schema, *by: str) -> pl.DataFrame:

@@ -63,7 +63,8 @@ def _a_member(dice: random.Random, arm: str, number: int, churned: int) -> PartS
         Dimension.CHANNEL: "email" if dice.random() < 0.8 else "sms",
     }
     return PartSums(
-        arm=arm, parts=parts, n=1, churned=int(not stayed), repeated=int(orders > 1), spend=_pair(before, after),
+        arm=arm, parts=parts, n=1, buyers=int(stayed), churned=int(not stayed), repeated=int(orders > 1),
+        spend=_pair(before, after),
         capped=(capped, capped**2), orders=(orders, orders**2), worth=_pair(before, 0 if stayed else before),
         messages=_pair(cost, after), cost_before=cost * before, scores=dict.fromkeys(SCORES, NOBODY),
     )  # fmt: skip

@@ -22,7 +22,7 @@ NO_MONEY, NOBODY = PairSums(), Sums(n=0, total=0, total_sq=0)
 def a_cell(arm: str, churned: int, n: int, *, repeated: int = 0, **parts: str) -> PartSums:
     """So many of an arm churned, in parts such as risk="low"."""
     return PartSums(
-        arm=arm, n=n, churned=churned, repeated=repeated,
+        arm=arm, n=n, buyers=n - churned, churned=churned, repeated=repeated,
         parts={Dimension(dimension): value for dimension, value in parts.items()},
         spend=replace(NO_MONEY, n=n), worth=replace(NO_MONEY, n=n), messages=replace(NO_MONEY, n=n),
         capped=(0, 0), orders=(0, 0), cost_before=0, scores=dict.fromkeys(SCORES, NOBODY),

@@ -26,7 +26,7 @@ def did(n: int, *, buyers: int, spent: int = 5_000, repeated: int = 0) -> PartSu
     """``buyers`` of ``n`` ordered once for ``spent`` cents in the window before, and as much before that."""
     y = PairSums(n=n, x=spent * buyers, y=spent * buyers, xx=spent**2 * buyers, yy=spent**2 * buyers, xy=0)
     return replace(
-        pool_parts([], "drawn"), n=n, churned=n - buyers, repeated=repeated, spend=y,
+        pool_parts([], "drawn"), n=n, buyers=buyers, churned=n - buyers, repeated=repeated, spend=y,
         messages=replace(y, x=0, xx=0),
         orders=(buyers, buyers), worth=replace(y, y=y.x // 2, yy=y.xx // 2, xy=y.xx // 2),
     )  # fmt: skip

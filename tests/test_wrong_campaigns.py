@@ -71,7 +71,7 @@ WRONG = [
     ("    channels: [email, sms]", "  - wait: 4d", "17: journey: several steps come with a later version: keep one, a send"),
     ("ends: 2027-12-31", "local_time: recipient", f"20: schedule.local_time: {LATER} (limits.quiet_hours goes by the recipient's clock already) (allowed: cron, timezone, late_limit, starts, ends)"),
     ("[default]", "[default, uk]", "33: compliance: law packs other than default come with a later version: remove uk"),
-    ("no_order", "model", "6: churn.definition: is a forecast, and a campaign is judged by what was observed: write no_order"),
+    ("no_order", "model", "6: churn.definition: is a forecast, and a campaign is judged by what was observed: write no_order or contract"),
     # who
     ("id: spring", "id: Spring Sale", "1: id: must be lower-case words joined by hyphens, such as spring-offer"),
     ("id: spring", "id: 7", "1: id: must be text"),

@@ -24,6 +24,7 @@ class Reason(StrEnum):
 
     NOT_TOP_VALUE = "not_top_value"
     NOT_AT_RISK = "not_at_risk"
+    NO_CONTRACT = "no_contract"
     WHERE = "where"
     KIND = "kind"
     ALREADY_ENTERED = "already_entered"
@@ -68,6 +69,7 @@ class AudienceRules:
     where: Where | None = None
     limit: LimitRule | None = None
     exclude_kinds: tuple[ChurnKind, ...] = ()
+    by_contract: bool = False  # only who has a live contract can lose it
 
 
 def rules_of(campaign: Campaign) -> AudienceRules:
@@ -82,6 +84,7 @@ def rules_of(campaign: Campaign) -> AudienceRules:
         where=chosen.where,
         limit=chosen.limit,
         exclude_kinds=chosen.exclude_kinds,
+        by_contract=campaign.churn.by_contract,
     )
 
 
@@ -130,7 +133,7 @@ def select(
     ``scored``: SCORED at as_of. ``contacts``: CONTACTS of all customers, at now. ``entered``: numbers of the
     customers who may not enter (again) now; nor may anybody who shares a contact with them. ``as_of_day``: as_of
     in days since 1970-01-01. ``traits``: what ``where`` asks for (winback.matching.traits_schema), at now.
-    ``kinds``: winback.kinds.KINDS at as_of, None where nothing is known.
+    ``kinds``: winback.kinds.KINDS at as_of, None where nothing is known; by contract with ``under_contract``.
     """
     people = persons(contacts)
     entered_persons = people.filter(pl.col("customer_no").is_in(list(entered)))["person"].unique()
@@ -232,6 +235,8 @@ def _first_reason(rules: AudienceRules, scored: int, entered: pl.Series, as_of_d
         tests.append((quiet_days < rules.inactive_days, Reason.NOT_AT_RISK))
     if rules.min_risk is not None:
         tests.append((pl.col("risk") < rules.min_risk, Reason.NOT_AT_RISK))
+    if rules.by_contract:
+        tests.append((~pl.col("under_contract"), Reason.NO_CONTRACT))
     if rules.where is not None:
         tests.append((~holds(rules.where.condition, as_of_day), Reason.WHERE))
     left_alone = pl.col("kind").is_in([kind.value for kind in rules.exclude_kinds])

@@ -77,8 +77,7 @@ def _measure(value: object) -> object:
 
 
 _NOT_OBSERVED = {
-    "contract": "is told of all contracts by winback churn; no campaign can be judged by it: write no_order",
-    "model": "is a forecast, and a campaign is judged by what was observed: write no_order",
+    "model": "is a forecast, and a campaign is judged by what was observed: write no_order or contract",
 }
 
 
@@ -126,10 +125,15 @@ Texts = Annotated[LocalText, BeforeValidator(_names)]
 
 
 class ChurnRule(Section):
-    """What "lost" means: no order within so many days."""
+    """What "lost" means: no order in the window, or no contract at its end. ``within``: the risk's horizon."""
 
-    definition: Annotated[Literal["no_order"], BeforeValidator(_definition)] = "no_order"
+    definition: Annotated[Literal["no_order", "contract"], BeforeValidator(_definition)] = "no_order"
     within: Days
+
+    @property
+    def by_contract(self) -> bool:
+        """Whether contracts decide who is lost."""
+        return self.definition == "contract"
 
 
 class ValueRule(Section):

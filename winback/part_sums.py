@@ -31,18 +31,21 @@ _IN_ORDER = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartSums:
-    """``n`` members; how many churned (no order), came again (orders on two days or more).
+    """``n`` members; ``buyers`` (an order), how many churned, came again (orders on two days or more).
+
+    Churned: no order, or by contract none at the end of the window.
 
     ``spend``: x = net spend in the window before t0, y = in the window after. ``capped``, ``orders``: (sum, sum of
     squares) of y cut off at the 99th percentile of buyers, and of the number of orders. ``worth``: x = value at
-    t0 (spend before, at least 0), y = that of those who churned. ``messages``: x = cost, y = net spend after.
-    ``cost_before``: the sum of cost times spend before. ``scores``: by kind (SCORES) those who answered in the
-    window, each by the newest score.
+    the start (spend before t0, at least 0; by contract what is paid a month), y = what of it was lost.
+    ``messages``: x = cost, y = net spend after. ``cost_before``: the sum of cost times spend before. ``scores``:
+    by kind (SCORES) those who answered in the window, each by the newest score.
     """
 
     arm: str
     parts: Mapping[Dimension, str | None] = field(default_factory=dict)
     n: int
+    buyers: int
     churned: int
     repeated: int
     spend: PairSums
@@ -54,19 +57,20 @@ class PartSums:
     scores: Mapping[str, Sums]
 
     @property
-    def buyers(self) -> int:
-        """Members with an order."""
+    def stayed(self) -> int:
+        """Members who did not churn."""
         return self.n - self.churned
 
     def rate(self, column: str) -> RateSums:
         """One of RATES."""
-        counted = {CHURNED: self.churned, RETAINED: self.buyers, REPEATED: self.repeated}[column]
+        counted = {CHURNED: self.churned, RETAINED: self.stayed, REPEATED: self.repeated}[column]
         return RateSums(column=column, arm=self.arm, x=counted, n=self.n)
 
     def money(self, column: str, total: Amount, squares: Amount, unit: int = 1) -> MoneySums:
-        """A mean per member from sums in ``unit``-ths of what it is told in."""
+        """A mean per member from sums in ``unit``-ths of what it is told in; value is kept by who stayed."""
         return MoneySums(
-            column=column, arm=self.arm, n=self.n, buyers=self.buyers,
+            column=column, arm=self.arm, n=self.n,
+            buyers=self.stayed if column in (VALUE_LOST, LOST_SHARE) else self.buyers,
             total=Fraction(total) / unit, total_sq=Fraction(squares) / unit**2,
         )  # fmt: skip
 
@@ -145,6 +149,7 @@ def pool_parts(parts: Iterable[PartSums], arm: str) -> PartSums:
     return PartSums(
         arm=arm,
         n=sum(part.n for part in parts),
+        buyers=sum(part.buyers for part in parts),
         churned=sum(part.churned for part in parts),
         repeated=sum(part.repeated for part in parts),
         spend=pool_pairs(part.spend for part in parts),

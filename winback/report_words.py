@@ -6,6 +6,7 @@ Written to = 实验组, hold-out = 对照组: both as assigned. Numbers come in 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from winback.contract_words import CONTRACT_TEXTS
 from winback.report_answers_words import ANSWER_TEXTS
 from winback.report_findings_words import FINDING_TEXTS
 from winback.report_health_words import HEALTH_TEXTS
@@ -326,6 +327,7 @@ TEXTS: dict[str, Words] = {
     **HEALTH_TEXTS,
     **FINDING_TEXTS,
     **ANSWER_TEXTS,
+    **CONTRACT_TEXTS,
 }
 
 

@@ -26,6 +26,7 @@ from winback.verdict import FEWEST_EVENTS, MONEY_FLOOR
 
 _UPWARDS = (Measure.RETENTION, Measure.REPEAT_RATE)
 _PREDICTED = (Measure.CHURN, Measure.RETENTION)
+_BY_CHURN = (*_PREDICTED, Measure.VALUE_LOST, Measure.VALUE_LOST_SHARE)  # what hangs on who churned
 
 
 class Basis(StrEnum):
@@ -109,15 +110,25 @@ class Sight:
 
 
 def expect(
-    success: Success, *, risk: float | None, audience: PartSums, everybody: PartSums, minor: int
+    success: Success,
+    *,
+    risk: float | None,
+    audience: PartSums,
+    everybody: PartSums,
+    minor: int,
+    under_contract: PartSums | None = None,
 ) -> Expected | None:
     """What is expected of the hold-out of an ``audience``; None where nobody is in.
 
     ``audience``, ``everybody`` (all scored): what they did in the window before. ``risk``: mean, predicted.
+    ``under_contract``: where contracts decide who churned, those of everybody who had one at the start of the
+    window before, for whoever is in has not lost his.
     """
     measure = success.measure
-    if risk is None:
+    if risk is None or (under_contract and not under_contract.n):
         return None
+    if under_contract and measure in _BY_CHURN:
+        return _of_contracts(measure, under_contract, minor)
     if measure in _PREDICTED:
         rate = risk if measure is Measure.CHURN else 1 - risk
         return _rate(measure, Basis.PREDICTED, rate)
@@ -130,6 +141,14 @@ def expect(
     seen, basis = (everybody, Basis.SEEN_OF_ALL) if few else (audience, Basis.SEEN)
     spread = _spread(measure, seen, Fraction(str(success.margin or 0)), minor)
     return Expected(measure=measure, basis=basis, spread=spread, deciding=1 - risk, fewest=MONEY_FLOOR)
+
+
+def _of_contracts(measure: Measure, seen: PartSums, minor: int) -> Expected:
+    basis, lost = Basis.SEEN_OF_ALL, seen.churned / seen.n
+    if measure in _PREDICTED:
+        return _rate(measure, basis, lost if measure is Measure.CHURN else 1 - lost)
+    spread = _spread(measure, seen, Fraction(), minor)
+    return Expected(measure=measure, basis=basis, spread=spread, deciding=1 - lost, fewest=MONEY_FLOOR)
 
 
 def _rate(measure: Measure, basis: Basis, rate: float) -> Expected:

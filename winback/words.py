@@ -133,6 +133,7 @@ MISSING: dict[Missing, Words] = {
 REASONS: dict[Reason, Words] = {
     Reason.NOT_TOP_VALUE: Words("Not top value", "非高价值客户"),
     Reason.NOT_AT_RISK: Words("Not at risk", "无流失风险"),
+    Reason.NO_CONTRACT: Words("No contract", "没有合同"),
     Reason.WHERE: Words("Outside the filter", "不符合筛选条件"),
     Reason.KIND: Words("Churn kind excluded", "流失类型被排除"),
     Reason.ALREADY_ENTERED: Words("Already entered", "已参加过本活动"),
@@ -148,6 +149,7 @@ REASONS: dict[Reason, Words] = {
 REASON_NOTES: dict[Reason, Words] = {
     Reason.NOT_TOP_VALUE: Words("not among the customers worth most", "消费价值未进入最高的一档"),
     Reason.NOT_AT_RISK: Words("ordered recently, or the risk is low", "近期有订单，或流失风险较低"),
+    Reason.NO_CONTRACT: Words("no live contract to lose", "没有可流失的有效合同"),
     Reason.WHERE: Words("does not meet the campaign's conditions", "不满足活动设定的条件"),
     Reason.KIND: Words("a kind of churn this campaign leaves alone", "本活动不针对这类流失"),
     Reason.ALREADY_ENTERED: Words("was in this campaign before", "此前已进入本活动，尚不能再次进入"),

@@ -67,6 +67,16 @@ SUBSCRIPTIONS: Final = pl.Schema(
     }
 )
 
+HELD: Final = pl.Schema(
+    {
+        "customer_no": pl.Int64(),
+        "held": pl.Boolean(),  # a contract was live at the start
+        "kept": pl.Boolean(),  # one is live at the end, the same or another
+        "held_minor": pl.Int64(),  # monthly amounts of those live at the start
+        "kept_minor": pl.Int64(),  # at the end
+    }
+)
+
 
 def read_lines(files: Files, orders: Files, *, as_of: date) -> pl.LazyFrame:
     """LINES of the orders on or before ``as_of``; a line whose order is not there has no day: left out."""
@@ -96,6 +106,11 @@ def read_feedback(files: Files, *, as_of: date) -> pl.LazyFrame:
 def read_subscriptions(files: Files, *, as_of: date) -> pl.DataFrame:
     """SUBSCRIPTIONS begun on or before ``as_of``, by customer; an end after it is not known yet."""
     return ask_contracts("subscriptions", files, SUBSCRIPTIONS, {"as_of": as_of})
+
+
+def held_contracts(files: Files, *, as_of: date, through: date) -> pl.DataFrame:
+    """HELD at the end of ``as_of`` and of ``through``: who has a contract on neither day has no row."""
+    return ask_contracts("held_contracts", files, HELD, {"as_of": as_of, "through": through})
 
 
 def count_contract_churn(

@@ -14,7 +14,8 @@ from winback.pairs import PairSums
 from winback.part_sums import SCORES, PartSums, RunSums
 
 # Members of a run whose arm was drawn in it, with what was known of them before t0, what writing to them cost, and
-# the newest score of each kind and cause they gave in the window; null: not known.
+# the newest score of each kind and cause they gave in the window; null: not known. Where contracts decide, whether
+# they lost the last one, and the monthly amounts at the start and at the end; null: orders do.
 MEMBER_CELLS = pl.Schema(
     {
         "customer_no": pl.Int64(),
@@ -26,8 +27,12 @@ MEMBER_CELLS = pl.Schema(
         "cost_micros": pl.Int64(),
         **dict.fromkeys(SCORES, pl.Int64()),
         "cause": pl.String(),
+        "lost": pl.Boolean(),
+        "held_minor": pl.Int64(),
+        "kept_minor": pl.Int64(),
     }
 )
+BY_ORDERS = {name: pl.lit(None, dtype=MEMBER_CELLS[name]) for name in ("lost", "held_minor", "kept_minor")}
 _SUMS = [
     "bought",
     "bought_sq",
@@ -56,6 +61,7 @@ _ROWS = pl.Schema(
         "first_day": pl.Int64(),
         "cause": pl.String(),
         "n": pl.Int64(),
+        "buyers": pl.Int64(),
         "churned": pl.Int64(),
         "repeated": pl.Int64(),
         **dict.fromkeys(_SUMS, pl.String()),
@@ -94,6 +100,7 @@ def _cell(row: dict[str, Any]) -> PartSums:
         arm=row["arm"],
         parts={dimension: row[dimension.value] for dimension in Dimension},
         n=n,
+        buyers=row["buyers"],
         churned=row["churned"],
         repeated=row["repeated"],
         spend=PairSums(n=n, x=s["x"], y=s["y"], xx=s["xx"], yy=s["yy"], xy=s["xy"]),

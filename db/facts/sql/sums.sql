@@ -20,6 +20,7 @@ facts AS MATERIALIZED (
     SELECT
         members.*,
         coalesce(orders_after, 0) AS bought,
+        coalesce(lost, coalesce(orders_after, 0) = 0) AS churned,
         coalesce(before_minor, 0)::HUGEINT AS x,
         coalesce(after_minor, 0)::HUGEINT AS y,
         cost_micros::HUGEINT AS k,
@@ -38,8 +39,8 @@ amounts AS (
     SELECT
         facts.*,
         least(y, most) AS c,
-        greatest(x, 0) AS v,
-        CASE WHEN bought = 0 THEN greatest(x, 0) ELSE 0 END AS l
+        coalesce(held_minor::HUGEINT, greatest(x, 0)) AS v,
+        greatest(v - coalesce(kept_minor::HUGEINT, CASE WHEN churned THEN 0 ELSE v END), 0) AS l
     FROM facts, cap
 ),
 
@@ -47,7 +48,8 @@ cells AS (
     SELECT
         'cells' AS about, arm, value, risk, orders, channel, NULL::INTEGER AS first_day, NULL::VARCHAR AS cause,
         count(*) AS n,
-        count(*) FILTER (bought = 0) AS churned,
+        count(*) FILTER (bought > 0) AS buyers,
+        count(*) FILTER (churned) AS churned,
         count(*) FILTER (came_again) AS repeated,
         sum(bought)::VARCHAR AS bought, sum(bought * bought)::VARCHAR AS bought_sq,
         sum(x)::VARCHAR AS x, sum(x * x)::VARCHAR AS xx,
@@ -72,7 +74,7 @@ GROUP BY arm, first_day
 UNION ALL BY NAME
 SELECT 'causes' AS about, arm, cause, count(*) AS n
 FROM facts
-WHERE bought = 0
+WHERE churned
 GROUP BY arm, cause
 ORDER BY
     about, arm, value NULLS LAST, risk NULLS LAST, orders NULLS LAST, channel NULLS LAST, first_day NULLS LAST,
