@@ -47,7 +47,8 @@ SELECT arm, value, risk, orders, channel, count(*),
     sum(bought), sum(bought * bought), sum(x), sum(x * x), sum(y), sum(y * y), sum(x * y),
     sum(least(y, 50000)), sum(least(y, 50000) * least(y, 50000)),
     sum(x) FILTER (bought = 0), sum(x * x) FILTER (bought = 0),
-    sum(cost_micros), sum(cost_micros * cost_micros), sum(cost_micros * y)
+    sum(cost_micros), sum(cost_micros * cost_micros), sum(cost_micros * y), sum(cost_micros * x),
+    count(nps), sum(nps), sum(nps * nps), count(csat), sum(csat), sum(csat * csat)
 FROM members LEFT JOIN customers USING (customer_no)
 GROUP BY arm, value, risk, orders, channel
 """
@@ -103,7 +104,7 @@ def the_members(customers: int) -> pl.DataFrame:
             "cost_micros": np.where(arms == HOLDOUT, 0, 2_000),
             "nps": pl.Series(dice.integers(0, 11, customers)).set(pl.Series(dice.random(customers) > 0.1), None),
             "csat": pl.Series(dice.integers(1, 6, customers)).set(pl.Series(dice.random(customers) > 0.1), None),
-            "cause": np.where(dice.random(customers) < 0.1, "price", None),
+            "cause": pl.Series(np.where(dice.random(customers) < 0.1, "price", "")).replace("", None),
             **dict.fromkeys(BY_ORDERS),
         },
         schema=MEMBER_CELLS,

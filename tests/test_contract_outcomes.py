@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from app.commands.preview import sight_lines
 from db.settings import Settings
 from flows.campaign_run import carry_out, manual
 from flows.choosing import choose_now
@@ -201,9 +202,13 @@ def test_the_preview_expects_what_contracts_did_in_the_window_before(run: Run):
 
     write_campaign(run.shop, BY_CONTRACT.replace("id: spring", "id: autumn"), "autumn")
 
-    found = preview(run.shop, "autumn", DAY).sight.expected
+    sight = preview(run.shop, "autumn", DAY).sight
 
-    assert found.basis is Basis.SEEN_OF_ALL
+    found = sight.expected
+    lines = " ".join(sight_lines(sight, 0))
+    assert "churn of the hold-out taken as" in lines
+    assert "from all who had a contract 60 days before" in lines
+    assert found.basis is Basis.CONTRACTS
     assert found.rate == pytest.approx(sum(p not in end for p in scored) / len(scored))
 
 

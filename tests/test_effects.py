@@ -250,3 +250,26 @@ def test_a_guardrail_holds_or_breaks_by_the_whole_interval(complained: int, kept
 
     rail = next(each for each in found.guardrails if each.name == "complained")
     assert (rail.share.x, rail.share.n, rail.kept) == (complained, 1000, kept)
+
+
+def test_contribution_is_judged_adjusted_only_where_past_spend_tells_customers_apart():
+    """Who stayed had spent 10.00 before and 5.00 after, the others nothing; or nobody anything before."""
+    parts = []
+    for arm, stayed in ((HOLDOUT, 80), ("message", 100)):
+        spend = PairSums(
+            n=200, x=1000 * stayed, xx=1000**2 * stayed, y=500 * stayed, yy=500**2 * stayed, xy=500_000 * stayed
+        )
+        parts.append(
+            replace(a_cell(arm, 200 - stayed, 200), spend=spend, messages=replace(spend, x=0, xx=0, xy=0))
+        )
+    quiet = [replace(each, spend=replace(each.spend, x=0, xx=0, xy=0)) for each in parts]
+    success = Success(window="60d", measure="net_contribution", margin=0.4)
+
+    told, plain = (
+        success_contrast(question(seen_in(*cells), success, ["message"], "treated", TERMS))
+        for cells in (parts, quiet)
+    )
+
+    assert (told.column, plain.column) == ("net_contribution_adjusted", "net_contribution")
+    assert plain.difference == pytest.approx(0.4 * 5 * (100 - 80) / 200)
+    assert told.difference == pytest.approx(0)  # what they spent before tells all of it

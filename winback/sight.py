@@ -35,6 +35,7 @@ class Basis(StrEnum):
     PREDICTED = "predicted"  # the mean predicted risk
     SEEN = "window_before"  # what the audience did then
     SEEN_OF_ALL = "window_before_of_all"  # what all scored customers did: too few of the audience ordered then
+    CONTRACTS = "contracts_before"  # what became of all who had a contract at the start of that window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +145,7 @@ def expect(
 
 
 def _of_contracts(measure: Measure, seen: PartSums, minor: int) -> Expected:
-    basis, lost = Basis.SEEN_OF_ALL, seen.churned / seen.n
+    basis, lost = Basis.CONTRACTS, seen.churned / seen.n
     if measure in _PREDICTED:
         return _rate(measure, basis, lost if measure is Measure.CHURN else 1 - lost)
     spread = _spread(measure, seen, Fraction(), minor)
