@@ -1,5 +1,6 @@
 """A campaign judged by contracts, end to end: who is in, who was lost, what it cost; anew from the rows."""
 
+import json
 import math
 import random
 from datetime import date, timedelta
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from app.cli import main
 from app.commands.preview import sight_lines
 from db.settings import Settings
 from flows.campaign_run import carry_out, manual
@@ -210,6 +212,20 @@ def test_the_preview_expects_what_contracts_did_in_the_window_before(run: Run):
     assert "from all who had a contract 60 days before" in lines
     assert found.basis is Basis.CONTRACTS
     assert found.rate == pytest.approx(sum(p not in end for p in scored) / len(scored))
+
+
+@pytest.mark.slow
+def test_campaigns_of_different_churn_are_not_compared(run: Run, capsys):
+    write_campaign(run.shop, TWO_VARIANTS.replace("id: spring", "id: summer"), "summer")
+    carry_out(manual("summer", DAY), run.shop, NOW)
+    measure_run(run.shop, f"summer/manual-{DAY}", NOW)
+
+    assert main(["--workspace", str(run.shop.workspace), "campaigns", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+
+    measured = {row["campaign"]: row["churn_definition"] for row in said["campaigns"] if row["effect"]}
+    assert measured == {"spring": "contract", "summer": "no_order"}
+    assert said["compared"] == []
 
 
 def test_without_any_contract_the_campaign_is_refused_by_its_field(tmp_path: Path):
