@@ -48,7 +48,7 @@ from winback.outcomes import (
 )
 from winback.part_sums import RunSums
 from winback.responses import MessageCount, OrderCount, Responses, answer_counts, by_arm, responses
-from winback.seen import Seen, span_of
+from winback.seen import MONTH, Seen, span_of
 from winback.verdict import rows_lost
 
 _BESIDE = (Kind.FEEDBACK, Kind.SUBSCRIPTIONS)  # what a reading is made of besides orders
@@ -231,6 +231,7 @@ def _seen(run: _Run, arms: Sequence[ArmResult], sums: RunSums) -> Seen:
         arm.name: sums.arm(arm.name).n + arm.n - arm.drawn for arm in arms
     }  # earlier entries: not compared
     currency, per_person = run.settings.file.currency, run.campaign.limits.per_person
+    span = span_of(per_person)
     return Seen(
         sums=sums,
         members={arm.name: arm.n for arm in arms},
@@ -240,7 +241,8 @@ def _seen(run: _Run, arms: Sequence[ArmResult], sums: RunSums) -> Seen:
         rows_lost=rows_lost(assigned(run.session, run.id), measured),
         currency=currency,
         minor=10 ** exponent(currency),
-        letters=messages_each(run.session, run.occurrence, span_of(per_person)),
+        letters=messages_each(run.session, run.occurrence, span),
+        in_30_days={} if span == MONTH else messages_each(run.session, run.occurrence, MONTH),
         per_person=per_person,
         priced=all_priced(run.answers),
         by_contract=run.campaign.churn.by_contract,

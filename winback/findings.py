@@ -165,8 +165,9 @@ class Guardrail:
 class Pressure:
     """Messages of all campaigns to the ``n`` members of a group, in ``days`` days from the run's first message on.
 
-    ``mean``: per member. ``over``: members who got more than ``cap``; both None without a limit per person. Days
-    yet to come have none, so an early reading tells those so far.
+    ``days``: those of the limit per person; then 30, where the limit has others. ``mean``: per member. ``over``:
+    members who got more than ``cap``; both None without a limit, and of the 30 days beside it. Days yet to come
+    have none, so an early reading tells those so far.
     """
 
     arm: str

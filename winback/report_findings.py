@@ -9,7 +9,7 @@ from winback.campaign import HOLDOUT
 from winback.charts import Difference, Spec, forest
 from winback.contrast import MoneyContrast, RateContrast
 from winback.estimates import Estimate, Missing, NoEstimate
-from winback.findings import Guardrail, Kept, Returns
+from winback.findings import Guardrail, Kept, Pressure, Returns
 from winback.outcomes import TREATED, Outcome
 from winback.part_sums import LOST_SHARE, VALUE_LOST
 from winback.report_curves import curve_chart, curve_rows, marked_days
@@ -250,10 +250,14 @@ def guardrail_rows(outcome: Outcome, say: Speaker) -> list[GuardrailRow]:
 
 def pressure_sentence(outcome: Outcome, say: Speaker) -> str:
     """How often the two groups were written to by all campaigns; empty while no message has gone."""
-    groups = {each.arm: each for each in (outcome.findings.pressure if outcome.findings else [])}
-    treated, held = groups.get(TREATED), groups.get(HOLDOUT)
-    if treated is None or held is None:
-        return ""
+    found = outcome.findings.pressure if outcome.findings else []
+    spans = [[each for each in found if each.days == days] for days in dict.fromkeys(each.days for each in found)]
+    gap = " " if say.language == "en" else ""
+    return gap.join(_pressed({each.arm: each for each in span}, say) for span in spans)
+
+
+def _pressed(groups: dict[str, Pressure], say: Speaker) -> str:
+    treated, held = groups[TREATED], groups[HOLDOUT]
     mean = say("pressure", days=treated.days, mean=words.number(treated.mean), held=words.number(held.mean))
     if treated.over is None:
         return mean

@@ -110,9 +110,11 @@ def _guardrails(outcome: Outcome, say: Speaker) -> Iterator[Line]:
         yield from counted(place, {"messages": row.found.share})
         yield from plain(place, {"limit": row.found.limit}, unit="share")
         yield from plain(place, {"kept": row.found.kept.value})
-    for each in outcome.findings.pressure if outcome.findings else []:
+    pressure = outcome.findings.pressure if outcome.findings else []
+    for each in pressure:
         label = say("pressure_csv", days=each.days, arm=say(each.arm))
-        place = ("guardrails", f"messages_per_person: {each.arm}", label)
+        beside = "" if each.days == pressure[0].days else f"_{each.days}d"
+        place = ("guardrails", f"messages_per_person{beside}: {each.arm}", label)
         yield from plain(place, {"customers": each.n}, unit="customers")
         yield from plain(place, {"messages": each.messages, "mean": each.mean, "cap": each.cap}, unit="messages")
         if each.over:

@@ -22,11 +22,12 @@ from winback.estimates import Estimate, Missing, NoEstimate
 from winback.events import State
 from winback.findings import Findings, Guardrail, Kept, Overlap, Pressure, Returns
 from winback.intervals import Ratio, welch
-from winback.limits import LESS_OFTEN, MICROS, PerPerson
+from winback.limits import MICROS, PerPerson
 from winback.part_sums import REPEATED, RETAINED, PartSums, RunSums
 from winback.responses import WENT_OUT, MessageCount, Share, share
 from winback.returns import cost_per_saved, incremental, per_delivered, roi, scaled
 
+MONTH = 30  # days in which messages to a person are told, whatever the limit
 MOST_TOUCHED = 100  # members of the hold-out named one by one
 
 
@@ -37,7 +38,8 @@ class Seen:
     ``overlap``: arm -> members who were in another campaign's live run too. ``touched``: customer ids of hold-out
     members who were written to. ``rows_lost``: by winback.verdict.rows_lost. ``minor``: minor units of one major.
     ``priced``: every message that went out had a known price. ``by_contract``: who churned is told by contracts.
-    ``letters``: arm -> messages of all campaigns -> members who got so many, within the days of ``per_person``.
+    ``letters``: arm -> messages of all campaigns -> members who got so many, within the days of ``per_person``;
+    ``in_30_days``: the same within 30 days, empty where these are the days.
     """
 
     sums: RunSums
@@ -47,6 +49,7 @@ class Seen:
     touched: Sequence[str] = ()
     rows_lost: int = 0
     letters: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    in_30_days: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     per_person: PerPerson | None = None
     priced: bool = True
     by_contract: bool = False
@@ -92,7 +95,7 @@ def find(seen: Seen, success: Success, ask: Question, primary: RateContrast | No
         overlap=[Overlap(arm=arm, share=share(seen.overlap.get(arm, 0), n)) for arm, n in seen.members.items()],
         touched=list(seen.touched[:MOST_TOUCHED]),
         rows_lost=seen.rows_lost,
-        pressure=_pressure(seen, ask) if seen.letters else [],
+        pressure=_pressure(seen, ask),
         satisfaction=satisfaction(ask) if comparable else [],
         causes=cause_risks(ask) if comparable else [],
     )
@@ -181,13 +184,26 @@ def _guardrails(messages: Sequence[MessageCount], limits: Guardrails) -> list[Gu
 
 
 def _pressure(seen: Seen, ask: Question) -> list[Pressure]:
+    """Within the days of the limit, then within 30 where these are others."""
     groups = {ask.pooled: [arm for arm in seen.members if arm != HOLDOUT], HOLDOUT: [HOLDOUT]}
-    return [_pressure_of(name, arms, seen) for name, arms in groups.items()]
+    counted = ((seen.letters, seen.per_person), (seen.in_30_days, None))
+    return [
+        _pressure_of(name, arms, seen, letters, limit)
+        for letters, limit in counted
+        if letters
+        for name, arms in groups.items()
+    ]
 
 
-def _pressure_of(name: str, arms: Sequence[str], seen: Seen) -> Pressure:
-    limit, n = seen.per_person, sum(seen.members.get(arm, 0) for arm in arms)
-    got = [(count, members) for arm in arms for count, members in seen.letters.get(arm, {}).items()]
+def _pressure_of(
+    name: str,
+    arms: Sequence[str],
+    seen: Seen,
+    letters: Mapping[str, Mapping[int, int]],
+    limit: PerPerson | None,
+) -> Pressure:
+    n = sum(seen.members.get(arm, 0) for arm in arms)
+    got = [(count, members) for arm in arms for count, members in letters.get(arm, {}).items()]
     messages = sum(count * members for count, members in got)
     return Pressure(
         arm=name,
@@ -202,7 +218,7 @@ def _pressure_of(name: str, arms: Sequence[str], seen: Seen) -> Pressure:
 
 def span_of(limit: PerPerson | None) -> int:
     """Over how many days messages to a person are counted: those of the campaign's limit, else 30."""
-    return limit.days if limit else LESS_OFTEN.days
+    return limit.days if limit else MONTH
 
 
 def _kept(part: Share, limit: float | None) -> Kept:
