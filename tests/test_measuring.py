@@ -33,6 +33,8 @@ from winback.outcomes import (
     read_outcome,
     write_outcome,
 )
+from winback.report import render
+from winback.report_csv import as_csv
 from winback.verdict import Rule, Verdict
 
 pytestmark = pytest.mark.slow
@@ -161,6 +163,30 @@ def test_messages_per_person_are_those_of_all_campaigns_in_the_days_of_the_limit
     )  # fmt: skip
     assert (treated.days, treated.cap, treated.over.x) == (30, 1, members["message"])
     assert (held.arm, held.n, held.mean, held.over.x) == ("holdout", members["holdout"], 1.0, 0)
+
+
+def test_messages_in_30_days_are_told_whatever_the_days_of_the_limit(shop: Settings):
+    """Spring to a half, ten days later summer to all: within 7 days one and none, within 30 two and one."""
+    a_crowd(shop, 60, {1, 2, 3})
+    write_campaign(shop, CAMPAIGN + "limits: {per_person: 1 in 7d}\n")
+    write_campaign(shop, CAMPAIGN.replace("id: spring", "id: summer").replace("50%", "0%"), "summer")
+    for name, at in (("spring", NOW), ("summer", NOW + timedelta(days=10))):
+        carry_out(manual(name, DAY), shop, at)
+        send_due(shop, lambda at=at: at)
+
+    outcome = measure_run(shop, RUN, NOW)
+
+    found = [(each.arm, each.days, each.mean, each.cap) for each in outcome.findings.pressure]
+    assert found == [
+        (TREATED, 7, 1.0, 1),
+        ("holdout", 7, 0.0, 1),
+        (TREATED, 30, 2.0, None),
+        ("holdout", 30, 1.0, None),
+    ]
+    text = render(outcome, "en")
+    assert "all campaigns, 7 days: 1.00 written to, 0.00 held out. More than 1: 0 of those written to" in text
+    assert "all campaigns, 30 days: 2.00 written to, 1.00 held out." in text
+    assert "messages_per_person_30d: holdout" in as_csv(outcome, "en")
 
 
 @pytest.mark.parametrize(

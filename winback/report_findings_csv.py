@@ -7,6 +7,7 @@ from winback.csv_lines import Line, counted, line, plain
 from winback.findings import Findings
 from winback.outcomes import Outcome
 from winback.part_sums import ORDERS, SHARES
+from winback.report_answers import answer_lines
 from winback.report_findings import guardrail_rows, measure_rows, return_rows
 from winback.report_segments import segment_rows
 from winback.report_words import Speaker
@@ -25,6 +26,7 @@ def finding_lines(outcome: Outcome, say: Speaker) -> Iterator[Line]:
     yield from _measures(outcome, found.currency, say)
     yield from _returns(outcome, found.currency, say)
     yield from _guardrails(outcome, say)
+    yield from answer_lines(outcome, say)
 
 
 def _contest(found: Findings, say: Speaker) -> Iterator[Line]:
@@ -108,9 +110,11 @@ def _guardrails(outcome: Outcome, say: Speaker) -> Iterator[Line]:
         yield from counted(place, {"messages": row.found.share})
         yield from plain(place, {"limit": row.found.limit}, unit="share")
         yield from plain(place, {"kept": row.found.kept.value})
-    for each in outcome.findings.pressure if outcome.findings else []:
+    pressure = outcome.findings.pressure if outcome.findings else []
+    for each in pressure:
         label = say("pressure_csv", days=each.days, arm=say(each.arm))
-        place = ("guardrails", f"messages_per_person: {each.arm}", label)
+        beside = "" if each.days == pressure[0].days else f"_{each.days}d"
+        place = ("guardrails", f"messages_per_person{beside}: {each.arm}", label)
         yield from plain(place, {"customers": each.n}, unit="customers")
         yield from plain(place, {"messages": each.messages, "mean": each.mean, "cap": each.cap}, unit="messages")
         if each.over:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from winback.answers import cause_risks, satisfaction
 from winback.campaign import HOLDOUT, Guardrails, Success
 from winback.contrast import RateContrast, Terms
 from winback.effects import (
@@ -21,11 +22,12 @@ from winback.estimates import Estimate, Missing, NoEstimate
 from winback.events import State
 from winback.findings import Findings, Guardrail, Kept, Overlap, Pressure, Returns
 from winback.intervals import Ratio, welch
-from winback.limits import LESS_OFTEN, MICROS, PerPerson
+from winback.limits import MICROS, PerPerson
 from winback.part_sums import REPEATED, RETAINED, PartSums, RunSums
 from winback.responses import WENT_OUT, MessageCount, Share, share
 from winback.returns import cost_per_saved, incremental, per_delivered, roi, scaled
 
+MONTH = 30  # days in which messages to a person are told, whatever the limit
 MOST_TOUCHED = 100  # members of the hold-out named one by one
 
 
@@ -35,8 +37,9 @@ class Seen:
 
     ``overlap``: arm -> members who were in another campaign's live run too. ``touched``: customer ids of hold-out
     members who were written to. ``rows_lost``: by winback.verdict.rows_lost. ``minor``: minor units of one major.
-    ``priced``: every message that went out had a known price.
-    ``letters``: arm -> messages of all campaigns -> members who got so many, within the days of ``per_person``.
+    ``priced``: every message that went out had a known price. ``by_contract``: who churned is told by contracts.
+    ``letters``: arm -> messages of all campaigns -> members who got so many, within the days of ``per_person``;
+    ``in_30_days``: the same within 30 days, empty where these are the days.
     """
 
     sums: RunSums
@@ -46,8 +49,10 @@ class Seen:
     touched: Sequence[str] = ()
     rows_lost: int = 0
     letters: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    in_30_days: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     per_person: PerPerson | None = None
     priced: bool = True
+    by_contract: bool = False
     currency: str
     minor: int
 
@@ -72,7 +77,8 @@ def find(seen: Seen, success: Success, ask: Question, primary: RateContrast | No
     """
     known = ask.terms.conditions.matured
     comparable = known and bool(ask.variants)
-    drawn, log_rank_test = curves(ask) if comparable else ([], _not_yet(ask))
+    by_days = comparable and not seen.by_contract  # days are those of orders
+    drawn, log_rank_test = curves(ask) if by_days else ([], _not_yet(ask))
     return Findings(
         currency=seen.currency,
         rates=[c for column in _rates(ask) for c in rate_contrasts(ask, column)] if comparable else [],
@@ -81,7 +87,7 @@ def find(seen: Seen, success: Success, ask: Question, primary: RateContrast | No
         segments=segments(ask) if comparable else [],
         interactions=interactions(ask) if comparable else [],
         curves=drawn,
-        weeks=weeks(ask) if comparable else [],
+        weeks=weeks(ask) if by_days else [],
         log_rank=log_rank_test,
         contest=contest(ask) if comparable else None,
         returns=_returns(seen, ask, primary if comparable else None),
@@ -89,7 +95,9 @@ def find(seen: Seen, success: Success, ask: Question, primary: RateContrast | No
         overlap=[Overlap(arm=arm, share=share(seen.overlap.get(arm, 0), n)) for arm, n in seen.members.items()],
         touched=list(seen.touched[:MOST_TOUCHED]),
         rows_lost=seen.rows_lost,
-        pressure=_pressure(seen, ask) if seen.letters else [],
+        pressure=_pressure(seen, ask),
+        satisfaction=satisfaction(ask) if comparable else [],
+        causes=cause_risks(ask) if comparable else [],
     )
 
 
@@ -176,13 +184,26 @@ def _guardrails(messages: Sequence[MessageCount], limits: Guardrails) -> list[Gu
 
 
 def _pressure(seen: Seen, ask: Question) -> list[Pressure]:
+    """Within the days of the limit, then within 30 where these are others."""
     groups = {ask.pooled: [arm for arm in seen.members if arm != HOLDOUT], HOLDOUT: [HOLDOUT]}
-    return [_pressure_of(name, arms, seen) for name, arms in groups.items()]
+    counted = ((seen.letters, seen.per_person), (seen.in_30_days, None))
+    return [
+        _pressure_of(name, arms, seen, letters, limit)
+        for letters, limit in counted
+        if letters
+        for name, arms in groups.items()
+    ]
 
 
-def _pressure_of(name: str, arms: Sequence[str], seen: Seen) -> Pressure:
-    limit, n = seen.per_person, sum(seen.members.get(arm, 0) for arm in arms)
-    got = [(count, members) for arm in arms for count, members in seen.letters.get(arm, {}).items()]
+def _pressure_of(
+    name: str,
+    arms: Sequence[str],
+    seen: Seen,
+    letters: Mapping[str, Mapping[int, int]],
+    limit: PerPerson | None,
+) -> Pressure:
+    n = sum(seen.members.get(arm, 0) for arm in arms)
+    got = [(count, members) for arm in arms for count, members in letters.get(arm, {}).items()]
     messages = sum(count * members for count, members in got)
     return Pressure(
         arm=name,
@@ -197,7 +218,7 @@ def _pressure_of(name: str, arms: Sequence[str], seen: Seen) -> Pressure:
 
 def span_of(limit: PerPerson | None) -> int:
     """Over how many days messages to a person are counted: those of the campaign's limit, else 30."""
-    return limit.days if limit else LESS_OFTEN.days
+    return limit.days if limit else MONTH
 
 
 def _kept(part: Share, limit: float | None) -> Kept:
