@@ -167,6 +167,24 @@ SAMPLES = {
     "found_one": an_outcome({"holdout": (1, 0.5, 1, 0), "message": (1, 0.5, 1, 1)}, findings=True),
     "found_nobody": an_outcome({"holdout": (0, 0.5, 0, 0), "message": (0, 0.5, 0, 0)}, findings=True),
 }
+MEASURED = {  # judged by something else than churn
+    "by_contribution": an_outcome(
+        WON, messages=DELIVERED, findings=True, campaign=a_campaign(None, measure="net_contribution", margin="40%")
+    ),
+    "by_lost_share": an_outcome(
+        FEWER,
+        messages={"message": {"delivered": 1580}},
+        findings=True,
+        campaign=a_campaign(measure="value_lost_share"),
+    ),
+    "by_value_lost_alone": an_outcome(
+        {"advice": (1500, 0.5, 1230, 990), "invitation": (1500, 0.5, 1236, 1068)},
+        messages=DELIVERED,
+        findings=True,
+        campaign=a_campaign(None, measure="value_lost"),
+    ),
+}
+JUDGED_BY = [(name, language) for name in MEASURED for language in words.LANGUAGES]
 EVERY = [(name, language) for name in SAMPLES for language in words.LANGUAGES]
 
 
@@ -225,7 +243,7 @@ class Page(HTMLParser):
 
 @cache
 def sample_html(name: str, language: words.Language) -> str:
-    return render(SAMPLES[name], language)
+    return render((SAMPLES | MEASURED)[name], language)
 
 
 def page(name_or_outcome, language="en") -> Page:

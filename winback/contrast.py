@@ -234,13 +234,22 @@ def money_family(treated: Sequence[MoneySums], control: MoneySums, terms: Terms)
     """
     tests = [welch(arm.sums, control.sums, alpha=terms.alpha) for arm in treated]
     pooled = [p_pooled_means(arm.sums, control.sums) for arm in treated]
-    decided = [
-        w is not None and p is not None and max(w, p) <= terms.alpha
-        for w, p in zip(holm([test.p if test else None for test in tests]), holm(pooled), strict=True)
-    ]
+    deciding = _deciding([test.p if test else None for test in tests], pooled)
     return [
-        _money_contrast(arm, control, test, p, yes, terms)
-        for arm, test, p, yes in zip(treated, tests, pooled, decided, strict=True)
+        _money_contrast(arm, control, test, p, decides is not None and decides <= terms.alpha, terms)
+        for arm, test, p, decides in zip(treated, tests, pooled, deciding, strict=True)
+    ]
+
+
+def p_deciding(family: Sequence[MoneyContrast]) -> list[float | None]:
+    """The p by which each of a family is judged: the greater of its two tests', each by Holm over the family."""
+    return _deciding([each.p_welch for each in family], [each.p_pooled for each in family])
+
+
+def _deciding(by_welch: Sequence[float | None], by_pooled: Sequence[float | None]) -> list[float | None]:
+    return [
+        None if one is None or other is None else max(one, other)
+        for one, other in zip(holm(by_welch), holm(by_pooled), strict=True)
     ]
 
 

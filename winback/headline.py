@@ -143,6 +143,7 @@ def _facts(outcome: Outcome, say: Speaker) -> Iterator[str]:
         days=outcome.window.days if outcome.window.complete else _days_seen(outcome),
         difference=words.points(found.difference),
         interval=words.between(words.points(found.low), words.points(found.high), say.language),
+        level=words.level(outcome.alpha),
     )  # fmt: skip
 
 
@@ -160,6 +161,7 @@ def _mean_facts(found: MoneyContrast, outcome: Outcome, say: Speaker) -> str:
         control_mean=level(found.control_mean), control_n=words.whole(drawn_n(outcome, HOLDOUT)),
         difference=gain(found.difference),
         interval=words.between(gain(found.low), gain(found.high), say.language),
+        level=words.level(outcome.alpha),
     )  # fmt: skip
 
 
@@ -191,7 +193,8 @@ def _kept(outcome: Outcome, say: Speaker, *, lost: bool) -> Iterator[str]:
         kept = (outcome.saved.customers, outcome.saved.low, outcome.saved.high)
         count, low, high = (-kept[0], -kept[2], -kept[1]) if lost else kept
         interval = words.between(words.whole(low), words.whole(high), say.language)
-        yield say("lost" if lost else "kept", customers=words.whole(count), interval=interval)
+        level = words.level(outcome.alpha)
+        yield say("lost" if lost else "kept", customers=words.whole(count), interval=interval, level=level)
 
 
 def _needed(outcome: Outcome, say: Speaker) -> Iterator[str]:
@@ -221,7 +224,8 @@ def rule_sentence(rule: Rule, outcome: Outcome, say: Speaker) -> str:
         touched=words.percent(contaminated_share(outcome)), limit=words.percent(CONTAMINATION_LIMIT),
         through=words.day(outcome.window.data_through, say.language),
         last=words.day(outcome.window.last_on, say.language),
-        enough=FEWEST_EVENTS, floor=MONEY_FLOOR, smallest=words.size(outcome.smallest_effect),
+        level=words.level(outcome.alpha), enough=FEWEST_EVENTS, floor=MONEY_FLOOR,
+        smallest=words.size(outcome.smallest_effect),
     )  # fmt: skip
 
 

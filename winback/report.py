@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from winback import words
-from winback.campaign import HOLDOUT
+from winback.campaign import HOLDOUT, Measure
 from winback.charts import (
     FONTS,
     PALETTE,
@@ -41,6 +41,7 @@ from winback.headline import (
     rule_sentence,
     treated_n,
 )
+from winback.judged_words import SIDES
 from winback.outcomes import BASE, TOP, TREATED, ArmResult, BeforeAfter, Outcome
 from winback.part_sums import CHURNED
 from winback.picture_frame import framed
@@ -48,6 +49,7 @@ from winback.report_balance import balance_rows
 from winback.report_cards import cards
 from winback.report_checks import checks
 from winback.report_findings import finding_charts, finding_views
+from winback.report_judged import judged_chart, judged_view
 from winback.report_needed import needed_sentences
 from winback.report_segments import smallest_in
 from winback.report_words import Speaker
@@ -159,7 +161,8 @@ def _views(outcome: Outcome, say: Speaker) -> dict[str, Any]:
         "before_after": before_after_sentences(outcome, say),
         "groups": before_after_groups(outcome, say),
         "effects": effect_rows(outcome, say),
-        "effect_band": smallest_in(CHURNED, outcome),
+        "judged": judged_view(outcome, _all_treated(outcome, say), say),
+        "level": words.level(outcome.alpha),
         "responses": response_rows(outcome, say),
         "attribution": attribution_sentences(outcome, say),
         "audience": audience_rows(outcome, say),
@@ -191,20 +194,27 @@ def repeat_commands(outcome: Outcome) -> list[str]:
 
 def chart_specs(outcome: Outcome, say: Speaker) -> dict[str, Spec | None]:
     """The report's charts by name; None where there is nothing to draw."""
-    differences = list(_differences(effect_rows(outcome, say), say))
+    pooled, by_churn = _all_treated(outcome, say), outcome.judged_by is Measure.CHURN
+    churn = _churn_chart(outcome, say)
     changes = list(_changes(before_after_groups(outcome, say), say))
     steps = [
         Step(label=row.label, role=row.role, start=row.start, n=row.n, n_text=words.whole(row.n))
         for row in audience_rows(outcome, say)
     ]
     return {
-        "effect": forest(
-            differences, smallest_effect=smallest_in(CHURNED, outcome), fewer=say("fewer"), more=say("more")
-        ) if differences else None,
+        "effect": churn if by_churn else judged_chart(outcome, pooled, say),
+        "churn": None if by_churn else churn,
         "before_after": dumbbell(changes) if changes else None,
         "audience": waterfall(steps),
-        **finding_charts(outcome, say, _all_treated(outcome, say)),
+        **finding_charts(outcome, say, pooled),
     }  # fmt: skip
+
+
+def _churn_chart(outcome: Outcome, say: Speaker) -> Spec | None:
+    rows = list(_differences(effect_rows(outcome, say), say))
+    fewer, more = (side.say(say.language) for side in SIDES[CHURNED])
+    smallest = smallest_in(CHURNED, outcome)
+    return forest(rows, smallest_effect=smallest, fewer=fewer, more=more) if rows else None
 
 
 def picture_specs(outcome: Outcome, say: Speaker) -> dict[str, Spec]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from winback.contrast import MoneyContrast, RateContrast
+from winback.contrast import MoneyContrast
 from winback.csv_lines import Line, counted, line, plain
 from winback.findings import Findings
 from winback.outcomes import Outcome
@@ -86,7 +86,7 @@ def _measures(outcome: Outcome, currency: str, say: Speaker) -> Iterator[Line]:
             yield line(place, "rate", found.rate, found.rate_low, found.rate_high)
             yield line(place, "holdout_rate", found.control_rate, found.control_rate_low, found.control_rate_high)
         yield line(place, "difference", found.difference, found.low, found.high, unit=unit)
-        yield from plain(place, {"p": found.p_holm if isinstance(found, RateContrast) else found.p_welch})
+        yield from plain(place, {"p": row.p})
         yield from plain(place, {"verdict": found.verdict.value})
 
 

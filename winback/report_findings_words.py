@@ -17,7 +17,7 @@ FINDING_TEXTS: dict[str, Words] = {
     "of": Words("{x} of {n}", "{n} 名中 {x} 名"),
     "n": Words("n = {n}", "n = {n}"),
     "n_both": Words("n = {n} and {control_n}", "n = {n} 与 {control_n}"),
-    "interval": Words("95%: {interval}", "95% 置信区间：{interval}"),
+    "interval": Words("{level}: {interval}", "{level} 置信区间：{interval}"),
     "difference_sign": Words("negative = fewer churned", "负数 = 流失更少"),
     "kept_sign": Words("negative = lost", "负数 = 多流失"),
     "card_revenue": Words("Extra revenue", "增量收入"),
@@ -93,6 +93,11 @@ FINDING_TEXTS: dict[str, Words] = {
     "segments": Words(
         "Did it work better for some? Explored, not proved", "对某些客户更有效吗？仅供探索，不作结论"
     ),
+    "segments_of": Words("Compared here: {measure}.", "此处比较：{measure}。"),
+    "segments_of_churn": Words(
+        "Compared here: churn, not {measure}, which scatters too much among so few customers.",
+        "此处比较的是流失率，而不是{measure}：后者在人数较少的细分中波动太大。",
+    ),
     "segments_note": Words(
         "Grey because nobody drew these groups beforehand to be judged: with many of them some will look good or "
         "bad by chance. p is adjusted over all of them (BH: Benjamini-Hochberg); there is no verdict. Expected "
@@ -101,8 +106,8 @@ FINDING_TEXTS: dict[str, Words] = {
         "p 已在全部细分间校正（BH：Benjamini-Hochberg），不作结论。预期价值、风险与订单数均为选择客户时所知。",
     ),
     "segments_chart": Words(
-        "Difference in each segment with its 95% interval; the numbers are in the table that follows.",
-        "各细分的差异及 95% 置信区间；数字见随后的表格。",
+        "Difference in each segment with its {level} interval; the numbers are in the table that follows.",
+        "各细分的差异及 {level} 置信区间；数字见随后的表格。",
     ),
     "segment": Words("Segment", "细分"),
     "rate_treated": Words("Written to", "实验组"),
@@ -173,21 +178,24 @@ FINDING_TEXTS: dict[str, Words] = {
     ),
     # Money
     "money": Words("Beyond churn: repeat orders, revenue, value", "流失之外：复购、收入与价值"),
+    "money_other": Words("Everything else: repeat orders, revenue, value", "其他指标：复购、收入与价值"),
     "money_lead": Words(
         "Per assigned customer, buyers or not, so that the groups can be compared. One large order can carry an "
         "average: the capped and the adjusted line say whether it did.",
         "按每位分组客户计算（无论是否购买），两组才可比。一笔大单可能左右平均值：请看封顶与调整后的两行。",
     ),
     "money_chart": Words(
-        "Differences per customer against the hold-out with 95% intervals; the numbers are in the table that "
+        "Differences per customer against the hold-out with {level} intervals; the numbers are in the table that "
         "follows.",
-        "每位客户与对照组的差异及 95% 置信区间；数字见随后的表格。",
+        "每位客户与对照组的差异及 {level} 置信区间；数字见随后的表格。",
     ),
-    "less_money": Words("\N{LEFTWARDS ARROW} less", "\N{LEFTWARDS ARROW} 更少"),
-    "more_money": Words("more \N{RIGHTWARDS ARROW}", "更多 \N{RIGHTWARDS ARROW}"),
     "per_customer": Words("{currency} per customer", "每位客户，{currency}"),
+    "orders_each": Words("orders per customer", "每位客户的订单数"),
     "measure": Words("Measure", "指标"),
     "difference_plain": Words("Difference", "差异"),
+    "lost_of": Words("{x} of {n} churned", "{n} 名中 {x} 名流失"),
+    "unit_points": Words("points", "个百分点"),
+    "difference_orders": Words("Difference, orders each", "差异（人均订单）"),
     "buyers": Words("{buyers} of {n} bought", "{n} 名中 {buyers} 名购买"),
     "count_of": Words("{x} of {n}", "{n} 名中 {x} 名"),
     "measured_retained": Words("Retention", "留存率"),
@@ -206,17 +214,16 @@ FINDING_TEXTS: dict[str, Words] = {
     "money_note": Words(
         "Capped: no customer counts for more than the 99th percentile of buyers. Adjusted: for what each customer "
         "spent before (CUPED). Net contribution: margin times revenue less the messages. Value lost: what those "
-        "who churned had spent in as many days before, net of refunds, nobody below 0. Small print: 95% intervals "
-        "by Welch, rates by Newcombe.",
+        "who churned had spent in as many days before, net of refunds, nobody below 0. Small print: {level} "
+        "intervals by Welch, of rates by Newcombe.",
         "封顶：每位客户最多计到购买者的第 99 百分位。调整：按客户此前的消费调整（CUPED）。"
         "净贡献：毛利率乘收入，减去消息成本。流失价值：流失客户在此前同样天数内的消费（扣除退款，每人不低于 0）。"
-        "小字为 95% 置信区间：金额用 Welch 法，比例用 Newcombe 法。",
+        "小字为 {level} 置信区间：金额用 Welch 法，比例用 Newcombe 法。",
     ),
     # Returns
     "returns": Words("What it cost and what it brought", "投入与回报"),
     "item": Words("Item", "项目"),
     "amount": Words("Amount", "数值"),
-    "interval_95": Words("95% interval", "95% 置信区间"),
     "r_cost": Words("Cost of the messages", "消息成本"),
     "r_revenue": Words("Extra revenue, net of refunds", "增量收入（已扣退款）"),
     "r_margin": Words("Margin", "毛利率"),
