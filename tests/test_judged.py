@@ -56,7 +56,8 @@ def by_contribution(mean: str, control_mean: str) -> Outcome:
 
     treated, held = sums("treated", 1600, mean, 60), sums(HOLDOUT, 400, control_mean, 55)
     [contrast] = money_family([treated], held, TERMS)
-    return replace(an_outcome(ARMS), judged_by=Measure.NET_CONTRIBUTION, success=contrast, findings=a_finding())
+    found = an_outcome(ARMS, campaign=a_campaign(None))
+    return replace(found, judged_by=Measure.NET_CONTRIBUTION, success=contrast, findings=a_finding())
 
 
 @pytest.mark.parametrize(
@@ -97,6 +98,56 @@ def test_contribution_is_told_in_money(language, title, fact):
 
     assert text.startswith(title)
     assert fact in text
+
+
+@pytest.mark.parametrize(
+    ("language", "takes", "needs", "visible", "better"),
+    [
+        (
+            "en",
+            "it takes about 22,787 customers, both groups together",
+            "about 22,787 customers would be needed, both groups together: 12 runs like this one of 2,000. "
+            "What was seen is itself uncertain.",
+            "an effect of $8.78 a customer or more would have been seen four times in five",
+            "a hold-out of 50.0% would show effects from $7.02 a customer on; this run held out 20.0%",
+        ),
+        (
+            "zh",
+            "两组合计需要约 22,787 名客户才能与偶然区分开",
+            "两组合计需要约 22,787 名客户：相当于 12 个这样的批次（本批次 2,000 名）。看到的差异本身并不确定。",
+            "人均 US$8.78 及以上的效果",
+            "若对照组占 50.0%，可看出 人均 US$7.02 起的效果",
+        ),
+    ],
+)
+def test_what_it_would_take_is_said_of_a_mean_too(language, takes, needs, visible, better):
+    """se = sqrt(60²/1600 + 55²/400) = 3.13249; z = 1.95996 + 0.84162; seen: 2.60.
+
+    Needed: 2,000 x (z se / 2.60)² = 22,786.1; visible: z se = 8.776; with halves, both scattering alike by
+    se / sqrt(1/1600 + 1/400) = 56.036: z x 56.036 x sqrt(2/1000) = 7.021.
+    """
+    outcome = by_contribution("21.4", "18.8")
+    text = page(outcome, language)
+
+    assert takes in text.text("headline")
+    assert needs in text.text("needed")
+    assert visible in text.text("needed")
+    assert better in text.text("needed")
+    assert outcome.success.reason == "the interval includes 0: would need 22,787 customers"
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "more customers than anybody has (over 10 million)"), ("zh", "超过 1000 万名")]
+)
+def test_more_customers_than_anybody_has_are_not_counted(language, said):
+    """A cent apart: 2,000 x (8.776 / 0.01)² = 1.5 thousand million."""
+    outcome = by_contribution("18.81", "18.8")
+    text = page(outcome, language)
+
+    assert said in text.text("headline")
+    assert said in text.text("needed")
+    assert "runs like this" not in text.text("needed")
+    assert outcome.success.reason.endswith("would need more customers than anybody has")
 
 
 def test_contribution_decides_though_churn_could_not():

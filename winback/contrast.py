@@ -19,11 +19,12 @@ from winback.intervals import (
     mean_difference,
     miettinen_nurminen,
     newcombe,
+    standard_error,
     welch,
     wilson,
 )
 from winback.looks import Look
-from winback.planning import needed_total
+from winback.planning import needed_for_error, needed_total
 from winback.significance import holm, p_mn, p_newcombe, p_pooled, p_pooled_means
 from winback.verdict import FEWEST_EVENTS, MONEY_FLOOR, Conditions, Evidence, Rule, Verdict, explain, judge
 
@@ -269,7 +270,8 @@ def _money_contrast(
         lower_is_better=arm.column in terms.lower_is_better,
         smallest_effect=terms.smallest_effect.get(arm.column),
     )
-    verdict, rules, reason = _judged(evidence, terms, None)
+    needed_n = _needed_for(test, evidence, terms) if test else None
+    verdict, rules, reason = _judged(evidence, terms, needed_n)
     return MoneyContrast(
         column=arm.column, arm=arm.arm,
         n=arm.n, buyers=arm.buyers, mean=one.mean, control_buyers=control.buyers, control_mean=zero.mean,
@@ -279,6 +281,15 @@ def _money_contrast(
         p_welch=test.p if test else None, p_pooled=pooled,
         verdict=verdict, reason=reason, rules=rules,
     )  # fmt: skip
+
+
+def _needed_for(test: Welch, evidence: Evidence, terms: Terms) -> int | None:
+    """As _needed_n, from the standard error that there was; None before the window's end."""
+    if not terms.conditions.matured:
+        return None
+    error = standard_error(low=test.low, high=test.high, df=test.df, alpha=terms.alpha)
+    effect = evidence.smallest_effect or test.difference
+    return needed_for_error(error=error, total=evidence.customers, effect=effect)
 
 
 def pool_rates(arms: Sequence[RateSums], name: str) -> RateSums:

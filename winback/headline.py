@@ -8,13 +8,16 @@ from winback import judged_words, words
 from winback.campaign import HOLDOUT, Measure
 from winback.contrast import MoneyContrast, RateContrast
 from winback.findings import Kept
+from winback.intervals import standard_error
 from winback.outcomes import TREATED, BeforeAfter, Outcome
 from winback.part_sums import LOST_SHARE, ORDERS
+from winback.planning import needed_for_error
 from winback.report_words import TEXTS, Speaker
 from winback.verdict import (
     CONTAMINATION_LIMIT,
     FEWEST_EVENTS,
     MONEY_FLOOR,
+    MOST_CUSTOMERS,
     Conditions,
     Evidence,
     Judgement,
@@ -199,11 +202,35 @@ def _kept(outcome: Outcome, say: Speaker, *, lost: bool) -> Iterator[str]:
 
 def _needed(outcome: Outcome, say: Speaker) -> Iterator[str]:
     """How many customers it would take; nothing where that many were there and still could not tell."""
-    found, have = judged(outcome), included(outcome)
-    if isinstance(found, RateContrast) and found.needed_n is not None and found.needed_n > have:
+    needed, have = needed_n(outcome), included(outcome)
+    if needed is not None and needed > have:
         key = "needed_for_difference" if outcome.smallest_effect is None else "needed_for_effect"
-        smallest, needed = words.size(outcome.smallest_effect), words.whole(found.needed_n)
-        yield say(key, smallest=smallest, needed=needed, have=words.whole(have))
+        smallest = words.size(outcome.smallest_effect)
+        yield say(key, smallest=smallest, needed=customers(needed, say), have=words.whole(have))
+
+
+def customers(needed: int, say: Speaker) -> str:
+    """So many customers, or that nobody has so many."""
+    return say("more_than_anybody") if needed > MOST_CUSTOMERS else say("about", n=words.whole(needed))
+
+
+def needed_n(outcome: Outcome) -> int | None:
+    """Customers of both groups needed for the smallest effect, else to tell what was seen from chance."""
+    found = judged(outcome)
+    if not isinstance(found, MoneyContrast):
+        return found.needed_n if found else None
+    error, effect = mean_error(outcome), outcome.smallest_effect or found.difference
+    if error is None or effect is None:
+        return None
+    return needed_for_error(error=error, total=found.n + drawn_n(outcome, HOLDOUT), effect=effect)
+
+
+def mean_error(outcome: Outcome) -> float | None:
+    """The standard error of the difference of means that is judged; None where there is no interval."""
+    found = judged(outcome)
+    if not isinstance(found, MoneyContrast) or found.low is None or found.high is None or found.df is None:
+        return None
+    return standard_error(low=found.low, high=found.high, df=found.df, alpha=outcome.alpha)
 
 
 def _days_seen(outcome: Outcome) -> int:

@@ -31,32 +31,39 @@ FINDING_TEXTS: dict[str, Words] = {
     # What would have to be true
     "needed": Words("What would have to be true for an answer", "要得出结论，需要什么"),
     "needed_visible": Words(
-        "With these two groups, an effect of {visible} points or more would have been seen four times in five; "
+        "With these two groups, an effect of {visible} or more would have been seen four times in five; "
         "smaller ones usually stay hidden.",
-        "以目前两组的规模，{visible} 个百分点及以上的效果有八成机会能看出；更小的效果通常看不出来。",
+        "以目前两组的规模，{visible}及以上的效果有八成机会能看出；更小的效果通常看不出来。",
     ),
     "needed_runs": Words(
-        "To see the smallest effect worth having, {smallest} points, about {needed} customers would be needed, "
-        "both groups together: {runs} runs like this one of {have}.",
-        "要看出最小有意义效果（{smallest} 个百分点），两组合计约需 {needed} 名客户："
-        "相当于 {runs} 个这样的批次（本批次 {have} 名）。",
+        "To see the smallest effect worth having, {smallest}, {needed} would be needed, both groups together"
+        "{runs}.",
+        "要看出最小有意义效果（{smallest}），两组合计需要{needed}{runs}。",
     ),
     "needed_runs_seen": Words(
-        "If the true difference is what was seen, about {needed} customers would be needed, both groups together: "
-        "{runs} runs like this one of {have}. What was seen is itself uncertain: the campaign file can name a "
-        "smallest effect worth having instead.",
-        "如果真实差异正好等于本次看到的差异，两组合计约需 {needed} 名客户：相当于 {runs} 个这样的批次"
-        "（本批次 {have} 名）。看到的差异本身并不确定：可在活动文件中写明最小有意义效果。",
+        "If the true difference is what was seen, {needed} would be needed, both groups together{runs}. "
+        "What was seen is itself uncertain{instead}.",
+        "如果真实差异正好等于本次看到的差异，两组合计需要{needed}{runs}。看到的差异本身并不确定{instead}。",
+    ),
+    "needed_instead": Words(
+        ": the campaign file can name a smallest effect worth having instead",
+        "：可在活动文件中写明最小有意义效果",
     ),
     "needed_holdout": Words(
-        "With the same customers, a hold-out of {share} would show effects from {visible} points on; "
+        "With the same customers, a hold-out of {share} would show effects from {visible} on; "
         "this run held out {held}.",
-        "客户不变，若对照组占 {share}，可看出 {visible} 个百分点起的效果；本批次对照组占 {held}。",
+        "客户不变，若对照组占 {share}，可看出 {visible}起的效果；本批次对照组占 {held}。",
     ),
+    "runs_like_this": Words(
+        ": {runs} runs like this one of {have}", "：相当于 {runs} 个这样的批次（本批次 {have} 名）"
+    ),
+    "size_points": Words("{size} points", "{size} 个百分点"),
+    "size_orders": Words("{size} orders a customer", "人均 {size} 单"),
+    "size_money": Words("{size} a customer", "人均 {size} "),
     "needed_effect": Words(
-        "Or a stronger campaign: the smallest effect worth having is {smallest} points, and only {visible} or "
+        "Or a stronger campaign: the smallest effect worth having is {smallest}, and only {visible} or "
         "more would show.",
-        "或者活动本身更有力：最小有意义效果是 {smallest} 个百分点，而只有 {visible} 个百分点及以上才看得出来。",
+        "或者活动本身更有力：最小有意义效果是 {smallest}，而只有 {visible}及以上才看得出来。",
     ),
     # Variants
     "winner": Words(

@@ -70,14 +70,18 @@ TEXTS: dict[str, Words] = {
         "约有 {customers} 名原本会留下的客户因此流失（{level} 置信区间：{interval}）。",
     ),
     "needed_for_effect": Words(
-        "To see an effect of {smallest} points you would need about {needed} customers, both groups together; "
+        "To see an effect of {smallest} points you would need {needed}, both groups together; "
         "this run had {have}.",
-        "要看出 {smallest} 个百分点的效果，两组合计约需 {needed} 名客户；本批次只有 {have} 名。",
+        "要看出 {smallest} 个百分点的效果，两组合计需要{needed}；本批次只有 {have} 名。",
+    ),
+    "about": Words("about {n} customers", "约 {n} 名客户"),
+    "more_than_anybody": Words(
+        "more customers than anybody has (over 10 million)", "比任何企业都多的客户（超过 1000 万名）"
     ),
     "needed_for_difference": Words(
-        "If the true difference is what was seen, it takes about {needed} customers, both groups together, to "
+        "If the true difference is what was seen, it takes {needed}, both groups together, to "
         "tell it from chance; this run had {have}.",
-        "如果真实差异正好等于本次看到的差异，两组合计约需 {needed} 名客户才能与偶然区分开；本批次只有 {have} 名。",
+        "如果真实差异正好等于本次看到的差异，两组合计需要{needed}才能与偶然区分开；本批次只有 {have} 名。",
     ),
     "interim_day": Words(
         "This is day {day} of {days}. The effect is shown when the window is over: "
