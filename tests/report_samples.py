@@ -9,6 +9,7 @@ from tests.finding_samples import seen
 from winback import words
 from winback.balance import Balance
 from winback.campaign import Campaign
+from winback.headline import first_of
 from winback.interim import LookTaken
 from winback.limits import PerPerson
 from winback.outcomes import ArmResult, GroupCount, Method, Outcome, measure, outcome_window
@@ -184,6 +185,12 @@ MEASURED = {  # judged by something else than churn
         campaign=a_campaign(None, measure="value_lost"),
     ),
 }
+FIRST = an_outcome(FEWER, campaign=a_campaign())
+MEASURED["second"] = replace(
+    an_outcome({"holdout": (400, 0.2, 300, 60), "message": (1600, 0.8, 1200, 232)}, findings=True),
+    second=True,
+    first=first_of(FIRST),
+)
 JUDGED_BY = [(name, language) for name in MEASURED for language in words.LANGUAGES]
 EVERY = [(name, language) for name in SAMPLES for language in words.LANGUAGES]
 

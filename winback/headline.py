@@ -13,6 +13,7 @@ from winback.outcomes import TREATED, BeforeAfter, Outcome
 from winback.part_sums import LOST_SHARE, ORDERS
 from winback.planning import needed_for_error
 from winback.report_words import TEXTS, Speaker
+from winback.second_reading import FirstReading
 from winback.verdict import (
     CONTAMINATION_LIMIT,
     FEWEST_EVENTS,
@@ -77,6 +78,14 @@ def contaminated_share(outcome: Outcome) -> float | None:
 def judged(outcome: Outcome) -> RateContrast | MoneyContrast | None:
     """The contrast that is the answer: that of what the campaign file wants to be judged by."""
     return outcome.primary if outcome.judged_by is Measure.CHURN else outcome.success
+
+
+def first_of(outcome: Outcome) -> FirstReading | None:
+    """A final reading as the second one keeps it; None where nothing could be compared."""
+    found = judged(outcome)
+    if found is None or found.difference is None or Rule.EMPTY_ARM in found.rules:
+        return None
+    return FirstReading(days=outcome.window.days, alpha=outcome.alpha, found=found)
 
 
 def judgement(outcome: Outcome) -> Judgement:

@@ -22,6 +22,7 @@ from winback.intervals import ALPHA, Proportion, wilson
 from winback.lift import Arm, compare
 from winback.part_sums import CHURNED
 from winback.responses import Responses
+from winback.second_reading import FirstReading
 from winback.seen import Seen, find, question
 from winback.significance import SampleRatio
 from winback.verdict import Conditions, Verdict
@@ -141,6 +142,7 @@ class Outcome:
     second: bool = False
     findings: Findings | None = None  # none in readings frozen before there were any
     balance: list[Balance] = field(default_factory=list)  # of the arms when drawn; none in readings before it
+    first: FirstReading | None = None  # beside a second reading; none in those frozen before they kept it
     objective: dict[str, str] = field(default_factory=dict)  # what the campaign is for, where its file says it
 
     @property

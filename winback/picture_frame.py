@@ -47,6 +47,7 @@ def _legend(name: str, outcome: Outcome, say: Speaker, pooled_name: str) -> list
     others, points = _Entry(role="others", text=say("legend_others")), _Entry(role="", text=say("legend_points"))
     return {
         "effect": [_judged(outcome, say), *_band(COLUMNS[outcome.judged_by], outcome, say)],
+        "second": [_judged(outcome, say), *_band(COLUMNS[outcome.judged_by], outcome, say)],
         "churn": [_Entry(role="treated", text=against)],
         "segments": [_Entry(role="others", text=against), *_band(rate_of(outcome.judged_by), outcome, say)],
         "money": [_means(CONTRIBUTION, outcome, say)],

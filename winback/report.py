@@ -51,6 +51,7 @@ from winback.report_checks import checks
 from winback.report_findings import finding_charts, finding_views
 from winback.report_judged import judged_chart, judged_view
 from winback.report_needed import needed_sentences
+from winback.report_second import second_chart, second_view
 from winback.report_segments import smallest_in
 from winback.report_words import Speaker
 from winback.responses import Responses
@@ -162,6 +163,7 @@ def _views(outcome: Outcome, say: Speaker) -> dict[str, Any]:
         "groups": before_after_groups(outcome, say),
         "effects": effect_rows(outcome, say),
         "judged": judged_view(outcome, _all_treated(outcome, say), say),
+        "second": second_view(outcome, say),
         "level": words.level(outcome.alpha),
         "responses": response_rows(outcome, say),
         "attribution": attribution_sentences(outcome, say),
@@ -204,6 +206,7 @@ def chart_specs(outcome: Outcome, say: Speaker) -> dict[str, Spec | None]:
     return {
         "effect": churn if by_churn else judged_chart(outcome, pooled, say),
         "churn": None if by_churn else churn,
+        "second": second_chart(outcome, say),
         "before_after": dumbbell(changes) if changes else None,
         "audience": waterfall(steps),
         **finding_charts(outcome, say, pooled),

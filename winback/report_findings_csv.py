@@ -30,7 +30,7 @@ def finding_lines(outcome: Outcome, say: Speaker) -> Iterator[Line]:
 def _contest(found: Findings, say: Speaker) -> Iterator[Line]:
     if found.contest is None:
         return
-    unit = _unit(found.contest.column, found.currency)
+    unit = unit_of(found.contest.column, found.currency)
     for pair in found.contest.pairs:
         place = ("contest", f"{pair.one} - {pair.other}", say("pair", one=pair.one, other=pair.other))
         yield line(place, "difference", pair.difference, pair.low, pair.high, unit=unit)
@@ -77,7 +77,7 @@ def _curves(found: Findings) -> Iterator[Line]:
 def _measures(outcome: Outcome, currency: str, say: Speaker) -> Iterator[Line]:
     for row in measure_rows(outcome, say):
         found, place = row.contrast, ("measures", f"{row.key}: {row.arm}", row.label)
-        unit = _unit(found.column, currency)
+        unit = unit_of(found.column, currency)
         yield from plain(place, {"customers": found.n}, unit="customers")
         if isinstance(found, MoneyContrast):
             yield from plain(place, {"buyers": found.buyers}, unit="customers")
@@ -90,7 +90,8 @@ def _measures(outcome: Outcome, currency: str, say: Speaker) -> Iterator[Line]:
         yield from plain(place, {"verdict": found.verdict.value})
 
 
-def _unit(column: str, currency: str) -> str:
+def unit_of(column: str, currency: str) -> str:
+    """What the differences in a column are counted in."""
     if column in SHARES:
         return "share"
     return "orders" if column == ORDERS else currency

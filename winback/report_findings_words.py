@@ -7,6 +7,45 @@ FINDING_TEXTS: dict[str, Words] = {
         "Outcome report: second reading, at twice the window (did they stay?)",
         "活动效果报告：第二次读数，两倍观察期（他们留下了吗？）",
     ),
+    "second": Words("Did it last? Both readings side by side", "效果持续了吗？两次读数对照"),
+    "reading": Words("Reading", "读数"),
+    "first_reading": Words("First: days 1 to {days}", "第一次：第 1 至 {days} 天"),
+    "second_reading": Words("Second: days 1 to {days}", "第二次：第 1 至 {days} 天"),
+    "first_reading_short": Words("First reading", "第一次读数"),
+    "second_reading_short": Words("Second reading", "第二次读数"),
+    "lasted_stayed": Words(
+        "It stayed: what the first reading told after {first} days still holds after {days}.",
+        "持续了：第一次读数（{first} 天）的结论在 {days} 天后依然成立。",
+    ),
+    "lasted_faded": Words(
+        "It faded: after {days} days so large an effect as the first reading saw after {first} is ruled out.",
+        "减弱了：到第 {days} 天，已可排除第一次读数（{first} 天）所见的那样大的效果。",
+    ),
+    "lasted_turned_round": Words(
+        "It turned round: after {days} days the opposite of what the first reading told after {first} holds.",
+        "反转了：{days} 天后的结论与第一次读数（{first} 天）相反。",
+    ),
+    "lasted_cant_tell": Words(
+        "Can't tell whether it lasted: after {days} days the data fit the effect seen after {first} "
+        "as well as none.",
+        "是否持续尚无定论：{days} 天后的数据既符合第一次读数（{first} 天）所见的效果，也符合毫无效果。",
+    ),
+    "lasted_nothing_to_last": Words(
+        "The first reading, after {first} days, told no effect, so there is none that could have lasted until "
+        "day {days}.",
+        "第一次读数（{first} 天）没有得出有效果的结论，因此谈不上效果是否持续到第 {days} 天。",
+    ),
+    "second_chart": Words(
+        "Difference in {measure} against the hold-out in both readings with their intervals; the numbers are in "
+        "the table that follows.",
+        "两次读数中与对照组的{measure}差异及置信区间；数字见随后的表格。",
+    ),
+    "second_note": Words(
+        "{measure}, all variants together, of the same customers. Each reading counts from the first day on, so "
+        "the second holds the days of the first. Small print: the customers and the 95% interval.",
+        "{measure}，实验组合计，前后为同一批客户。两次读数都从第 1 天算起，第二次包含第一次的天数。"
+        "小字为客户数与 95% 置信区间。",
+    ),
     # Cards
     "card_treated": Words("Churn of those written to", "实验组流失率"),
     "card_holdout": Words("Churn of the hold-out", "对照组流失率"),
@@ -205,6 +244,7 @@ FINDING_TEXTS: dict[str, Words] = {
     "difference_orders": Words("Difference, orders each", "差异（人均订单）"),
     "buyers": Words("{buyers} of {n} bought", "{n} 名中 {buyers} 名购买"),
     "count_of": Words("{x} of {n}", "{n} 名中 {x} 名"),
+    "measured_churned": Words("Churn", "流失率"),
     "measured_retained": Words("Retention", "留存率"),
     "measured_repeated": Words("Repeat orders", "再次下单率"),
     "measured_revenue": Words("Revenue", "收入"),
