@@ -13,7 +13,7 @@ from winback.headline import first_of
 from winback.interim import LookTaken
 from winback.limits import PerPerson
 from winback.outcomes import ArmResult, GroupCount, Method, Outcome, measure, outcome_window
-from winback.report import render
+from winback.report import WORD_JOINER, render
 from winback.responses import MessageCount, OrderCount, responses
 
 COMPLETE = date(1998, 6, 30)
@@ -236,6 +236,7 @@ class Page(HTMLParser):
     def handle_data(self, data):
         if self._skip or self._in_svg:
             return
+        data = data.replace(WORD_JOINER, "")
         self.texts.setdefault(self._section, []).append(data)
         if self._cell is not None:
             self._cell[-1] += data

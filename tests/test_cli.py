@@ -166,6 +166,18 @@ def test_check_warns_of_a_campaign_that_holds_nobody_out(shop: Settings, capsys,
     assert ("spring.yaml: holdout: 0%: with nobody held out no effect can be measured" in said) is warned
 
 
+@pytest.mark.parametrize(("share", "warned"), [("99.9%", True), ("50%", False)])
+def test_check_warns_of_a_campaign_that_holds_out_more_than_a_half(
+    shop: Settings, capsys, share: str, warned: bool
+):
+    write_campaign(shop, CAMPAIGN.replace("holdout: 50%", f"holdout: {share}"))
+
+    code, _, said = ask(capsys, "check")
+
+    assert code == 0
+    assert (f"spring.yaml: holdout: {share}: beyond 50% holding out more shows less" in said) is warned
+
+
 @pytest.mark.parametrize(
     ("definition", "words"), [("contract", "no campaign can be judged"), ("model", "a forecast")]
 )

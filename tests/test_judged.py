@@ -1,12 +1,14 @@
 """Campaigns judged by something else than churn: the headline says what was measured, and nothing else."""
 
 import json
+import re
 from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 
-from app.found_lines import found_lines
+from app.commands.side_by_side import whole
+from app.found_lines import found_lines, points
 from tests.report_samples import a_campaign, an_outcome, page
 from winback.campaign import HOLDOUT, Measure
 from winback.contrast import MoneySums, RateSums, Terms, money_family, rate_family
@@ -15,7 +17,7 @@ from winback.estimates import Missing, NoEstimate
 from winback.findings import Findings, Guardrail, Kept, Returns
 from winback.judged_words import TITLES
 from winback.outcomes import Outcome
-from winback.report import chart_specs
+from winback.report import WORD_JOINER, chart_specs, render
 from winback.report_words import Speaker
 from winback.responses import share
 from winback.verdict import Conditions, Verdict
@@ -337,3 +339,25 @@ def test_where_everybody_ordered_equally_often_that_is_said_with_the_number():
 
     assert text.startswith("Not enough data")
     assert "everybody ordered as often as everybody else (written to: 1.00 orders each, held out: 1.00)" in text
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_no_line_breaks_between_a_minus_sign_and_its_currency(language):
+    html = render(by_contribution("21.4", "18.8"), language)
+
+    assert f"−{WORD_JOINER}{'' if language == 'en' else 'US'}$3.55" in html
+    assert not re.search(r"−[^\d\s\u2060]", re.sub(r"<svg.*?</svg>", "", html, flags=re.S))
+
+
+def test_what_scoring_recorded_has_names_in_both_languages():
+    score = {"model": "mbg_nbd", "weights": {}, "fallback_reason": None, "horizon_days": 90, "digest": "ab12"}
+    outcome = an_outcome(ARMS)
+    recorded = replace(outcome, method=replace(outcome.method, score=score))
+
+    assert not any(f"{key}:" in page(recorded, "zh").text("method") for key in score)
+    assert "horizon in days: 90" in page(recorded).text("method")
+
+
+def test_nothing_that_rounds_to_zero_has_a_minus_sign():
+    assert (points(-0.0004), points(0.0), points(-0.0006)) == ("+0.0", "+0.0", "-0.1")
+    assert (whole(-0.3), whole(0.4), whole(-1200.2)) == ("0", "0", "-1,200")

@@ -4,6 +4,7 @@ Templates are handed the outcome and the few views below; every number is writte
 undefined is an en dash. The same outcome gives the same bytes.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -59,7 +60,10 @@ from winback.schedule import REPLAY
 from winback.words import Language
 
 TEMPLATES = Path(__file__).parents[1] / "templates" / "report"
+WORD_JOINER = "\N{WORD JOINER}"
+_MINUS_AND_MONEY = re.compile(f"{words.MINUS}(?=[^\\d\\s])")
 FACTS_SHOWN = 12  # digests of fact files written out; a long history would fill the page
+_RECORDED = ("model", "weights", "fallback_reason", "horizon_days", "digest")  # what scoring says of itself
 _ROLES = {TREATED: "treated", HOLDOUT: "holdout", BASE: "others", TOP: "others"}
 
 
@@ -127,7 +131,7 @@ def environment(templates: Path, say: Speaker) -> Environment:
         loader=FileSystemLoader(templates),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=lambda value: words.UNDEFINED if value is None else value,
+        finalize=_written,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -148,6 +152,15 @@ def environment(templates: Path, say: Speaker) -> Environment:
         gap=" " if say.language == "en" else "",  # between sentences
     )
     return made
+
+
+def _written(value: object) -> object:
+    """What is undefined as a dash; a minus sign is kept on the line of the currency that follows it."""
+    if value is None:
+        return words.UNDEFINED
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return _MINUS_AND_MONEY.sub(words.MINUS + WORD_JOINER, value)
+    return value
 
 
 def _views(outcome: Outcome, say: Speaker) -> dict[str, Any]:
@@ -345,7 +358,7 @@ def message_states(outcome: Outcome) -> list[str]:
 
 def score_name(key: str, say: Speaker) -> str:
     """A key of the score's record in words, where there are words for it."""
-    return say(f"score_{key}") if key in ("model", "weights", "fallback_reason") else key
+    return say(f"score_{key}") if key in _RECORDED else key
 
 
 def plain(value: object) -> str:

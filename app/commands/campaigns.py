@@ -15,6 +15,7 @@ from db.confined import SampleText
 from db.settings import FILE_NAME, Settings, check_live, here
 from winback.channel import Channel
 from winback.errors import Exit
+from winback.planning import MOST_HELD_OUT
 
 if TYPE_CHECKING:
     from flows.campaign_run import RunSummary  # 0.7 s to import: `check` must stay fast
@@ -40,6 +41,9 @@ def check(arguments: argparse.Namespace) -> int:
     for each in checked:
         if each.campaign and each.campaign.holdout == 0:
             say(f"{each.path}: holdout: 0%: with nobody held out no effect can be measured")
+        if each.campaign and (each.campaign.holdout or 0) > MOST_HELD_OUT:
+            share = f"{100 * (each.campaign.holdout or 0):g}%"
+            say(f"{each.path}: holdout: {share}: beyond 50% holding out more shows less, and writes to fewer")
     for line in dict.fromkeys(line for each in checked for text in each.texts for line in dear(text, settings)):
         say(line)
     return Exit.NO if faults else Exit.DONE

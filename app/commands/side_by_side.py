@@ -177,7 +177,7 @@ def _line(row: Row) -> tuple[str | None, ...]:
     return (
         row.campaign, row.next_slot, row.last_run, _stage(row), row.judged_by, row.result, row.told,
         _points(row.effect.value, row.effect.low, row.effect.high) if row.effect else None,
-        f"{_whole(kept.value)} ({_whole(kept.low)} to {_whole(kept.high)})" if kept else None,
+        f"{whole(kept.value)} ({whole(kept.low)} to {whole(kept.high)})" if kept else None,
     )  # fmt: skip
 
 
@@ -193,6 +193,6 @@ def _points(value: float, low: float, high: float) -> str:
     return f"{points(value)} ({points(low)} to {points(high)})"
 
 
-def _whole(value: float) -> str:
+def whole(value: float) -> str:
     """With its sign, and none of a number that rounds to 0."""
     return f"{round(value):+,}" if round(value) else "0"
