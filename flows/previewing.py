@@ -16,12 +16,12 @@ from sqlmodel import Session, col
 
 from db.campaigns import pinned_templates
 from db.engine import database, reading
-from db.facts.store import digests, path_of
+from db.facts.store import data_from, digests, path_of
 from db.facts.sums import sum_members
 from db.people import customer_by_id
 from db.settings import Settings
 from db.tables import Customer
-from flows.campaign_run import manual, model_words
+from flows.campaign_run import manual, model_words, replay
 from flows.choosing import Choice, choose_now
 from winback import gallery_page
 from winback.arms_alike import arms_alike
@@ -35,6 +35,7 @@ from winback.message.fields import samples
 from winback.message.rendering import Email, RenderFailure, Sms, render, unlawful
 from winback.message.template import Message, load
 from winback.money import exponent
+from winback.part_sums import PartSums, RunSums
 from winback.preview import (
     DRAWN,
     NOT_DRAWN,
@@ -48,7 +49,7 @@ from winback.preview import (
     planned_arms,
     worth,
 )
-from winback.sight import Expected, expect, in_sight
+from winback.sight import PREDICTED, Expected, expect, in_sight
 from winback.words import Language
 
 MEASURED_TEXTS = 200  # text messages rendered to learn how many segments one has
@@ -123,23 +124,44 @@ def _preview(settings: Settings, choice: Choice) -> Preview:
 
 
 def _expected(session: Session, settings: Settings, choice: Choice, minor: int) -> Expected | None:
-    """What is expected of the hold-out: by risk, and by what everybody did in the window before."""
-    ledger, days = choice.ledger, choice.campaign.success.window
-    unknown = {name: pl.lit(None, dtype=pl.String) for name in ("value", "risk", "orders", "channel")}
-    sums = sum_members(
-        [path_of(settings.facts, digest) for digest in digests(session)],
-        t0_on=choice.order.as_of - timedelta(days=days),
-        window_days=days,
-        through=choice.order.as_of,
-        members=drawn_or_not(ledger).with_columns(cost_micros=pl.lit(0, dtype=pl.Int64), **unknown),
-    )
+    """What is expected of the hold-out: by risk, and by what was done in the window before."""
+    success = choice.campaign.success
+    sums = _window_before(session, settings, choice.ledger, choice.order.as_of, success.window)
     return expect(
-        choice.campaign.success,
-        risk=mean_risk(ledger),
+        success,
+        risk=mean_risk(choice.ledger),
+        alike=_alike(session, settings, choice),
         audience=sums.arm(DRAWN),
         everybody=sums.together([DRAWN, NOT_DRAWN], "all"),
         minor=minor,
     )
+
+
+def _window_before(
+    session: Session, settings: Settings, ledger: pl.DataFrame, through: date, days: int
+) -> RunSums:
+    """What those drawn, and the others, of a ledger did in the ``days`` days up to ``through``."""
+    unknown = {name: pl.lit(None, dtype=pl.String) for name in ("value", "risk", "orders", "channel")}
+    return sum_members(
+        [path_of(settings.facts, digest) for digest in digests(session)],
+        t0_on=through - timedelta(days=days),
+        window_days=days,
+        through=through,
+        members=drawn_or_not(ledger).with_columns(cost_micros=pl.lit(0, dtype=pl.Int64), **unknown),
+    )
+
+
+def _alike(session: Session, settings: Settings, choice: Choice) -> PartSums | None:
+    """What those did since whom the same rules choose one window earlier, no earlier run counted.
+
+    None where risk plans, and where the data do not reach a window further back, by which value lost is told.
+    """
+    as_of, days = choice.order.as_of, choice.campaign.success.window
+    then, begun = as_of - timedelta(days=days), data_from(session)
+    if choice.campaign.success.measure in PREDICTED or begun is None or begun > then - timedelta(days=days):
+        return None
+    earlier = choose_now(replay(choice.order.campaign_id, then), settings)
+    return _window_before(session, settings, earlier.ledger, as_of, days).arm(DRAWN)
 
 
 def preview_customer(settings: Settings, campaign_id: str, as_of: date, customer_id: str) -> OneCustomer:

@@ -30,10 +30,14 @@ class ReadingRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Second:
-    """Both readings of what is judged, and the sentence; ``caption``: the unit of a chart of means."""
+    """Both readings of what is judged, and the sentence; ``name``: the measure's, ``measure`` within a sentence.
+
+    ``caption``: the unit of a chart of means.
+    """
 
     sentence: str
     measure: str
+    name: str
     difference_head: str
     caption: str
     rows: list[ReadingRow]
@@ -48,6 +52,7 @@ def second_view(outcome: Outcome, say: Speaker) -> Second | None:
     return Second(
         sentence=say(f"lasted_{lasted(outcome.first, judged(outcome))}", **days),
         measure=say(f"of_{column}"),
+        name=say(f"measured_{column}"),
         difference_head=difference_head(column, say),
         caption="" if column in SHARES else chart_unit(outcome, say),
         rows=list(_rows(outcome, say)),

@@ -1,7 +1,9 @@
 """What the result of a campaign can show before anything is sent, in terms of what it is judged by.
 
-Of churn and retention the predicted risk says what to expect of the hold-out; of everything else what the audience
-did in the window before, or all scored customers where too few of the audience ordered then.
+Of churn and retention the predicted risk says what to expect of the hold-out; of everything else what customers
+chosen by the same rules one window earlier did since. The audience itself, where it was chosen for being quiet,
+did less in the window before than it will in the one after: it stands in only where the data do not reach so far
+back or too few of those others ordered, and all scored customers where too few of the audience did.
 """
 
 from collections.abc import Mapping
@@ -25,13 +27,14 @@ from winback.planning import (
 from winback.verdict import FEWEST_EVENTS, MONEY_FLOOR
 
 _UPWARDS = (Measure.RETENTION, Measure.REPEAT_RATE)
-_PREDICTED = (Measure.CHURN, Measure.RETENTION)
+PREDICTED = (Measure.CHURN, Measure.RETENTION)
 
 
 class Basis(StrEnum):
     """Where the expectation comes from."""
 
     PREDICTED = "predicted"  # the mean predicted risk
+    SEEN_OF_ALIKE = "window_before_of_alike"  # what those did whom the same rules chose at its beginning
     SEEN = "window_before"  # what the audience did then
     SEEN_OF_ALL = "window_before_of_all"  # what all scored customers did: too few of the audience ordered then
 
@@ -109,27 +112,43 @@ class Sight:
 
 
 def expect(
-    success: Success, *, risk: float | None, audience: PartSums, everybody: PartSums, minor: int
+    success: Success,
+    *,
+    risk: float | None,
+    alike: PartSums | None,
+    audience: PartSums,
+    everybody: PartSums,
+    minor: int,
 ) -> Expected | None:
     """What is expected of the hold-out of an ``audience``; None where nobody is in.
 
-    ``audience``, ``everybody`` (all scored): what they did in the window before. ``risk``: mean, predicted.
+    ``alike`` (chosen by the same rules one window earlier; None where the data do not reach), ``audience``,
+    ``everybody`` (all scored): what they did in the window before. ``risk``: mean, predicted.
     """
     measure = success.measure
     if risk is None:
         return None
-    if measure in _PREDICTED:
+    if measure in PREDICTED:
         rate = risk if measure is Measure.CHURN else 1 - risk
         return _rate(measure, Basis.PREDICTED, rate)
+    seen, basis = _seen(measure, alike, audience, everybody)
     if measure is Measure.REPEAT_RATE:
-        few = audience.repeated < FEWEST_EVENTS
-        seen, basis = (everybody, Basis.SEEN_OF_ALL) if few else (audience, Basis.SEEN)
         counted = seen.rate(REPEATED)
         return _rate(measure, basis, counted.x / counted.n)
-    few = audience.buyers < MONEY_FLOOR
-    seen, basis = (everybody, Basis.SEEN_OF_ALL) if few else (audience, Basis.SEEN)
     spread = _spread(measure, seen, Fraction(str(success.margin or 0)), minor)
     return Expected(measure=measure, basis=basis, spread=spread, deciding=1 - risk, fewest=MONEY_FLOOR)
+
+
+def _seen(
+    measure: Measure, alike: PartSums | None, audience: PartSums, everybody: PartSums
+) -> tuple[PartSums, Basis]:
+    """The nearest to the audience of whom enough ordered to plan by."""
+    for part, basis in ((alike, Basis.SEEN_OF_ALIKE), (audience, Basis.SEEN)):
+        by_repeats = part is not None and part.repeated >= FEWEST_EVENTS
+        by_buyers = part is not None and part.buyers >= MONEY_FLOOR
+        if part is not None and (by_repeats if measure is Measure.REPEAT_RATE else by_buyers):
+            return part, basis
+    return everybody, Basis.SEEN_OF_ALL
 
 
 def _rate(measure: Measure, basis: Basis, rate: float) -> Expected:
