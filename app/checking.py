@@ -12,6 +12,7 @@ from db.settings import Settings, here
 from winback.channel import Channel
 from winback.fields import Kind
 from winback.message.fields import asks_for_products
+from winback.planning import MOST_HELD_OUT
 
 FEW_CHARACTERS = 3  # more are another script, not a slip
 _CHANNEL_WORDS: dict[Channel, str] = {"email": "e-mails", "sms": "text messages"}
@@ -42,6 +43,9 @@ def found_in(workspace: Path | None, named: Sequence[Path]) -> Found:
     for each in checked:
         if each.campaign and each.campaign.holdout == 0:
             said.append(f"{each.path}: holdout: 0%: with nobody held out no effect can be measured")
+        if each.campaign and (each.campaign.holdout or 0) > MOST_HELD_OUT:
+            share = f"holdout: {100 * (each.campaign.holdout or 0):g}%"
+            said.append(f"{each.path}: {share}: beyond 50% holding out more shows less, and writes to fewer")
     said += dict.fromkeys(line for each in checked for text in each.texts for line in dear(text, settings))
     fine = f"{len(files)} campaign{'s' if len(files) != 1 else ''}: no faults"
     ended = any(each.ended for each in checked)

@@ -12,20 +12,84 @@ if TYPE_CHECKING:  # with polars and pydantic 0.3 s to import
 
 NOT_TOLD = "can't tell"
 _TOLD = ("revenue", "net_contribution", "net_contribution_adjusted")  # of the amounts
+_SHARES = ("churned", "retained", "repeated", "value_lost_share")  # told in points
 
 
 def found_lines(outcome: "Outcome") -> Iterator[str]:
     """The answer, the difference in churn, then the lines of the findings; nothing that is not known."""
-    other = outcome.judged_by != "churn"
+    other, level = outcome.judged_by != "churn", _level(outcome)
     if other:
         yield f"judged by {outcome.judged_by}: {_success(outcome)}"
+        yield from _judged(outcome)
     if outcome.primary:
-        c = outcome.primary
-        level = "95 %" if outcome.window.complete else "95 %, widened for looking early"
-        yield f"difference {points(c.difference)} points ({level}: {points(c.low)} to {points(c.high)})"
-        yield f"churn: {c.verdict}: {c.reason}" if other else f"{c.verdict}: {c.reason}"
+        c, name = outcome.primary, "churn, for comparison: difference" if other else "difference"
+        yield f"{name} {points(c.difference)} points ({level}: {points(c.low)} to {points(c.high)})"
+    if outcome.primary and not other:
+        yield f"{outcome.primary.verdict}: {outcome.primary.reason}"
+    yield from _stayed(outcome)
     if outcome.findings:
-        yield from _beside(outcome.findings, outcome.winner_helped)
+        yield from _beside(outcome.findings, outcome.winner_helped, level)
+
+
+def _judged(outcome: "Outcome") -> Iterator[str]:
+    """Both groups and their difference in what is judged."""
+    from winback.contrast import RateContrast  # loaded with every outcome; without one 0.3 s
+
+    if difference := judged_difference(outcome):
+        found = outcome.success
+        one, zero = (
+            (found.rate, found.control_rate) if isinstance(found, RateContrast)
+            else (found.mean, found.control_mean) if found else (None, None)
+        )  # fmt: skip
+        name, column = str(outcome.judged_by).replace("_", " "), found.column if found else ""
+        yield f"{name}: {_level_of(one, column)}, hold-out {_level_of(zero, column)}: {difference}"
+
+
+def judged_difference(outcome: "Outcome") -> str | None:
+    """The difference in what the campaign is judged by with its interval and unit; None where there is none."""
+    found = outcome.primary if outcome.judged_by == "churn" else outcome.success
+    if found is None or found.difference is None or found.low is None or found.high is None:
+        return None
+    write = points if found.column in _SHARES else _signed
+    units = dict.fromkeys(_SHARES, "points") | {"orders": "orders each"}
+    unit = units.get(found.column) or (outcome.findings.currency if outcome.findings else "")
+    ends = f"{_level(outcome)}: {write(found.low)} to {write(found.high)}"
+    return f"{write(found.difference)} {unit} ({ends})"
+
+
+def _level_of(value: float | None, column: str) -> str:
+    """A rate, a share of value or a mean."""
+    if column in _SHARES:
+        return percent(value)
+    return "-" if value is None else f"{value:,.2f}"
+
+
+def _signed(value: float) -> str:
+    return f"{round(value, 2) + 0.0:+,.2f}"
+
+
+def _level(outcome: "Outcome") -> str:
+    """What the intervals of differences are at: 95 %, or wider after early looks."""
+    level = f"{round(100 * (1 - outcome.alpha), 1):g} %"
+    return level if outcome.window.complete else f"{level}, widened for looking early"
+
+
+def _stayed(outcome: "Outcome") -> Iterator[str]:
+    """The second reading beside the first."""
+    if outcome.first is None:
+        return
+    from winback.second_reading import lasted  # as in _judged
+
+    now = outcome.primary if outcome.judged_by == "churn" else outcome.success
+    before = outcome.first.found.difference
+    write = points if outcome.first.found.column in _SHARES else _money_or_dash
+    unit = " points" if outcome.first.found.column in _SHARES else ""
+    told = f"1st reading {write(before)}{unit}, now {write(now.difference if now else None)}"
+    yield f"did they stay? {lasted(outcome.first, now).replace('_', ' ')}: {told}"
+
+
+def _money_or_dash(value: float | None) -> str:
+    return "-" if value is None else _signed(value)
 
 
 def _success(outcome: "Outcome") -> str:
@@ -42,12 +106,12 @@ def _success(outcome: "Outcome") -> str:
     return "not_enough_data: it is not defined for one of the groups"
 
 
-def _beside(found: "Findings", winner_helped: bool | None) -> Iterator[str]:
+def _beside(found: "Findings", winner_helped: bool | None, level: str) -> Iterator[str]:
     for rate in found.rates[:1]:
-        yield f"ordered again: {percent(rate.rate)}, hold-out {percent(rate.control_rate)}{_interval(rate)}"
+        yield f"ordered again: {percent(rate.rate)}, hold-out {percent(rate.control_rate)}{_interval(rate, level)}"
     for contrast in found.money:
         if contrast.arm == "treated" and contrast.column in _TOLD:
-            yield f"{contrast.column.replace('_', ' ')} a customer: {_money(contrast)} {found.currency}"
+            yield f"{contrast.column.replace('_', ' ')} a customer: {_money(contrast, level)} {found.currency}"
     yield from _returns(found.returns, found.currency)
     if found.contest:
         yield _contest(found.contest, winner_helped)
@@ -101,16 +165,16 @@ def _warnings(found: "Findings") -> Iterator[str]:
         yield f"{found.rows_lost:,} customers assigned but not measured, or the other way round"
 
 
-def _interval(c: "RateContrast") -> str:
+def _interval(c: "RateContrast", level: str) -> str:
     if c.difference is None:
         return ""
-    return f": {points(c.difference)} points (95 %: {points(c.low)} to {points(c.high)})"
+    return f": {points(c.difference)} points ({level}: {points(c.low)} to {points(c.high)})"
 
 
-def _money(c: "MoneyContrast") -> str:
+def _money(c: "MoneyContrast", level: str) -> str:
     if c.mean is None or c.control_mean is None or c.difference is None or c.low is None or c.high is None:
         return "-"
-    ends = f"{c.difference:+,.2f} (95 %: {c.low:+,.2f} to {c.high:+,.2f})"
+    ends = f"{c.difference:+,.2f} ({level}: {c.low:+,.2f} to {c.high:+,.2f})"
     return f"{c.mean:,.2f}, hold-out {c.control_mean:,.2f}: {ends}"
 
 

@@ -86,18 +86,27 @@ def numbers(session: Session) -> pl.DataFrame:
 
 
 def by_field(session: Session, field: str) -> pl.DataFrame:
-    """customer_no -> value of a customer field or imported attribute, as text; WrongUse for an unknown one."""
+    """customer_no -> value of a customer field or imported attribute, as text; WrongUse for an unknown one.
+
+    A consent is yes, no or unknown.
+    """
     if field in _GROUPABLE:
         rows = session.execute(select(col(Customer.no), _GROUPABLE[field])).tuples().all()
-        found = [(no, None if value is None else str(value)) for no, value in rows]
+        blank = "unknown" if field in _CONSENTS else None
+        found = [(no, blank if value is None else _text(value)) for no, value in rows]
     else:
         rows = session.execute(select(col(Customer.no), col(Customer.attributes))).tuples().all()
         found = [(no, json.loads(told or "{}").get(field)) for no, told in rows]
         if all(value is None for _, value in found):
             known = sorted({name for _, told in rows for name in json.loads(told or "{}")} | set(_GROUPABLE))
             near = nearest(field, known)
-            raise WrongUse(f"no customer field '{field}'" + (f"; did you mean '{near}'?" if near else ""))
+            hint = f"did you mean '{near}'?" if near else f"there are: {', '.join(known)}"
+            raise WrongUse(f"no customer field '{field}'; {hint}")
     return pl.DataFrame(found, schema={"customer_no": pl.Int64, "value": pl.String}, orient="row")
+
+
+def _text(value: object) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
 def traits(session: Session, fields: Sequence[str]) -> tuple[pl.DataFrame, list[str]]:
@@ -132,6 +141,7 @@ def told_of(session: Session) -> pl.DataFrame:
     return pl.DataFrame(made, schema=kinds)
 
 
+_CONSENTS = ("email_consent", "sms_consent")
 _GROUPABLE = {
     "country": col(Customer.country),
     "locale": col(Customer.locale),

@@ -30,6 +30,7 @@ from winback.campaign import HOLDOUT, Campaign
 from winback.dimensions import dimensions, expected_back
 from winback.errors import WrongUse
 from winback.fields import Kind
+from winback.headline import first_of
 from winback.interim import LookTaken, take_look
 from winback.money import exponent
 from winback.outcomes import (
@@ -88,12 +89,15 @@ def measure_again(settings: Settings, run: str, now: datetime) -> Outcome | None
             occurrence_id = occurrence.id or 0
             if found := latest(session, occurrence_id, second=True):
                 return found
-            if last_reading(session, occurrence_id).outcome is None:
-                raise WrongUse(f"{run} has not been measured: winback measure {run}")
+            before = last_reading(session, occurrence_id).outcome
+            if before is None or not before.window.complete:
+                raise WrongUse(f"{run} has not been measured to its window's end: winback measure {run}")
             window = _window(session, settings, occurrence, None, times=2)
             if not window.complete or not _covered(session, occurrence, window.last_on):
                 return None
-            outcome = replace(_read(session, settings, occurrence, window, []), second=True)
+            outcome = replace(
+                _read(session, settings, occurrence, window, []), second=True, first=first_of(before)
+            )
         with transaction(engine) as session:
             return save_reading(session, occurrence_id, outcome, now, final=True, after=0)
 

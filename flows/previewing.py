@@ -16,14 +16,14 @@ from sqlmodel import Session, col
 
 from db.campaigns import pinned_templates
 from db.engine import database, reading
-from db.facts.store import digests, path_of
+from db.facts.store import data_from, digests, path_of
 from db.facts.sums import MEMBER_CELLS, sum_members
 from db.occurrences import version_digest
 from db.people import customer_by_id
 from db.settings import Settings
 from db.tables import Customer
 from flows.behaving import contracts
-from flows.campaign_run import manual
+from flows.campaign_run import manual, replay
 from flows.candidates import model_words
 from flows.choosing import Choice, choose_now
 from flows.recommending import recommended_to
@@ -40,7 +40,7 @@ from winback.message.fields import asks_for_products, samples
 from winback.message.rendering import Email, RenderFailure, Sms, render, unlawful
 from winback.message.template import Message, load
 from winback.money import exponent
-from winback.part_sums import RunSums
+from winback.part_sums import PartSums, RunSums
 from winback.preview import (
     DRAWN,
     NOT_DRAWN,
@@ -56,10 +56,9 @@ from winback.preview import (
     worth,
 )
 from winback.products import read_products
-from winback.sight import Expected, expect, in_sight
+from winback.sight import PREDICTED, Expected, expect, in_sight
 from winback.words import Language
 
-_COUNTED = ("customer_no", "arm", "cost_micros")  # of MEMBER_CELLS: the rest tells nothing of the window before
 MEASURED_TEXTS = 200  # text messages rendered to learn how many segments one has
 
 
@@ -143,29 +142,53 @@ def _awaited(settings: Settings, choice: Choice) -> AwaitedYes | None:
 
 
 def _expected(session: Session, settings: Settings, choice: Choice, minor: int) -> Expected | None:
-    """What is expected of the hold-out: by risk, and by what everybody did in the window before."""
-    ledger, days = choice.ledger, choice.campaign.success.window
-    begun, through = choice.order.as_of - timedelta(days=days), choice.order.as_of
-    unknown = {name: pl.lit(None, dtype=kind) for name, kind in MEMBER_CELLS.items() if name not in _COUNTED}
-    members = drawn_or_not(ledger).with_columns(cost_micros=pl.lit(0, dtype=pl.Int64), **unknown)
-
-    def did(people: pl.DataFrame) -> RunSums:
-        files = [path_of(settings.facts, digest) for digest in digests(session)]
-        return sum_members(files, t0_on=begun, window_days=days, through=through, members=people)
-
-    sums, bound = did(members), None
-    if choice.campaign.churn.by_contract:
-        held = contracts(session, settings, as_of=begun, through=through).filter("held")
-        known = held.with_columns(lost=~pl.col("kept")).select("customer_no", "lost", "held_minor", "kept_minor")
-        bound = did(members.drop("lost", "held_minor", "kept_minor").join(known, on="customer_no"))
+    """What is expected of the hold-out: by risk, and by what was done in the window before."""
+    success, as_of = choice.campaign.success, choice.order.as_of
+    sums = _window_before(session, settings, drawn_or_not(choice.ledger), as_of, success.window)
     return expect(
-        choice.campaign.success,
-        risk=mean_risk(ledger),
+        success,
+        risk=mean_risk(choice.ledger),
+        alike=_alike(session, settings, choice),
         audience=sums.arm(DRAWN),
         everybody=sums.together([DRAWN, NOT_DRAWN], "all"),
         minor=minor,
-        under_contract=bound.together([DRAWN, NOT_DRAWN], "all") if bound else None,
+        under_contract=_under_contract(session, settings, choice) if choice.campaign.churn.by_contract else None,
     )
+
+
+def _under_contract(session: Session, settings: Settings, choice: Choice) -> PartSums:
+    """What became of everybody who had a contract at the start of the window before."""
+    as_of, days = choice.order.as_of, choice.campaign.success.window
+    held = contracts(session, settings, as_of=as_of - timedelta(days=days), through=as_of).filter("held")
+    known = held.select("customer_no", "held_minor", "kept_minor", arm=pl.lit(DRAWN), lost=~pl.col("kept"))
+    return _window_before(session, settings, known, as_of, days).arm(DRAWN)
+
+
+def _window_before(
+    session: Session, settings: Settings, people: pl.DataFrame, through: date, days: int
+) -> RunSums:
+    """What ``people`` (customer_no, arm, more of MEMBER_CELLS) did in the ``days`` days up to ``through``."""
+    unknown = {name: pl.lit(None, dtype=kind) for name, kind in MEMBER_CELLS.items() if name not in people.columns}
+    return sum_members(
+        [path_of(settings.facts, digest) for digest in digests(session)],
+        t0_on=through - timedelta(days=days),
+        window_days=days,
+        through=through,
+        members=people.with_columns(**unknown | {"cost_micros": pl.lit(0, dtype=pl.Int64)}),
+    )
+
+
+def _alike(session: Session, settings: Settings, choice: Choice) -> PartSums | None:
+    """What those did since whom the same rules choose one window earlier, no earlier run counted.
+
+    None where risk plans, and where the data do not reach a window further back, by which value lost is told.
+    """
+    as_of, days = choice.order.as_of, choice.campaign.success.window
+    then, begun = as_of - timedelta(days=days), data_from(session)
+    if choice.campaign.success.measure in PREDICTED or begun is None or begun > then - timedelta(days=days):
+        return None
+    earlier = choose_now(replay(choice.order.campaign_id, then), settings)
+    return _window_before(session, settings, drawn_or_not(earlier.ledger), as_of, days).arm(DRAWN)
 
 
 def preview_customer(settings: Settings, campaign_id: str, as_of: date, customer_id: str) -> OneCustomer:

@@ -9,10 +9,11 @@ from tests.finding_samples import seen
 from winback import words
 from winback.balance import Balance
 from winback.campaign import Campaign
+from winback.headline import first_of
 from winback.interim import LookTaken
 from winback.limits import PerPerson
 from winback.outcomes import ArmResult, GroupCount, Method, Outcome, measure, outcome_window
-from winback.report import render
+from winback.report import WORD_JOINER, render
 from winback.responses import MessageCount, OrderCount, responses
 
 COMPLETE = date(1998, 6, 30)
@@ -169,6 +170,30 @@ SAMPLES = {
     "found_one": an_outcome({"holdout": (1, 0.5, 1, 0), "message": (1, 0.5, 1, 1)}, findings=True),
     "found_nobody": an_outcome({"holdout": (0, 0.5, 0, 0), "message": (0, 0.5, 0, 0)}, findings=True),
 }
+MEASURED = {  # judged by something else than churn
+    "by_contribution": an_outcome(
+        WON, messages=DELIVERED, findings=True, campaign=a_campaign(None, measure="net_contribution", margin="40%")
+    ),
+    "by_lost_share": an_outcome(
+        FEWER,
+        messages={"message": {"delivered": 1580}},
+        findings=True,
+        campaign=a_campaign(measure="value_lost_share"),
+    ),
+    "by_value_lost_alone": an_outcome(
+        {"advice": (1500, 0.5, 1230, 990), "invitation": (1500, 0.5, 1236, 1068)},
+        messages=DELIVERED,
+        findings=True,
+        campaign=a_campaign(None, measure="value_lost"),
+    ),
+}
+FIRST = an_outcome(FEWER, campaign=a_campaign())
+MEASURED["second"] = replace(
+    an_outcome({"holdout": (400, 0.2, 300, 60), "message": (1600, 0.8, 1200, 232)}, findings=True),
+    second=True,
+    first=first_of(FIRST),
+)
+JUDGED_BY = [(name, language) for name in MEASURED for language in words.LANGUAGES]
 EVERY = [(name, language) for name in SAMPLES for language in words.LANGUAGES]
 
 
@@ -213,6 +238,7 @@ class Page(HTMLParser):
     def handle_data(self, data):
         if self._skip or self._in_svg:
             return
+        data = data.replace(WORD_JOINER, "")
         self.texts.setdefault(self._section, []).append(data)
         if self._cell is not None:
             self._cell[-1] += data
@@ -227,7 +253,7 @@ class Page(HTMLParser):
 
 @cache
 def sample_html(name: str, language: words.Language) -> str:
-    return render(SAMPLES[name], language)
+    return render((SAMPLES | MEASURED)[name], language)
 
 
 def page(name_or_outcome, language="en") -> Page:

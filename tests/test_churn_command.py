@@ -218,6 +218,7 @@ def test_the_page_s_segments_are_a_field_of_the_shop_s_own(orders: Settings, cap
         (["--out", "o.html", "--by", "value"], "names the segments"),
         (["--out", "o.html", "--by", "contry"], "did you mean 'country'"),
         (["--by", "contry"], "did you mean 'country'"),
+        (["--by", "qqq"], "there are: country, email_consent, locale, salesperson_name, sms_consent, timezone"),
     ],
 )
 def test_what_cannot_be_told_is_refused_in_words(orders: Settings, capsys, words, said):
@@ -226,6 +227,14 @@ def test_what_cannot_be_told_is_refused_in_words(orders: Settings, capsys, words
     assert code == 2
     assert said in error
     assert not Path("o.html").exists()
+
+
+def test_a_consent_is_told_as_yes_no_or_unknown(orders: Settings, capsys):
+    load(orders, "customers", "customer_id,email_consent\n006,yes\n012,no\n")
+
+    found = as_json(capsys, "churn", "--as-of", "2025-03-31", "--window", "60", "--by", "email_consent")
+
+    assert {row["value"] for row in found["by"]} == {"yes", "no", "unknown"}
 
 
 def test_a_shop_without_orders_has_no_page_and_empty_answers(shop: Settings, capsys):

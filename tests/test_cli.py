@@ -166,6 +166,18 @@ def test_check_warns_of_a_campaign_that_holds_nobody_out(shop: Settings, capsys,
     assert ("spring.yaml: holdout: 0%: with nobody held out no effect can be measured" in said) is warned
 
 
+@pytest.mark.parametrize(("share", "warned"), [("99.9%", True), ("50%", False)])
+def test_check_warns_of_a_campaign_that_holds_out_more_than_a_half(
+    shop: Settings, capsys, share: str, warned: bool
+):
+    write_campaign(shop, CAMPAIGN.replace("holdout: 50%", f"holdout: {share}"))
+
+    code, _, said = ask(capsys, "check")
+
+    assert code == 0
+    assert (f"spring.yaml: holdout: {share}: beyond 50% holding out more shows less" in said) is warned
+
+
 def test_an_outcome_nobody_can_observe_exits_two_and_names_the_field(shop: Settings, capsys):
     write_campaign(shop, CAMPAIGN.replace("within: 60d", "within: 60d, definition: model"))
 
@@ -500,6 +512,9 @@ def test_the_runs_of_no_campaign_are_wrong_use_with_the_nearest_name(shop: Setti
     assert "did you mean 'spring'" in said
 
 
+ENDS = {"value": "difference", "low": "low", "high": "high"}
+
+
 def test_a_campaign_is_listed_with_the_verdict_it_is_judged_by(shop: Settings, capsys):
     """Twenty of 200 came back: enough for churn, too few buyers for a mean."""
     a_quiet_crowd(shop, 200)
@@ -509,9 +524,20 @@ def test_a_campaign_is_listed_with_the_verdict_it_is_judged_by(shop: Settings, c
     found = as_json(capsys, "measure", run, "--json")
 
     [row] = as_json(capsys, "campaigns", "--json")["campaigns"]
+    table, told = ask(capsys, "campaigns")[1], ask(capsys, "measure", run)[1].splitlines()
 
     assert row["result"] == found["success"]["verdict"] == "not_enough_data"
     assert found["primary"]["verdict"] == "cant_tell"
+    assert row["judged_by"] == "value_lost"
+    assert row["difference"] == {name: found["success"][key] for name, key in ENDS.items()}
+    assert row["effect"] == {name: found["primary"][key] for name, key in ENDS.items()}
+    head, line = table.splitlines()[:2]
+    judged, difference = head.index("judged by"), head.index("difference")
+    assert line[judged:].startswith("value_lost  not_enough_data")
+    assert f"{row['difference']['value']:+.2f} EUR (95 %: " in line[difference:].replace("USD", "EUR")
+    assert told[0].startswith("judged by value_lost: not_enough_data")
+    assert told[1].startswith("value lost: ")
+    assert told[2].startswith("churn, for comparison: difference ")
 
 
 def test_a_report_takes_the_format_its_file_asks_for(shop: Settings, capsys, tmp_path: Path):

@@ -1,13 +1,15 @@
 """Campaigns judged by something else than churn: the headline says what was measured, and nothing else."""
 
 import json
+import re
 from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 
-from app.found_lines import found_lines
-from tests.report_samples import SAMPLES, a_campaign, an_outcome, page
+from app.commands.side_by_side import whole
+from app.found_lines import found_lines, points
+from tests.report_samples import a_campaign, an_outcome, page
 from winback.campaign import HOLDOUT, Measure
 from winback.contrast import MoneySums, RateSums, Terms, money_family, rate_family
 from winback.effects import LOWER_IS_BETTER
@@ -15,7 +17,7 @@ from winback.estimates import Missing, NoEstimate
 from winback.findings import Findings, Guardrail, Kept, Returns
 from winback.judged_words import TITLES
 from winback.outcomes import Outcome
-from winback.report import chart_specs
+from winback.report import WORD_JOINER, chart_specs, render
 from winback.report_words import Speaker
 from winback.responses import share
 from winback.verdict import Conditions, Verdict
@@ -56,7 +58,8 @@ def by_contribution(mean: str, control_mean: str) -> Outcome:
 
     treated, held = sums("treated", 1600, mean, 60), sums(HOLDOUT, 400, control_mean, 55)
     [contrast] = money_family([treated], held, TERMS)
-    return replace(an_outcome(ARMS), judged_by=Measure.NET_CONTRIBUTION, success=contrast, findings=a_finding())
+    found = an_outcome(ARMS, campaign=a_campaign(None))
+    return replace(found, judged_by=Measure.NET_CONTRIBUTION, success=contrast, findings=a_finding())
 
 
 @pytest.mark.parametrize(
@@ -97,6 +100,56 @@ def test_contribution_is_told_in_money(language, title, fact):
 
     assert text.startswith(title)
     assert fact in text
+
+
+@pytest.mark.parametrize(
+    ("language", "takes", "needs", "visible", "better"),
+    [
+        (
+            "en",
+            "it takes about 22,787 customers, both groups together",
+            "about 22,787 customers would be needed, both groups together: 12 runs like this one of 2,000. "
+            "What was seen is itself uncertain.",
+            "an effect of $8.78 a customer or more would have been seen four times in five",
+            "a hold-out of 50.0% would show effects from $7.02 a customer on; this run held out 20.0%",
+        ),
+        (
+            "zh",
+            "两组合计需要约 22,787 名客户才能与偶然区分开",
+            "两组合计需要约 22,787 名客户：相当于 12 个这样的批次（本批次 2,000 名）。看到的差异本身并不确定。",
+            "人均 US$8.78 及以上的效果",
+            "若对照组占 50.0%，可看出 人均 US$7.02 起的效果",
+        ),
+    ],
+)
+def test_what_it_would_take_is_said_of_a_mean_too(language, takes, needs, visible, better):
+    """se = sqrt(60²/1600 + 55²/400) = 3.13249; z = 1.95996 + 0.84162; seen: 2.60.
+
+    Needed: 2,000 x (z se / 2.60)² = 22,786.1; visible: z se = 8.776; with halves, both scattering alike by
+    se / sqrt(1/1600 + 1/400) = 56.036: z x 56.036 x sqrt(2/1000) = 7.021.
+    """
+    outcome = by_contribution("21.4", "18.8")
+    text = page(outcome, language)
+
+    assert takes in text.text("headline")
+    assert needs in text.text("needed")
+    assert visible in text.text("needed")
+    assert better in text.text("needed")
+    assert outcome.success.reason == "the interval includes 0: would need 22,787 customers"
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "more customers than anybody has (over 10 million)"), ("zh", "超过 1000 万名")]
+)
+def test_more_customers_than_anybody_has_are_not_counted(language, said):
+    """A cent apart: 2,000 x (8.776 / 0.01)² = 1.5 thousand million."""
+    outcome = by_contribution("18.81", "18.8")
+    text = page(outcome, language)
+
+    assert said in text.text("headline")
+    assert said in text.text("needed")
+    assert "runs like this" not in text.text("needed")
+    assert outcome.success.reason.endswith("would need more customers than anybody has")
 
 
 def test_contribution_decides_though_churn_could_not():
@@ -184,21 +237,21 @@ def test_where_there_was_no_value_to_lose_the_page_says_so():
     ("measure", "shaded", "left"),
     [
         (Measure.CHURN, [True, True], "fewer churned"),
-        (Measure.RETENTION, [False, True], "less"),
-        (Measure.REPEAT_RATE, [False, True], "less"),
-        (Measure.VALUE_LOST_SHARE, [False, False], "fewer churned"),
+        (Measure.RETENTION, [True, True, False], "fewer stayed"),
+        (Measure.REPEAT_RATE, [True, True, False], "fewer ordered again"),
+        (Measure.VALUE_LOST_SHARE, [True, False, False], "fewer churned"),
     ],
 )
 def test_the_smallest_effect_is_drawn_where_it_was_declared(measure: Measure, shaded: list[bool], left: str):
-    """In the chart of churn and in that of the segments, which are of the measure where it is a rate."""
-    outcome = replace(SAMPLES["won"], judged_by=measure, smallest_effect=0.03)
+    """In the chart of the measure and in that of the segments where these are of it; not in churn's."""
+    outcome = an_outcome(ARMS, campaign=a_campaign("3pp", measure=measure), findings=True)
 
     specs = chart_specs(outcome, Speaker("en"))
 
-    drawn = [json.dumps(specs[name]) for name in ("effect", "segments")]
+    drawn = [json.dumps(specs[name]) for name in ("effect", "segments", "churn") if specs[name]]
     assert ['"low": -0.03,' in each for each in drawn] == shaded
     assert f"\\u2190 {left}" in drawn[1]
-    assert ("shaded: within" in page(outcome).text("effect")) is shaded[0]
+    assert "shaded: within" in page(outcome).text("effect")
 
 
 def test_retention_is_told_as_who_stayed():
@@ -286,3 +339,25 @@ def test_where_everybody_ordered_equally_often_that_is_said_with_the_number():
 
     assert text.startswith("Not enough data")
     assert "everybody ordered as often as everybody else (written to: 1.00 orders each, held out: 1.00)" in text
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_no_line_breaks_between_a_minus_sign_and_its_currency(language):
+    html = render(by_contribution("21.4", "18.8"), language)
+
+    assert f"−{WORD_JOINER}{'' if language == 'en' else 'US'}$3.55" in html
+    assert not re.search(r"−[^\d\s\u2060]", re.sub(r"<svg.*?</svg>", "", html, flags=re.S))
+
+
+def test_what_scoring_recorded_has_names_in_both_languages():
+    score = {"model": "mbg_nbd", "weights": {}, "fallback_reason": None, "horizon_days": 90, "digest": "ab12"}
+    outcome = an_outcome(ARMS)
+    recorded = replace(outcome, method=replace(outcome.method, score=score))
+
+    assert not any(f"{key}:" in page(recorded, "zh").text("method") for key in score)
+    assert "horizon in days: 90" in page(recorded).text("method")
+
+
+def test_nothing_that_rounds_to_zero_has_a_minus_sign():
+    assert (points(-0.0004), points(0.0), points(-0.0006)) == ("+0.0", "+0.0", "-0.1")
+    assert (whole(-0.3), whole(0.4), whole(-1200.2)) == ("0", "0", "-1,200")

@@ -6,7 +6,7 @@ Planning figures were computed beforehand: at 20 % churn of the hold-out 1,600 a
 
 import json
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -33,7 +33,7 @@ from winback.estimates import Missing, NoEstimate
 from winback.message.rendering import Email, RenderFailure, Sms
 from winback.part_sums import pool_parts
 from winback.preview import Cost, a_few, messages_by_channel, worth
-from winback.sight import expect, in_sight
+from winback.sight import Basis, expect, in_sight
 
 DAY = date(2026, 2, 28)
 
@@ -60,7 +60,7 @@ def named(found: list[Balance]) -> Mapping[str, Balance]:
 def a_sight(customers: int, rate: float | None = 0.2, share: float = 0.2, smallest: float | None = None):
     """Of a campaign judged by churn, which is predicted: what was seen before plays no part."""
     success, nobody = a_success(smallest_effect=smallest), pool_parts([], "nobody")
-    expected = expect(success, risk=rate, audience=nobody, everybody=nobody, minor=100)
+    expected = expect(success, risk=rate, alike=None, audience=nobody, everybody=nobody, minor=100)
     shares = {"holdout": share, "message": 1 - share}
     return in_sight(expected, success, customers=customers, shares=shares, currency="USD")
 
@@ -213,6 +213,29 @@ def test_a_preview_chooses_what_the_run_chooses_and_stores_nothing(shop: Setting
     assert found.reasons == {"not_at_risk": 6}
     assert (sum(arm.customers for arm in found.arms), found.worth.customers) == (54, 54)
     assert [(arm.name, arm.planned_share) for arm in found.arms] == [("holdout", 0.5), ("message", 0.5)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("first", "basis"), [(150, Basis.SEEN_OF_ALIKE), (119, Basis.SEEN_OF_ALL)])
+def test_a_mean_is_planned_by_whom_the_same_rules_chose_a_window_earlier(shop: Settings, first: int, basis: Basis):
+    """All 800 were quiet 60 days ago, and every other has ordered once since: sd sqrt(0.25 x 800/799) = 0.50031.
+
+    Of the 400 who are quiet now, 200 held out: 2.80158 x 0.50031 x sqrt(2/200) = 0.1402. They themselves ordered
+    nothing in the window before. Data that begin a window later do not reach.
+    """
+    people = "".join(f"{n:05},c{n}@example.com,yes\n" for n in range(1, 801))
+    load(shop, "customers", "customer_id,email,email_consent\n" + people)
+    orders = [f"{n:05},o{n},{AS_OF - timedelta(days=first)},10.00\n" for n in range(1, 801)]
+    orders += [f"{n:05},b{n},{AS_OF - timedelta(days=30)},10.00\n" for n in range(2, 801, 2)]
+    load(shop, "orders", "customer_id,order_id,ordered_at,amount\n" + "".join(orders))
+    write_campaign(shop, CAMPAIGN.replace("{window: 60d}", "{window: 60d, measure: purchase_frequency}"))
+
+    seen = preview(shop, "spring", AS_OF).sight
+
+    assert (seen.customers, seen.expected.basis) == (400, basis)
+    if basis is Basis.SEEN_OF_ALIKE:
+        assert seen.expected.spread == pytest.approx(0.50031, abs=5e-6)
+        assert seen.effect == pytest.approx(0.1402, abs=2e-3)  # the hold-out is 200 give or take chance
 
 
 @pytest.mark.slow

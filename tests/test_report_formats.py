@@ -1,14 +1,13 @@
 """The report as CSV and as pictures: its own numbers, safe in a spreadsheet, every character drawn."""
 
 import csv
-from dataclasses import replace
 from io import StringIO
 from struct import unpack
 
 import pytest
 import vl_convert
 
-from tests.report_samples import EVERY, SAMPLES, a_campaign, an_outcome
+from tests.report_samples import EVERY, SAMPLES, WON, a_campaign, an_outcome
 from winback import words
 from winback.campaign import Measure
 from winback.charts import FONTS, PALETTE, WIDTH
@@ -208,13 +207,13 @@ def test_an_english_report_needs_no_chinese_font(monkeypatch: pytest.MonkeyPatch
     ("measure", "shaded"),
     [
         (Measure.CHURN, {"effect": True, "segments": True}),
-        (Measure.RETENTION, {"effect": False, "segments": True}),
-        (Measure.VALUE_LOST_SHARE, {"effect": False, "segments": False}),
+        (Measure.RETENTION, {"effect": True, "churn": False, "segments": True}),
+        (Measure.VALUE_LOST_SHARE, {"effect": True, "churn": False, "segments": False}),
     ],
 )
 def test_a_picture_s_legend_names_shading_only_where_it_is_drawn(measure, shaded):
     """The smallest effect worth having is one of the measure that is judged: no other chart has a band."""
-    outcome = replace(SAMPLES["won"], judged_by=measure, smallest_effect=0.03)
+    outcome = an_outcome(WON, campaign=a_campaign("3pp", measure=measure), findings=True)
 
     pictures = picture_specs(outcome, Speaker("en"))
 

@@ -8,7 +8,7 @@ import pytest
 
 from app.printer import browser, pdf
 from tests.browser import Tab, a_tab
-from tests.report_samples import EVERY, sample_html
+from tests.report_samples import EVERY, JUDGED_BY, sample_html
 from winback import words
 from winback.errors import Unusable
 from winback.pictures import require_fonts
@@ -33,7 +33,7 @@ def written(folder: Path, name: str, language: words.Language) -> Path:
     return file
 
 
-@pytest.mark.parametrize(("name", "language"), EVERY)
+@pytest.mark.parametrize(("name", "language"), EVERY + JUDGED_BY)
 def test_everybody_can_read_it(tab: Tab, tmp_path: Path, name, language):
     """axe-core finds nothing: contrast, headings, names of pictures and tables, language; light, and dark."""
     for width, dark in ((1180, False), (390, True)):
@@ -43,7 +43,7 @@ def test_everybody_can_read_it(tab: Tab, tmp_path: Path, name, language):
         assert tab.value(JUDGE) == []
 
 
-@pytest.mark.parametrize(("name", "language"), EVERY)
+@pytest.mark.parametrize(("name", "language"), EVERY + JUDGED_BY)
 def test_it_asks_for_nothing_and_complains_of_nothing(tab: Tab, tmp_path: Path, name, language):
     file = written(tmp_path, name, language)
 
@@ -66,7 +66,7 @@ def test_a_page_that_asks_for_something_would_be_noticed(tab: Tab, tmp_path: Pat
     assert "Content Security Policy" in tab.complaints()[0]
 
 
-@pytest.mark.parametrize(("name", "language"), EVERY)
+@pytest.mark.parametrize(("name", "language"), EVERY + JUDGED_BY)
 def test_it_does_not_scroll_sideways_on_a_phone(tab: Tab, tmp_path: Path, name, language):
     for width in (390, 760, 1180):
         tab.open(written(tmp_path, name, language), width=width)
@@ -75,7 +75,9 @@ def test_it_does_not_scroll_sideways_on_a_phone(tab: Tab, tmp_path: Path, name, 
 
 
 @pytest.mark.parametrize("language", words.LANGUAGES)
-@pytest.mark.parametrize("name", ["better", "placebo", "interim", "won", "found"])
+@pytest.mark.parametrize(
+    "name", ["better", "placebo", "interim", "won", "found", "by_contribution", "by_lost_share"]
+)
 def test_it_is_two_to_four_pages_on_paper(name, language):
     printed = pdf(sample_html(name, language))
 

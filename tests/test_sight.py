@@ -33,13 +33,13 @@ def did(n: int, *, buyers: int, spent: int = 5_000, repeated: int = 0) -> PartSu
 
 
 def look(
-    measure: Measure, audience: PartSums, *, everybody: PartSums = NOBODY, risk: float = 0.5,
-    customers: int = 2_000,
+    measure: Measure, audience: PartSums, *, everybody: PartSums = NOBODY, alike: PartSums | None = None,
+    risk: float = 0.5, customers: int = 2_000,
     smallest: float | None = None, variants: int = 1,
 ) -> Sight:  # fmt: skip
     """With half held out, the rest divided equally."""
     success = a_success(measure, smallest)
-    expected = expect(success, risk=risk, audience=audience, everybody=everybody, minor=100)
+    expected = expect(success, risk=risk, alike=alike, audience=audience, everybody=everybody, minor=100)
     shares = {"holdout": 0.5} | {f"v{n}": 0.5 / variants for n in range(variants)}
     return in_sight(expected, success, customers=customers, shares=shares, currency="USD")
 
@@ -159,6 +159,24 @@ def test_a_past_without_any_spread_plans_nothing_and_does_not_say_that_no_change
     ]
     assert ["cannot be planned from the past" in each for each in page_lines(seen, "en")] == [True]
     assert ["无法根据过去估计" in each for each in page_lines(seen, "zh")] == [True]
+
+
+def test_those_chosen_by_the_same_rules_a_window_earlier_plan_it_without_a_warning():
+    """Of 1,500, 600 ordered once since, sd 0.49006: 2.80158 x 0.49006 x sqrt(2/1000) = 0.0614, not 0."""
+    seen = look(Measure.PURCHASE_FREQUENCY, did(2_000, buyers=0), alike=did(1_500, buyers=600))
+
+    said = list(sight_lines(seen, 0))
+    assert seen.expected.basis is Basis.SEEN_OF_ALIKE
+    assert seen.effect == pytest.approx(0.0614, abs=5e-5)
+    assert said[1].endswith("from what those did whom the same rules would have chosen 60 days earlier)")
+    assert not any("WARNING" in line for line in said)
+    assert not any("Probably only larger" in line for line in page_lines(seen, "en"))
+
+
+def test_too_few_buyers_among_those_alike_leave_it_to_the_audience_itself():
+    seen = look(Measure.PURCHASE_FREQUENCY, did(2_000, buyers=800), alike=did(1_500, buyers=49))
+
+    assert (seen.expected.basis, seen.probably_more) == (Basis.SEEN, True)
 
 
 def test_where_they_themselves_are_the_source_the_line_says_so():

@@ -59,8 +59,8 @@ FIELDS: Mapping[str, Entry] = {
             "`no_order`, or `contract`: no live contract left at the end of the window; then only customers with "
             "a contract are chosen from, by the risk and value of their contracts. What was observed decides, "
             "never a forecast",
-            "`no_order`，或 `contract`：观察期结束时没有有效合同；此时只从有合同的客户中选择，风险与价值按合同计算。"
-            "以观察到的结果为准，不以预测为准",
+            "`no_order`，或 `contract`：观察期结束时没有有效合同；此时只从有合同的客户中选择，"
+            "风险与价值按合同计算。以观察到的结果为准，不以预测为准",
         ),
         default=Words("`no_order`", "`no_order`"),
     ),

@@ -19,11 +19,12 @@ from winback.intervals import (
     mean_difference,
     miettinen_nurminen,
     newcombe,
+    standard_error,
     welch,
     wilson,
 )
 from winback.looks import Look
-from winback.planning import needed_total
+from winback.planning import needed_for_error, needed_total
 from winback.significance import holm, p_mn, p_newcombe, p_pooled, p_pooled_means
 from winback.verdict import FEWEST_EVENTS, MONEY_FLOOR, Conditions, Evidence, Rule, Verdict, explain, judge
 
@@ -234,13 +235,22 @@ def money_family(treated: Sequence[MoneySums], control: MoneySums, terms: Terms)
     """
     tests = [welch(arm.sums, control.sums, alpha=terms.alpha) for arm in treated]
     pooled = [p_pooled_means(arm.sums, control.sums) for arm in treated]
-    decided = [
-        w is not None and p is not None and max(w, p) <= terms.alpha
-        for w, p in zip(holm([test.p if test else None for test in tests]), holm(pooled), strict=True)
-    ]
+    deciding = _deciding([test.p if test else None for test in tests], pooled)
     return [
-        _money_contrast(arm, control, test, p, yes, terms)
-        for arm, test, p, yes in zip(treated, tests, pooled, decided, strict=True)
+        _money_contrast(arm, control, test, p, decides is not None and decides <= terms.alpha, terms)
+        for arm, test, p, decides in zip(treated, tests, pooled, deciding, strict=True)
+    ]
+
+
+def p_deciding(family: Sequence[MoneyContrast]) -> list[float | None]:
+    """The p by which each of a family is judged: the greater of its two tests', each by Holm over the family."""
+    return _deciding([each.p_welch for each in family], [each.p_pooled for each in family])
+
+
+def _deciding(by_welch: Sequence[float | None], by_pooled: Sequence[float | None]) -> list[float | None]:
+    return [
+        None if one is None or other is None else max(one, other)
+        for one, other in zip(holm(by_welch), holm(by_pooled), strict=True)
     ]
 
 
@@ -260,7 +270,8 @@ def _money_contrast(
         lower_is_better=arm.column in terms.lower_is_better,
         smallest_effect=terms.smallest_effect.get(arm.column),
     )
-    verdict, rules, reason = _judged(evidence, terms, None)
+    needed_n = _needed_for(test, evidence, terms) if test else None
+    verdict, rules, reason = _judged(evidence, terms, needed_n)
     return MoneyContrast(
         column=arm.column, arm=arm.arm,
         n=arm.n, buyers=arm.buyers, mean=one.mean, control_buyers=control.buyers, control_mean=zero.mean,
@@ -270,6 +281,15 @@ def _money_contrast(
         p_welch=test.p if test else None, p_pooled=pooled,
         verdict=verdict, reason=reason, rules=rules,
     )  # fmt: skip
+
+
+def _needed_for(test: Welch, evidence: Evidence, terms: Terms) -> int | None:
+    """As _needed_n, from the standard error that there was; None before the window's end."""
+    if not terms.conditions.matured:
+        return None
+    error = standard_error(low=test.low, high=test.high, df=test.df, alpha=terms.alpha)
+    effect = evidence.smallest_effect or test.difference
+    return needed_for_error(error=error, total=evidence.customers, effect=effect)
 
 
 def pool_rates(arms: Sequence[RateSums], name: str) -> RateSums:

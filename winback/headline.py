@@ -7,14 +7,19 @@ from functools import partial
 from winback import contract_words, judged_words, words
 from winback.campaign import HOLDOUT, Measure
 from winback.contrast import MoneyContrast, RateContrast
+from winback.effects import COLUMNS
 from winback.findings import Kept
+from winback.intervals import standard_error
 from winback.outcomes import TREATED, BeforeAfter, Outcome
 from winback.part_sums import ADJUSTED_CONTRIBUTION, LOST_SHARE, ORDERS
+from winback.planning import needed_for_error
 from winback.report_words import TEXTS, Speaker
+from winback.second_reading import FirstReading
 from winback.verdict import (
     CONTAMINATION_LIMIT,
     FEWEST_EVENTS,
     MONEY_FLOOR,
+    MOST_CUSTOMERS,
     Conditions,
     Evidence,
     Judgement,
@@ -74,6 +79,19 @@ def contaminated_share(outcome: Outcome) -> float | None:
 def judged(outcome: Outcome) -> RateContrast | MoneyContrast | None:
     """The contrast that is the answer: that of what the campaign file wants to be judged by."""
     return outcome.primary if outcome.judged_by is Measure.CHURN else outcome.success
+
+
+def first_of(outcome: Outcome) -> FirstReading | None:
+    """A final reading as the second one keeps it; None where nothing could be compared."""
+    found = judged(outcome)
+    if found is None or found.difference is None or Rule.EMPTY_ARM in found.rules:
+        return None
+    return FirstReading(days=outcome.window.days, alpha=outcome.alpha, found=found)
+
+
+def judged_column(outcome: Outcome) -> str:
+    """The column that judges: the measure's own, but of net contribution the adjusted one where there is one."""
+    return outcome.success.column if outcome.success else COLUMNS[outcome.judged_by]
 
 
 def judgement(outcome: Outcome) -> Judgement:
@@ -145,6 +163,7 @@ def _facts(outcome: Outcome, say: Speaker) -> Iterator[str]:
         days=outcome.window.days if outcome.window.complete else _days_seen(outcome),
         difference=words.points(found.difference),
         interval=words.between(words.points(found.low), words.points(found.high), say.language),
+        level=words.level(outcome.alpha),
     )  # fmt: skip
 
 
@@ -170,6 +189,7 @@ def _mean_facts(found: MoneyContrast, outcome: Outcome, say: Speaker) -> str:
         control_mean=level(found.control_mean), control_n=words.whole(drawn_n(outcome, HOLDOUT)),
         difference=gain(found.difference),
         interval=words.between(gain(found.low), gain(found.high), say.language),
+        level=words.level(outcome.alpha),
     )  # fmt: skip
 
 
@@ -201,16 +221,41 @@ def _kept(outcome: Outcome, say: Speaker, *, lost: bool) -> Iterator[str]:
         kept = (outcome.saved.customers, outcome.saved.low, outcome.saved.high)
         count, low, high = (-kept[0], -kept[2], -kept[1]) if lost else kept
         interval = words.between(words.whole(low), words.whole(high), say.language)
-        yield say("lost" if lost else "kept", customers=words.whole(count), interval=interval)
+        level = words.level(outcome.alpha)
+        yield say("lost" if lost else "kept", customers=words.whole(count), interval=interval, level=level)
 
 
 def _needed(outcome: Outcome, say: Speaker) -> Iterator[str]:
     """How many customers it would take; nothing where that many were there and still could not tell."""
-    found, have = judged(outcome), included(outcome)
-    if isinstance(found, RateContrast) and found.needed_n is not None and found.needed_n > have:
+    needed, have = needed_n(outcome), included(outcome)
+    if needed is not None and needed > have:
         key = "needed_for_difference" if outcome.smallest_effect is None else "needed_for_effect"
-        smallest, needed = words.size(outcome.smallest_effect), words.whole(found.needed_n)
-        yield say(key, smallest=smallest, needed=needed, have=words.whole(have))
+        smallest = words.size(outcome.smallest_effect)
+        yield say(key, smallest=smallest, needed=customers(needed, say), have=words.whole(have))
+
+
+def customers(needed: int, say: Speaker) -> str:
+    """So many customers, or that nobody has so many."""
+    return say("more_than_anybody") if needed > MOST_CUSTOMERS else say("about", n=words.whole(needed))
+
+
+def needed_n(outcome: Outcome) -> int | None:
+    """Customers of both groups needed for the smallest effect, else to tell what was seen from chance."""
+    found = judged(outcome)
+    if not isinstance(found, MoneyContrast):
+        return found.needed_n if found else None
+    error, effect = mean_error(outcome), outcome.smallest_effect or found.difference
+    if error is None or effect is None:
+        return None
+    return needed_for_error(error=error, total=found.n + drawn_n(outcome, HOLDOUT), effect=effect)
+
+
+def mean_error(outcome: Outcome) -> float | None:
+    """The standard error of the difference of means that is judged; None where there is no interval."""
+    found = judged(outcome)
+    if not isinstance(found, MoneyContrast) or found.low is None or found.high is None or found.df is None:
+        return None
+    return standard_error(low=found.low, high=found.high, df=found.df, alpha=outcome.alpha)
 
 
 def _days_seen(outcome: Outcome) -> int:
@@ -230,7 +275,8 @@ def rule_sentence(rule: Rule, outcome: Outcome, say: Speaker) -> str:
         touched=words.percent(contaminated_share(outcome)), limit=words.percent(CONTAMINATION_LIMIT),
         through=words.day(outcome.window.data_through, say.language),
         last=words.day(outcome.window.last_on, say.language),
-        enough=FEWEST_EVENTS, floor=MONEY_FLOOR, smallest=words.size(outcome.smallest_effect),
+        level=words.level(outcome.alpha), enough=FEWEST_EVENTS, floor=MONEY_FLOOR,
+        smallest=words.size(outcome.smallest_effect),
     )  # fmt: skip
 
 

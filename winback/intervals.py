@@ -234,6 +234,13 @@ def welch(treated: Sums, control: Sums, *, alpha: float = ALPHA) -> Welch | None
     )
 
 
+def standard_error(*, low: float, high: float, df: float, alpha: float) -> float:
+    """The standard error of a difference of means, from Welch's interval at ``alpha``."""
+    from scipy.special import stdtrit  # as in welch
+
+    return (high - low) / 2 / -float(stdtrit(df, alpha / 2))
+
+
 def mean_difference(treated: Sums, control: Sums) -> float | None:
     """Difference of two means, exact before it is rounded to a float; None when an arm is empty."""
     if treated.n == 0 or control.n == 0:

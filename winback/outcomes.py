@@ -18,10 +18,11 @@ from winback.contrast import MoneyContrast, RateContrast, RateSums, Terms
 from winback.effects import COLUMNS, LOWER_IS_BETTER, Question, success_contrast
 from winback.findings import Findings
 from winback.interim import LookTaken
-from winback.intervals import Proportion, wilson
+from winback.intervals import ALPHA, Proportion, wilson
 from winback.lift import Arm, compare
 from winback.part_sums import CHURNED
 from winback.responses import Responses
+from winback.second_reading import FirstReading
 from winback.seen import Seen, find, question
 from winback.significance import SampleRatio
 from winback.verdict import Conditions, Verdict
@@ -143,7 +144,13 @@ class Outcome:
     findings: Findings | None = None  # none in readings frozen before there were any
     balance: list[Balance] = field(default_factory=list)  # of the arms when drawn; none in readings before it
     churn_definition: str = "no_order"  # or contract; no_order in readings before there was another
+    first: FirstReading | None = None  # beside a second reading; none in those frozen before they kept it
     objective: dict[str, str] = field(default_factory=dict)  # what the campaign is for, where its file says it
+
+    @property
+    def alpha(self) -> float:
+        """The level of this reading's differences, two-sided: 5 %, or that of its look."""
+        return self.look.look.alpha if self.look else ALPHA
 
     @property
     def winner_helped(self) -> bool | None:

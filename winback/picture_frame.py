@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from winback import words
 from winback.charts import PALETTE, WIDTH, Spec
 from winback.effects import rate_of
+from winback.headline import judged_column
 from winback.outcomes import Outcome
-from winback.part_sums import CHURNED
+from winback.part_sums import CONTRIBUTION, ORDERS, SHARES
 from winback.report_segments import smallest_in
 from winback.report_words import Speaker
 
@@ -43,19 +44,32 @@ def framed(name: str, spec: Spec, outcome: Outcome, say: Speaker, pooled_name: s
 
 def _legend(name: str, outcome: Outcome, say: Speaker, pooled_name: str) -> list[_Entry]:
     treated, held = _Entry(role="treated", text=pooled_name), _Entry(role="holdout", text=say("holdout"))
-    currency = outcome.findings.currency if outcome.findings else ""
+    against = say("legend_against", level=words.level(outcome.alpha))
     others, points = _Entry(role="others", text=say("legend_others")), _Entry(role="", text=say("legend_points"))
     return {
-        "effect": [_Entry(role="treated", text=say("legend_against")), *_band(CHURNED, outcome, say)],
-        "segments": [
-            _Entry(role="others", text=say("legend_against")),
-            *_band(rate_of(outcome.judged_by), outcome, say),
-        ],
-        "money": [_Entry(role="treated", text=say("legend_money", currency=currency))],
+        "effect": [_judged(outcome, say), *_band(judged_column(outcome), outcome, say)],
+        "second": [_judged(outcome, say), *_band(judged_column(outcome), outcome, say)],
+        "churn": [_Entry(role="treated", text=against)],
+        "segments": [_Entry(role="others", text=against), *_band(rate_of(outcome.judged_by), outcome, say)],
+        "money": [_means(CONTRIBUTION, outcome, say)],
         "curve": [treated, held, _Entry(role="", text=say("curve_band"))],
         "audience": [treated, held, _Entry(role="dropped", text=say("legend_dropped"))],
         "before_after": [treated, held, others, points],
     }[name]
+
+
+def _judged(outcome: Outcome, say: Speaker) -> _Entry:
+    column = judged_column(outcome)
+    if column in SHARES:
+        return _Entry(role="treated", text=say("legend_against", level=words.level(outcome.alpha)))
+    return _means(column, outcome, say)
+
+
+def _means(column: str, outcome: Outcome, say: Speaker) -> _Entry:
+    """Differences of means, in orders or in the currency."""
+    currency = outcome.findings.currency if outcome.findings else ""
+    unit = say("of_orders") if column == ORDERS else currency
+    return _Entry(role="treated", text=say("legend_money", unit=unit, level=words.level(outcome.alpha)))
 
 
 def _band(column: str, outcome: Outcome, say: Speaker) -> list[_Entry]:

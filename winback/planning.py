@@ -56,6 +56,21 @@ def needed_for_mean(*, spread: float, effect: float, holdout_share: float) -> in
     return math.ceil(control_n) + math.ceil(per_control * control_n)
 
 
+def needed_for_error(*, error: float, total: int, effect: float) -> int | None:
+    """The same where ``total`` customers gave a difference of means with this standard error, arms in proportion.
+
+    The error falls with the root of their number: total x ((z_alpha/2 + z_power) error / effect)^2.
+    """
+    if error <= 0 or effect == 0:
+        return None
+    return math.ceil(total * _z2() * (error / effect) ** 2)
+
+
+def visible_for_error(error: float) -> float:
+    """The smallest difference of means seen with 80 % power where its standard error is this."""
+    return math.sqrt(_z2()) * error
+
+
 def smallest_visible_effect(
     *, control_rate: float, total: int, holdout_share: float, upwards: bool = False, alpha: float = ALPHA
 ) -> float | None:

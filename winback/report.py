@@ -4,6 +4,7 @@ Templates are handed the outcome and the few views below; every number is writte
 undefined is an en dash. The same outcome gives the same bytes.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -15,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from winback import words
-from winback.campaign import HOLDOUT
+from winback.campaign import HOLDOUT, Measure
 from winback.charts import (
     FONTS,
     PALETTE,
@@ -41,6 +42,7 @@ from winback.headline import (
     rule_sentence,
     treated_n,
 )
+from winback.judged_words import SIDES
 from winback.outcomes import BASE, TOP, TREATED, ArmResult, BeforeAfter, Outcome
 from winback.part_sums import CHURNED
 from winback.picture_frame import framed
@@ -49,7 +51,9 @@ from winback.report_balance import balance_rows
 from winback.report_cards import cards
 from winback.report_checks import checks
 from winback.report_findings import finding_charts, finding_views
+from winback.report_judged import judged_chart, judged_view
 from winback.report_needed import needed_sentences
+from winback.report_second import second_chart, second_view
 from winback.report_segments import smallest_in
 from winback.report_words import Speaker
 from winback.responses import Responses
@@ -57,7 +61,10 @@ from winback.schedule import REPLAY
 from winback.words import Language
 
 TEMPLATES = Path(__file__).parents[1] / "templates" / "report"
+WORD_JOINER = "\N{WORD JOINER}"
+_MINUS_AND_MONEY = re.compile(f"{words.MINUS}(?=[^\\d\\s])")
 FACTS_SHOWN = 12  # digests of fact files written out; a long history would fill the page
+_RECORDED = ("model", "weights", "fallback_reason", "horizon_days", "digest")  # what scoring says of itself
 _ROLES = {TREATED: "treated", HOLDOUT: "holdout", BASE: "others", TOP: "others"}
 
 
@@ -125,7 +132,7 @@ def environment(templates: Path, say: Speaker) -> Environment:
         loader=FileSystemLoader(templates),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=lambda value: words.UNDEFINED if value is None else value,
+        finalize=_written,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -148,6 +155,15 @@ def environment(templates: Path, say: Speaker) -> Environment:
     return made
 
 
+def _written(value: object) -> object:
+    """What is undefined as a dash; a minus sign is kept on the line of the currency that follows it."""
+    if value is None:
+        return words.UNDEFINED
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return _MINUS_AND_MONEY.sub(words.MINUS + WORD_JOINER, value)
+    return value
+
+
 def _views(outcome: Outcome, say: Speaker) -> dict[str, Any]:
     return {
         "name": outcome.campaign_name.get(say.language) or outcome.campaign_id,
@@ -160,7 +176,9 @@ def _views(outcome: Outcome, say: Speaker) -> dict[str, Any]:
         "before_after": before_after_sentences(outcome, say),
         "groups": before_after_groups(outcome, say),
         "effects": effect_rows(outcome, say),
-        "effect_band": smallest_in(CHURNED, outcome),
+        "judged": judged_view(outcome, _all_treated(outcome, say), say),
+        "second": second_view(outcome, say),
+        "level": words.level(outcome.alpha),
         "responses": response_rows(outcome, say),
         "attribution": attribution_sentences(outcome, say),
         "audience": audience_rows(outcome, say),
@@ -194,20 +212,28 @@ def repeat_commands(outcome: Outcome) -> list[str]:
 
 def chart_specs(outcome: Outcome, say: Speaker) -> dict[str, Spec | None]:
     """The report's charts by name; None where there is nothing to draw."""
-    differences = list(_differences(effect_rows(outcome, say), say))
+    pooled, by_churn = _all_treated(outcome, say), outcome.judged_by is Measure.CHURN
+    churn = _churn_chart(outcome, say)
     changes = list(_changes(before_after_groups(outcome, say), say))
     steps = [
         Step(label=row.label, role=row.role, start=row.start, n=row.n, n_text=words.whole(row.n))
         for row in audience_rows(outcome, say)
     ]
     return {
-        "effect": forest(
-            differences, smallest_effect=smallest_in(CHURNED, outcome), fewer=say("fewer"), more=say("more")
-        ) if differences else None,
+        "effect": churn if by_churn else judged_chart(outcome, pooled, say),
+        "churn": None if by_churn else churn,
+        "second": second_chart(outcome, say),
         "before_after": dumbbell(changes) if changes else None,
         "audience": waterfall(steps),
-        **finding_charts(outcome, say, _all_treated(outcome, say)),
+        **finding_charts(outcome, say, pooled),
     }  # fmt: skip
+
+
+def _churn_chart(outcome: Outcome, say: Speaker) -> Spec | None:
+    rows = list(_differences(effect_rows(outcome, say), say))
+    fewer, more = (side.say(say.language) for side in SIDES[CHURNED])
+    smallest = smallest_in(CHURNED, outcome)
+    return forest(rows, smallest_effect=smallest, fewer=fewer, more=more) if rows else None
 
 
 def picture_specs(outcome: Outcome, say: Speaker) -> dict[str, Spec]:
@@ -335,7 +361,7 @@ def message_states(outcome: Outcome) -> list[str]:
 
 def score_name(key: str, say: Speaker) -> str:
     """A key of the score's record in words, where there are words for it."""
-    return say(f"score_{key}") if key in ("model", "weights", "fallback_reason") else key
+    return say(f"score_{key}") if key in _RECORDED else key
 
 
 def plain(value: object) -> str:

@@ -4,24 +4,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from winback import words
-from winback.campaign import HOLDOUT
+from winback.campaign import HOLDOUT, Measure
 from winback.contrast import MoneyContrast, RateContrast
 from winback.estimates import Estimate
 from winback.headline import drawn_n, treated_n
 from winback.outcomes import Outcome
-from winback.report_findings import counted_as, measure_row, return_rows
+from winback.part_sums import SHARES
+from winback.report_findings import measure_row, return_rows
+from winback.report_judged import held_counted
 from winback.report_words import Speaker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """One number; ``interval`` stands between the lines ``above`` and ``below`` it. ``role`` colours the edge."""
+    """One number; ``interval``, of ``level``, stands between the lines ``above`` and ``below`` it.
+
+    ``role`` colours the edge.
+    """
 
     label: str
     number: str
     role: str = ""
     above: tuple[str, ...] = ()
     interval: str = ""
+    level: str = "95%"
     below: tuple[str, ...] = ()
 
 
@@ -36,21 +42,28 @@ def _success(outcome: Outcome, say: Speaker) -> Iterator[Card]:
     found, currency = outcome.success, outcome.findings.currency if outcome.findings else ""
     if found is None:
         return
-    row = measure_row(found, currency, say)
+    row = measure_row(found, None, currency, say)
     ends, held_ends = _ends(found, say)
     held = drawn_n(outcome, HOLDOUT)
     if found.n:
         label = say("card_of_treated", measure=row.label)
-        yield Card(label=label, number=row.treated, role="treated", above=(row.n,), interval=ends)
+        yield Card(label=label, number=row.treated, role="treated", above=(row.counted,), interval=ends)
     if held:
         label = say("card_of_holdout", measure=row.label)
         yield Card(
-            label=label, number=row.held, role="holdout", above=(_held(found, held, say),), interval=held_ends
+            label=label,
+            number=row.held,
+            role="holdout",
+            above=(held_counted(found, held, say),),
+            interval=held_ends,
         )
     if found.difference is not None:
         both = say("n_both", n=words.whole(found.n), control_n=words.whole(held))
-        label = say("card_of_difference" if isinstance(found, MoneyContrast) else "card_points")
-        yield Card(label=label, number=row.difference.text, above=(both,), interval=row.difference.interval)
+        label = say("card_points" if found.column in SHARES else "card_of_difference")
+        yield Card(
+            label=label, number=row.difference.text, above=(both,), interval=row.difference.interval,
+            level=words.level(outcome.alpha),
+        )  # fmt: skip
 
 
 def _ends(found: RateContrast | MoneyContrast, say: Speaker) -> tuple[str, str]:
@@ -63,14 +76,11 @@ def _ends(found: RateContrast | MoneyContrast, say: Speaker) -> tuple[str, str]:
     )
 
 
-def _held(found: RateContrast | MoneyContrast, held: int, say: Speaker) -> str:
-    if isinstance(found, RateContrast):
-        return say("count_of", x=words.whole(found.control_x), n=words.whole(found.control_n))
-    return say(counted_as(found), buyers=words.whole(found.control_buyers), n=words.whole(held))
-
-
 def _churn(outcome: Outcome, say: Speaker) -> Iterator[Card]:
-    """Churn of both groups, or no order so far; then customers kept, or the difference while it is early."""
+    """Churn of both groups, or no order so far; then customers kept, or the difference while it is early.
+
+    Where it stands in for another measure that is not known (yet), it has no difference: that would be its answer.
+    """
     found, done = outcome.primary, outcome.window.complete
     if found and found.rate is not None:
         yield Card(
@@ -86,7 +96,7 @@ def _churn(outcome: Outcome, say: Speaker) -> Iterator[Card]:
             above=(say("of", x=words.whole(found.control_x), n=words.whole(found.control_n)),),
             interval=_between(found.control_rate_low, found.control_rate_high, say),
         )  # fmt: skip
-    if found and found.difference is not None:
+    if found and found.difference is not None and outcome.judged_by is Measure.CHURN:
         yield from _difference(outcome, found, say)
 
 
@@ -98,7 +108,7 @@ def _difference(outcome: Outcome, found: RateContrast, say: Speaker) -> Iterator
             label=say("card_difference"), number=points,
             above=(say("n_both", n=words.whole(found.n), control_n=words.whole(found.control_n)),),
             interval=words.between(words.points(found.low), words.points(found.high), say.language),
-            below=(say("difference_sign"),),
+            level=words.level(outcome.alpha), below=(say("difference_sign"),),
         )  # fmt: skip
     if outcome.saved:
         kept, n = outcome.saved, say("n", n=words.whole(treated_n(outcome)))
@@ -106,7 +116,7 @@ def _difference(outcome: Outcome, found: RateContrast, say: Speaker) -> Iterator
             label=say("card_kept"), number=words.gain(kept.customers),
             above=(n, say("card_difference_is", difference=points)) if outcome.findings else (n,),
             interval=words.between(words.gain(kept.low), words.gain(kept.high), say.language),
-            below=(say("kept_sign"),),
+            level=words.level(outcome.alpha), below=(say("kept_sign"),),
         )  # fmt: skip
 
 
@@ -123,8 +133,9 @@ def _brought(outcome: Outcome, say: Speaker) -> Iterator[Card]:
         row = rows[key]
         below = () if row.interval else (row.note,)
         yield Card(
-            label=say(label), number=row.text, above=(line,) if line else (), interval=row.interval, below=below
-        )
+            label=say(label), number=row.text, above=(line,) if line else (), interval=row.interval,
+            level=words.level(outcome.alpha), below=below,
+        )  # fmt: skip
 
 
 def _between(low: float | None, high: float | None, say: Speaker) -> str:

@@ -10,7 +10,7 @@ from dataclasses import fields
 from winback.campaign import HOLDOUT
 from winback.contrast import RateContrast
 from winback.csv_lines import Cell, Line, Place, counted, line, plain
-from winback.headline import comparable, headline, held_n, judgement
+from winback.headline import comparable, headline, held_n, judged, judgement
 from winback.outcomes import TREATED, Outcome
 from winback.report import (
     arm_name,
@@ -23,8 +23,10 @@ from winback.report import (
 )
 from winback.report_balance import balance_rows
 from winback.report_checks import checks
-from winback.report_findings_csv import finding_lines
+from winback.report_findings_csv import finding_lines, unit_of
+from winback.report_second import second_view
 from winback.report_words import Speaker
+from winback.second_reading import lasted
 from winback.sheet import sheet
 from winback.words import Language
 
@@ -40,6 +42,7 @@ def as_csv(outcome: Outcome, language: Language) -> str:
 def lines(outcome: Outcome, say: Speaker) -> Iterator[Line]:
     """Every table in the order of the report."""
     yield from _report(outcome, say)
+    yield from _readings(outcome, say)
     yield from _effect(outcome, say)
     yield from _before_after(outcome, say)
     yield from finding_lines(outcome, say)
@@ -67,6 +70,21 @@ def _report(outcome: Outcome, say: Speaker) -> Iterator[Line]:
         "code_version": outcome.method.code_version,
     }
     yield from plain(("report", outcome.run, say("kicker")), values)
+
+
+def _readings(outcome: Outcome, say: Speaker) -> Iterator[Line]:
+    """The first reading and the second, of what is judged; nothing in a first one."""
+    second = second_view(outcome, say)
+    currency = outcome.findings.currency if outcome.findings else ""
+    for row in second.rows if second else []:
+        found, place = row.found.contrast, ("readings", row.key, row.label)
+        yield from plain(place, {"customers": found.n}, unit="customers")
+        unit = unit_of(found.column, currency)
+        yield line(place, "difference", found.difference, found.low, found.high, unit=unit)
+        yield from plain(place, {"verdict": found.verdict.value})
+    if outcome.first:
+        place = ("readings", "lasted", say("second"))
+        yield from plain(place, {"lasted": lasted(outcome.first, judged(outcome)).value})
 
 
 def _effect(outcome: Outcome, say: Speaker) -> Iterator[Line]:

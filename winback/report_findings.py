@@ -1,19 +1,28 @@
 """The report's views of the findings: rows already written, so that the templates only lay them out."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from winback import words
 from winback.campaign import HOLDOUT
 from winback.charts import Difference, Spec, forest
-from winback.contrast import MoneyContrast, RateContrast
+from winback.contrast import MoneyContrast, RateContrast, p_deciding
 from winback.estimates import Estimate, Missing, NoEstimate
-from winback.findings import Guardrail, Kept, Pressure, Returns
+from winback.findings import Findings, Guardrail, Kept, Pressure, Returns
+from winback.headline import judged_column
+from winback.judged_words import SIDES
 from winback.outcomes import TREATED, Outcome
-from winback.part_sums import LOST_SHARE, VALUE_LOST
+from winback.part_sums import CONTRIBUTION, LOST_SHARE, ORDERS, SHARES, VALUE_LOST
 from winback.report_curves import curve_chart, curve_rows, marked_days
-from winback.report_segments import contest_row, gain, interaction_sentences, segment_chart, told_segments
+from winback.report_segments import (
+    compared_sentence,
+    contest_row,
+    gain,
+    interaction_sentences,
+    segment_chart,
+    told_segments,
+)
 from winback.report_words import Speaker
 from winback.survival import LogRank
 from winback.verdict import Rule, Verdict
@@ -29,6 +38,7 @@ _CHARTED = (
 )  # amounts per customer, more is better
 _KEPT = {Kept.KEPT: "fine", Kept.BROKEN: "bad", Kept.CANT_TELL: "unknown", Kept.NO_LIMIT: "unset"}
 
+Contrast = RateContrast | MoneyContrast
 Writer = Callable[[float | None], str]
 
 
@@ -44,21 +54,23 @@ class Shown:
 class MeasureRow:
     """One measure of one treated group against the hold-out; ``pooled``: all variants together.
 
-    ``p_note``: whether p is adjusted for there being several variants.
+    ``counted``: of its ``n`` customers those with the event, or with an order. ``unit`` of the difference, where
+    its numbers do not say it. ``p_note``: whether ``p``, the one that decides, is adjusted for several variants.
     """
 
     key: str
     arm: str
     label: str
     pooled: bool
-    n: str
+    counted: str
     treated: str
     held: str
     difference: Shown
-    p: str
+    unit: str
+    p: float | None
     p_note: str
     verdict: str
-    contrast: RateContrast | MoneyContrast
+    contrast: Contrast
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,38 +102,64 @@ def measure_rows(outcome: Outcome, say: Speaker) -> list[MeasureRow]:
     found = outcome.findings
     if found is None:
         return []
-    shares = found.value_lost_share if isinstance(found.value_lost_share, list) else []
-    several = len({each.arm for each in found.rates if each.arm != TREATED}) > 1
-    contrasts: list[RateContrast | MoneyContrast] = [*found.rates, *found.money, *shares]
+    contrasts = compared_in(found)
     if all(each.difference is None or Rule.EMPTY_ARM in each.rules for each in contrasts):
         return []  # nothing to compare: the cards say so
-    return [measure_row(each, found.currency, say) for each in contrasts if several or each.arm == TREATED]
+    several = len({each.arm for each in found.rates if each.arm != TREATED}) > 1
+    shown = [each for each in contrasts if several or each.arm == TREATED]
+    return [measure_row(each, p_of(each, contrasts), found.currency, say) for each in shown]
 
 
-def measure_row(found: RateContrast | MoneyContrast, currency: str, say: Speaker) -> MeasureRow:
-    """One comparison as it is written."""
+def told_measures(outcome: Outcome, say: Speaker) -> list[MeasureRow]:
+    """The rows of the report: what the campaign is judged by has a section of its own."""
+    return [row for row in measure_rows(outcome, say) if row.key != judged_column(outcome)]
+
+
+def compared_in(found: Findings) -> list[Contrast]:
+    """The comparisons of rates, of means and of the share of value lost."""
+    shares = found.value_lost_share if isinstance(found.value_lost_share, list) else []
+    return [*found.rates, *found.money, *shares]
+
+
+def p_of(found: Contrast, among: Sequence[Contrast]) -> float | None:
+    """The p that decides: of a variant by Holm over all variants in its column, of all together by itself."""
+    if isinstance(found, RateContrast):
+        return found.p_holm
+    if found.arm == TREATED:
+        return p_deciding([found])[0]
+    means = [each for each in among if isinstance(each, MoneyContrast)]
+    family = [each for each in means if each.column == found.column and each.arm != TREATED]
+    return p_deciding(family)[family.index(found)]
+
+
+def measure_row(found: Contrast, p: float | None, currency: str, say: Speaker) -> MeasureRow:
+    """One comparison as it is written; ``p``: the one that decides."""
     pooled = found.arm == TREATED
     name = say(f"measured_{found.column}")
     if isinstance(found, RateContrast):
-        n, p, level, held = (
-            say("count_of", x=words.whole(found.x), n=words.whole(found.n)),
-            found.p_holm,
-            *_rates(found),
-        )
+        level, held = words.percent(found.rate), words.percent(found.control_rate)
     else:
-        n, p = say(counted_as(found), buyers=words.whole(found.buyers), n=words.whole(found.n)), found.p_welch
-        level, held = _amount(found.mean, found, currency, say), _amount(found.control_mean, found, currency, say)
+        level, held = (amount(each, found.column, currency, say) for each in (found.mean, found.control_mean))
     return MeasureRow(
-        key=found.column, arm=found.arm, label=name if pooled else f"{found.arm}: {name}", pooled=pooled, n=n,
-        treated=level, held=held, difference=_difference(found, currency, say), p=words.p_value(p),
-        p_note="" if pooled else say("holm" if isinstance(found, RateContrast) else "not_adjusted"),
-        verdict=_verdict(found.verdict, say), contrast=found,
+        key=found.column, arm=found.arm, label=name if pooled else f"{found.arm}: {name}", pooled=pooled,
+        counted=counted(found, say), treated=level, held=held, difference=_difference(found, currency, say),
+        unit=say("unit_points") if found.column in SHARES and found.difference is not None else "",
+        p=p, p_note="" if pooled else say("holm"), verdict=_verdict(found.verdict, say), contrast=found,
     )  # fmt: skip
 
 
-def counted_as(found: MoneyContrast) -> str:
-    """The words of who carries a mean: value is kept by those who stayed, anything else comes from buyers."""
-    return "stayed" if found.column in (VALUE_LOST, LOST_SHARE) else "buyers"
+def counted(found: Contrast, say: Speaker) -> str:
+    """Of its customers those with the event of a rate, those lost where it is of value lost, else the buyers."""
+    if isinstance(found, RateContrast):
+        return say("count_of", x=words.whole(found.x), n=words.whole(found.n))
+    return counted_mean(found.column, found.buyers, found.n, say)
+
+
+def counted_mean(column: str, buyers: int, n: int, say: Speaker) -> str:
+    """What a mean is carried by: value is lost by those who churned, everything else comes of the buyers."""
+    if column in (VALUE_LOST, LOST_SHARE):
+        return say("lost_of", x=words.whole(n - buyers), n=words.whole(n))
+    return say("buyers", buyers=words.whole(buyers), n=words.whole(n))
 
 
 def _verdict(verdict: Verdict, say: Speaker) -> str:
@@ -131,17 +169,14 @@ def _verdict(verdict: Verdict, say: Speaker) -> str:
     return words.VERDICTS[verdict].say(say.language)
 
 
-def _rates(found: RateContrast) -> tuple[str, str]:
-    return words.percent(found.rate), words.percent(found.control_rate)
-
-
-def _amount(value: float | None, found: MoneyContrast, currency: str, say: Speaker) -> str:
-    if found.column == "value_lost_share":
+def amount(value: float | None, column: str, currency: str, say: Speaker) -> str:
+    """A mean as it is written: a share of value, a number of orders, an amount."""
+    if column == LOST_SHARE:
         return words.percent(value)
-    return words.number(value) if found.column == "orders" else words.money(value, currency, say.language)
+    return words.number(value) if column == ORDERS else words.money(value, currency, say.language)
 
 
-def _difference(found: RateContrast | MoneyContrast, currency: str, say: Speaker) -> Shown:
+def _difference(found: Contrast, currency: str, say: Speaker) -> Shown:
     if found.difference is None:
         return Shown(text=UNDEFINED)
     ends = [gain(each, found.column, currency, say) for each in (found.difference, found.low, found.high)]
@@ -152,21 +187,21 @@ def money_chart(outcome: Outcome, say: Speaker) -> Spec | None:
     """Differences per customer of all variants together, in one currency."""
     rows = [
         Difference(
-            label=row.label, note=_ends_note(row.contrast, say),
+            label=row.label, note=difference_note(row.contrast, say),
             difference=row.contrast.difference, low=row.contrast.low, high=row.contrast.high,
         )
-        for row in measure_rows(outcome, say)
+        for row in told_measures(outcome, say)
         if row.pooled and row.key in _CHARTED
         if row.contrast.difference is not None and row.contrast.low is not None and row.contrast.high is not None
     ]  # fmt: skip
-    less, more = say("less_money"), say("more_money")
+    less, more = (side.say(say.language) for side in SIDES[CONTRIBUTION])
     return forest(rows, smallest_effect=None, fewer=less, more=more, unit="amount") if rows else None
 
 
-def _ends_note(found: RateContrast | MoneyContrast, say: Speaker) -> str:
+def difference_note(found: Contrast, say: Speaker) -> str:
     """The difference with its interval, without the currency that the caption names: there is little room."""
-    ends = words.between(words.gain_number(found.low), words.gain_number(found.high), say.language)
-    return f"{words.gain_number(found.difference)} ({ends})"
+    write = words.points if found.column in SHARES else words.gain_number
+    return f"{write(found.difference)} ({words.between(write(found.low), write(found.high), say.language)})"
 
 
 def return_rows(outcome: Outcome, say: Speaker) -> list[ReturnRow]:
@@ -270,12 +305,13 @@ def finding_views(outcome: Outcome, say: Speaker, pooled_name: str) -> dict[str,
     found = outcome.findings
     few = len(outcome.variants) <= VARIANTS_SHOWN
     return {
-        "measures": [row for row in measure_rows(outcome, say) if row.pooled or few],
+        "measures": [row for row in told_measures(outcome, say) if row.pooled or few],
         "measures_in_csv": "" if few else say("variants_in_csv"),
         "returns": told_returns(outcome, say),
         "guardrails": guardrail_rows(outcome, say),
         "pressure": pressure_sentence(outcome, say),
         "segments": told_segments(outcome, say),
+        "segments_of": compared_sentence(outcome, say),
         "interactions": interaction_sentences(outcome, say),
         "contest": contest_row(found.contest, outcome.winner_helped, found.currency, say)
         if found and found.contest

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from winback.contrast import MoneyContrast, RateContrast
+from winback.contrast import MoneyContrast
 from winback.csv_lines import Line, counted, line, plain
 from winback.findings import Findings
 from winback.outcomes import Outcome
@@ -32,7 +32,7 @@ def finding_lines(outcome: Outcome, say: Speaker) -> Iterator[Line]:
 def _contest(found: Findings, say: Speaker) -> Iterator[Line]:
     if found.contest is None:
         return
-    unit = _unit(found.contest.column, found.currency)
+    unit = unit_of(found.contest.column, found.currency)
     for pair in found.contest.pairs:
         place = ("contest", f"{pair.one} - {pair.other}", say("pair", one=pair.one, other=pair.other))
         yield line(place, "difference", pair.difference, pair.low, pair.high, unit=unit)
@@ -79,7 +79,7 @@ def _curves(found: Findings) -> Iterator[Line]:
 def _measures(outcome: Outcome, currency: str, say: Speaker) -> Iterator[Line]:
     for row in measure_rows(outcome, say):
         found, place = row.contrast, ("measures", f"{row.key}: {row.arm}", row.label)
-        unit = _unit(found.column, currency)
+        unit = unit_of(found.column, currency)
         yield from plain(place, {"customers": found.n}, unit="customers")
         if isinstance(found, MoneyContrast):
             yield from plain(place, {"buyers": found.buyers}, unit="customers")
@@ -88,11 +88,12 @@ def _measures(outcome: Outcome, currency: str, say: Speaker) -> Iterator[Line]:
             yield line(place, "rate", found.rate, found.rate_low, found.rate_high)
             yield line(place, "holdout_rate", found.control_rate, found.control_rate_low, found.control_rate_high)
         yield line(place, "difference", found.difference, found.low, found.high, unit=unit)
-        yield from plain(place, {"p": found.p_holm if isinstance(found, RateContrast) else found.p_welch})
+        yield from plain(place, {"p": row.p})
         yield from plain(place, {"verdict": found.verdict.value})
 
 
-def _unit(column: str, currency: str) -> str:
+def unit_of(column: str, currency: str) -> str:
+    """What the differences in a column are counted in."""
     if column in SHARES:
         return "share"
     return "orders" if column == ORDERS else currency

@@ -7,6 +7,45 @@ FINDING_TEXTS: dict[str, Words] = {
         "Outcome report: second reading, at twice the window (did they stay?)",
         "活动效果报告：第二次读数，两倍观察期（他们留下了吗？）",
     ),
+    "second": Words("Did it last? Both readings side by side", "效果持续了吗？两次读数对照"),
+    "reading": Words("Reading", "读数"),
+    "first_reading": Words("First: days 1 to {days}", "第一次：第 1 至 {days} 天"),
+    "second_reading": Words("Second: days 1 to {days}", "第二次：第 1 至 {days} 天"),
+    "first_reading_short": Words("First reading", "第一次读数"),
+    "second_reading_short": Words("Second reading", "第二次读数"),
+    "lasted_stayed": Words(
+        "It stayed: what the first reading told after {first} days still holds after {days}.",
+        "持续了：第一次读数（{first} 天）的结论在 {days} 天后依然成立。",
+    ),
+    "lasted_faded": Words(
+        "It faded: after {days} days so large an effect as the first reading saw after {first} is ruled out.",
+        "减弱了：到第 {days} 天，已可排除第一次读数（{first} 天）所见的那样大的效果。",
+    ),
+    "lasted_turned_round": Words(
+        "It turned round: after {days} days the opposite of what the first reading told after {first} holds.",
+        "反转了：{days} 天后的结论与第一次读数（{first} 天）相反。",
+    ),
+    "lasted_cant_tell": Words(
+        "Can't tell whether it lasted: after {days} days the data fit the effect seen after {first} "
+        "as well as none.",
+        "是否持续尚无定论：{days} 天后的数据既符合第一次读数（{first} 天）所见的效果，也符合毫无效果。",
+    ),
+    "lasted_nothing_to_last": Words(
+        "The first reading, after {first} days, told no effect, so there is none that could have lasted until "
+        "day {days}.",
+        "第一次读数（{first} 天）没有得出有效果的结论，因此谈不上效果是否持续到第 {days} 天。",
+    ),
+    "second_chart": Words(
+        "Difference in {measure} against the hold-out in both readings with their intervals; the numbers are in "
+        "the table that follows.",
+        "两次读数中与对照组的{measure}差异及置信区间；数字见随后的表格。",
+    ),
+    "second_note": Words(
+        "{measure}, all variants together, of the same customers. Each reading counts from the first day on, so "
+        "the second holds the days of the first. Small print: the customers and the 95% interval.",
+        "{measure}，实验组合计，前后为同一批客户。两次读数都从第 1 天算起，第二次包含第一次的天数。"
+        "小字为客户数与 95% 置信区间。",
+    ),
     # Cards
     "card_treated": Words("Churn of those written to", "实验组流失率"),
     "card_holdout": Words("Churn of the hold-out", "对照组流失率"),
@@ -17,7 +56,7 @@ FINDING_TEXTS: dict[str, Words] = {
     "of": Words("{x} of {n}", "{n} 名中 {x} 名"),
     "n": Words("n = {n}", "n = {n}"),
     "n_both": Words("n = {n} and {control_n}", "n = {n} 与 {control_n}"),
-    "interval": Words("95%: {interval}", "95% 置信区间：{interval}"),
+    "interval": Words("{level}: {interval}", "{level} 置信区间：{interval}"),
     "difference_sign": Words("negative = fewer churned", "负数 = 流失更少"),
     "kept_sign": Words("negative = lost", "负数 = 多流失"),
     "card_revenue": Words("Extra revenue", "增量收入"),
@@ -31,32 +70,39 @@ FINDING_TEXTS: dict[str, Words] = {
     # What would have to be true
     "needed": Words("What would have to be true for an answer", "要得出结论，需要什么"),
     "needed_visible": Words(
-        "With these two groups, an effect of {visible} points or more would have been seen four times in five; "
+        "With these two groups, an effect of {visible} or more would have been seen four times in five; "
         "smaller ones usually stay hidden.",
-        "以目前两组的规模，{visible} 个百分点及以上的效果有八成机会能看出；更小的效果通常看不出来。",
+        "以目前两组的规模，{visible}及以上的效果有八成机会能看出；更小的效果通常看不出来。",
     ),
     "needed_runs": Words(
-        "To see the smallest effect worth having, {smallest} points, about {needed} customers would be needed, "
-        "both groups together: {runs} runs like this one of {have}.",
-        "要看出最小有意义效果（{smallest} 个百分点），两组合计约需 {needed} 名客户："
-        "相当于 {runs} 个这样的批次（本批次 {have} 名）。",
+        "To see the smallest effect worth having, {smallest}, {needed} would be needed, both groups together"
+        "{runs}.",
+        "要看出最小有意义效果（{smallest}），两组合计需要{needed}{runs}。",
     ),
     "needed_runs_seen": Words(
-        "If the true difference is what was seen, about {needed} customers would be needed, both groups together: "
-        "{runs} runs like this one of {have}. What was seen is itself uncertain: the campaign file can name a "
-        "smallest effect worth having instead.",
-        "如果真实差异正好等于本次看到的差异，两组合计约需 {needed} 名客户：相当于 {runs} 个这样的批次"
-        "（本批次 {have} 名）。看到的差异本身并不确定：可在活动文件中写明最小有意义效果。",
+        "If the true difference is what was seen, {needed} would be needed, both groups together{runs}. "
+        "What was seen is itself uncertain{instead}.",
+        "如果真实差异正好等于本次看到的差异，两组合计需要{needed}{runs}。看到的差异本身并不确定{instead}。",
+    ),
+    "needed_instead": Words(
+        ": the campaign file can name a smallest effect worth having instead",
+        "：可在活动文件中写明最小有意义效果",
     ),
     "needed_holdout": Words(
-        "With the same customers, a hold-out of {share} would show effects from {visible} points on; "
+        "With the same customers, a hold-out of {share} would show effects from {visible} on; "
         "this run held out {held}.",
-        "客户不变，若对照组占 {share}，可看出 {visible} 个百分点起的效果；本批次对照组占 {held}。",
+        "客户不变，若对照组占 {share}，可看出 {visible}起的效果；本批次对照组占 {held}。",
     ),
+    "runs_like_this": Words(
+        ": {runs} runs like this one of {have}", "：相当于 {runs} 个这样的批次（本批次 {have} 名）"
+    ),
+    "size_points": Words("{size} points", "{size} 个百分点"),
+    "size_orders": Words("{size} orders a customer", "人均 {size} 单"),
+    "size_money": Words("{size} a customer", "人均 {size} "),
     "needed_effect": Words(
-        "Or a stronger campaign: the smallest effect worth having is {smallest} points, and only {visible} or "
+        "Or a stronger campaign: the smallest effect worth having is {smallest}, and only {visible} or "
         "more would show.",
-        "或者活动本身更有力：最小有意义效果是 {smallest} 个百分点，而只有 {visible} 个百分点及以上才看得出来。",
+        "或者活动本身更有力：最小有意义效果是 {smallest}，而只有 {visible}及以上才看得出来。",
     ),
     # Variants
     "winner": Words(
@@ -94,6 +140,11 @@ FINDING_TEXTS: dict[str, Words] = {
     "segments": Words(
         "Did it work better for some? Explored, not proved", "对某些客户更有效吗？仅供探索，不作结论"
     ),
+    "segments_of": Words("Compared here: {measure}.", "此处比较：{measure}。"),
+    "segments_of_churn": Words(
+        "Compared here: churn, not {measure}, which scatters too much among so few customers.",
+        "此处比较的是流失率，而不是{measure}：后者在人数较少的细分中波动太大。",
+    ),
     "segments_note": Words(
         "Grey because nobody drew these groups beforehand to be judged: with many of them some will look good or "
         "bad by chance. p is adjusted over all of them (BH: Benjamini-Hochberg); there is no verdict. Expected "
@@ -102,8 +153,8 @@ FINDING_TEXTS: dict[str, Words] = {
         "p 已在全部细分间校正（BH：Benjamini-Hochberg），不作结论。预期价值、风险与订单数均为选择客户时所知。",
     ),
     "segments_chart": Words(
-        "Difference in each segment with its 95% interval; the numbers are in the table that follows.",
-        "各细分的差异及 95% 置信区间；数字见随后的表格。",
+        "Difference in each segment with its {level} interval; the numbers are in the table that follows.",
+        "各细分的差异及 {level} 置信区间；数字见随后的表格。",
     ),
     "segment": Words("Segment", "细分"),
     "rate_treated": Words("Written to", "实验组"),
@@ -174,23 +225,27 @@ FINDING_TEXTS: dict[str, Words] = {
     ),
     # Money
     "money": Words("Beyond churn: repeat orders, revenue, value", "流失之外：复购、收入与价值"),
+    "money_other": Words("Everything else: repeat orders, revenue, value", "其他指标：复购、收入与价值"),
     "money_lead": Words(
         "Per assigned customer, buyers or not, so that the groups can be compared. One large order can carry an "
         "average: the capped and the adjusted line say whether it did.",
         "按每位分组客户计算（无论是否购买），两组才可比。一笔大单可能左右平均值：请看封顶与调整后的两行。",
     ),
     "money_chart": Words(
-        "Differences per customer against the hold-out with 95% intervals; the numbers are in the table that "
+        "Differences per customer against the hold-out with {level} intervals; the numbers are in the table that "
         "follows.",
-        "每位客户与对照组的差异及 95% 置信区间；数字见随后的表格。",
+        "每位客户与对照组的差异及 {level} 置信区间；数字见随后的表格。",
     ),
-    "less_money": Words("\N{LEFTWARDS ARROW} less", "\N{LEFTWARDS ARROW} 更少"),
-    "more_money": Words("more \N{RIGHTWARDS ARROW}", "更多 \N{RIGHTWARDS ARROW}"),
     "per_customer": Words("{currency} per customer", "每位客户，{currency}"),
+    "orders_each": Words("orders per customer", "每位客户的订单数"),
     "measure": Words("Measure", "指标"),
     "difference_plain": Words("Difference", "差异"),
+    "lost_of": Words("{x} of {n} churned", "{n} 名中 {x} 名流失"),
+    "unit_points": Words("points", "个百分点"),
+    "difference_orders": Words("Difference, orders each", "差异（人均订单）"),
     "buyers": Words("{buyers} of {n} bought", "{n} 名中 {buyers} 名购买"),
     "count_of": Words("{x} of {n}", "{n} 名中 {x} 名"),
+    "measured_churned": Words("Churn", "流失率"),
     "measured_retained": Words("Retention", "留存率"),
     "measured_repeated": Words("Repeat orders", "再次下单率"),
     "measured_revenue": Words("Revenue", "收入"),
@@ -213,16 +268,15 @@ FINDING_TEXTS: dict[str, Words] = {
         "Capped: no customer counts for more than the 99th percentile of buyers. Adjusted: for what each customer "
         "spent before (CUPED); of net contribution that is what judges. Net contribution: margin times revenue "
         "less the messages. Value lost: what those who churned had spent in as many days before, net of refunds, "
-        "nobody below 0. Small print: 95% intervals by Welch, rates by Newcombe.",
+        "nobody below 0. Small print: {level} intervals by Welch, of rates by Newcombe.",
         "封顶：每位客户最多计到购买者的第 99 百分位。调整：按客户此前的消费调整（CUPED）；净贡献以调整后的为准。"
         "净贡献：毛利率乘收入，减去消息成本。流失价值：流失客户在此前同样天数内的消费（扣除退款，每人不低于 0）。"
-        "小字为 95% 置信区间：金额用 Welch 法，比例用 Newcombe 法。",
+        "小字为 {level} 置信区间：金额用 Welch 法，比例用 Newcombe 法。",
     ),
     # Returns
     "returns": Words("What it cost and what it brought", "投入与回报"),
     "item": Words("Item", "项目"),
     "amount": Words("Amount", "数值"),
-    "interval_95": Words("95% interval", "95% 置信区间"),
     "r_cost": Words("Cost of the messages", "消息成本"),
     "r_revenue": Words("Extra revenue, net of refunds", "增量收入（已扣退款）"),
     "r_margin": Words("Margin", "毛利率"),

@@ -6,8 +6,9 @@ from winback import words
 from winback.charts import Difference, Spec, forest
 from winback.effects import COLUMNS, rate_of
 from winback.findings import Contest, Dimension, Interaction, Pair, Segment
+from winback.judged_words import SIDES
 from winback.outcomes import Outcome
-from winback.part_sums import CHURNED, ORDERS, SHARES
+from winback.part_sums import ORDERS, SHARES
 from winback.report_words import Speaker
 from winback.words import UNDEFINED
 
@@ -42,6 +43,7 @@ class ContestRow:
 
     sentence: str
     by: str
+    difference_head: str
     pairs: list[PairRow]
     more: str
 
@@ -91,16 +93,21 @@ def segment_chart(outcome: Outcome, say: Speaker) -> Spec | None:
     if not rows:
         return None
     column = rate_of(outcome.judged_by)
-    fewer, more = ("fewer", "more") if column == CHURNED else ("less_money", "more_money")
+    fewer, more = (side.say(say.language) for side in SIDES[column])
     return forest(
-        rows, smallest_effect=smallest_in(column, outcome), fewer=say(fewer), more=say(more), role="others",
-        row_height=44,
+        rows, smallest_effect=smallest_in(column, outcome), fewer=fewer, more=more, role="others", row_height=44,
     )  # fmt: skip
 
 
 def smallest_in(column: str, outcome: Outcome) -> float | None:
     """The smallest effect worth having, where it is declared of this column; it says nothing of another."""
     return outcome.smallest_effect if COLUMNS[outcome.judged_by] == column else None
+
+
+def compared_sentence(outcome: Outcome, say: Speaker) -> str:
+    """What the segments are compared in, which need not be what the campaign is judged by."""
+    asked, shown = COLUMNS[outcome.judged_by], rate_of(outcome.judged_by)
+    return say("segments_of" if asked == shown else "segments_of_churn", measure=say(f"of_{asked}"))
 
 
 def interaction_sentences(outcome: Outcome, say: Speaker) -> list[str]:
@@ -137,6 +144,7 @@ def contest_row(contest: Contest, helped: bool | None, currency: str, say: Speak
     return ContestRow(
         sentence=sentence,
         by=by,
+        difference_head=difference_head(contest.column, say),
         pairs=[_pair(pair, contest.column, currency, say) for pair in clearest[:PAIRS_SHOWN]],
         more=say("pairs_more", n=words.whole(rest)) if rest > 0 else "",
     )
@@ -148,6 +156,13 @@ def _pair(pair: Pair, column: str, currency: str, say: Speaker) -> PairRow:
         label=say("pair", one=pair.one, other=pair.other), found=pair, difference=difference,
         interval=words.between(low, high, say.language),
     )  # fmt: skip
+
+
+def difference_head(column: str, say: Speaker) -> str:
+    """What stands over differences in a column; amounts name their currency themselves."""
+    if column in SHARES:
+        return say("difference")
+    return say("difference_orders") if column == ORDERS else say("difference_plain")
 
 
 def gain(value: float | None, column: str, currency: str, say: Speaker) -> str:

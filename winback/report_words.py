@@ -50,36 +50,40 @@ TEXTS: dict[str, Words] = {
     ),
     "facts": Words(
         "{rate} of the {n} customers written to and {control_rate} of the {control_n} held out did not order "
-        "in the {days} days of the window; the difference is {difference} points (95%: {interval}).",
+        "in the {days} days of the window; the difference is {difference} points ({level}: {interval}).",
         "在 {days} 天观察期内，实验组 {n} 名客户中 {rate} 没有下单，"
         "对照组 {control_n} 名客户中 {control_rate} 没有下单；"
-        "差异为 {difference} 个百分点（95% 置信区间：{interval}）。",
+        "差异为 {difference} 个百分点（{level} 置信区间：{interval}）。",
     ),
     "facts_so_far": Words(
         "So far, in the first {days} days, {rate} of the {n} customers written to and {control_rate} of the "
         "{control_n} held out did not order; the difference is {difference} points "
-        "(95%, widened for looking early: {interval}).",
+        "({level}, widened for looking early: {interval}).",
         "至今（前 {days} 天），实验组 {n} 名客户中 {rate} 没有下单，"
         "对照组 {control_n} 名客户中 {control_rate} 没有下单；"
-        "差异为 {difference} 个百分点（95% 置信区间，因提前查看而加宽：{interval}）。",
+        "差异为 {difference} 个百分点（{level} 置信区间，因提前查看而加宽：{interval}）。",
     ),
     "kept": Words(
-        "About {customers} customers were kept who would otherwise have been lost (95%: {interval}).",
-        "约有 {customers} 名原本会流失的客户被留住（95% 置信区间：{interval}）。",
+        "About {customers} customers were kept who would otherwise have been lost ({level}: {interval}).",
+        "约有 {customers} 名原本会流失的客户被留住（{level} 置信区间：{interval}）。",
     ),
     "lost": Words(
-        "About {customers} customers were lost who would otherwise have stayed (95%: {interval}).",
-        "约有 {customers} 名原本会留下的客户因此流失（95% 置信区间：{interval}）。",
+        "About {customers} customers were lost who would otherwise have stayed ({level}: {interval}).",
+        "约有 {customers} 名原本会留下的客户因此流失（{level} 置信区间：{interval}）。",
     ),
     "needed_for_effect": Words(
-        "To see an effect of {smallest} points you would need about {needed} customers, both groups together; "
+        "To see an effect of {smallest} points you would need {needed}, both groups together; "
         "this run had {have}.",
-        "要看出 {smallest} 个百分点的效果，两组合计约需 {needed} 名客户；本批次只有 {have} 名。",
+        "要看出 {smallest} 个百分点的效果，两组合计需要{needed}；本批次只有 {have} 名。",
+    ),
+    "about": Words("about {n} customers", "约 {n} 名客户"),
+    "more_than_anybody": Words(
+        "more customers than anybody has (over 10 million)", "比任何企业都多的客户（超过 1000 万名）"
     ),
     "needed_for_difference": Words(
-        "If the true difference is what was seen, it takes about {needed} customers, both groups together, to "
+        "If the true difference is what was seen, it takes {needed}, both groups together, to "
         "tell it from chance; this run had {have}.",
-        "如果真实差异正好等于本次看到的差异，两组合计约需 {needed} 名客户才能与偶然区分开；本批次只有 {have} 名。",
+        "如果真实差异正好等于本次看到的差异，两组合计需要{needed}才能与偶然区分开；本批次只有 {have} 名。",
     ),
     "interim_day": Words(
         "This is day {day} of {days}. The effect is shown when the window is over: "
@@ -143,13 +147,19 @@ TEXTS: dict[str, Words] = {
     "top": Words("Top 20% by past value", "历史消费前 20% 客户"),
     # The effect
     "effect": Words("The effect: against the hold-out", "活动效果：与对照组相比"),
+    "effect_of": Words("The effect on {measure}: against the hold-out", "对{measure}的作用：与对照组相比"),
+    "effect_waits": Words(
+        "The effect on {measure} is shown when the window is over.", "对{measure}的作用在观察期满后显示。"
+    ),
+    "churn": Words(
+        "Churn, for comparison: not what this campaign is judged by", "流失率，仅供对照：本活动不以此评判"
+    ),
     "effect_pending": Words("No comparison can be shown.", "暂无可显示的比较。"),
     "effect_chart": Words(
-        "Difference in churn against the hold-out with 95% intervals; the numbers are in the table that follows.",
-        "与对照组的流失率差异及 95% 置信区间；数字见随后的表格。",
+        "Difference in {measure} against the hold-out with {level} intervals; the numbers are in the table that "
+        "follows.",
+        "与对照组的{measure}差异及 {level} 置信区间；数字见随后的表格。",
     ),
-    "fewer": Words("\N{LEFTWARDS ARROW} fewer churned", "\N{LEFTWARDS ARROW} 流失更少"),
-    "more": Words("more churned \N{RIGHTWARDS ARROW}", "流失更多 \N{RIGHTWARDS ARROW}"),
     "band": Words(
         "shaded: within ±{smallest} points, too small to be worth having",
         "阴影：±{smallest} 个百分点以内，效果过小，不值得",
@@ -167,15 +177,19 @@ TEXTS: dict[str, Words] = {
     "verdict": Words("Verdict", "结论"),
     "yardstick": Words("yardstick", "参照"),
     "interval_note": Words("Small print: 95% intervals.", "小字为 95% 置信区间。"),
+    "level_note": Words(
+        "Those of differences are at {level}, wider because this was looked at before the end.",
+        "差异的区间为 {level}：因提前查看过而更宽。",
+    ),
     "holm_note": Words(
         "With several variants each is judged at its Holm level, so an interval may exclude 0 without a verdict.",
         "有多个版本时，各版本按 Holm 校正后的水平判断，因此区间不含 0 也可能没有结论。",
     ),
     # Legends of pictures
-    "legend_against": Words("difference to the hold-out, 95% interval", "与对照组的差异，95% 置信区间"),
+    "legend_against": Words("difference to the hold-out, {level} interval", "与对照组的差异，{level} 置信区间"),
     "legend_money": Words(
-        "difference to the hold-out per customer, {currency}, 95% interval",
-        "每位客户与对照组的差异，{currency}，95% 置信区间",
+        "difference to the hold-out per customer, {unit}, {level} interval",
+        "每位客户与对照组的差异，{unit}，{level} 置信区间",
     ),
     "legend_dropped": Words("left out", "未入选"),
     "legend_others": Words("for comparison", "供比较"),
@@ -299,9 +313,10 @@ TEXTS: dict[str, Words] = {
     ),
     "m_intervals": Words("Intervals", "置信区间"),
     "m_intervals_text": Words(
-        "95%: Wilson for rates, Newcombe for differences. p is the smallest level at which the Newcombe interval "
+        "Wilson for rates (95%), Newcombe for differences of rates, Welch for differences of means ({level}). "
+        "p is the smallest level at which the Newcombe interval "
         "excludes 0, adjusted by Holm over the variants.",
-        "95%：比例用 Wilson 法，差异用 Newcombe 法。"
+        "比例用 Wilson 法（95%），比例之差用 Newcombe 法，平均值之差用 Welch 法（{level}）。"
         "p 为 Newcombe 区间恰好不含 0 的最小水平，并在各版本间做 Holm 校正。",
     ),
     "m_kept": Words("Customers kept", "留住的客户数"),
@@ -314,6 +329,8 @@ TEXTS: dict[str, Words] = {
     "m_effect_none": Words("not given in the campaign file", "活动文件中未设定"),
     "m_score": Words("Score", "评分"),
     "m_score_none": Words("nothing is recorded", "没有记录"),
+    "score_horizon_days": Words("horizon in days", "预测期（天）"),
+    "score_digest": Words("digest (sha256)", "摘要（sha256）"),
     "score_model": Words("model", "模型"),
     "score_weights": Words("weights", "参数"),
     "score_fallback_reason": Words("why another model was used", "改用其他模型的原因"),

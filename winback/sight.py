@@ -1,7 +1,9 @@
 """What the result of a campaign can show before anything is sent, in terms of what it is judged by.
 
-Of churn and retention the predicted risk says what to expect of the hold-out; of everything else what the audience
-did in the window before, or all scored customers where too few of the audience ordered then.
+Of churn and retention the predicted risk says what to expect of the hold-out; of everything else what customers
+chosen by the same rules one window earlier did since. The audience itself, where it was chosen for being quiet,
+did less in the window before than it will in the one after: it stands in only where the data do not reach so far
+back or too few of those others ordered, and all scored customers where too few of the audience did.
 """
 
 from collections.abc import Mapping
@@ -25,14 +27,15 @@ from winback.planning import (
 from winback.verdict import FEWEST_EVENTS, MONEY_FLOOR
 
 _UPWARDS = (Measure.RETENTION, Measure.REPEAT_RATE)
-_PREDICTED = (Measure.CHURN, Measure.RETENTION)
-_BY_CHURN = (*_PREDICTED, Measure.VALUE_LOST, Measure.VALUE_LOST_SHARE)  # what hangs on who churned
+PREDICTED = (Measure.CHURN, Measure.RETENTION)
+_VALUE = (Measure.VALUE_LOST, Measure.VALUE_LOST_SHARE)
 
 
 class Basis(StrEnum):
     """Where the expectation comes from."""
 
     PREDICTED = "predicted"  # the mean predicted risk
+    SEEN_OF_ALIKE = "window_before_of_alike"  # what those did whom the same rules chose at its beginning
     SEEN = "window_before"  # what the audience did then
     SEEN_OF_ALL = "window_before_of_all"  # what all scored customers did: too few of the audience ordered then
     CONTRACTS = "contracts_before"  # what became of all who had a contract at the start of that window
@@ -114,6 +117,7 @@ def expect(
     success: Success,
     *,
     risk: float | None,
+    alike: PartSums | None,
     audience: PartSums,
     everybody: PartSums,
     minor: int,
@@ -121,35 +125,42 @@ def expect(
 ) -> Expected | None:
     """What is expected of the hold-out of an ``audience``; None where nobody is in.
 
-    ``audience``, ``everybody`` (all scored): what they did in the window before. ``risk``: mean, predicted.
-    ``under_contract``: where contracts decide who churned, those of everybody who had one at the start of the
-    window before, for whoever is in has not lost his.
+    ``alike`` (chosen by the same rules one window earlier; None where the data do not reach), ``audience``,
+    ``everybody`` (all scored): what they did in the window before. ``risk``: mean, predicted.
+    ``under_contract``: where contracts decide what value was lost, those of everybody who had one at the start of
+    the window before, for whoever is in has not lost his.
     """
     measure = success.measure
     if risk is None or (under_contract and not under_contract.n):
         return None
-    if under_contract and measure in _BY_CHURN:
+    if under_contract and measure in _VALUE:
         return _of_contracts(measure, under_contract, minor)
-    if measure in _PREDICTED:
+    if measure in PREDICTED:
         rate = risk if measure is Measure.CHURN else 1 - risk
         return _rate(measure, Basis.PREDICTED, rate)
+    seen, basis = _seen(measure, alike, audience, everybody)
     if measure is Measure.REPEAT_RATE:
-        few = audience.repeated < FEWEST_EVENTS
-        seen, basis = (everybody, Basis.SEEN_OF_ALL) if few else (audience, Basis.SEEN)
         counted = seen.rate(REPEATED)
         return _rate(measure, basis, counted.x / counted.n)
-    few = audience.buyers < MONEY_FLOOR
-    seen, basis = (everybody, Basis.SEEN_OF_ALL) if few else (audience, Basis.SEEN)
     spread = _spread(measure, seen, Fraction(str(success.margin or 0)), minor)
     return Expected(measure=measure, basis=basis, spread=spread, deciding=1 - risk, fewest=MONEY_FLOOR)
 
 
 def _of_contracts(measure: Measure, seen: PartSums, minor: int) -> Expected:
-    basis, lost = Basis.CONTRACTS, seen.churned / seen.n
-    if measure in _PREDICTED:
-        return _rate(measure, basis, lost if measure is Measure.CHURN else 1 - lost)
-    spread = _spread(measure, seen, Fraction(), minor)
-    return Expected(measure=measure, basis=basis, spread=spread, deciding=1 - lost, fewest=MONEY_FLOOR)
+    spread, kept = _spread(measure, seen, Fraction(), minor), 1 - seen.churned / seen.n
+    return Expected(measure=measure, basis=Basis.CONTRACTS, spread=spread, deciding=kept, fewest=MONEY_FLOOR)
+
+
+def _seen(
+    measure: Measure, alike: PartSums | None, audience: PartSums, everybody: PartSums
+) -> tuple[PartSums, Basis]:
+    """The nearest to the audience of whom enough ordered to plan by."""
+    for part, basis in ((alike, Basis.SEEN_OF_ALIKE), (audience, Basis.SEEN)):
+        by_repeats = part is not None and part.repeated >= FEWEST_EVENTS
+        by_buyers = part is not None and part.buyers >= MONEY_FLOOR
+        if part is not None and (by_repeats if measure is Measure.REPEAT_RATE else by_buyers):
+            return part, basis
+    return everybody, Basis.SEEN_OF_ALL
 
 
 def _rate(measure: Measure, basis: Basis, rate: float) -> Expected:

@@ -12,6 +12,7 @@ SRM_LEVEL = 0.001  # below this p the split itself is wrong
 CONTAMINATION_LIMIT = 0.01  # more of the hold-out written to than this, and it is no hold-out
 FEWEST_EVENTS = 5  # with the event, and as many without it, in either arm
 MONEY_FLOOR = 50  # buyers in either arm: measured, docs/decisions/006
+MOST_CUSTOMERS = 10_000_000  # whoever would need more is told so, not how many
 APPROXIMATE_UP_TO = 250  # buyers: below, the interval of a heavy-tailed mean is a little too narrow
 
 
@@ -206,4 +207,7 @@ def _undecided(evidence: Evidence, needed_n: int | None) -> str:
         also = " or not in the pooled-variance test" if evidence.scarcity is Rule.FEW_BUYERS else ""
         said = f"the interval excludes 0, but not at its Holm level{also}"
     # With enough customers for the smallest effect and still no answer, a number already reached would mislead.
-    return f"{said}: would need {needed_n:,} customers" if (needed_n or 0) > evidence.customers else said
+    if (needed_n or 0) <= evidence.customers:
+        return said
+    needed = "more customers than anybody has" if (needed_n or 0) > MOST_CUSTOMERS else f"{needed_n:,} customers"
+    return f"{said}: would need {needed}"

@@ -102,14 +102,16 @@ RULES: dict[Rule, Words] = {
         "有一组的购买人数较少，金额的置信区间仅供参考。",
     ),
     Rule.NO_INTERVAL: Words("No interval can be computed.", "无法计算置信区间。"),
-    Rule.EXCLUDES_ZERO: Words("The 95% interval of the difference excludes 0.", "差异的 95% 置信区间不包含 0。"),
+    Rule.EXCLUDES_ZERO: Words(
+        "The {level} interval of the difference excludes 0.", "差异的 {level} 置信区间不包含 0。"
+    ),
     Rule.INSIDE_SMALLEST_EFFECT: Words(
-        "The whole 95% interval lies within ±{smallest} points, the smallest effect worth having.",
-        "整个 95% 置信区间都在 ±{smallest} 个百分点（最小有意义效果）以内。",
+        "The whole {level} interval lies within ±{smallest} points, the smallest effect worth having.",
+        "整个 {level} 置信区间都在 ±{smallest} 个百分点（最小有意义效果）以内。",
     ),
     Rule.UNDECIDED: Words(
-        "The 95% interval includes 0: the data fit a benefit, a harm, and nothing at all.",
-        "95% 置信区间包含 0：有利、有害或毫无作用，都与数据相符。",
+        "The {level} interval includes 0: the data fit a benefit, a harm, and nothing at all.",
+        "{level} 置信区间包含 0：有利、有害或毫无作用，都与数据相符。",
     ),
 }
 
@@ -197,6 +199,13 @@ def whole(value: float | None) -> str:
 def gain(value: float | None) -> str:
     """A count with its sign: ``+1``, ``−39``."""
     return UNDEFINED if value is None or not defined(value) else _signed(f"{value:+,.0f}")
+
+
+def level(alpha: float) -> str:
+    """The level of an interval, from its two-sided alpha: ``95%``, after early looks ``95.6%``."""
+    if alpha < 0.0005:  # a first look: no number of nines is worth reading
+        return ">99.9%"
+    return f"{100 * (1 - alpha):.1f}".removesuffix(".0") + "%"
 
 
 def percent(share: float | None) -> str:

@@ -32,11 +32,7 @@ def measure(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(as_dict(outcome))
     else:
-        if outcome.primary:
-            counted = "churned" if outcome.window.complete else "no order so far"
-            print_table(["group", "customers", counted, "rate"], _groups(outcome.primary))
-        for line in found_lines(outcome):
-            print(line)
+        _show(outcome)
         print_table(_RESPONSES, [_response_line(each) for each in outcome.responses])
     if arguments.as_of and outcome.window.data_through and arguments.as_of < outcome.window.data_through:
         say(f"this is the final reading, frozen with the data through {outcome.window.data_through}")
@@ -45,6 +41,18 @@ def measure(arguments: argparse.Namespace) -> int:
         say(f"interim: the data reach {reached}, the window ends on {outcome.window.last_on}")
         return Exit.NO
     return Exit.DONE
+
+
+def _show(outcome: "Outcome") -> None:
+    """The table of churn first where it is the answer, else after it."""
+    lines, by_churn = list(found_lines(outcome)), outcome.judged_by == "churn"
+    for line in [] if by_churn else lines:
+        print(line)
+    if outcome.primary:
+        counted = "churned" if outcome.window.complete else "no order so far"
+        print_table(["group", "customers", counted, "rate"], _groups(outcome.primary))
+    for line in lines if by_churn else []:
+        print(line)
 
 
 def _first(arguments: argparse.Namespace, settings: "Settings") -> "Outcome":

@@ -170,10 +170,14 @@ def _no_plan(seen: Sight, expected: Expected) -> str:
 
 def _taken(seen: Sight, expected: Expected) -> str:
     """What is assumed of the hold-out, and where it comes from."""
-    themselves = expected.basis is Basis.SEEN
-    source = "what they did" if themselves else "what all scored customers did"
-    why = "" if themselves else ": too few of these ordered then"
-    past = f"from {source} in the {seen.window_days} days before{why}"
+    days = seen.window_days
+    past = {
+        Basis.PREDICTED: "",
+        Basis.SEEN_OF_ALIKE: f"from what those did whom the same rules would have chosen {days} days earlier",
+        Basis.SEEN: f"from what they did in the {days} days before",
+        Basis.SEEN_OF_ALL: f"from what all scored customers did in the {days} days before: "
+        "too few of these ordered then",
+    }[expected.basis]
     if expected.basis is Basis.PREDICTED:
         name = "churn" if seen.measure is Measure.CHURN else "retention"
         risk = (

@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import Any
 
 from app.commands.status import next_start
+from app.found_lines import judged_difference, points
 from app.terminal import print_json, print_table
 from db.campaigns import campaign_ids, campaign_path
 from db.engine import database, reading
@@ -20,21 +21,29 @@ from winback.headline import judged
 from winback.outcomes import Outcome
 from winback.returns import between_campaigns
 
-_COLUMNS = ["campaign", "next slot", "last run", "stage", "result", "points (95 %)", "kept (95 %)"]
+_CHURN = "churn, points (95 %)"
+_COLUMNS = [
+    "campaign", "next slot", "last run", "stage", "judged by", "result", "difference", _CHURN,
+    "kept (95 %)",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One campaign; ``effect``: the difference in churn of its last run (share, negative = fewer churned).
+    """One campaign and its last run; ``result`` is the verdict of ``judged_by``; ``told``: its ``difference``.
 
-    ``churn_definition``: of that run; None before there is a reading.
+    ``effect``: the difference in churn (share, negative = fewer churned), by which campaigns are compared whose
+    ``churn_definition`` is the same; None before there is a reading.
     """
 
     campaign: str
     next_slot: str
     last_run: str | None
     stage: str | None
+    judged_by: str | None
     result: str | None
+    difference: Estimate | None
+    told: str | None
     effect: Estimate | None
     kept: Estimate | None
     churn_definition: str | None
@@ -57,7 +66,10 @@ def campaigns(arguments: argparse.Namespace) -> int:
                     next_slot=next_start(settings, name, datetime.now(UTC)),
                     last_run=run_name(last) if last else None,
                     stage=last.stage if last else None,
+                    judged_by=outcome.judged_by.value if outcome else None,
                     result=_verdict(outcome),
+                    difference=_judged(outcome),
+                    told=judged_difference(outcome) if outcome and outcome.window.complete else None,
                     effect=_effect(outcome),
                     kept=_kept(outcome),
                     churn_definition=outcome.churn_definition if outcome else None,
@@ -65,12 +77,12 @@ def campaigns(arguments: argparse.Namespace) -> int:
             )
     pairs = list(_pairs(rows))
     if arguments.json:
-        print_json({"campaigns": [asdict(row) for row in rows], "compared": pairs})
+        print_json({"campaigns": [_as_dict(row) for row in rows], "compared": pairs})
         return Exit.DONE
     print_table(_COLUMNS, [_line(row) for row in rows])
     if pairs:
         print()
-        print_table(["this campaign", "minus that one", "points (95 %)"], [_pair_line(pair) for pair in pairs])
+        print_table(["this campaign", "minus that one", _CHURN], [_pair_line(pair) for pair in pairs])
         print("Their audiences differ, so this compares what each did for its own, not how good its message is.")
     return Exit.DONE
 
@@ -85,7 +97,7 @@ def _one_by_week(settings: Settings, name: str, *, as_json: bool) -> int:
     if as_json:
         print_json({"campaign": name, "weeks": [asdict(week) for week in weeks]})
         return Exit.DONE
-    print_table(["week", "run", "sent", "customers", "held out", "points (95 %)"], [week.line() for week in weeks])
+    print_table(["week", "run", "sent", "customers", "held out", _CHURN], [week.line() for week in weeks])
     print("Week by week is explored, not proved: each run has a verdict of its own, and chance moves them all.")
     return Exit.DONE
 
@@ -137,6 +149,18 @@ def _effect(outcome: Outcome | None) -> Estimate | None:
     return Estimate(value=found.difference, low=found.low, high=found.high)
 
 
+def _judged(outcome: Outcome | None) -> Estimate | None:
+    """In the unit of what the campaign is judged by: a share, orders or an amount."""
+    found = judged(outcome) if outcome and outcome.window.complete else None
+    if found is None or found.difference is None or found.low is None or found.high is None:
+        return None
+    return Estimate(value=found.difference, low=found.low, high=found.high)
+
+
+def _as_dict(row: Row) -> dict[str, Any]:
+    return {name: value for name, value in asdict(row).items() if name != "told"}
+
+
 def _kept(outcome: Outcome | None) -> Estimate | None:
     found = outcome.saved if outcome and outcome.window.complete else None
     return Estimate(value=found.customers, low=found.low, high=found.high) if found else None
@@ -154,9 +178,9 @@ def _pairs(rows: Sequence[Row]) -> list[dict[str, Any]]:
 def _line(row: Row) -> tuple[str | None, ...]:
     kept = row.kept
     return (
-        row.campaign, row.next_slot, row.last_run, _stage(row), row.result,
+        row.campaign, row.next_slot, row.last_run, _stage(row), row.judged_by, row.result, row.told,
         _points(row.effect.value, row.effect.low, row.effect.high) if row.effect else None,
-        f"{kept.value:+,.0f} ({kept.low:+,.0f} to {kept.high:+,.0f})" if kept else None,
+        f"{whole(kept.value)} ({whole(kept.low)} to {whole(kept.high)})" if kept else None,
     )  # fmt: skip
 
 
@@ -169,4 +193,9 @@ def _pair_line(pair: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def _points(value: float, low: float, high: float) -> str:
-    return f"{100 * value:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+    return f"{points(value)} ({points(low)} to {points(high)})"
+
+
+def whole(value: float) -> str:
+    """With its sign, and none of a number that rounds to 0."""
+    return f"{round(value):+,}" if round(value) else "0"

@@ -77,6 +77,14 @@ def facts_cover(session: Session, day: date, kind: str = ORDERS) -> bool:
     return bool(session.execute(select(later)).scalar_one())
 
 
+def data_from(session: Session, kind: str = ORDERS) -> date | None:
+    """The first day that facts of a kind tell of; None without any."""
+    first: date | None = session.execute(
+        select(func.min(FactFile.first_on)).where(col(FactFile.kind) == kind)
+    ).scalar_one()
+    return first
+
+
 def data_through(session: Session, kind: str = ORDERS) -> date | None:
     """Through which day the facts of a kind are complete: as declared, else the last fact's; None without any."""
     declared = session.get(DataThrough, kind)

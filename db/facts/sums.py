@@ -44,7 +44,8 @@ DEEDS = pl.Schema(
 )
 BY_ORDERS = {name: pl.lit(None, dtype=MEMBER_CELLS[name]) for name in ("lost", "held_minor", "kept_minor")}
 _SUMS = [
-    "bought", "bought_sq", "x", "xx", "y", "yy", "xy", "c", "cc", "v", "vv", "l", "ll", "vl", "k", "kk", "ky", "xk",
+    "bought", "bought_sq", "x", "xx", "y", "yy", "xy", "xk", "k", "kk", "ky",
+    "c", "cc", "v", "vv", "l", "ll", "vl",
 ]  # fmt: skip
 _ROWS = pl.Schema(
     {
