@@ -10,7 +10,6 @@ from db.confined import SampleText
 from db.home import FILE_NAME
 from db.settings import Settings, here
 from winback.channel import Channel
-from winback.fields import Kind
 from winback.message.fields import asks_for_products
 from winback.planning import MOST_HELD_OUT
 
@@ -70,6 +69,7 @@ def without_lines(workspace: Path | None, asking: Sequence[str]) -> list[str]:
 def _has_lines(settings: Settings) -> bool:
     from db.engine import database, reading  # 0.2 s to import
     from db.facts.store import digests
+    from winback.fields import Kind
 
     with database(settings.database_url) as engine, reading(engine) as session:
         return bool(digests(session, Kind.LINES))

@@ -207,28 +207,38 @@ def a_tenth_lost(n: int) -> PartSums:
 
 
 @pytest.mark.parametrize(
-    ("measure", "rate", "spread"),
+    ("measure", "spread"),
     [
-        (Measure.CHURN, 0.1, None),
-        (Measure.RETENTION, 0.9, None),
-        (Measure.VALUE_LOST, None, 10 * (0.09 * 1000 / 999) ** 0.5),
-        (Measure.VALUE_LOST_SHARE, None, (0.09 * 1000 / 999) ** 0.5),
+        (Measure.VALUE_LOST, 10 * (0.09 * 1000 / 999) ** 0.5),
+        (Measure.VALUE_LOST_SHARE, (0.09 * 1000 / 999) ** 0.5),
     ],
 )
-def test_by_contract_the_plan_is_of_all_who_had_one_before(measure: Measure, rate: float, spread: float):
+def test_by_contract_value_lost_is_planned_from_all_who_had_one_before(measure: Measure, spread: float):
     """A tenth lost, $10 each: the variance of lost or not is .09, of 1,000 customers .09 x 1000 / 999."""
     found = expect(
-        a_success(measure), risk=0.5, audience=did(50, buyers=9), everybody=NOBODY, minor=100,
+        a_success(measure), risk=0.5, alike=None, audience=did(50, buyers=9), everybody=NOBODY, minor=100,
         under_contract=a_tenth_lost(1_000),
     )  # fmt: skip
 
     assert found.basis is Basis.CONTRACTS
-    assert (found.rate, found.spread) == (rate, pytest.approx(spread) if spread else None)
+    assert (found.rate, found.spread) == (None, pytest.approx(spread))
+
+
+def test_by_contract_churn_is_planned_by_the_risk_of_contracts():
+    found = expect(
+        a_success(Measure.CHURN), risk=0.3, alike=None, audience=NOBODY, everybody=NOBODY, minor=100,
+        under_contract=a_tenth_lost(1_000),
+    )  # fmt: skip
+
+    assert (found.basis, found.rate) == (Basis.PREDICTED, 0.3)
 
 
 def test_where_nobody_had_a_contract_before_nothing_is_expected():
     nobody = a_tenth_lost(0)
 
-    asked = a_success(Measure.CHURN)
+    found = expect(
+        a_success(Measure.VALUE_LOST), risk=0.5, alike=None, audience=NOBODY, everybody=NOBODY, minor=100,
+        under_contract=nobody,
+    )  # fmt: skip
 
-    assert expect(asked, risk=0.5, audience=NOBODY, everybody=NOBODY, minor=100, under_contract=nobody) is None
+    assert found is None
