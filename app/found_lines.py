@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # with polars and pydantic 0.3 s to import
     from winback.outcomes import Outcome
 
 NOT_TOLD = "can't tell"
+_TOLD = ("revenue", "net_contribution", "net_contribution_adjusted")  # of the amounts
 
 
 def found_lines(outcome: "Outcome") -> Iterator[str]:
@@ -45,7 +46,7 @@ def _beside(found: "Findings", winner_helped: bool | None) -> Iterator[str]:
     for rate in found.rates[:1]:
         yield f"ordered again: {percent(rate.rate)}, hold-out {percent(rate.control_rate)}{_interval(rate)}"
     for contrast in found.money:
-        if contrast.arm == "treated" and contrast.column in ("revenue", "net_contribution"):
+        if contrast.arm == "treated" and contrast.column in _TOLD:
             yield f"{contrast.column.replace('_', ' ')} a customer: {_money(contrast)} {found.currency}"
     yield from _returns(found.returns, found.currency)
     if found.contest:

@@ -18,7 +18,7 @@ import polars as pl
 
 from bench.features import cpu_seconds
 from db.facts.queries import arrow
-from db.facts.sums import MEMBER_CELLS, sum_members
+from db.facts.sums import BY_ORDERS, MEMBER_CELLS, sum_members
 from winback.campaign import HOLDOUT, Measure, Success
 from winback.contrast import Terms
 from winback.effects import LOWER_IS_BETTER, rate_contrasts
@@ -47,7 +47,8 @@ SELECT arm, value, risk, orders, channel, count(*),
     sum(bought), sum(bought * bought), sum(x), sum(x * x), sum(y), sum(y * y), sum(x * y),
     sum(least(y, 50000)), sum(least(y, 50000) * least(y, 50000)),
     sum(x) FILTER (bought = 0), sum(x * x) FILTER (bought = 0),
-    sum(cost_micros), sum(cost_micros * cost_micros), sum(cost_micros * y)
+    sum(cost_micros), sum(cost_micros * cost_micros), sum(cost_micros * y), sum(cost_micros * x),
+    count(nps), sum(nps), sum(nps * nps), count(csat), sum(csat), sum(csat * csat)
 FROM members LEFT JOIN customers USING (customer_no)
 GROUP BY arm, value, risk, orders, channel
 """
@@ -101,6 +102,10 @@ def the_members(customers: int) -> pl.DataFrame:
             "orders": dice.integers(1, 25, customers).astype(str),
             "channel": np.full(customers, "email"),
             "cost_micros": np.where(arms == HOLDOUT, 0, 2_000),
+            "nps": pl.Series(dice.integers(0, 11, customers)).set(pl.Series(dice.random(customers) > 0.1), None),
+            "csat": pl.Series(dice.integers(1, 6, customers)).set(pl.Series(dice.random(customers) > 0.1), None),
+            "cause": pl.Series(np.where(dice.random(customers) < 0.1, "price", "")).replace("", None),
+            **dict.fromkeys(BY_ORDERS),
         },
         schema=MEMBER_CELLS,
     )

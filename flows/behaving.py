@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 from sqlmodel import Session
 
-from db.facts.recorded import read_activity, read_feedback, read_subscriptions
+from db.facts.recorded import held_contracts, read_activity, read_feedback, read_subscriptions
 from db.facts.store import digests, path_of
 from db.facts.watching import read_watched
 from db.settings import Settings
@@ -65,6 +65,12 @@ def kinds_for(
     asked = Rules(text=rules, as_of=as_of, window_days=campaign.churn.within)
     files = [path_of(settings.facts, digest) for digest in facts]
     return kinds_at(files, behaviour, scored, asked)
+
+
+def contracts(session: Session, settings: Settings, *, as_of: date, through: date) -> pl.DataFrame:
+    """HELD of all customers (db.facts.recorded)."""
+    files = [path_of(settings.facts, digest) for digest in digests(session, Kind.SUBSCRIPTIONS)]
+    return held_contracts(files, as_of=as_of, through=through)
 
 
 def _collected(facts: pl.LazyFrame, schema: pl.Schema, *by: str) -> pl.DataFrame:

@@ -11,8 +11,9 @@ from sqlmodel import Session
 
 from db.engine import database, reading, transaction
 from db.facts.outcomes import MEMBERS, count_outcomes
+from db.facts.recorded import read_feedback
 from db.facts.store import data_through, digests, facts_cover, path_of
-from db.facts.sums import sum_members
+from db.facts.sums import BY_ORDERS, sum_members
 from db.membership import also_in, assigned, live_before, messages_each
 from db.occurrences import Stage, find_run, pinned_campaign, run_name, unmeasured
 from db.outbox import written_to_in
@@ -20,12 +21,15 @@ from db.readings import last_reading, latest, save_reading
 from db.responses import all_priced, contacted, costs, count_messages, read_answers
 from db.settings import Settings
 from db.tables import CampaignVersion, Occurrence
+from flows.behaving import contracts
 from flows.campaign_run import read_ledger
+from winback.answers import newest_answers
 from winback.arms_alike import arms_alike
 from winback.audience import arm_counts, drawn_counts, top_count
 from winback.campaign import HOLDOUT, Campaign
 from winback.dimensions import dimensions, expected_back
 from winback.errors import WrongUse
+from winback.fields import Kind
 from winback.interim import LookTaken, take_look
 from winback.money import exponent
 from winback.outcomes import (
@@ -47,6 +51,8 @@ from winback.responses import MessageCount, OrderCount, Responses, answer_counts
 from winback.seen import Seen, span_of
 from winback.verdict import rows_lost
 
+_BESIDE = (Kind.FEEDBACK, Kind.SUBSCRIPTIONS)  # what a reading is made of besides orders
+
 
 def measure_run(settings: Settings, run: str, now: datetime, as_of: date | None = None) -> Outcome:
     """Read a run's result with the facts through ``as_of`` (None = all there are) and store the reading.
@@ -64,7 +70,7 @@ def measure_run(settings: Settings, run: str, now: datetime, as_of: date | None 
                 before = last_reading(session, occurrence_id)
                 window = _window(session, settings, occurrence, as_of)
                 outcome = _read(session, settings, occurrence, window, looks_of(before.outcome))
-                final = outcome.window.complete and facts_cover(session, outcome.window.last_on)
+                final = outcome.window.complete and _covered(session, occurrence, outcome.window.last_on)
             with transaction(engine) as session:
                 saved = save_reading(session, occurrence_id, outcome, now, final=final, after=before.revision)
             if saved:
@@ -85,7 +91,7 @@ def measure_again(settings: Settings, run: str, now: datetime) -> Outcome | None
             if last_reading(session, occurrence_id).outcome is None:
                 raise WrongUse(f"{run} has not been measured: winback measure {run}")
             window = _window(session, settings, occurrence, None, times=2)
-            if not window.complete or not facts_cover(session, window.last_on):
+            if not window.complete or not _covered(session, occurrence, window.last_on):
                 return None
             outcome = replace(_read(session, settings, occurrence, window, []), second=True)
         with transaction(engine) as session:
@@ -96,7 +102,19 @@ def _window(
     session: Session, settings: Settings, occurrence: Occurrence, as_of: date | None, *, times: int = 1
 ) -> Window:
     days = pinned_campaign(session, occurrence).success.window * times
-    return outcome_window(_t0_on(settings, occurrence), days, _through(data_through(session), as_of))
+    reached = [data_through(session, kind) for kind in _deciding(session, occurrence)]
+    known = None if None in reached else min(day for day in reached if day)
+    return outcome_window(_t0_on(settings, occurrence), days, _through(known, as_of))
+
+
+def _covered(session: Session, occurrence: Occurrence, day: date) -> bool:
+    return all(facts_cover(session, day, kind) for kind in _deciding(session, occurrence))
+
+
+def _deciding(session: Session, occurrence: Occurrence) -> list[Kind]:
+    """The kinds of facts without which the outcome is not known."""
+    by_contract = pinned_campaign(session, occurrence).churn.by_contract
+    return [Kind.ORDERS, Kind.SUBSCRIPTIONS] if by_contract else [Kind.ORDERS]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +138,9 @@ class _Run:
     @property
     def files(self) -> list[Path]:
         return [path_of(self.settings.facts, digest) for digest in self.facts]
+
+    def files_of(self, kind: Kind) -> list[Path]:
+        return [path_of(self.settings.facts, digest) for digest in digests(self.session, kind)]
 
     @property
     def through(self) -> date:
@@ -201,6 +222,7 @@ def _method(run: _Run) -> Method:
         campaign_digest=run.session.get_one(CampaignVersion, run.occurrence.version_id).digest,
         code_version=run.occurrence.code_version,
         score=json.loads(run.occurrence.score or "{}"),
+        other_facts={kind: found for kind in _BESIDE if (found := digests(run.session, kind))},
     )
 
 
@@ -221,6 +243,7 @@ def _seen(run: _Run, arms: Sequence[ArmResult], sums: RunSums) -> Seen:
         letters=messages_each(run.session, run.occurrence, span_of(per_person)),
         per_person=per_person,
         priced=all_priced(run.answers),
+        by_contract=run.campaign.churn.by_contract,
     )
 
 
@@ -230,6 +253,8 @@ def _sum(run: _Run) -> RunSums:
         dimensions(run.ledger)
         .join(costs(run.answers), on="customer_no", how="left")
         .with_columns(pl.col("cost_micros").fill_null(0))
+        .join(_feedback(run), on="customer_no", how="left")
+        .pipe(_with_contracts, run)
     )
     return sum_members(
         run.files,
@@ -238,6 +263,22 @@ def _sum(run: _Run) -> RunSums:
         through=run.through,
         members=members,
     )
+
+
+def _with_contracts(members: pl.DataFrame, run: _Run) -> pl.DataFrame:
+    """Who lost the last contract, and what a month is worth, where that decides: as chosen, and at the end."""
+    if not run.campaign.churn.by_contract:
+        return members.with_columns(**BY_ORDERS)
+    held = contracts(run.session, run.settings, as_of=run.occurrence.as_of, through=run.through)
+    return members.join(held, on="customer_no", how="left").with_columns(
+        pl.col("held_minor", "kept_minor").fill_null(0), lost=~pl.col("kept").fill_null(False)
+    )
+
+
+def _feedback(run: _Run) -> pl.DataFrame:
+    """What the customers answered on the days of the window that the order facts reach."""
+    given = read_feedback(run.files_of(Kind.FEEDBACK), as_of=run.through)
+    return newest_answers(given.filter(pl.col("given_on") > run.window.t0_on))
 
 
 def _overlap(run: _Run) -> dict[str, int]:
@@ -257,9 +298,9 @@ def _overlap(run: _Run) -> dict[str, int]:
 
 
 def _look(run: _Run, sums: RunSums, earlier: Sequence[LookTaken]) -> LookTaken | None:
-    """None while the data reach no day of the window."""
+    """None while the data reach no day of the window, and by contract: how fast these end nobody foretold."""
     window = run.window
-    if window.seen_through is None:
+    if window.seen_through is None or run.campaign.churn.by_contract:
         return None
     n, churned = sum(cell.n for cell in sums.cells), sum(cell.churned for cell in sums.cells)
     expected = expected_back(run.ledger, horizon_days=run.campaign.churn.within, days=window.days)

@@ -17,10 +17,11 @@ from sqlmodel import Session, col
 from db.campaigns import pinned_templates
 from db.engine import database, reading
 from db.facts.store import digests, path_of
-from db.facts.sums import sum_members
+from db.facts.sums import MEMBER_CELLS, sum_members
 from db.people import customer_by_id
 from db.settings import Settings
 from db.tables import Customer
+from flows.behaving import contracts
 from flows.campaign_run import manual
 from flows.candidates import model_words
 from flows.choosing import Choice, choose_now
@@ -36,6 +37,7 @@ from winback.message.fields import samples
 from winback.message.rendering import Email, RenderFailure, Sms, render, unlawful
 from winback.message.template import Message, load
 from winback.money import exponent
+from winback.part_sums import RunSums
 from winback.preview import (
     DRAWN,
     NOT_DRAWN,
@@ -52,6 +54,7 @@ from winback.preview import (
 from winback.sight import Expected, expect, in_sight
 from winback.words import Language
 
+_COUNTED = ("customer_no", "arm", "cost_micros")  # of MEMBER_CELLS: the rest tells nothing of the window before
 MEASURED_TEXTS = 200  # text messages rendered to learn how many segments one has
 
 
@@ -126,20 +129,26 @@ def _preview(settings: Settings, choice: Choice) -> Preview:
 def _expected(session: Session, settings: Settings, choice: Choice, minor: int) -> Expected | None:
     """What is expected of the hold-out: by risk, and by what everybody did in the window before."""
     ledger, days = choice.ledger, choice.campaign.success.window
-    unknown = {name: pl.lit(None, dtype=pl.String) for name in ("value", "risk", "orders", "channel")}
-    sums = sum_members(
-        [path_of(settings.facts, digest) for digest in digests(session)],
-        t0_on=choice.order.as_of - timedelta(days=days),
-        window_days=days,
-        through=choice.order.as_of,
-        members=drawn_or_not(ledger).with_columns(cost_micros=pl.lit(0, dtype=pl.Int64), **unknown),
-    )
+    begun, through = choice.order.as_of - timedelta(days=days), choice.order.as_of
+    unknown = {name: pl.lit(None, dtype=kind) for name, kind in MEMBER_CELLS.items() if name not in _COUNTED}
+    members = drawn_or_not(ledger).with_columns(cost_micros=pl.lit(0, dtype=pl.Int64), **unknown)
+
+    def did(people: pl.DataFrame) -> RunSums:
+        files = [path_of(settings.facts, digest) for digest in digests(session)]
+        return sum_members(files, t0_on=begun, window_days=days, through=through, members=people)
+
+    sums, bound = did(members), None
+    if choice.campaign.churn.by_contract:
+        held = contracts(session, settings, as_of=begun, through=through).filter("held")
+        known = held.with_columns(lost=~pl.col("kept")).select("customer_no", "lost", "held_minor", "kept_minor")
+        bound = did(members.drop("lost", "held_minor", "kept_minor").join(known, on="customer_no"))
     return expect(
         choice.campaign.success,
         risk=mean_risk(ledger),
         audience=sums.arm(DRAWN),
         everybody=sums.together([DRAWN, NOT_DRAWN], "all"),
         minor=minor,
+        under_contract=bound.together([DRAWN, NOT_DRAWN], "all") if bound else None,
     )
 
 

@@ -5,12 +5,14 @@ from collections import Counter
 from dataclasses import replace
 
 from winback.findings import Dimension
+from winback.intervals import Sums
 from winback.pairs import PairSums
-from winback.part_sums import PartSums, RunSums, pool_parts
+from winback.part_sums import SCORES, PartSums, RunSums, pool_parts
 from winback.seen import Seen
 
 CURRENCY, MINOR = "USD", 100
 COST_MICROS = 42_000  # of one message
+NOBODY = Sums(n=0, total=0, total_sq=0)
 MOST_MINOR = 40_000  # each customer's spend counts up to this
 
 
@@ -25,17 +27,22 @@ def seen(
     letters=None,
     per_person=None,
     priced=True,
+    causes=None,
+    answering=0.0,
 ) -> Seen:
-    """``arms``: name -> (n, planned share, inactive before, inactive after); who comes back spends."""
+    """``arms``: name -> (n, planned share, inactive before, inactive after); who comes back spends.
+
+    ``answering``: of the members, how many give a score of satisfaction.
+    """
     dice = random.Random(7)
-    cells: list[PartSums] = []
+    voices, cells = random.Random(8), list[PartSums]()
     first: dict[str, Counter[int]] = {}
     for arm, (n, _, _, churned) in arms.items():
-        people = [_a_member(dice, arm, number, churned) for number in range(n)]
+        people = [_scoring(_a_member(dice, arm, number, churned), voices, answering) for number in range(n)]
         cells += _cells(people)
         first[arm] = Counter(1 + int(dice.expovariate(2 / days)) % days for _ in range(n - churned))
     return Seen(
-        sums=RunSums(days=days, cells=cells, first_orders=first),
+        sums=RunSums(days=days, cells=cells, first_orders=first, causes=causes or {}),
         members={arm: values[0] for arm, values in arms.items()},
         messages=messages, touched=touched, rows_lost=rows_lost, overlap=overlap or {},
         currency=CURRENCY, minor=MINOR, letters=letters or {}, per_person=per_person, priced=priced,
@@ -56,10 +63,19 @@ def _a_member(dice: random.Random, arm: str, number: int, churned: int) -> PartS
         Dimension.CHANNEL: "email" if dice.random() < 0.8 else "sms",
     }
     return PartSums(
-        arm=arm, parts=parts, n=1, churned=int(not stayed), repeated=int(orders > 1), spend=_pair(before, after),
+        arm=arm, parts=parts, n=1, buyers=int(stayed), churned=int(not stayed), repeated=int(orders > 1),
+        spend=_pair(before, after),
         capped=(capped, capped**2), orders=(orders, orders**2), worth=_pair(before, 0 if stayed else before),
-        messages=_pair(cost, after),
+        messages=_pair(cost, after), cost_before=cost * before, scores=dict.fromkeys(SCORES, NOBODY),
     )  # fmt: skip
+
+
+def _scoring(member: PartSums, voices: random.Random, share: float) -> PartSums:
+    """With a score of 1 to 5, those who stayed a little happier."""
+    if voices.random() >= share:
+        return member
+    score = voices.choice([2, 3, 4, 4, 5] if member.buyers else [1, 2, 3, 4])
+    return replace(member, scores={"nps": NOBODY, "csat": Sums(n=1, total=score, total_sq=score**2)})
 
 
 def _pair(x: int, y: int) -> PairSums:

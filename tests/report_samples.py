@@ -158,6 +158,8 @@ SAMPLES = {
             overlap={"advice": 12},
             letters=LETTERS,
             per_person=PerPerson(messages=2, days=30),
+            answering=0.2,
+            causes={"advice": {"price": 40}, "invitation": {"price": 35, "own": 9}, "holdout": {"price": 80}},
         ),
         balance=ALIKE,
     ),

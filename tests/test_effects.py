@@ -8,28 +8,29 @@ from winback.campaign import HOLDOUT, Guardrails, Measure, Success
 from winback.contrast import Terms
 from winback.effects import LOWER_IS_BETTER, contest, interactions, rate_contrasts, success_contrast, weeks
 from winback.findings import Dimension
+from winback.intervals import Sums
 from winback.pairs import PairSums
-from winback.part_sums import PartSums, RunSums
+from winback.part_sums import SCORES, PartSums, RunSums
 from winback.responses import MessageCount
 from winback.seen import Seen, find, question
 from winback.verdict import Conditions, Verdict
 
 TERMS = Terms(conditions=Conditions(srm_p=1.0), lower_is_better=LOWER_IS_BETTER)
-NO_MONEY = PairSums()
+NO_MONEY, NOBODY = PairSums(), Sums(n=0, total=0, total_sq=0)
 
 
 def a_cell(arm: str, churned: int, n: int, *, repeated: int = 0, **parts: str) -> PartSums:
     """So many of an arm churned, in parts such as risk="low"."""
     return PartSums(
-        arm=arm, n=n, churned=churned, repeated=repeated,
+        arm=arm, n=n, buyers=n - churned, churned=churned, repeated=repeated,
         parts={Dimension(dimension): value for dimension, value in parts.items()},
         spend=replace(NO_MONEY, n=n), worth=replace(NO_MONEY, n=n), messages=replace(NO_MONEY, n=n),
-        capped=(0, 0), orders=(0, 0),
+        capped=(0, 0), orders=(0, 0), cost_before=0, scores=dict.fromkeys(SCORES, NOBODY),
     )  # fmt: skip
 
 
 def seen_in(*cells: PartSums, messages: tuple[MessageCount, ...] = ()) -> Seen:
-    sums = RunSums(days=60, cells=cells, first_orders={})
+    sums = RunSums(days=60, cells=cells, first_orders={}, causes={})
     members = {cell.arm: cell.n for cell in cells}
     return Seen(sums=sums, members=members, messages=messages, currency="USD", minor=100)
 
@@ -156,7 +157,7 @@ def test_the_effect_by_week_is_of_those_who_first_ordered_in_it():
     """60 days are eight weeks and four days. Held out 1,000: 30, then 20; two variants of 1,000: 90, then none."""
     cells = [a_cell(HOLDOUT, 950, 1000), a_cell("a", 950, 1000), a_cell("b", 960, 1000)]
     first = {HOLDOUT: {7: 30, 57: 20}, "a": {1: 50}, "b": {7: 40}}
-    sums = RunSums(days=60, cells=cells, first_orders=first)
+    sums = RunSums(days=60, cells=cells, first_orders=first, causes={})
 
     found = weeks(replace(asked(*cells), sums=sums))
 
@@ -249,3 +250,26 @@ def test_a_guardrail_holds_or_breaks_by_the_whole_interval(complained: int, kept
 
     rail = next(each for each in found.guardrails if each.name == "complained")
     assert (rail.share.x, rail.share.n, rail.kept) == (complained, 1000, kept)
+
+
+def test_contribution_is_judged_adjusted_only_where_past_spend_tells_customers_apart():
+    """Who stayed had spent 10.00 before and 5.00 after, the others nothing; or nobody anything before."""
+    parts = []
+    for arm, stayed in ((HOLDOUT, 80), ("message", 100)):
+        spend = PairSums(
+            n=200, x=1000 * stayed, xx=1000**2 * stayed, y=500 * stayed, yy=500**2 * stayed, xy=500_000 * stayed
+        )
+        parts.append(
+            replace(a_cell(arm, 200 - stayed, 200), spend=spend, messages=replace(spend, x=0, xx=0, xy=0))
+        )
+    quiet = [replace(each, spend=replace(each.spend, x=0, xx=0, xy=0)) for each in parts]
+    success = Success(window="60d", measure="net_contribution", margin=0.4)
+
+    told, plain = (
+        success_contrast(question(seen_in(*cells), success, ["message"], "treated", TERMS))
+        for cells in (parts, quiet)
+    )
+
+    assert (told.column, plain.column) == ("net_contribution_adjusted", "net_contribution")
+    assert plain.difference == pytest.approx(0.4 * 5 * (100 - 80) / 200)
+    assert told.difference == pytest.approx(0)  # what they spent before tells all of it

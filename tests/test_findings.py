@@ -3,6 +3,7 @@
 import math
 import random
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -71,7 +72,7 @@ class Rows:
 def a_shop(folder: Path, rows: Rows, campaign: str = TWO_VARIANTS) -> Settings:
     shop = a_workspace(folder, None, campaign)
     with (shop.workspace / "winback.toml").open("a") as file:
-        file.write("\n[prices]\nemail = 0.002\n")
+        file.write("\n[prices]\nemail = 0.002\nsms_segment = 0.05\n")
     shop = read_settings({}, shop.workspace)
     people = [f"{n:05},c{n}@example.com,yes" for n in range(1, PEOPLE + 1)]
     load(shop, "customers", "customer_id,email,email_consent\n" + "\n".join(people) + "\n")
@@ -82,9 +83,12 @@ def a_shop(folder: Path, rows: Rows, campaign: str = TWO_VARIANTS) -> Settings:
 class Run:
     """A measured run and its members' rows: what the recomputation starts from."""
 
-    def __init__(self, folder: Path, campaign: str = TWO_VARIANTS) -> None:
+    def __init__(
+        self, folder: Path, campaign: str = TWO_VARIANTS, before: Callable[[Settings], None] = lambda shop: None
+    ) -> None:
         rows = Rows(seed=5)
         self.shop = a_shop(folder, rows, campaign)
+        before(self.shop)
         carry_out(manual("spring", DAY), self.shop, NOW)
         send_due(self.shop, lambda: NOW)
         self.outcome = measure_run(self.shop, RUN, NOW)
@@ -155,16 +159,23 @@ def column_of(run: Run, column: str) -> dict[str, list[float]]:
     everybody = run.members["holdout"] + run.members["treated"]
     spent = np.array([[run.before[p] / 100, run.after[p] / 100] for p in everybody])
     slope, centre = np.cov(spent.T)[0, 1] / np.var(spent[:, 0], ddof=1), spent[:, 0].mean()
+    contribution = {arm: 0.4 * np.array(run.revenue(arm)) - 0.002 * (arm != "holdout") for arm in run.members}
+    own = {  # Lin: each arm its own slope
+        arm: np.polyfit([run.before[p] / 100 for p in people], contribution[arm], 1)[0]
+        for arm, people in run.members.items()
+    }
 
     def amount(person: int, arm: str) -> float:
         before, after = run.before[person] / 100, run.after[person] / 100
+        brought = 0.4 * after - (0.0 if arm == "holdout" else 0.002)
         return {
             "revenue": after,
             "revenue_capped": min(after, most),
             "revenue_adjusted": after - slope * (before - centre),
             "orders": len(run.days[person]),
             "value_lost": 0.0 if run.days[person] else max(before, 0.0),
-            "net_contribution": 0.4 * after - (0.0 if arm == "holdout" else 0.002),
+            "net_contribution": brought,
+            "net_contribution_adjusted": brought - own[arm] * (before - centre),
         }[column]
 
     held = [amount(p, "holdout") for p in run.members["holdout"]]
@@ -172,7 +183,16 @@ def column_of(run: Run, column: str) -> dict[str, list[float]]:
 
 
 @pytest.mark.parametrize(
-    "column", ["revenue", "revenue_capped", "revenue_adjusted", "orders", "value_lost", "net_contribution"]
+    "column",
+    [
+        "revenue",
+        "revenue_capped",
+        "revenue_adjusted",
+        "orders",
+        "value_lost",
+        "net_contribution",
+        "net_contribution_adjusted",
+    ],
 )
 def test_money_is_that_of_every_assigned_customer(run: Run, column: str):
     amounts = column_of(run, column)
@@ -217,6 +237,7 @@ BY = {
     "value_lost": ("money", "value_lost"),
     "value_lost_share": ("value_lost_share", "value_lost_share"),
     "purchase_frequency": ("money", "orders"),
+    "net_contribution": ("money", "net_contribution_adjusted"),
     "retention": ("rates", "retained"),
 }
 
@@ -367,7 +388,7 @@ def test_cost_and_what_it_brought(run: Run):
 def test_messages_that_went_out_without_a_price_have_no_known_cost(tmp_path: Path):
     shop = a_shop(tmp_path, Rows(seed=5))
     toml = shop.workspace / "winback.toml"
-    toml.write_text(toml.read_text().replace("email = 0.002", "sms_segment = 0.002"))
+    toml.write_text(toml.read_text().replace("email = 0.002\n", ""))
     shop = read_settings({}, shop.workspace)
     carry_out(manual("spring", DAY), shop, NOW)
     send_due(shop, lambda: NOW)

@@ -115,6 +115,26 @@ def test_lins_difference_and_error_are_those_of_the_regression_with_interactions
     assert squared_error(*adjusted) == pytest.approx(error2, rel=0.02)
 
 
+customers = st.lists(st.tuples(st.integers(0, 10_000), st.integers(-10_000, 10_000)), min_size=3, max_size=30)
+
+
+@given(customers, customers)
+def test_lins_error_is_never_larger_than_the_plain_one(one, other):
+    arms = [pairs_of(one), pairs_of(other)]
+
+    assert squared_error(*lin(arms)) <= squared_error(*(arm.outcome for arm in arms)) * (1 + 1e-9)
+
+
+def test_one_slope_for_both_arms_may_widen_where_lins_does_not():
+    """Six treated move with x, three held do not at all: one slope, 2/3, puts what it takes from the first into
+    the second. Squared errors: 16/5/6, then 16/9/5/6 + 32/9/2/3."""
+    treated, held = pairs_of([(0, 0), (2, 2), (4, 4)] * 2), pairs_of([(0, 5), (2, 5), (4, 5)])
+
+    assert squared_error(treated.outcome, held.outcome) == pytest.approx(0.53333, abs=1e-5)
+    assert squared_error(*cuped([treated, held])) == pytest.approx(0.65185, abs=1e-5)
+    assert squared_error(*lin([treated, held])) == 0
+
+
 def test_where_x_does_not_vary_nothing_is_adjusted():
     arms = [pairs_of([(5, 1), (5, 3)]), pairs_of([(5, 2), (5, 2)])]
 

@@ -26,7 +26,7 @@ def did(n: int, *, buyers: int, spent: int = 5_000, repeated: int = 0) -> PartSu
     """``buyers`` of ``n`` ordered once for ``spent`` cents in the window before, and as much before that."""
     y = PairSums(n=n, x=spent * buyers, y=spent * buyers, xx=spent**2 * buyers, yy=spent**2 * buyers, xy=0)
     return replace(
-        pool_parts([], "drawn"), n=n, churned=n - buyers, repeated=repeated, spend=y,
+        pool_parts([], "drawn"), n=n, buyers=buyers, churned=n - buyers, repeated=repeated, spend=y,
         messages=replace(y, x=0, xx=0),
         orders=(buyers, buyers), worth=replace(y, y=y.x // 2, yy=y.xx // 2, xy=y.xx // 2),
     )  # fmt: skip
@@ -179,3 +179,38 @@ def test_what_a_quiet_audience_did_before_is_told_as_understating_the_smallest_c
     assert page_lines(own, "zh")[1].startswith("如果名单是因沉寂而选出的")
     for other in (of_all, predicted):
         assert not any("robably" in line for line in (*sight_lines(other, 0), *page_lines(other, "en")))
+
+
+def a_tenth_lost(n: int) -> PartSums:
+    """Of ``n`` who paid $10 a month a tenth pays nothing any more."""
+    lost = n // 10
+    worth = PairSums(n=n, x=1_000 * n, xx=10**6 * n, y=1_000 * lost, yy=10**6 * lost, xy=10**6 * lost)
+    return replace(pool_parts([], "all"), n=n, churned=lost, worth=worth)
+
+
+@pytest.mark.parametrize(
+    ("measure", "rate", "spread"),
+    [
+        (Measure.CHURN, 0.1, None),
+        (Measure.RETENTION, 0.9, None),
+        (Measure.VALUE_LOST, None, 10 * (0.09 * 1000 / 999) ** 0.5),
+        (Measure.VALUE_LOST_SHARE, None, (0.09 * 1000 / 999) ** 0.5),
+    ],
+)
+def test_by_contract_the_plan_is_of_all_who_had_one_before(measure: Measure, rate: float, spread: float):
+    """A tenth lost, $10 each: the variance of lost or not is .09, of 1,000 customers .09 x 1000 / 999."""
+    found = expect(
+        a_success(measure), risk=0.5, audience=did(50, buyers=9), everybody=NOBODY, minor=100,
+        under_contract=a_tenth_lost(1_000),
+    )  # fmt: skip
+
+    assert found.basis is Basis.CONTRACTS
+    assert (found.rate, found.spread) == (rate, pytest.approx(spread) if spread else None)
+
+
+def test_where_nobody_had_a_contract_before_nothing_is_expected():
+    nobody = a_tenth_lost(0)
+
+    asked = a_success(Measure.CHURN)
+
+    assert expect(asked, risk=0.5, audience=NOBODY, everybody=NOBODY, minor=100, under_contract=nobody) is None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
 
-from winback.adjustment import cuped
+from winback.adjustment import around, cuped
 from winback.campaign import HOLDOUT, Measure
 from winback.contrast import (
     MoneyContrast,
@@ -21,9 +21,10 @@ from winback.estimates import NoEstimate
 from winback.findings import Contest, Curve, Dimension, Interaction, Pair, Segment, Week
 from winback.heterogeneity import Effect, Heterogeneity, heterogeneity, rate_effect
 from winback.intervals import ALPHA
-from winback.pairs import as_share
+from winback.pairs import PairSums, as_share, pool_pairs
 from winback.part_sums import (
     ADJUSTED,
+    ADJUSTED_CONTRIBUTION,
     CAPPED,
     CHURNED,
     CONTRIBUTION,
@@ -73,14 +74,26 @@ class Question:
 
     @property
     def column(self) -> str:
-        """The column of the measure."""
-        return COLUMNS[self.measure]
+        """The column that judges: the measure's own, of net contribution the adjusted one where there is one."""
+        own = COLUMNS[self.measure]
+        return ADJUSTED_CONTRIBUTION if own == CONTRIBUTION and ADJUSTED_CONTRIBUTION in self.columns else own
 
     @property
     def columns(self) -> list[str]:
-        """Those of means that can be counted, but the adjusted one and the share."""
-        contribution = [CONTRIBUTION] if self.margin is not None and self.priced else []
-        return [REVENUE, CAPPED, ORDERS, VALUE_LOST, *contribution]
+        """Those of means that can be counted, but adjusted revenue and the share.
+
+        Contribution is adjusted where past spend tells customers apart.
+        """
+        plain = [REVENUE, CAPPED, ORDERS, VALUE_LOST]
+        if self.margin is None or not self.priced:
+            return plain
+        adjusted = [ADJUSTED_CONTRIBUTION] if self.past_spend.x_spread > 0 else []
+        return [*plain, CONTRIBUTION, *adjusted]
+
+    @property
+    def past_spend(self) -> PairSums:
+        """Spend before and after t0 of everybody compared."""
+        return pool_pairs(part.spend for part in (self.held, *self.groups))
 
     @property
     def rate_column(self) -> str:
@@ -131,14 +144,21 @@ def _money_column(ask: Question, column: str) -> list[MoneyContrast]:
 def _money(ask: Question, part: PartSums, column: str) -> MoneySums:
     if column == ORDERS:
         return part.money(column, *part.orders)
-    if column == CONTRIBUTION:
-        return part.money(column, *part.contribution(ask.margin or Fraction(), ask.minor))
+    if column in (CONTRIBUTION, ADJUSTED_CONTRIBUTION):
+        return _contribution(ask, part, column)
     total, squares = {
         REVENUE: (part.spend.y, part.spend.yy),
         CAPPED: part.capped,
         VALUE_LOST: (part.worth.y, part.worth.yy),
     }[column]
     return part.money(column, total, squares, ask.minor)
+
+
+def _contribution(ask: Question, part: PartSums, column: str) -> MoneySums:
+    """Adjusted by Lin's rule: each arm its own slope, so that the interval is never wider (decision 027)."""
+    pairs = part.contribution(ask.margin or Fraction(), ask.minor)
+    found = pairs.outcome if column == CONTRIBUTION else around(pairs, ask.past_spend.x_mean / ask.minor)
+    return part.money(column, found.total, found.total_sq)
 
 
 def _adjusted(ask: Question) -> list[MoneyContrast]:

@@ -187,6 +187,47 @@ class Overlap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Satisfaction:
+    """Mean score of those who answered in the window, by ``kind``: nps (0-10) or csat (1-5). No verdict.
+
+    ``answered``: of all assigned. ``low``, ``high``: of the difference, by Welch; None below two answers in an
+    arm.
+    """
+
+    kind: str
+    arm: str
+    answered: Share
+    mean: float | None
+    control_answered: Share
+    control_mean: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CauseRisk:
+    """Who was lost for one cause, of everybody assigned: explored, so it has no verdict.
+
+    ``cause``: of winback.causes.Cause, or "unknown". Over all causes ``x`` adds up to those who churned. ``p_bh``:
+    corrected by Benjamini-Hochberg over all of them.
+    """
+
+    cause: str
+    x: int
+    n: int
+    rate: float | None
+    control_x: int
+    control_n: int
+    control_rate: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    p_newcombe: float | None
+    p_bh: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
     """All of it. Until the window is complete the lists of effects are empty: who looks early is told less.
 
@@ -215,3 +256,5 @@ class Findings:
     rows_lost: int
     weeks: list[Week] = field(default_factory=list)  # as with pressure
     pressure: list[Pressure] = field(default_factory=list)  # none in readings frozen before it was counted
+    satisfaction: list[Satisfaction] = field(default_factory=list)  # as with pressure
+    causes: list[CauseRisk] = field(default_factory=list)  # as with pressure; empty where no cause is known

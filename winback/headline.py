@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from winback import judged_words, words
+from winback import contract_words, judged_words, words
 from winback.campaign import HOLDOUT, Measure
 from winback.contrast import MoneyContrast, RateContrast
 from winback.findings import Kept
 from winback.outcomes import TREATED, BeforeAfter, Outcome
-from winback.part_sums import LOST_SHARE, ORDERS
+from winback.part_sums import ADJUSTED_CONTRIBUTION, LOST_SHARE, ORDERS
 from winback.report_words import TEXTS, Speaker
 from winback.verdict import (
     CONTAMINATION_LIMIT,
@@ -135,6 +135,8 @@ def _facts(outcome: Outcome, say: Speaker) -> Iterator[str]:
         return
     if isinstance(found, MoneyContrast):
         yield _mean_facts(found, outcome, say)
+        if found.column == ADJUSTED_CONTRIBUTION:
+            yield say("contribution_is_adjusted")
         return
     yield _rate_facts(outcome).say(
         say.language,
@@ -147,14 +149,22 @@ def _facts(outcome: Outcome, say: Speaker) -> Iterator[str]:
 
 
 def _rate_facts(outcome: Outcome) -> words.Words:
+    if by_contract(outcome) and outcome.judged_by in contract_words.FACTS:
+        return contract_words.FACTS[outcome.judged_by]
     if outcome.judged_by is not Measure.CHURN:
         return judged_words.FACTS[outcome.judged_by]
     return TEXTS["facts" if outcome.window.complete else "facts_so_far"]
 
 
+def by_contract(outcome: Outcome) -> bool:
+    """Whether contracts decided who churned."""
+    return outcome.churn_definition == "contract"
+
+
 def _mean_facts(found: MoneyContrast, outcome: Outcome, say: Speaker) -> str:
     level, gain = _writers(found.column, outcome.findings.currency if outcome.findings else "", say)
-    return judged_words.FACTS[outcome.judged_by].say(
+    told = judged_words.FACTS | (contract_words.FACTS if by_contract(outcome) else {})
+    return told[outcome.judged_by].say(
         say.language, days=outcome.window.days,
         mean=level(found.mean), n=words.whole(found.n),
         control_mean=level(found.control_mean), control_n=words.whole(drawn_n(outcome, HOLDOUT)),
@@ -213,8 +223,7 @@ def rule_sentence(rule: Rule, outcome: Outcome, say: Speaker) -> str:
     """Why, in words, with the outcome's own numbers."""
     if rule is Rule.NO_INTERVAL:
         return _no_interval(outcome, say)
-    named = judged_words.RULES.get((outcome.judged_by, rule), words.RULES[rule])
-    return named.say(
+    return _rule_words(rule, outcome).say(
         say.language,
         srm_p=words.p_claim(outcome.srm.p if outcome.srm else None),
         contaminated=words.whole(outcome.contaminated), held=words.whole(held_n(outcome)),
@@ -223,6 +232,14 @@ def rule_sentence(rule: Rule, outcome: Outcome, say: Speaker) -> str:
         last=words.day(outcome.window.last_on, say.language),
         enough=FEWEST_EVENTS, floor=MONEY_FLOOR, smallest=words.size(outcome.smallest_effect),
     )  # fmt: skip
+
+
+def _rule_words(rule: Rule, outcome: Outcome) -> words.Words:
+    named = judged_words.RULES.get((outcome.judged_by, rule), words.RULES[rule])
+    if not by_contract(outcome):
+        return named
+    of_value = contract_words.VALUE_RULES if outcome.judged_by in judged_words.VALUE else {}
+    return (contract_words.RULES | of_value).get(rule, named)
 
 
 def _no_interval(outcome: Outcome, say: Speaker) -> str:
@@ -242,9 +259,9 @@ def _why_no_interval(outcome: Outcome, found: RateContrast | MoneyContrast | Non
     if by is Measure.NET_CONTRIBUTION and outcome.findings and outcome.findings.returns.total_cost is None:
         return judged_words.COST_UNKNOWN
     if by is Measure.VALUE_LOST_SHARE and found is None:
-        return judged_words.NO_VALUE
-    if by in (Measure.VALUE_LOST, Measure.VALUE_LOST_SHARE) and churn.x == churn.control_x == 0:
-        return judged_words.NOBODY_CHURNED
+        return contract_words.NO_VALUE if by_contract(outcome) else judged_words.NO_VALUE
+    if by in judged_words.VALUE and churn.x == churn.control_x == 0:
+        return contract_words.NOBODY_CHURNED if by_contract(outcome) else judged_words.NOBODY_CHURNED
     return judged_words.ALL_ALIKE if by is Measure.PURCHASE_FREQUENCY else words.RULES[Rule.NO_INTERVAL]
 
 

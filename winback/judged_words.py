@@ -51,12 +51,12 @@ FACTS: dict[Measure, Words] = {
     ),
 }
 
-_VALUE = (Measure.VALUE_LOST, Measure.VALUE_LOST_SHARE)
+VALUE = (Measure.VALUE_LOST, Measure.VALUE_LOST_SHARE)
 _LESS_LOST, _MORE_LOST = Words("Less value was lost", "流失价值减少"), Words("More value was lost", "流失价值增加")
 
 TITLES: dict[tuple[Measure, Verdict], Words] = {
-    **{(measure, Verdict.BETTER): _LESS_LOST for measure in _VALUE},
-    **{(measure, Verdict.WORSE): _MORE_LOST for measure in _VALUE},
+    **{(measure, Verdict.BETTER): _LESS_LOST for measure in VALUE},
+    **{(measure, Verdict.WORSE): _MORE_LOST for measure in VALUE},
     (Measure.RETENTION, Verdict.BETTER): Words("More stayed", "留存增加"),
     (Measure.RETENTION, Verdict.WORSE): Words("Fewer stayed", "留存减少"),
     (Measure.REPEAT_RATE, Verdict.BETTER): Words("More ordered again", "复购增加"),
@@ -67,7 +67,7 @@ TITLES: dict[tuple[Measure, Verdict], Words] = {
     (Measure.NET_CONTRIBUTION, Verdict.WORSE): Words("Cost more than it brought", "成本大于收益"),
 }
 
-_MEANS = (*_VALUE, Measure.PURCHASE_FREQUENCY)
+_MEANS = (*VALUE, Measure.PURCHASE_FREQUENCY)
 _FEW_BUYERS = Words(
     "One of the groups has fewer than {floor} buyers: too few for a verdict on a mean.",
     "有一组的购买人数不足 {floor} 名，不足以对平均值下结论。",

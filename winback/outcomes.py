@@ -1,8 +1,8 @@
 """What became of a campaign's audience: the hold-out-adjusted answer, and everything a reader needs beside it.
 
 Everybody stays in the arm he was assigned to, written to or not (intent-to-treat). *Churned* = no order in the
-window of whole local days after t0. Before/after of a group compares the same persons with themselves; it is
-shown, labelled, and is not the effect.
+window of whole local days after t0, or by contract: no live contract at its end. Before/after of a group compares
+the same persons with themselves, always by orders; it is shown, labelled, and is not the effect.
 """
 
 from collections.abc import Mapping, Sequence
@@ -97,13 +97,14 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
-    """What must be known to repeat the run."""
+    """What must be known to repeat the run. ``facts``: digests of the order facts; ``other_facts``: by kind."""
 
     audience_digest: str
     facts: list[str]
     campaign_digest: str
     code_version: str
     score: dict[str, Any]
+    other_facts: dict[str, list[str]] = field(default_factory=dict)  # none in readings before they counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +142,7 @@ class Outcome:
     second: bool = False
     findings: Findings | None = None  # none in readings frozen before there were any
     balance: list[Balance] = field(default_factory=list)  # of the arms when drawn; none in readings before it
+    churn_definition: str = "no_order"  # or contract; no_order in readings before there was another
     objective: dict[str, str] = field(default_factory=dict)  # what the campaign is for, where its file says it
 
     @property
@@ -196,7 +198,7 @@ def measure(
     lift = compare(
         control=HOLDOUT,
         arms=[_arm(arm) for arm in present],
-        rates=_churned(present, by_name, window, seen, look),
+        rates=_churned(present, by_name, window, seen, look, campaign),
         lower_is_better={CHURNED},
         smallest_effect=_smallest_effect(campaign, CHURNED),
         matured=window.complete,
@@ -237,6 +239,7 @@ def measure(
         look=look,
         looks=[each for each in looks if look is None or each.information != look.information],
         findings=find(seen, campaign.success, ask, primary) if seen and ask else None,
+        churn_definition=campaign.churn.definition,
         objective=campaign.objective.model_dump(exclude_none=True) if campaign.objective else {},
     )
 
@@ -265,8 +268,11 @@ def _churned(
     window: Window,
     seen: Seen | None,
     look: LookTaken | None,
+    campaign: Campaign,
 ) -> list[RateSums]:
-    """Without an order in the window, or so far where there is a look at that."""
+    """Without an order in the window, or so far where there is a look at that; by contract only at its end."""
+    if campaign.churn.by_contract:
+        return [seen.sums.arm(arm.name).rate(CHURNED) for arm in arms] if window.complete and seen else []
     if window.complete:
         return [_at_the_end(counts[arm.name]) for arm in arms]
     return [seen.sums.arm(arm.name).rate(CHURNED) for arm in arms] if look and seen else []

@@ -4,13 +4,14 @@ A cell is those of an arm that were alike before t0 in every dimension; any othe
 Amounts are minor units of one currency, costs millionths of its major unit.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 from winback.contrast import MoneySums, RateSums
 from winback.findings import Dimension
-from winback.intervals import Amount
+from winback.intervals import Amount, Sums
 from winback.limits import MICROS
 from winback.pairs import PairSums, pool_pairs
 from winback.survival import Exits
@@ -19,6 +20,8 @@ CHURNED, RETAINED, REPEATED = "churned", "retained", "repeated"
 RATES = (CHURNED, RETAINED, REPEATED)
 REVENUE, CAPPED, ADJUSTED, ORDERS = "revenue", "revenue_capped", "revenue_adjusted", "orders"
 VALUE_LOST, LOST_SHARE, CONTRIBUTION = "value_lost", "value_lost_share", "net_contribution"
+ADJUSTED_CONTRIBUTION = "net_contribution_adjusted"
+SCORES = ("nps", "csat")  # kinds of feedback with a score
 SHARES = (*RATES, LOST_SHARE)  # the other columns are amounts, but for ORDERS, a number
 # Parts that have an order other than the alphabet's.
 _IN_ORDER = {
@@ -28,16 +31,21 @@ _IN_ORDER = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartSums:
-    """``n`` members; how many churned (no order), came again (orders on two days or more).
+    """``n`` members; ``buyers`` (an order), how many churned, came again (orders on two days or more).
+
+    Churned: no order, or by contract none at the end of the window.
 
     ``spend``: x = net spend in the window before t0, y = in the window after. ``capped``, ``orders``: (sum, sum of
     squares) of y cut off at the 99th percentile of buyers, and of the number of orders. ``worth``: x = value at
-    t0 (spend before, at least 0), y = that of those who churned. ``messages``: x = cost, y = net spend after.
+    the start (spend before t0, at least 0; by contract what is paid a month), y = what of it was lost.
+    ``messages``: x = cost, y = net spend after. ``cost_before``: the sum of cost times spend before. ``scores``:
+    by kind (SCORES) those who answered in the window, each by the newest score.
     """
 
     arm: str
     parts: Mapping[Dimension, str | None] = field(default_factory=dict)
     n: int
+    buyers: int
     churned: int
     repeated: int
     spend: PairSums
@@ -45,42 +53,54 @@ class PartSums:
     orders: tuple[Amount, Amount]
     worth: PairSums
     messages: PairSums
+    cost_before: Amount
+    scores: Mapping[str, Sums]
 
     @property
-    def buyers(self) -> int:
-        """Members with an order."""
+    def stayed(self) -> int:
+        """Members who did not churn."""
         return self.n - self.churned
 
     def rate(self, column: str) -> RateSums:
         """One of RATES."""
-        counted = {CHURNED: self.churned, RETAINED: self.buyers, REPEATED: self.repeated}[column]
+        counted = {CHURNED: self.churned, RETAINED: self.stayed, REPEATED: self.repeated}[column]
         return RateSums(column=column, arm=self.arm, x=counted, n=self.n)
 
     def money(self, column: str, total: Amount, squares: Amount, unit: int = 1) -> MoneySums:
-        """A mean per member from sums in ``unit``-ths of what it is told in."""
+        """A mean per member from sums in ``unit``-ths of what it is told in; value is kept by who stayed."""
         return MoneySums(
-            column=column, arm=self.arm, n=self.n, buyers=self.buyers,
+            column=column, arm=self.arm, n=self.n,
+            buyers=self.stayed if column in (VALUE_LOST, LOST_SHARE) else self.buyers,
             total=Fraction(total) / unit, total_sq=Fraction(squares) / unit**2,
         )  # fmt: skip
 
-    def contribution(self, margin: Fraction, minor: int) -> tuple[Fraction, Fraction]:
-        """Sum and sum of squares of margin x net spend - cost, in major units of ``minor`` minor units each."""
+    def contribution(self, margin: Fraction, minor: int) -> PairSums:
+        """x = net spend before t0, y = margin x net spend after - cost; major units of ``minor`` minor units."""
         of_spend, of_cost = margin / minor, Fraction(1, MICROS)
         k, y, kk, yy, ky = (Fraction(getattr(self.messages, name)) for name in ("x", "y", "xx", "yy", "xy"))
-        squares = of_spend**2 * yy - 2 * of_spend * of_cost * ky + of_cost**2 * kk
-        return of_spend * y - of_cost * k, squares
+        crossed = of_spend * Fraction(self.spend.xy) - of_cost * Fraction(self.cost_before)
+        return PairSums(
+            n=self.n,
+            x=Fraction(self.spend.x) / minor,
+            y=of_spend * y - of_cost * k,
+            xx=Fraction(self.spend.xx) / minor**2,
+            yy=of_spend**2 * yy - 2 * of_spend * of_cost * ky + of_cost**2 * kk,
+            xy=crossed / minor,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSums:
     """A run in the window: the cells of all arms, and per arm on which day (from 1) how many first came back.
 
-    Those who did not come back were watched for all ``days`` of the window.
+    Those who did not come back were watched for all ``days`` of the window. ``causes``: arm -> cause -> of those
+    who churned, how many named it in the window.
     """
 
     days: int
     cells: Sequence[PartSums]
     first_orders: Mapping[str, Mapping[int, int]]
+    causes: Mapping[str, Mapping[str, int]]
 
     def arm(self, name: str) -> PartSums:
         """All members of an arm."""
@@ -105,6 +125,13 @@ class RunSums:
         days = [day for name in names for day in self.first_orders.get(name, {}).items()]
         return sum(n for day, n in days if first_day <= day <= last_day)
 
+    def lost_for(self, names: Sequence[str]) -> dict[str, int]:
+        """Of those of some arms who churned, how many named each cause."""
+        found: Counter[str] = Counter()
+        for name in names:
+            found.update(self.causes.get(name, {}))
+        return dict(found)
+
     def exits(self, *names: str) -> list[Exits]:
         """By day how many of some arms together first came back; the others are watched to the window's end."""
         counted: dict[int, int] = {}
@@ -122,6 +149,7 @@ def pool_parts(parts: Iterable[PartSums], arm: str) -> PartSums:
     return PartSums(
         arm=arm,
         n=sum(part.n for part in parts),
+        buyers=sum(part.buyers for part in parts),
         churned=sum(part.churned for part in parts),
         repeated=sum(part.repeated for part in parts),
         spend=pool_pairs(part.spend for part in parts),
@@ -129,6 +157,16 @@ def pool_parts(parts: Iterable[PartSums], arm: str) -> PartSums:
         orders=_added(part.orders for part in parts),
         worth=pool_pairs(part.worth for part in parts),
         messages=pool_pairs(part.messages for part in parts),
+        cost_before=sum(part.cost_before for part in parts),
+        scores={kind: _pooled([part.scores[kind] for part in parts]) for kind in SCORES},
+    )
+
+
+def _pooled(sums: Sequence[Sums]) -> Sums:
+    return Sums(
+        n=sum(each.n for each in sums),
+        total=sum(each.total for each in sums),
+        total_sq=sum(each.total_sq for each in sums),
     )
 
 

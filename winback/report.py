@@ -44,6 +44,7 @@ from winback.headline import (
 from winback.outcomes import BASE, TOP, TREATED, ArmResult, BeforeAfter, Outcome
 from winback.part_sums import CHURNED
 from winback.picture_frame import framed
+from winback.report_answers import cause_rows, told_satisfaction
 from winback.report_balance import balance_rows
 from winback.report_cards import cards
 from winback.report_checks import checks
@@ -175,6 +176,8 @@ def _views(outcome: Outcome, say: Speaker) -> dict[str, Any]:
         "needed": needed_sentences(outcome, say),
         "repeat": repeat_commands(outcome),
         **finding_views(outcome, say, _all_treated(outcome, say)),
+        "satisfaction": told_satisfaction(outcome, say),
+        "causes": cause_rows(outcome, say),
         "charts": {name: spec and Markup(draw(spec)) for name, spec in chart_specs(outcome, say).items()},
     }  # fmt: skip
 

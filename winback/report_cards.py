@@ -9,7 +9,7 @@ from winback.contrast import MoneyContrast, RateContrast
 from winback.estimates import Estimate
 from winback.headline import drawn_n, treated_n
 from winback.outcomes import Outcome
-from winback.report_findings import measure_row, return_rows
+from winback.report_findings import counted_as, measure_row, return_rows
 from winback.report_words import Speaker
 
 
@@ -66,7 +66,7 @@ def _ends(found: RateContrast | MoneyContrast, say: Speaker) -> tuple[str, str]:
 def _held(found: RateContrast | MoneyContrast, held: int, say: Speaker) -> str:
     if isinstance(found, RateContrast):
         return say("count_of", x=words.whole(found.control_x), n=words.whole(found.control_n))
-    return say("buyers", buyers=words.whole(found.control_buyers), n=words.whole(held))
+    return say(counted_as(found), buyers=words.whole(found.control_buyers), n=words.whole(held))
 
 
 def _churn(outcome: Outcome, say: Speaker) -> Iterator[Card]:

@@ -11,6 +11,7 @@ from winback.contrast import MoneyContrast, RateContrast
 from winback.estimates import Estimate, Missing, NoEstimate
 from winback.findings import Guardrail, Kept, Returns
 from winback.outcomes import TREATED, Outcome
+from winback.part_sums import LOST_SHARE, VALUE_LOST
 from winback.report_curves import curve_chart, curve_rows, marked_days
 from winback.report_segments import contest_row, gain, interaction_sentences, segment_chart, told_segments
 from winback.report_words import Speaker
@@ -24,6 +25,7 @@ _CHARTED = (
     "revenue_capped",
     "revenue_adjusted",
     "net_contribution",
+    "net_contribution_adjusted",
 )  # amounts per customer, more is better
 _KEPT = {Kept.KEPT: "fine", Kept.BROKEN: "bad", Kept.CANT_TELL: "unknown", Kept.NO_LIMIT: "unset"}
 
@@ -107,7 +109,7 @@ def measure_row(found: RateContrast | MoneyContrast, currency: str, say: Speaker
             *_rates(found),
         )
     else:
-        n, p = say("buyers", buyers=words.whole(found.buyers), n=words.whole(found.n)), found.p_welch
+        n, p = say(counted_as(found), buyers=words.whole(found.buyers), n=words.whole(found.n)), found.p_welch
         level, held = _amount(found.mean, found, currency, say), _amount(found.control_mean, found, currency, say)
     return MeasureRow(
         key=found.column, arm=found.arm, label=name if pooled else f"{found.arm}: {name}", pooled=pooled, n=n,
@@ -115,6 +117,11 @@ def measure_row(found: RateContrast | MoneyContrast, currency: str, say: Speaker
         p_note="" if pooled else say("holm" if isinstance(found, RateContrast) else "not_adjusted"),
         verdict=_verdict(found.verdict, say), contrast=found,
     )  # fmt: skip
+
+
+def counted_as(found: MoneyContrast) -> str:
+    """The words of who carries a mean: value is kept by those who stayed, anything else comes from buyers."""
+    return "stayed" if found.column in (VALUE_LOST, LOST_SHARE) else "buyers"
 
 
 def _verdict(verdict: Verdict, say: Speaker) -> str:

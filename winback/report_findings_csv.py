@@ -7,6 +7,7 @@ from winback.csv_lines import Line, counted, line, plain
 from winback.findings import Findings
 from winback.outcomes import Outcome
 from winback.part_sums import ORDERS, SHARES
+from winback.report_answers import answer_lines
 from winback.report_findings import guardrail_rows, measure_rows, return_rows
 from winback.report_segments import segment_rows
 from winback.report_words import Speaker
@@ -25,6 +26,7 @@ def finding_lines(outcome: Outcome, say: Speaker) -> Iterator[Line]:
     yield from _measures(outcome, found.currency, say)
     yield from _returns(outcome, found.currency, say)
     yield from _guardrails(outcome, say)
+    yield from answer_lines(outcome, say)
 
 
 def _contest(found: Findings, say: Speaker) -> Iterator[Line]:

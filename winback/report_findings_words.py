@@ -89,6 +89,7 @@ FINDING_TEXTS: dict[str, Words] = {
     "of_value_lost": Words("value lost", "流失价值"),
     "of_value_lost_share": Words("share of value lost", "流失价值占比"),
     "of_net_contribution": Words("net contribution", "净贡献"),
+    "of_net_contribution_adjusted": Words("net contribution, adjusted for past spend", "净贡献（按此前消费调整）"),
     # Segments
     "segments": Words(
         "Did it work better for some? Explored, not proved", "对某些客户更有效吗？仅供探索，不作结论"
@@ -196,19 +197,24 @@ FINDING_TEXTS: dict[str, Words] = {
     "measured_revenue_capped": Words("Revenue, capped", "收入（封顶）"),
     "measured_revenue_adjusted": Words("Revenue, adjusted", "收入（调整）"),
     "measured_net_contribution": Words("Net contribution", "净贡献"),
+    "measured_net_contribution_adjusted": Words("Net contribution, adjusted", "净贡献（调整）"),
     "measured_orders": Words("Orders", "订单数"),
     "measured_value_lost": Words("Value lost", "流失价值"),
     "measured_value_lost_share": Words("Share of value lost", "流失价值占比"),
     "each_variant": Words("Each variant by itself", "各版本分别比较"),
     "variants_in_csv": Words("Each variant by itself is in the CSV file.", "各版本分别比较的结果见 CSV 文件。"),
+    "contribution_is_adjusted": Words(
+        "These amounts are adjusted for what each customer had spent before; the plain ones stand in the table.",
+        "以上金额已按每位客户此前的消费调整；未调整的数字见下方表格。",
+    ),
     "better": Words("Better", "更好"),
     "worse": Words("Worse", "更差"),
     "money_note": Words(
         "Capped: no customer counts for more than the 99th percentile of buyers. Adjusted: for what each customer "
-        "spent before (CUPED). Net contribution: margin times revenue less the messages. Value lost: what those "
-        "who churned had spent in as many days before, net of refunds, nobody below 0. Small print: 95% intervals "
-        "by Welch, rates by Newcombe.",
-        "封顶：每位客户最多计到购买者的第 99 百分位。调整：按客户此前的消费调整（CUPED）。"
+        "spent before (CUPED); of net contribution that is what judges. Net contribution: margin times revenue "
+        "less the messages. Value lost: what those who churned had spent in as many days before, net of refunds, "
+        "nobody below 0. Small print: 95% intervals by Welch, rates by Newcombe.",
+        "封顶：每位客户最多计到购买者的第 99 百分位。调整：按客户此前的消费调整（CUPED）；净贡献以调整后的为准。"
         "净贡献：毛利率乘收入，减去消息成本。流失价值：流失客户在此前同样天数内的消费（扣除退款，每人不低于 0）。"
         "小字为 95% 置信区间：金额用 Welch 法，比例用 Newcombe 法。",
     ),

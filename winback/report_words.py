@@ -6,6 +6,8 @@ Written to = 实验组, hold-out = 对照组: both as assigned. Numbers come in 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from winback.contract_words import CONTRACT_TEXTS
+from winback.report_answers_words import ANSWER_TEXTS
 from winback.report_findings_words import FINDING_TEXTS
 from winback.report_health_words import HEALTH_TEXTS
 from winback.words import Language, Words
@@ -324,6 +326,8 @@ TEXTS: dict[str, Words] = {
     "m_repeat": Words("To repeat", "重复方法"),
     **HEALTH_TEXTS,
     **FINDING_TEXTS,
+    **ANSWER_TEXTS,
+    **CONTRACT_TEXTS,
 }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from winback.answers import cause_risks, satisfaction
 from winback.campaign import HOLDOUT, Guardrails, Success
 from winback.contrast import RateContrast, Terms
 from winback.effects import (
@@ -35,7 +36,7 @@ class Seen:
 
     ``overlap``: arm -> members who were in another campaign's live run too. ``touched``: customer ids of hold-out
     members who were written to. ``rows_lost``: by winback.verdict.rows_lost. ``minor``: minor units of one major.
-    ``priced``: every message that went out had a known price.
+    ``priced``: every message that went out had a known price. ``by_contract``: who churned is told by contracts.
     ``letters``: arm -> messages of all campaigns -> members who got so many, within the days of ``per_person``.
     """
 
@@ -48,6 +49,7 @@ class Seen:
     letters: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     per_person: PerPerson | None = None
     priced: bool = True
+    by_contract: bool = False
     currency: str
     minor: int
 
@@ -72,7 +74,8 @@ def find(seen: Seen, success: Success, ask: Question, primary: RateContrast | No
     """
     known = ask.terms.conditions.matured
     comparable = known and bool(ask.variants)
-    drawn, log_rank_test = curves(ask) if comparable else ([], _not_yet(ask))
+    by_days = comparable and not seen.by_contract  # days are those of orders
+    drawn, log_rank_test = curves(ask) if by_days else ([], _not_yet(ask))
     return Findings(
         currency=seen.currency,
         rates=[c for column in _rates(ask) for c in rate_contrasts(ask, column)] if comparable else [],
@@ -81,7 +84,7 @@ def find(seen: Seen, success: Success, ask: Question, primary: RateContrast | No
         segments=segments(ask) if comparable else [],
         interactions=interactions(ask) if comparable else [],
         curves=drawn,
-        weeks=weeks(ask) if comparable else [],
+        weeks=weeks(ask) if by_days else [],
         log_rank=log_rank_test,
         contest=contest(ask) if comparable else None,
         returns=_returns(seen, ask, primary if comparable else None),
@@ -90,6 +93,8 @@ def find(seen: Seen, success: Success, ask: Question, primary: RateContrast | No
         touched=list(seen.touched[:MOST_TOUCHED]),
         rows_lost=seen.rows_lost,
         pressure=_pressure(seen, ask) if seen.letters else [],
+        satisfaction=satisfaction(ask) if comparable else [],
+        causes=cause_risks(ask) if comparable else [],
     )
 
 

@@ -26,6 +26,7 @@ from winback.verdict import FEWEST_EVENTS, MONEY_FLOOR
 
 _UPWARDS = (Measure.RETENTION, Measure.REPEAT_RATE)
 _PREDICTED = (Measure.CHURN, Measure.RETENTION)
+_BY_CHURN = (*_PREDICTED, Measure.VALUE_LOST, Measure.VALUE_LOST_SHARE)  # what hangs on who churned
 
 
 class Basis(StrEnum):
@@ -34,6 +35,7 @@ class Basis(StrEnum):
     PREDICTED = "predicted"  # the mean predicted risk
     SEEN = "window_before"  # what the audience did then
     SEEN_OF_ALL = "window_before_of_all"  # what all scored customers did: too few of the audience ordered then
+    CONTRACTS = "contracts_before"  # what became of all who had a contract at the start of that window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,15 +111,25 @@ class Sight:
 
 
 def expect(
-    success: Success, *, risk: float | None, audience: PartSums, everybody: PartSums, minor: int
+    success: Success,
+    *,
+    risk: float | None,
+    audience: PartSums,
+    everybody: PartSums,
+    minor: int,
+    under_contract: PartSums | None = None,
 ) -> Expected | None:
     """What is expected of the hold-out of an ``audience``; None where nobody is in.
 
     ``audience``, ``everybody`` (all scored): what they did in the window before. ``risk``: mean, predicted.
+    ``under_contract``: where contracts decide who churned, those of everybody who had one at the start of the
+    window before, for whoever is in has not lost his.
     """
     measure = success.measure
-    if risk is None:
+    if risk is None or (under_contract and not under_contract.n):
         return None
+    if under_contract and measure in _BY_CHURN:
+        return _of_contracts(measure, under_contract, minor)
     if measure in _PREDICTED:
         rate = risk if measure is Measure.CHURN else 1 - risk
         return _rate(measure, Basis.PREDICTED, rate)
@@ -132,6 +144,14 @@ def expect(
     return Expected(measure=measure, basis=basis, spread=spread, deciding=1 - risk, fewest=MONEY_FLOOR)
 
 
+def _of_contracts(measure: Measure, seen: PartSums, minor: int) -> Expected:
+    basis, lost = Basis.CONTRACTS, seen.churned / seen.n
+    if measure in _PREDICTED:
+        return _rate(measure, basis, lost if measure is Measure.CHURN else 1 - lost)
+    spread = _spread(measure, seen, Fraction(), minor)
+    return Expected(measure=measure, basis=basis, spread=spread, deciding=1 - lost, fewest=MONEY_FLOOR)
+
+
 def _rate(measure: Measure, basis: Basis, rate: float) -> Expected:
     return Expected(measure=measure, basis=basis, rate=rate, deciding=min(rate, 1 - rate), fewest=FEWEST_EVENTS)
 
@@ -142,7 +162,8 @@ def _spread(measure: Measure, seen: PartSums, margin: Fraction, minor: int) -> f
         share = as_share(seen.worth)
         return None if isinstance(share, NoEstimate) else _deviation(seen.n, share.total, share.total_sq, 1)
     if measure is Measure.NET_CONTRIBUTION:
-        return _deviation(seen.n, *seen.contribution(margin, minor), 1)
+        plain = seen.contribution(margin, minor).outcome
+        return _deviation(seen.n, plain.total, plain.total_sq, 1)
     if measure is Measure.VALUE_LOST:
         return _deviation(seen.n, seen.worth.y, seen.worth.yy, minor)
     return _deviation(seen.n, *seen.orders, 1)

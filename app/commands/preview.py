@@ -147,7 +147,7 @@ def sight_lines(seen: Sight, arms_before: int) -> Iterator[str]:
 
 def _too_few(seen: Sight, expected: Expected) -> str:
     if expected.spread is not None or expected.rate is None:
-        return "too few of those left alone would order"
+        return f"too few of those left alone would {'stay' if expected.basis is Basis.CONTRACTS else 'order'}"
     few, many = {
         Measure.RETENTION: ("stay", "churn"),
         Measure.REPEAT_RATE: ("order again", "not order again"),
@@ -157,9 +157,10 @@ def _too_few(seen: Sight, expected: Expected) -> str:
 
 def _no_plan(seen: Sight, expected: Expected) -> str:
     who = "these customers" if expected.basis is Basis.SEEN else "customers"
+    name = _NAMES.get(seen.measure, seen.measure.value)
     return (
         f"What the result can show cannot be planned from the past: in the {seen.window_days} days before, "
-        f"{who} did not differ in {_NAMES[seen.measure]}."
+        f"{who} did not differ in {name}."
     )
 
 
@@ -175,10 +176,19 @@ def _taken(seen: Sight, expected: Expected) -> str:
             "their mean predicted risk" if seen.measure is Measure.CHURN else "one less their mean predicted risk"
         )
         return f"{name} of the hold-out taken as {_share(expected.rate or 0.0)}, {risk}"
+    if expected.basis is Basis.CONTRACTS:
+        return _taken_of_contracts(seen, expected)
     if expected.rate is not None:
         return f"repeat orders of the hold-out taken as {_share(expected.rate)}, {past}"
     spread = _size(expected.spread, seen)
     return f"standard deviation between customers taken as {spread}, {past}"
+
+
+def _taken_of_contracts(seen: Sight, expected: Expected) -> str:
+    past = f"from all who had a contract {seen.window_days} days before"
+    if expected.rate is None:
+        return f"standard deviation between customers taken as {_size(expected.spread, seen)}, {past}"
+    return f"{seen.measure.value} of the hold-out taken as {_share(expected.rate)}, {past}"
 
 
 def _better(seen: Sight) -> str:

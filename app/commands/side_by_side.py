@@ -25,7 +25,10 @@ _COLUMNS = ["campaign", "next slot", "last run", "stage", "result", "points (95 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One campaign; ``effect``: the difference in churn of its last run (share, negative = fewer churned)."""
+    """One campaign; ``effect``: the difference in churn of its last run (share, negative = fewer churned).
+
+    ``churn_definition``: of that run; None before there is a reading.
+    """
 
     campaign: str
     next_slot: str
@@ -34,6 +37,7 @@ class Row:
     result: str | None
     effect: Estimate | None
     kept: Estimate | None
+    churn_definition: str | None
 
 
 def campaigns(arguments: argparse.Namespace) -> int:
@@ -56,6 +60,7 @@ def campaigns(arguments: argparse.Namespace) -> int:
                     result=_verdict(outcome),
                     effect=_effect(outcome),
                     kept=_kept(outcome),
+                    churn_definition=outcome.churn_definition if outcome else None,
                 )
             )
     pairs = list(_pairs(rows))
@@ -138,11 +143,11 @@ def _kept(outcome: Outcome | None) -> Estimate | None:
 
 
 def _pairs(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Every two campaigns that have an effect: the first one's minus the second one's."""
-    known = [(row.campaign, row.effect) for row in rows if row.effect]
+    """Every two campaigns that have an effect on the same churn: the first one's minus the second one's."""
     return [
-        {"campaign": one, "other": other, **asdict(between_campaigns(effect, its))}
-        for (one, effect), (other, its) in combinations(known, 2)
+        {"campaign": one.campaign, "other": other.campaign, **asdict(between_campaigns(one.effect, other.effect))}
+        for one, other in combinations(rows, 2)
+        if one.effect and other.effect and one.churn_definition == other.churn_definition
     ]
 
 

@@ -69,6 +69,16 @@ SUBSCRIPTIONS: Final = pl.Schema(
 )
 _SPELLS: Final = pl.Schema({name: kind for name, kind in CONTRACTS.items() if name != "customer_id"})
 
+HELD: Final = pl.Schema(
+    {
+        "customer_no": pl.Int64(),
+        "held": pl.Boolean(),  # a contract was live at the start
+        "kept": pl.Boolean(),  # one is live at the end, the same or another
+        "held_minor": pl.Int64(),  # monthly amounts of those live at the start
+        "kept_minor": pl.Int64(),  # at the end
+    }
+)
+
 
 def read_lines(files: Files, orders: Files, *, as_of: date) -> pl.LazyFrame:
     """LINES of the orders on or before ``as_of``; a line whose order is not there has no day: left out."""
@@ -104,6 +114,11 @@ def read_contracts(files: Files, ids: pl.DataFrame, *, as_of: date) -> pl.DataFr
     """CONTRACTS begun on or before ``as_of``, as told by then; ``ids``: customer_id, customer_no of everybody."""
     told = ask_contracts("contract_spells", files, _SPELLS, {"as_of": as_of})
     return in_order(told.join(ids, on="customer_no", how="inner", validate="m:1"))
+
+
+def held_contracts(files: Files, *, as_of: date, through: date) -> pl.DataFrame:
+    """HELD at the end of ``as_of`` and of ``through``: who has a contract on neither day has no row."""
+    return ask_contracts("held_contracts", files, HELD, {"as_of": as_of, "through": through})
 
 
 def count_contract_churn(

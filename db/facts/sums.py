@@ -1,6 +1,6 @@
 """What a run's members did in its window, as exact sums: one question to the order facts for every comparison."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,13 @@ import polars as pl
 
 from db.facts.queries import ask
 from winback.findings import Dimension
+from winback.intervals import Sums
 from winback.pairs import PairSums
-from winback.part_sums import PartSums, RunSums
+from winback.part_sums import SCORES, PartSums, RunSums
 
-# Members of a run whose arm was drawn in it, with what was known of them before t0; null: not known.
+# Members of a run whose arm was drawn in it, with what was known of them before t0, what writing to them cost, and
+# the newest score of each kind and cause they gave in the window; null: not known. Where contracts decide, whether
+# they lost the last one, and the monthly amounts at the start and at the end; null: orders do.
 MEMBER_CELLS = pl.Schema(
     {
         "customer_no": pl.Int64(),
@@ -22,19 +25,47 @@ MEMBER_CELLS = pl.Schema(
         "orders": pl.String(),
         "channel": pl.String(),
         "cost_micros": pl.Int64(),
+        **dict.fromkeys(SCORES, pl.Int64()),
+        "cause": pl.String(),
+        "lost": pl.Boolean(),
+        "held_minor": pl.Int64(),
+        "kept_minor": pl.Int64(),
     }
 )
-_SUMS = ["bought", "bought_sq", "x", "xx", "y", "yy", "xy", "c", "cc", "v", "vv", "l", "ll", "vl", "k", "kk", "ky"]
+BY_ORDERS = {name: pl.lit(None, dtype=MEMBER_CELLS[name]) for name in ("lost", "held_minor", "kept_minor")}
+_SUMS = [
+    "bought",
+    "bought_sq",
+    "x",
+    "xx",
+    "y",
+    "yy",
+    "xy",
+    "c",
+    "cc",
+    "v",
+    "vv",
+    "l",
+    "ll",
+    "vl",
+    "k",
+    "kk",
+    "ky",
+    "xk",
+]
 _ROWS = pl.Schema(
     {
-        "is_day": pl.Boolean(),
+        "about": pl.String(),  # cells, days or causes
         "arm": pl.String(),
         **{dimension.value: pl.String() for dimension in Dimension},
         "first_day": pl.Int64(),
+        "cause": pl.String(),
         "n": pl.Int64(),
+        "buyers": pl.Int64(),
         "churned": pl.Int64(),
         "repeated": pl.Int64(),
-        **{name: pl.String() for name in _SUMS},
+        **dict.fromkeys(_SUMS, pl.String()),
+        **{f"{kind}_{sum_}": pl.Int64() for kind in SCORES for sum_ in ("n", "total", "squares")},
     }
 )
 
@@ -45,15 +76,20 @@ def sum_members(
     """The sums of every cell of ``members`` (MEMBER_CELLS, each customer once) over the days up to ``through``."""
     bound = {"t0_on": t0_on, "window_days": window_days, "through": through}
     rows = ask("sums", files, _ROWS, bound, members=members.select(MEMBER_CELLS.names()))
-    cells = rows.filter(~pl.col("is_day")).iter_rows(named=True)
-    days = rows.filter("is_day", pl.col("first_day").is_not_null()).select("arm", "first_day", "n").iter_rows()
-    return RunSums(days=(through - t0_on).days, cells=[_cell(row) for row in cells], first_orders=_by_arm(days))
+    parts = rows.partition_by("about", as_dict=True)
+    cells, days, causes = (parts.get((name,), rows.clear()) for name in ("cells", "days", "causes"))
+    return RunSums(
+        days=(through - t0_on).days,
+        cells=[_cell(row) for row in cells.iter_rows(named=True)],
+        first_orders=_by_arm(days, "first_day"),
+        causes=_by_arm(causes, "cause"),
+    )
 
 
-def _by_arm(days: Iterable[tuple[str, int, int]]) -> dict[str, dict[int, int]]:
-    found: dict[str, dict[int, int]] = {}
-    for arm, day, n in days:
-        found.setdefault(arm, {})[day] = n
+def _by_arm(rows: pl.DataFrame, key: str) -> dict[str, dict[Any, int]]:
+    found: dict[str, dict[Any, int]] = {}
+    for arm, value, n in rows.drop_nulls(key).select("arm", key, "n").iter_rows():
+        found.setdefault(arm, {})[value] = n
     return found
 
 
@@ -64,6 +100,7 @@ def _cell(row: dict[str, Any]) -> PartSums:
         arm=row["arm"],
         parts={dimension: row[dimension.value] for dimension in Dimension},
         n=n,
+        buyers=row["buyers"],
         churned=row["churned"],
         repeated=row["repeated"],
         spend=PairSums(n=n, x=s["x"], y=s["y"], xx=s["xx"], yy=s["yy"], xy=s["xy"]),
@@ -71,4 +108,10 @@ def _cell(row: dict[str, Any]) -> PartSums:
         orders=(s["bought"], s["bought_sq"]),
         worth=PairSums(n=n, x=s["v"], y=s["l"], xx=s["vv"], yy=s["ll"], xy=s["vl"]),
         messages=PairSums(n=n, x=s["k"], y=s["y"], xx=s["kk"], yy=s["yy"], xy=s["ky"]),
+        cost_before=s["xk"],
+        scores={kind: _scores(row, kind) for kind in SCORES},
     )
+
+
+def _scores(row: dict[str, Any], kind: str) -> Sums:
+    return Sums(n=row[f"{kind}_n"], total=row[f"{kind}_total"], total_sq=row[f"{kind}_squares"])

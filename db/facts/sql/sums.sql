@@ -1,5 +1,6 @@
 -- What the members of a run did after $t0_on, as sums that add up: one row for each arm and cell of it (alike in value,
--- risk, orders and channel before t0), then one for each arm and day of the first order, with n alone (no day: none).
+-- risk, orders and channel before t0), one for each arm and day of the first order, with n alone (no day: none), and one
+-- for each arm and cause that those who churned named (no cause: unknown).
 -- `members` is MEMBER_CELLS (db/facts/sums.py), each customer once. Amounts are minor units, net of refunds; those of
 -- c end at the 99th percentile of what buyers spent. Sums leave as text: NumPy has no integer that holds them.
 WITH customers AS (
@@ -19,6 +20,7 @@ facts AS MATERIALIZED (
     SELECT
         members.*,
         coalesce(orders_after, 0) AS bought,
+        coalesce(lost, coalesce(orders_after, 0) = 0) AS churned,
         coalesce(before_minor, 0)::HUGEINT AS x,
         coalesce(after_minor, 0)::HUGEINT AS y,
         cost_micros::HUGEINT AS k,
@@ -37,16 +39,17 @@ amounts AS (
     SELECT
         facts.*,
         least(y, most) AS c,
-        greatest(x, 0) AS v,
-        CASE WHEN bought = 0 THEN greatest(x, 0) ELSE 0 END AS l
+        coalesce(held_minor::HUGEINT, greatest(x, 0)) AS v,
+        greatest(v - coalesce(kept_minor::HUGEINT, CASE WHEN churned THEN 0 ELSE v END), 0) AS l
     FROM facts, cap
 ),
 
 cells AS (
     SELECT
-        arm, value, risk, orders, channel, NULL::INTEGER AS first_day,
+        'cells' AS about, arm, value, risk, orders, channel, NULL::INTEGER AS first_day, NULL::VARCHAR AS cause,
         count(*) AS n,
-        count(*) FILTER (bought = 0) AS churned,
+        count(*) FILTER (bought > 0) AS buyers,
+        count(*) FILTER (churned) AS churned,
         count(*) FILTER (came_again) AS repeated,
         sum(bought)::VARCHAR AS bought, sum(bought * bought)::VARCHAR AS bought_sq,
         sum(x)::VARCHAR AS x, sum(x * x)::VARCHAR AS xx,
@@ -54,15 +57,25 @@ cells AS (
         sum(c)::VARCHAR AS c, sum(c * c)::VARCHAR AS cc,
         sum(v)::VARCHAR AS v, sum(v * v)::VARCHAR AS vv,
         sum(l)::VARCHAR AS l, sum(l * l)::VARCHAR AS ll, sum(v * l)::VARCHAR AS vl,
-        sum(k)::VARCHAR AS k, sum(k * k)::VARCHAR AS kk, sum(k * y)::VARCHAR AS ky
+        sum(k)::VARCHAR AS k, sum(k * k)::VARCHAR AS kk, sum(k * y)::VARCHAR AS ky, sum(x * k)::VARCHAR AS xk,
+        count(nps) AS nps_n, coalesce(sum(nps), 0)::BIGINT AS nps_total, coalesce(sum(nps * nps), 0)::BIGINT AS nps_squares,
+        count(csat) AS csat_n, coalesce(sum(csat), 0)::BIGINT AS csat_total,
+        coalesce(sum(csat * csat), 0)::BIGINT AS csat_squares
     FROM amounts
     GROUP BY arm, value, risk, orders, channel
 )
 
-SELECT FALSE AS is_day, *
+SELECT *
 FROM cells
 UNION ALL BY NAME
-SELECT TRUE AS is_day, arm, first_day::INTEGER AS first_day, count(*) AS n
+SELECT 'days' AS about, arm, first_day::INTEGER AS first_day, count(*) AS n
 FROM facts
 GROUP BY arm, first_day
-ORDER BY is_day, arm, value NULLS LAST, risk NULLS LAST, orders NULLS LAST, channel NULLS LAST, first_day NULLS LAST
+UNION ALL BY NAME
+SELECT 'causes' AS about, arm, cause, count(*) AS n
+FROM facts
+WHERE churned
+GROUP BY arm, cause
+ORDER BY
+    about, arm, value NULLS LAST, risk NULLS LAST, orders NULLS LAST, channel NULLS LAST, first_day NULLS LAST,
+    cause NULLS LAST
