@@ -145,7 +145,7 @@ def pin_inputs(order: Order, settings: Settings, now: datetime) -> int:
                 return known
         late_after = order.late_after if settings.placebo else _live_limit(order, settings, now)
         files = read_files(settings, order.campaign_id)
-        churn = campaign_of(files, order.campaign_id).churn
+        campaign = campaign_of(files, order.campaign_id)
         with transaction(engine) as session:
             opening = Opening(
                 campaign_id=order.campaign_id,
@@ -153,7 +153,7 @@ def pin_inputs(order: Order, settings: Settings, now: datetime) -> int:
                 as_of=order.as_of,
                 placebo=settings.placebo,
                 files=files,
-                facts=pinned_facts(session, churn),
+                facts=pinned_facts(session, campaign),
                 others=other_digests(session),
                 late_after=late_after,
                 code_version=__version__,
@@ -173,7 +173,7 @@ def renew_inputs(occurrence_id: int, settings: Settings, now: datetime) -> None:
         if files != pinned:
             with transaction(engine) as session:
                 waiting = session.get_one(Occurrence, occurrence_id)
-                facts = pinned_facts(session, campaign_of(files, campaign_id).churn)
+                facts = pinned_facts(session, campaign_of(files, campaign_id))
                 pin_anew(session, waiting, files, facts, other_digests(session), now)
 
 

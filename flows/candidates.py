@@ -9,24 +9,25 @@ from sqlmodel import Session
 
 from db.facts.store import digests
 from db.settings import Settings
-from flows.contract_scoring import NO_CONTRACTS, score_holders
+from flows.contract_scoring import score_holders
 from flows.scoring import score_all
 from winback.audience import SCORED
-from winback.campaign import ChurnRule
-from winback.errors import WrongUse
+from winback.campaign import Campaign, ChurnRule
+from winback.errors import CampaignError, WrongUse
 from winback.fields import Kind
 from winback.scores.scoring import Scores
 
 
-def pinned_facts(session: Session, churn: ChurnRule) -> list[str]:
-    """The files of orders a run is pinned to; WrongUse where there is nobody to choose from, now or later.
+def pinned_facts(session: Session, campaign: Campaign) -> list[str]:
+    """The files of orders a run is pinned to; where there is nobody to choose from, now or later, an error.
 
-    That is without any order; by contract, without any subscription.
+    WrongUse without any order; by contract, CampaignError without any subscription.
     """
     found = digests(session)
-    if churn.by_contract:
+    if campaign.churn.by_contract:
         if not digests(session, Kind.SUBSCRIPTIONS):
-            raise WrongUse(NO_CONTRACTS)
+            words = "needs contracts, and there are none: winback import subscriptions FILE"
+            raise CampaignError(words, file=f"campaigns/{campaign.id}.yaml", field="churn.definition")
     elif not found:
         raise WrongUse("there are no orders yet: winback import orders FILE")
     return found

@@ -48,7 +48,7 @@ def choose_now(order: Order, settings: Settings) -> Choice:
     campaign = campaign_of(files, order.campaign_id)
     counted = counted_for(order.slot, placebo=settings.placebo)
     with database(settings.database_url) as engine, reading(engine) as session:
-        facts = pinned_facts(session, campaign.churn)
+        facts = pinned_facts(session, campaign)
         frame, said = score_candidates(session, settings, facts, None, order.as_of, campaign.churn)
         kinds = kinds_for(session, settings, campaign, frame, facts, None, order.as_of, files[RULES_FILE])
         ledger, shares = choose_members(session, settings, campaign, 0, order.as_of, frame, counted, kinds)

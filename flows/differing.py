@@ -48,7 +48,7 @@ def differ(settings: Settings, campaign_id: str, as_of: date) -> Difference:
             people=people(read_ledger(settings, last), choice.ledger),
             fields=fields(pinned[file], choice.files[file]),
             edits=edits(_templates(pinned, file), _templates(choice.files, file)),
-            new_facts=len({*pinned_facts(session, choice.campaign.churn)} - {*json.loads(last.facts)}),
+            new_facts=len({*pinned_facts(session, choice.campaign)} - {*json.loads(last.facts)}),
         )
 
 

@@ -88,7 +88,7 @@ def test_only_who_has_a_live_contract_is_chosen_from(run: Run):
     inside = set(run.members["holdout"] + run.members["treated"])
 
     assert inside == set(Contracts().held(DAY))
-    assert run.outcome.waterfall == {}
+    assert run.outcome.waterfall == {}  # whoever has none was not to be chosen from
 
 
 @pytest.mark.slow

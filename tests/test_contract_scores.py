@@ -107,7 +107,7 @@ def test_a_customers_contracts_become_one_line_of_an_audience():
     both = scores.frame.filter(pl.col("customer_no") == 79)
     told = one.frame.row(by_predicate=pl.col("customer_no") == 79, named=True)
     assert both.height == 2
-    assert told["risk"] == both["risk"].max()
+    assert told["risk"] == both["risk"].min()
     assert told["expected_value"] == pytest.approx(both["expected_value"].sum())
     assert sorted(one.frame["value_rank"]) == list(range(1, 41))
 

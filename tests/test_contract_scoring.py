@@ -19,7 +19,7 @@ from flows.choosing import choose_now
 from tests.test_other_facts import ORDERS, SNAPSHOT, SUB, bring
 from tests.workspaces import AS_OF, CAMPAIGN, NOW, load, write_campaign
 from winback.audience import digest
-from winback.errors import WrongUse
+from winback.errors import CampaignError
 from winback.fields import Kind
 
 BY_CONTRACT = CAMPAIGN.replace("within: 60d}", "within: 60d, definition: contract}", 1)
@@ -183,7 +183,7 @@ def test_an_audience_by_contract_needs_subscriptions_and_no_orders(shop: Setting
     write_campaign(shop, BY_CONTRACT)
     load(shop, "orders", "customer_id,order_id,ordered_at,amount\n1,a,2026-01-05,10.00\n")
 
-    with pytest.raises(WrongUse, match="there are no subscriptions"):
+    with pytest.raises(CampaignError, match="needs contracts, and there are none"):
         choose_now(manual("spring", AS_OF), shop)
 
 

@@ -56,11 +56,11 @@ FIELDS: Mapping[str, Entry] = {
     ),
     "churn.definition": Entry(
         says=Words(
-            "`no_order`, or `contract`: no live contract left at the end of the window; then only customers with "
-            "a contract are chosen from, by the risk and value of their contracts. What was observed decides, "
-            "never a forecast",
-            "`no_order`，或 `contract`：观察期结束时没有有效合同；此时只从有合同的客户中选择，"
-            "风险与价值按合同计算。以观察到的结果为准，不以预测为准",
+            "`no_order`, or `contract`: no live contract left at the end of the window; then the campaign chooses "
+            "among customers with a contract, by the risk that it ends and what it brings. What was observed "
+            "decides, never a forecast",
+            "`no_order`，或 `contract`：观察期结束时没有有效合同；此时只从有合同的客户中选择，风险为合同终止"
+            "的概率，价值为合同带来的收入。以观察到的结果为准，不以预测为准",
         ),
         default=Words("`no_order`", "`no_order`"),
     ),

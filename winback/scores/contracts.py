@@ -112,9 +112,12 @@ def in_order(contracts: pl.DataFrame) -> pl.DataFrame:
 
 
 def by_customer(scores: Scores) -> Scores:
-    """One row a customer, for an audience: the risk of his contract most at risk, the values of all of them."""
+    """One row a customer, for an audience: the values of all his contracts, the risk of the one least at risk.
+
+    A customer is lost with his last contract (docs/decisions/028).
+    """
     one = scores.frame.group_by("customer_no", "customer_id").agg(
-        pl.col("risk").max(),
+        pl.col("risk").min(),
         pl.col("expected_value", "past_value").sum(),
         model=pl.col("model").first(),
         subscription_id=pl.lit(None, dtype=pl.String),
