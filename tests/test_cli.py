@@ -505,6 +505,20 @@ def test_the_runs_of_one_campaign_stand_by_the_week_of_entry(shop: Settings, cap
     assert "explored, not proved" in table
 
 
+def test_a_run_whose_window_is_not_over_is_interim_and_stands_by_no_week(shop: Settings, capsys):
+    a_quiet_crowd(shop, 40)
+    run = as_json(capsys, "run", "spring", "--as-of", str(AS_OF))["run"]
+    before = as_json(capsys, "campaigns", "--json")["campaigns"][0]["result"]
+    ask(capsys, "measure", run)
+
+    [row] = as_json(capsys, "campaigns", "--json")["campaigns"]
+
+    assert (before, row["result"]) == (None, "interim")
+    assert ask(capsys, "campaigns", "spring")[1] == (
+        "no run of spring has been measured to the end of its window yet\n"
+    )
+
+
 def test_the_runs_of_no_campaign_are_wrong_use_with_the_nearest_name(shop: Settings, capsys):
     code, _, said = ask(capsys, "campaigns", "sprung")
 

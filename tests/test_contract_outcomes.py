@@ -22,7 +22,7 @@ from tests.test_findings import TWO_VARIANTS, Run, newcombe
 from tests.test_other_facts import SUB, bring
 from tests.workspaces import CAMPAIGN, NOW, a_workspace, load, write_campaign
 from winback.campaign_file import read_campaign
-from winback.errors import CampaignError, WrongUse
+from winback.errors import CampaignError
 from winback.fields import Kind
 from winback.outcomes import read_outcome, write_outcome
 from winback.report import render
@@ -232,9 +232,9 @@ def test_without_any_contract_there_is_nobody_to_choose_from(tmp_path: Path):
     load(shop, "customers", "customer_id,email,email_consent\n1,a@example.com,yes\n")
     load(shop, "orders", f"customer_id,order_id,ordered_at,amount\n1,a,{DAY - timedelta(days=70)},5\n")
 
-    with pytest.raises(WrongUse, match="there are no subscriptions"):
+    with pytest.raises(CampaignError, match=r"churn\.definition: needs contracts, and there are none"):
         choose_now(manual("spring", DAY), shop)
-    with pytest.raises(WrongUse, match="there are no subscriptions"):
+    with pytest.raises(CampaignError, match="there are none"):
         carry_out(manual("spring", DAY), shop, NOW)
 
 

@@ -333,7 +333,7 @@ def test_the_command_in_words_and_as_json(shop: Settings, capsys: pytest.Capture
     assert list(found) == [
         "run", "objective", "digest", "as_of", "arms", "reasons", "shares", "arms_before", "risk",
         "model", "top_value", "currency", "expected_value", "value_at_risk", "smallest_visible",
-        "costs", "balance", "sample",
+        "costs", "balance", "sample", "approval",
     ]  # fmt: skip
     assert list(found["smallest_visible"]) == [
         "measure", "customers", "holdout_share", "basis", "control_rate", "spread", "effect", "verdict",

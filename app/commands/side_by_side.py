@@ -20,6 +20,7 @@ from winback.estimates import Estimate
 from winback.headline import judged
 from winback.outcomes import Outcome
 from winback.returns import between_campaigns
+from winback.verdict import Verdict
 
 _CHURN = "churn, points (95 %)"
 _COLUMNS = [
@@ -97,6 +98,9 @@ def _one_by_week(settings: Settings, name: str, *, as_json: bool) -> int:
     if as_json:
         print_json({"campaign": name, "weeks": [asdict(week) for week in weeks]})
         return Exit.DONE
+    if not weeks:
+        print(f"no run of {name} has been measured to the end of its window yet")
+        return Exit.DONE
     print_table(["week", "run", "sent", "customers", "held out", _CHURN], [week.line() for week in weeks])
     print("Week by week is explored, not proved: each run has a verdict of its own, and chance moves them all.")
     return Exit.DONE
@@ -136,9 +140,13 @@ class _Week:
 
 
 def _verdict(outcome: Outcome | None) -> str | None:
-    """Of what the campaign is judged by; None before there is a comparison."""
-    found = judged(outcome) if outcome else None
-    return found.verdict.value if found else None
+    """Of what the campaign is judged by; None before the run is measured."""
+    if outcome is None:
+        return None
+    found = judged(outcome)
+    if found:
+        return found.verdict.value
+    return None if outcome.window.complete else Verdict.INTERIM.value
 
 
 def _effect(outcome: Outcome | None) -> Estimate | None:

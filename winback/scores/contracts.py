@@ -114,7 +114,7 @@ def in_order(contracts: pl.DataFrame) -> pl.DataFrame:
 def by_customer(scores: Scores) -> Scores:
     """One row a customer, for an audience: the values of all his contracts, the risk of the one least at risk.
 
-    A customer is lost with his last contract (docs/decisions/028).
+    A customer is lost with his last contract (docs/decisions/029).
     """
     one = scores.frame.group_by("customer_no", "customer_id").agg(
         pl.col("risk").min(),
