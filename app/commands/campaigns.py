@@ -13,6 +13,7 @@ from app.terminal import asked_to_end, print_json, print_table, progress_bar, sa
 from db.campaigns import campaign_ids, campaign_path, channels_used, check_files
 from db.confined import SampleText
 from db.settings import FILE_NAME, Settings, check_live, here
+from winback.campaign import Campaign, Measure
 from winback.channel import Channel
 from winback.errors import Exit
 from winback.planning import MOST_HELD_OUT
@@ -44,9 +45,19 @@ def check(arguments: argparse.Namespace) -> int:
         if each.campaign and (each.campaign.holdout or 0) > MOST_HELD_OUT:
             share = f"{100 * (each.campaign.holdout or 0):g}%"
             say(f"{each.path}: holdout: {share}: beyond 50% holding out more shows less, and writes to fewer")
+        if each.campaign and _never_spent(each.campaign):
+            quiet = f"who ordered nothing for {each.campaign.audience.inactive} days"
+            said = f"{quiet} had no value in a window no longer than that: take a longer one"
+            say(f"{each.path}: success.window: {said}")
     for line in dict.fromkeys(line for each in checked for text in each.texts for line in dear(text, settings)):
         say(line)
     return Exit.NO if faults else Exit.DONE
+
+
+def _never_spent(campaign: Campaign) -> bool:
+    """Whether value lost is undefined for everybody: nobody in the audience ordered in the window before."""
+    by_value = campaign.success.measure in (Measure.VALUE_LOST, Measure.VALUE_LOST_SHARE)
+    return by_value and (campaign.audience.inactive or 0) >= campaign.success.window
 
 
 def dear(text: SampleText, settings: Settings) -> Iterator[str]:
