@@ -9,6 +9,7 @@ from db.campaigns import Checked, campaign_ids, campaign_path, channels_used, ch
 from db.confined import SampleText
 from db.home import FILE_NAME
 from db.settings import Settings, here
+from winback.campaign import Campaign, Measure
 from winback.channel import Channel
 from winback.message.fields import asks_for_products
 from winback.planning import MOST_HELD_OUT
@@ -39,16 +40,28 @@ def found_in(workspace: Path | None, named: Sequence[Path]) -> Found:
     checked = check_files(settings, files)
     faults = list(dict.fromkeys(str(fault) for each in checked for fault in each.problems))
     said = half_live(settings, [] if faults else files)
-    for each in checked:
-        if each.campaign and each.campaign.holdout == 0:
-            said.append(f"{each.path}: holdout: 0%: with nobody held out no effect can be measured")
-        if each.campaign and (each.campaign.holdout or 0) > MOST_HELD_OUT:
-            share = f"holdout: {100 * (each.campaign.holdout or 0):g}%"
-            said.append(f"{each.path}: {share}: beyond 50% holding out more shows less, and writes to fewer")
+    said += [line for each in checked if each.campaign for line in _doubtful(each.campaign, each.path)]
     said += dict.fromkeys(line for each in checked for text in each.texts for line in dear(text, settings))
     fine = f"{len(files)} campaign{'s' if len(files) != 1 else ''}: no faults"
     ended = any(each.ended for each in checked)
     return Found(faults=faults, fine=fine, said=said, ended=ended, asking=list(_asking(settings, checked)))
+
+
+def _doubtful(campaign: Campaign, path: Path) -> Iterator[str]:
+    """What is allowed and hardly meant."""
+    held = campaign.holdout or 0
+    if campaign.holdout == 0:
+        yield f"{path}: holdout: 0%: with nobody held out no effect can be measured"
+    if held > MOST_HELD_OUT:
+        yield f"{path}: holdout: {100 * held:g}%: beyond 50% holding out more shows less, and writes to fewer"
+    by_value = campaign.success.measure in (Measure.VALUE_LOST, Measure.VALUE_LOST_SHARE)
+    if (
+        by_value
+        and not campaign.churn.by_contract
+        and (campaign.audience.inactive or 0) >= campaign.success.window
+    ):
+        quiet = f"who ordered nothing for {campaign.audience.inactive} days"
+        yield f"{path}: success.window: {quiet} had no value in a window no longer than that: take a longer one"
 
 
 def _asking(settings: Settings, checked: Sequence[Checked]) -> Iterator[str]:

@@ -21,14 +21,14 @@ def found_lines(outcome: "Outcome") -> Iterator[str]:
     if other:
         yield f"judged by {outcome.judged_by}: {_success(outcome)}"
         yield from _judged(outcome)
-    if outcome.primary:
+    if outcome.primary and outcome.primary.difference is not None:
         c, name = outcome.primary, "churn, for comparison: difference" if other else "difference"
         yield f"{name} {points(c.difference)} points ({level}: {points(c.low)} to {points(c.high)})"
     if outcome.primary and not other:
         yield f"{outcome.primary.verdict}: {outcome.primary.reason}"
     yield from _stayed(outcome)
     if outcome.findings:
-        yield from _beside(outcome.findings, outcome.winner_helped, level)
+        yield from _beside(outcome, outcome.findings, level)
 
 
 def _judged(outcome: "Outcome") -> Iterator[str]:
@@ -106,15 +106,16 @@ def _success(outcome: "Outcome") -> str:
     return "not_enough_data: it is not defined for one of the groups"
 
 
-def _beside(found: "Findings", winner_helped: bool | None, level: str) -> Iterator[str]:
+def _beside(outcome: "Outcome", found: "Findings", level: str) -> Iterator[str]:
     for rate in found.rates[:1]:
         yield f"ordered again: {percent(rate.rate)}, hold-out {percent(rate.control_rate)}{_interval(rate, level)}"
     for contrast in found.money:
-        if contrast.arm == "treated" and contrast.column in _TOLD:
+        told = contrast.column in _TOLD and not (outcome.success and contrast.column == outcome.success.column)
+        if contrast.arm == "treated" and told and contrast.difference is not None:
             yield f"{contrast.column.replace('_', ' ')} a customer: {_money(contrast, level)} {found.currency}"
     yield from _returns(found.returns, found.currency)
     if found.contest:
-        yield _contest(found.contest, winner_helped)
+        yield _contest(found.contest, outcome.winner_helped)
     for interaction in found.interactions:
         if interaction.apart:
             yield f"the effect differs by {interaction.dimension}: {', '.join(interaction.apart)}"

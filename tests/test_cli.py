@@ -526,6 +526,18 @@ def test_the_runs_of_no_campaign_are_wrong_use_with_the_nearest_name(shop: Setti
     assert "did you mean 'spring'" in said
 
 
+@pytest.mark.parametrize(("window", "warned"), [("60d", True), ("61d", False)])
+def test_check_warns_where_no_value_can_be_lost(shop: Settings, capsys, window: str, warned: bool):
+    """Who ordered nothing for 60 days spent nothing in the 60 days before: value lost is of that spend."""
+    measured = f"success: {{window: {window}, measure: value_lost}}"
+    write_campaign(shop, CAMPAIGN.replace("success: {window: 60d}", measured))
+
+    code, _, said = ask(capsys, "check")
+
+    assert code == 0
+    assert ("who ordered nothing for 60 days had no value in a window no longer than that" in said) is warned
+
+
 ENDS = {"value": "difference", "low": "low", "high": "high"}
 
 

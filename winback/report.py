@@ -50,7 +50,7 @@ from winback.report_answers import cause_rows, told_satisfaction
 from winback.report_balance import balance_rows
 from winback.report_cards import cards
 from winback.report_checks import checks
-from winback.report_findings import finding_charts, finding_views
+from winback.report_findings import VARIANTS_SHOWN, finding_charts, finding_views
 from winback.report_judged import judged_chart, judged_view
 from winback.report_needed import needed_sentences
 from winback.report_second import second_chart, second_view
@@ -175,7 +175,7 @@ def _views(outcome: Outcome, say: Speaker) -> dict[str, Any]:
         "before_last": before_window(outcome)[1],
         "before_after": before_after_sentences(outcome, say),
         "groups": before_after_groups(outcome, say),
-        "effects": effect_rows(outcome, say),
+        "effects": _churn_rows(outcome, say),
         "judged": judged_view(outcome, _all_treated(outcome, say), say),
         "second": second_view(outcome, say),
         "level": words.level(outcome.alpha),
@@ -229,8 +229,15 @@ def chart_specs(outcome: Outcome, say: Speaker) -> dict[str, Spec | None]:
     }  # fmt: skip
 
 
+def _churn_rows(outcome: Outcome, say: Speaker) -> list[EffectRow]:
+    """Every variant where churn is the answer; for comparison many of them would be a page nobody reads."""
+    rows = effect_rows(outcome, say)
+    many = outcome.judged_by is not Measure.CHURN and len(rows) > VARIANTS_SHOWN + 1
+    return rows[:1] if many else rows
+
+
 def _churn_chart(outcome: Outcome, say: Speaker) -> Spec | None:
-    rows = list(_differences(effect_rows(outcome, say), say))
+    rows = list(_differences(_churn_rows(outcome, say), say))
     fewer, more = (side.say(say.language) for side in SIDES[CHURNED])
     smallest = smallest_in(CHURNED, outcome)
     return forest(rows, smallest_effect=smallest, fewer=fewer, more=more) if rows else None

@@ -324,7 +324,7 @@ TEXTS: dict[str, Words] = {
         "The difference times the customers written to, sign turned; negative = lost, never cut off at 0.",
         "差异乘以实验组人数并取相反数；负数表示多流失，不截断为 0。",
     ),
-    "m_effect": Words("Smallest effect worth having", "最小有意义效果"),
+    "m_effect": Words("Smallest effect", "最小有意义效果"),
     "m_effect_text": Words("{smallest} points, from the campaign file", "{smallest} 个百分点（来自活动文件）"),
     "m_effect_none": Words("not given in the campaign file", "活动文件中未设定"),
     "m_score": Words("Score", "评分"),
