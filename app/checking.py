@@ -15,6 +15,7 @@ from winback.message.fields import asks_for_products
 from winback.planning import MOST_HELD_OUT
 
 FEW_CHARACTERS = 3  # more are another script, not a slip
+_VALUE = (Measure.VALUE_LOST, Measure.VALUE_LOST_SHARE)
 _CHANNEL_WORDS: dict[Channel, str] = {"email": "e-mails", "sms": "text messages"}
 
 
@@ -54,12 +55,8 @@ def _doubtful(campaign: Campaign, path: Path) -> Iterator[str]:
         yield f"{path}: holdout: 0%: with nobody held out no effect can be measured"
     if held > MOST_HELD_OUT:
         yield f"{path}: holdout: {100 * held:g}%: beyond 50% holding out more shows less, and writes to fewer"
-    by_value = campaign.success.measure in (Measure.VALUE_LOST, Measure.VALUE_LOST_SHARE)
-    if (
-        by_value
-        and not campaign.churn.by_contract
-        and (campaign.audience.inactive or 0) >= campaign.success.window
-    ):
+    by_orders = campaign.success.measure in _VALUE and not campaign.churn.by_contract
+    if by_orders and (campaign.audience.inactive or 0) >= campaign.success.window:
         quiet = f"who ordered nothing for {campaign.audience.inactive} days"
         yield f"{path}: success.window: {quiet} had no value in a window no longer than that: take a longer one"
 

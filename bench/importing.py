@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from datetime import UTC, datetime
+from multiprocessing import Process
 from pathlib import Path
 
 import duckdb
@@ -93,7 +94,9 @@ def main() -> None:
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else ROWS
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_orders(folder / "orders.csv", rows)
+        writer = Process(target=write_orders, args=(folder / "orders.csv", rows))
+        writer.start()  # what this process had in memory would count as theirs
+        writer.join()
         bare, ours = alone("bare", folder), alone("import", folder)
     for title, (cpu, wall, memory) in (("DuckDB's COPY", bare), ("winback import", ours)):
         print(f"{title:16} {rows:>12,} rows {cpu:8.2f} s CPU {wall:8.2f} s {memory:8.0f} MB")

@@ -13,6 +13,7 @@ from scipy.stats import gamma as gamma_law
 
 from db.facts.queries import read_features
 from tests.facts import MASTER, SAMPLE, area_under_curve, read_cdnow, write_cdnow
+from winback.scores import btyd
 from winback.scores.btyd import (
     Family,
     Fit,
@@ -59,8 +60,11 @@ def master_days(tmp_path_factory) -> Histories:
     return of_cdnow(tmp_path_factory.mktemp("master"), MASTER)
 
 
-def test_bg_nbd_reproduces_the_published_fit(sample_days):
+@pytest.mark.parametrize("many", [btyd.MANY, 300], ids=["all at once", "a start sought on 300 of them"])
+def test_bg_nbd_reproduces_the_published_fit(sample_days, many, monkeypatch):
     """Fader, Hardie & Lee 2005: r .243, alpha 4.414, a .793, b 2.426, LL -9582.4 (weeks)."""
+    monkeypatch.setattr(btyd, "MANY", many)
+
     model = fit(Family.BG_NBD, in_unit(sample_days, 7))
 
     assert model.r == pytest.approx(0.243, abs=0.0005)

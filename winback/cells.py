@@ -71,7 +71,8 @@ def _trim(texts: pl.Series) -> pl.Series:
 
 def _is_visible(texts: pl.Series) -> bool:
     """Is every character of the column visible ASCII? Seen at once, at a fifth of the CPU a cell by cell takes."""
-    rest = texts.str.join("\n").item().encode().translate(None, _VISIBLE)
+    text: str = texts.str.join("\n").item()
+    rest = text.encode().translate(None, _VISIBLE)
     return rest.count(b"\n") == len(rest)
 
 
@@ -87,7 +88,7 @@ def _id(text: pl.Expr, _: Workspace) -> pl.Expr:
 
 
 def _ids(texts: pl.Series) -> pl.Series:
-    short = (texts.str.len_bytes().max() or 0) <= ID_CHARACTERS
+    short = (texts.str.len_bytes() <= ID_CHARACTERS).all()
     if short and texts.str.contains(_COMMON_IDS).all():
         return texts
     return texts.to_frame("text").select(_sound_id(pl.col("text"))).to_series()

@@ -280,7 +280,7 @@ def only(log: OrderLog, customer_no: Integers) -> OrderLog:
         no=log.no[kept],
         start=start,
         day=log.day[rows],
-        orders=_running(log.orders[rows + 1] - log.orders[rows]),
+        orders=_running(log.orders[rows + 1] - log.orders[rows]).astype(np.int32),
         gross=_running(log.gross[rows + 1] - log.gross[rows]),
         refunder=(np.cumsum(kept) - 1)[log.refunder[back]],
         refund_day=log.refund_day[back],

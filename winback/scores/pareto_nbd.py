@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, exprel
 
-from winback.scores.btyd import BOUND, Histories, Table, collapse, ordering, weighted_sum
+from winback.scores.btyd import BOUND, Histories, Table, collapse, ordering, thin, weighted_sum
 
 Floats = NDArray[np.float64]
 
@@ -76,7 +76,7 @@ def fit_pareto(histories: Histories, near: ParetoFit | None = None) -> ParetoFit
     longest = float(histories.age.max())
     table = collapse(histories, longest)
     if near is None:
-        rough = _thin(table)
+        rough = thin(table, ROUGH)
         _, best = min((_climb(start, rough, 1e-8) for start in STARTS), key=lambda found: found[0])
     else:
         best = np.log([near.r, near.alpha / longest, near.s, near.beta / longest])
@@ -201,22 +201,6 @@ class _Nodes:
             (share * self.log_beta).sum(axis=1),
             (share / self.at_beta).sum(axis=1),
         )
-
-
-def _thin(table: Table) -> Table:
-    """At most ROUGH distinct histories of ``table``, evenly spaced, with weights that sum to 1."""
-    step = -(-len(table.weight) // ROUGH)
-    kept = slice(None, None, step)
-    weight = table.weight[kept] / table.weight[kept].sum()
-    counts, where = np.unique(table.repeats[kept], return_inverse=True)
-    return Table(
-        repeats=table.repeats[kept],
-        last=table.last[kept],
-        age=table.age[kept],
-        weight=weight,
-        counts=counts,
-        count_weight=np.asarray(np.bincount(where, weights=weight), dtype=np.float64),
-    )
 
 
 def _climb(start: Floats, table: Table, tolerance: float) -> tuple[float, Floats]:
