@@ -1,6 +1,6 @@
 """A claimed message -> a finished one: from what the run pinned, never from the folder."""
 
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -136,8 +136,15 @@ def customer_values(claimed: Claimed) -> Values:
         "name": claimed.name,
         "locale": claimed.locale,
         "country": claimed.country,
-        "orders": claimed.orders,
-        "last_order_on": claimed.last_order_on,
-        "days_since_order": (claimed.as_of - claimed.last_order_on).days,
         "recommended": read_products(claimed.recommended),
+        **order_values(claimed.orders, claimed.last_order_on, claimed.as_of),
+    }
+
+
+def order_values(orders: int, last_on: date, as_of: date) -> Values:
+    """What a template may know of the orders; of who has none, by contract, there is no last one."""
+    return {
+        "orders": orders,
+        "last_order_on": last_on if orders else None,
+        "days_since_order": (as_of - last_on).days if orders else None,
     }

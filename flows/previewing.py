@@ -26,6 +26,7 @@ from flows.behaving import contracts
 from flows.campaign_run import manual, replay
 from flows.candidates import model_words
 from flows.choosing import Choice, choose_now
+from flows.compose import order_values
 from flows.recommending import recommended_to
 from winback import gallery_page
 from winback.approval import approved_digest, needs_approval
@@ -247,10 +248,8 @@ class _Letters:
                 "name": customer.name,
                 "locale": customer.locale,
                 "country": customer.country,
-                "orders": row["orders"],
-                "last_order_on": row["last_order_on"],
-                "days_since_order": (self._as_of - row["last_order_on"]).days,
                 "recommended": read_products(self._recommended.get(row["customer_no"])),
+                **order_values(row["orders"], row["last_order_on"], self._as_of),
             },
             campaign={"name": (name.zh if chinese else None) or name.en},
             links=samples()["links"],
@@ -312,7 +311,7 @@ def _sample(session: Session, rows: pl.DataFrame) -> list[dict[str, Any]]:
             "expected_value": row["expected_value"],
             "past_value": row["past_value"],
             "orders": row["orders"],
-            "last_order_on": row["last_order_on"].isoformat(),
+            "last_order_on": row["last_order_on"].isoformat() if row["orders"] else None,
         }
         for row in rows.iter_rows(named=True)
     ]

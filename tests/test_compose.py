@@ -111,6 +111,13 @@ def test_a_text_to_a_chinese_number_is_signed_whatever_its_language(composer: Co
     assert isinstance(chinese, Outgoing)
 
 
+def test_who_has_a_contract_and_never_ordered_has_no_last_order(composer: Composer):
+    failure = composer(claimed(orders=0), NOON)
+
+    assert isinstance(failure, RenderFailure)
+    assert (failure.file, failure.line, failure.field) == ("hello/body.txt", 1, "customer.days_since_order")
+
+
 def test_whoever_cannot_be_written_to_is_told_with_the_line_and_the_field(composer: Composer):
     failure = composer(claimed(name=None), NOON)
 

@@ -49,10 +49,18 @@ CUSTOMER_FIELDS: Mapping[str, Field] = {
         kind=int, sample=4, en="orders up to the as-of day, refunds not counted", zh="截至统计日的订单数，不含退款"
     ),
     "last_order_on": Field(
-        kind=date, sample=date(2025, 3, 14), en="day of the last order", zh="最近一次下单的日期"
+        kind=date,
+        always=False,
+        sample=date(2025, 3, 14),
+        en="day of the last order; none for who has a contract and never ordered",
+        zh="最近一次下单的日期；有合同而从未下单的客户没有",
     ),
     "days_since_order": Field(
-        kind=int, sample=98, en="days from the last order to the as-of day", zh="最近一次下单距统计日的天数"
+        kind=int,
+        always=False,
+        sample=98,
+        en="days from the last order to the as-of day; none where there is none",
+        zh="最近一次下单距统计日的天数；没有下单时为空",
     ),
     RECOMMENDED: Field(
         kind=list,
