@@ -7,6 +7,7 @@ import polars as pl
 
 from db.campaigns import read_files
 from db.engine import database, reading
+from db.facts.store import other_digests
 from db.occurrences import counted_for, opened_id
 from db.settings import Settings
 from flows.behaving import kinds_for
@@ -22,7 +23,7 @@ from winback.churn_kind import RULES_FILE
 class Choice:
     """An audience as a run would choose it now: the LEDGER with arms, and arm -> planned share.
 
-    ``score``: what scoring says of itself. ``files``: what the run would pin, path -> text.
+    ``score``: what scoring says of itself. ``files``: what the run would pin, path -> text; ``facts``: digests.
     """
 
     order: Order
@@ -52,8 +53,9 @@ def choose_now(order: Order, settings: Settings) -> Choice:
         frame, said = score_candidates(session, settings, facts, None, order.as_of, campaign.churn)
         kinds = kinds_for(session, settings, campaign, frame, facts, None, order.as_of, files[RULES_FILE])
         ledger, shares = choose_members(session, settings, campaign, 0, order.as_of, frame, counted, kinds)
+        pinned = [*facts, *other_digests(session)]
     return Choice(
-        order=order, campaign=campaign, files=files, facts=facts, ledger=ledger, shares=shares, score=said
+        order=order, campaign=campaign, files=files, facts=pinned, ledger=ledger, shares=shares, score=said
     )
 
 

@@ -19,7 +19,7 @@ from flows.campaign_run import RunSummary, carry_out, manual, summaries
 from flows.due import look_for_due
 from flows.previewing import page, preview
 from tests.builders import scored
-from tests.workspaces import AS_OF, CAMPAIGN, NOW, a_quiet_crowd, a_workspace, write_campaign
+from tests.workspaces import AS_OF, CAMPAIGN, NOW, a_quiet_crowd, a_workspace, load, write_campaign
 from winback.approval import approved_digest, needs_approval
 from winback.campaign_file import read_campaign
 from winback.errors import WrongUse
@@ -210,6 +210,7 @@ def test_the_terminal_says_what_waits_and_who_approved_it(shop: Settings, capsys
 
 def test_the_preview_says_that_a_run_will_wait_whose_yes_for_and_to_what(shop: Settings, capsys, monkeypatch):
     monkeypatch.setattr("app.commands.preview.here", lambda _: shop)
+    load(shop, "feedback", f"customer_id,at,kind,score\n00001,{AS_OF},nps,9\n")
     words = ["preview", "spring", "--as-of", str(AS_OF)]
     assert main(words) == 0
     said = capsys.readouterr().out
