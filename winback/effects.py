@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from itertools import combinations
 
 from winback.adjustment import around, cuped
@@ -55,7 +56,7 @@ COLUMNS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: what is summed is kept
 class Question:
     """What is compared: ``variants`` in the file's order, all of them together as ``pooled``, on which terms.
 
@@ -78,7 +79,7 @@ class Question:
         own = COLUMNS[self.measure]
         return ADJUSTED_CONTRIBUTION if own == CONTRIBUTION and ADJUSTED_CONTRIBUTION in self.columns else own
 
-    @property
+    @cached_property
     def columns(self) -> list[str]:
         """Those of means that can be counted, but adjusted revenue and the share.
 
@@ -90,7 +91,7 @@ class Question:
         adjusted = [ADJUSTED_CONTRIBUTION] if self.past_spend.x_spread > 0 else []
         return [*plain, CONTRIBUTION, *adjusted]
 
-    @property
+    @cached_property
     def past_spend(self) -> PairSums:
         """Spend before and after t0 of everybody compared."""
         return pool_pairs(part.spend for part in (self.held, *self.groups))
@@ -100,17 +101,17 @@ class Question:
         """The rate whose segments are looked at: money by segment is too noisy to be worth a line."""
         return rate_of(self.measure)
 
-    @property
+    @cached_property
     def treated(self) -> PartSums:
         """All variants together."""
         return self.sums.together(self.variants, self.pooled)
 
-    @property
+    @cached_property
     def held(self) -> PartSums:
         """The hold-out."""
         return self.sums.arm(HOLDOUT)
 
-    @property
+    @cached_property
     def groups(self) -> list[PartSums]:
         """The variants, each by itself."""
         return [self.sums.arm(name) for name in self.variants]

@@ -173,6 +173,7 @@ def _taken(seen: Sight, expected: Expected) -> str:
     days = seen.window_days
     past = {
         Basis.PREDICTED: "",
+        Basis.CONTRACTS: f"from all who had a contract {days} days before",
         Basis.SEEN_OF_ALIKE: f"from what those did whom the same rules would have chosen {days} days earlier",
         Basis.SEEN: f"from what they did in the {days} days before",
         Basis.SEEN_OF_ALL: f"from what all scored customers did in the {days} days before: "
@@ -184,19 +185,10 @@ def _taken(seen: Sight, expected: Expected) -> str:
             "their mean predicted risk" if seen.measure is Measure.CHURN else "one less their mean predicted risk"
         )
         return f"{name} of the hold-out taken as {_share(expected.rate or 0.0)}, {risk}"
-    if expected.basis is Basis.CONTRACTS:
-        return _taken_of_contracts(seen, expected)
     if expected.rate is not None:
         return f"repeat orders of the hold-out taken as {_share(expected.rate)}, {past}"
     spread = _size(expected.spread, seen)
     return f"standard deviation between customers taken as {spread}, {past}"
-
-
-def _taken_of_contracts(seen: Sight, expected: Expected) -> str:
-    past = f"from all who had a contract {seen.window_days} days before"
-    if expected.rate is None:
-        return f"standard deviation between customers taken as {_size(expected.spread, seen)}, {past}"
-    return f"{seen.measure.value} of the hold-out taken as {_share(expected.rate)}, {past}"
 
 
 def _better(seen: Sight) -> str:
