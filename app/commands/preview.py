@@ -170,10 +170,10 @@ def _no_plan(seen: Sight, expected: Expected) -> str:
 
 def _taken(seen: Sight, expected: Expected) -> str:
     """What is assumed of the hold-out, and where it comes from."""
-    days = seen.window_days
+    days, earlier = seen.window_days, seen.window_days + seen.blank_out
     past = {
         Basis.PREDICTED: "",
-        Basis.SEEN_OF_ALIKE: f"from what those did whom the same rules would have chosen {days} days earlier",
+        Basis.SEEN_OF_ALIKE: f"from what those did whom the same rules would have chosen {earlier} days earlier",
         Basis.SEEN: f"from what they did in the {days} days before",
         Basis.SEEN_OF_ALL: f"from what all scored customers did in the {days} days before: "
         "too few of these ordered then",
@@ -193,7 +193,7 @@ def _taken(seen: Sight, expected: Expected) -> str:
 
 
 def _taken_of_contracts(seen: Sight, expected: Expected) -> str:
-    past = f"from all who had a contract {seen.window_days} days before"
+    past = f"from all who had a contract {seen.window_days + seen.blank_out} days before"
     if expected.rate is None:
         return f"standard deviation between customers taken as {_size(expected.spread, seen)}, {past}"
     return f"{seen.measure.value} of the hold-out taken as {_share(expected.rate)}, {past}"
