@@ -21,8 +21,9 @@ from tests.workspaces import CAMPAIGN, NOW, a_workspace, load, write_campaign
 from winback.campaign_file import examine, read_campaign
 from winback.errors import WrongUse
 from winback.outcomes import outcome_window, read_outcome, write_outcome
-from winback.report import render
+from winback.report import chart_specs, render
 from winback.report_csv import as_csv
+from winback.report_words import Speaker
 
 DAY = date(2025, 10, 31)
 RUN = f"spring/manual-{DAY}"
@@ -104,12 +105,13 @@ def shop(tmp_path: Path) -> Settings:
 
 @pytest.mark.slow
 def test_it_is_early_until_the_window_is_over_and_its_days_are_counted_from_the_first(shop: Settings):
-    read = {day: measure_run(shop, RUN, NOW, as_of=DAY + timedelta(days=day)) for day in (10, 14, 15, 30, 73, 74)}
+    read = {day: measure_run(shop, RUN, NOW, as_of=DAY + timedelta(days=day)) for day in (10, 14, 15, 30, 60, 74)}
 
-    assert [each.window.days_seen for each in read.values()] == [0, 0, 1, 16, 59, 60]
+    assert [each.window.days_seen for each in read.values()] == [0, 0, 1, 16, 46, 60]
     assert [each.window.complete for each in read.values()] == [False] * 5 + [True]
     assert {each.orders for each in read[14].responses} == {None}  # nothing of the window is known
     assert (read[14].look, read[15].look) == (None, None)  # nobody has come back in it
+    assert read[60].look.fraction < 1  # 14 of its days are yet to come
     assert read[30].look.through == DAY + timedelta(days=30)
     assert "This is day 16 of 60" in page(read[30]).text("headline")
     after = {each.name: each.after for each in read[74].before_after}
@@ -183,6 +185,14 @@ A_SAMPLE = replace(
 def test_the_report_names_them_in_both_languages(language: str, told: str, method: str):
     assert told in render(A_SAMPLE, language)
     assert method in page(A_SAMPLE, language).text("method")
+
+
+def test_the_days_of_a_curve_are_those_of_the_window():
+    window = replace(A_SAMPLE.window, first_on=date(1998, 1, 15))
+
+    curve = chart_specs(replace(SAMPLES["won"], window=window), Speaker("en"))["curve"]
+
+    assert "days since 14 January 1998" in json.dumps(curve)
 
 
 def test_without_them_nobody_reads_of_them():

@@ -235,7 +235,7 @@ def test_a_mean_is_planned_by_whom_the_same_rules_chose_a_window_earlier(
     people = "".join(f"{n:05},c{n}@example.com,yes\n" for n in range(1, 801))
     load(shop, "customers", "customer_id,email,email_consent\n" + people)
     orders = [f"{n:05},o{n},{AS_OF - timedelta(days=first)},10.00\n" for n in range(1, 801)]
-    orders += [f"{n:05},b{n},{AS_OF - timedelta(days=30)},10.00\n" for n in range(2, 801, 2)]
+    orders += [f"{n:05},b{n},{AS_OF - timedelta(days=50)},10.00\n" for n in range(2, 801, 2)]
     orders += [f"{n:05},c{n},{AS_OF - timedelta(days=65)},10.00\n" for n in range(1, 801, 2) if blank]
     load(shop, "orders", "customer_id,order_id,ordered_at,amount\n" + "".join(orders))
     write_campaign(

@@ -344,6 +344,8 @@ TEXTS: dict[str, Words] = {
     "m_audience_digest": Words("audience", "名单"),
     "m_campaign_digest": Words("campaign", "活动"),
     "m_facts_digests": Words("facts, {n} files", "数据，{n} 个文件"),
+    "m_facts_feedback": Words("answers, {n} files", "客户反馈，{n} 个文件"),
+    "m_facts_subscriptions": Words("contracts, {n} files", "合同，{n} 个文件"),
     "m_facts_more": Words("and {n} more", "另有 {n} 个"),
     "m_code": Words("Code version", "程序版本"),
     "m_repeat": Words("To repeat", "重复方法"),
