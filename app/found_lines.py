@@ -7,7 +7,7 @@ from winback.estimates import Estimate
 
 if TYPE_CHECKING:  # with polars and pydantic 0.3 s to import
     from winback.contrast import MoneyContrast, RateContrast
-    from winback.findings import Contest, Findings, Guardrail, Returns
+    from winback.findings import CauseRisk, Contest, Findings, Guardrail, Returns, Satisfaction
     from winback.outcomes import Outcome
 
 NOT_TOLD = "can't tell"
@@ -124,7 +124,33 @@ def _beside(outcome: "Outcome", found: "Findings", level: str) -> Iterator[str]:
             yield _guardrail(rail)
     for each in found.pressure[:1]:
         yield f"messages of all campaigns in {each.days} days: {_mean(each.mean)} to each customer written to"
+    yield from _said(found, level)
     yield from _warnings(found)
+
+
+def _said(found: "Findings", level: str) -> Iterator[str]:
+    """What customers answered and why they left, all variants together; nothing where nobody said a word."""
+    for score in found.satisfaction:
+        if score.arm == "treated" and (score.answered.x or score.control_answered.x):
+            yield f"{score.kind}, of those who answered: {_scores(score, level)}"
+    if found.causes:
+        yield f"lost, by cause (in brackets the hold-out): {', '.join(map(_cause, found.causes))}"
+
+
+def _cause(found: "CauseRisk") -> str:
+    from winback.causes import CAUSE_NAMES, Cause  # as in _judged
+
+    name = CAUSE_NAMES[Cause(found.cause)].en.lower() if found.cause in set(Cause) else "not known"
+    return f"{name} {percent(found.rate)} ({percent(found.control_rate)})"
+
+
+def _scores(score: "Satisfaction", level: str) -> str:
+    means = f"{_mean(score.mean)} ({score.answered.x:,})"
+    held = f"hold-out {_mean(score.control_mean)} ({score.control_answered.x:,})"
+    if score.difference is None or score.low is None or score.high is None:
+        return f"{means}, {held}"
+    ends = f"{level}: {_signed(score.low)} to {_signed(score.high)}"
+    return f"{means}, {held}: {_signed(score.difference)} ({ends})"
 
 
 def _mean(value: float | None) -> str:

@@ -18,8 +18,8 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from db.home import FILE_NAME, STATE, home_of
-from winback.campaign import Names, check_zone
-from winback.campaign_values import Identifier
+from winback.campaign import Names
+from winback.campaign_values import Identifier, check_zone
 from winback.channel import CHANNELS, Channel
 from winback.errors import FileProblem, Unusable, WrongUse, nearest
 from winback.faults import CURRENCY, EMAIL, HOST, SENDER_NAME, explain

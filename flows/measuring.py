@@ -105,10 +105,12 @@ def measure_again(settings: Settings, run: str, now: datetime) -> Outcome | None
 def _window(
     session: Session, settings: Settings, occurrence: Occurrence, as_of: date | None, *, times: int = 1
 ) -> Window:
-    days = pinned_campaign(session, occurrence).success.window * times
+    success = pinned_campaign(session, occurrence).success
     reached = [data_through(session, kind) for kind in _deciding(session, occurrence)]
     known = None if None in reached else min(day for day in reached if day)
-    return outcome_window(t0_on(settings, occurrence), days, _through(known, as_of))
+    return outcome_window(
+        t0_on(settings, occurrence), success.window * times, _through(known, as_of), blank_out=success.blank_out
+    )
 
 
 def _covered(session: Session, occurrence: Occurrence, day: date) -> bool:
@@ -148,8 +150,8 @@ class _Run:
 
     @property
     def through(self) -> date:
-        """The last day of the window that counts; the day of t0 when that is none of it."""
-        return self.window.seen_through or self.window.t0_on
+        """The last day of the window that counts; the one before its first when that is none of it."""
+        return self.window.seen_through or self.window.begins_after
 
 
 def _read(
@@ -268,6 +270,7 @@ def _sum(run: _Run) -> RunSums:
         window_days=run.window.days,
         through=run.through,
         members=members,
+        blank_out=run.window.blank_out,
     )
 
 
@@ -284,18 +287,18 @@ def _with_contracts(members: pl.DataFrame, run: _Run) -> pl.DataFrame:
 def _feedback(run: _Run) -> pl.DataFrame:
     """What the customers answered on the days of the window that the order facts reach."""
     given = read_feedback(run.files_of(Kind.FEEDBACK), as_of=run.through)
-    return newest_answers(given.filter(pl.col("given_on") > run.window.t0_on))
+    return newest_answers(given.filter(pl.col("given_on") > run.window.begins_after))
 
 
 def _overlap(run: _Run) -> dict[str, int]:
-    """Arm -> members also in a live run of another campaign whose own window, however long, meets this one's."""
+    """Arm -> members also in another campaign's live run whose days, t0 to its window's end, meet this one's."""
     begun_before = datetime.combine(run.window.last_on + timedelta(days=1), time(), run.settings.zone)
-    days: dict[int | None, int] = {}  # by version: a campaign of every week has few
+    lasts: dict[int | None, int] = {}  # by version: a campaign of every week has few
     running = []
     for other in live_before(run.session, run.occurrence, begun_before):
-        if other.version_id not in days:
-            days[other.version_id] = pinned_campaign(run.session, other).success.window
-        if outcome_window(t0_on(run.settings, other), days[other.version_id], None).last_on >= run.window.first_on:
+        if other.version_id not in lasts:
+            lasts[other.version_id] = pinned_campaign(run.session, other).success.lasts
+        if t0_on(run.settings, other) + timedelta(days=lasts[other.version_id]) > run.window.t0_on:
             running.append(other.id or 0)
     return also_in(run.session, run.occurrence.id or 0, running)
 
@@ -309,7 +312,7 @@ def _look(run: _Run, sums: RunSums, earlier: Sequence[LookTaken]) -> LookTaken |
     expected = expected_back(run.ledger, horizon_days=run.campaign.churn.within, days=window.days)
     return take_look(
         through=window.seen_through,
-        day=(window.seen_through - window.t0_on).days,
+        day=window.days_seen,
         days=window.days,
         n=n,
         back=n - churned,
@@ -358,6 +361,7 @@ def _count(run: _Run, arms: list[str]) -> tuple[list[GroupCount], list[OrderCoun
         groups=_groups(run.ledger),
         members=inside.join(when, on="customer_no", how="left").select(MEMBERS.names()),
         complete=run.window.complete,
+        blank_out=run.window.blank_out,
     )
     known = {count.name: count for count in found}
     names = [TREATED, *(arm for arm in arms if arm != HOLDOUT), HOLDOUT, BASE, TOP]

@@ -32,7 +32,7 @@ from winback import gallery_page
 from winback.approval import approved_digest, needs_approval
 from winback.arms_alike import arms_alike
 from winback.audience import digest, drawn_counts, risk_range, waterfall
-from winback.campaign import HOLDOUT
+from winback.campaign import HOLDOUT, Success
 from winback.channel import CHANNELS, Channel
 from winback.contact import mask_contact
 from winback.errors import WrongUse
@@ -145,7 +145,7 @@ def _awaited(settings: Settings, choice: Choice) -> AwaitedYes | None:
 def _expected(session: Session, settings: Settings, choice: Choice, minor: int) -> Expected | None:
     """What is expected of the hold-out: by risk, and by what was done in the window before."""
     success, as_of = choice.campaign.success, choice.order.as_of
-    sums = _window_before(session, settings, drawn_or_not(choice.ledger), as_of, success.window)
+    sums = _window_before(session, settings, drawn_or_not(choice.ledger), as_of, success)
     return expect(
         success,
         risk=mean_risk(choice.ledger),
@@ -159,21 +159,23 @@ def _expected(session: Session, settings: Settings, choice: Choice, minor: int) 
 
 def _under_contract(session: Session, settings: Settings, choice: Choice) -> PartSums:
     """What became of everybody who had a contract at the start of the window before."""
-    as_of, days = choice.order.as_of, choice.campaign.success.window
-    held = contracts(session, settings, as_of=as_of - timedelta(days=days), through=as_of).filter("held")
+    as_of, success = choice.order.as_of, choice.campaign.success
+    begun = as_of - timedelta(days=success.lasts)
+    held = contracts(session, settings, as_of=begun, through=as_of).filter("held")
     known = held.select("customer_no", "held_minor", "kept_minor", arm=pl.lit(DRAWN), lost=~pl.col("kept"))
-    return _window_before(session, settings, known, as_of, days).arm(DRAWN)
+    return _window_before(session, settings, known, as_of, success).arm(DRAWN)
 
 
 def _window_before(
-    session: Session, settings: Settings, people: pl.DataFrame, through: date, days: int
+    session: Session, settings: Settings, people: pl.DataFrame, through: date, success: Success
 ) -> RunSums:
-    """What ``people`` (customer_no, arm, more of MEMBER_CELLS) did in the ``days`` days up to ``through``."""
+    """What ``people`` (customer_no, arm, more of MEMBER_CELLS) did in the window that ends with ``through``."""
     unknown = {name: pl.lit(None, dtype=kind) for name, kind in MEMBER_CELLS.items() if name not in people.columns}
     return sum_members(
         [path_of(settings.facts, digest) for digest in digests(session)],
-        t0_on=through - timedelta(days=days),
-        window_days=days,
+        t0_on=through - timedelta(days=success.lasts),
+        window_days=success.window,
+        blank_out=success.blank_out,
         through=through,
         members=people.with_columns(**unknown | {"cost_micros": pl.lit(0, dtype=pl.Int64)}),
     )
@@ -184,12 +186,12 @@ def _alike(session: Session, settings: Settings, choice: Choice) -> PartSums | N
 
     None where risk plans, and where the data do not reach a window further back, by which value lost is told.
     """
-    as_of, days = choice.order.as_of, choice.campaign.success.window
-    then, begun = as_of - timedelta(days=days), data_from(session)
-    if choice.campaign.success.measure in PREDICTED or begun is None or begun > then - timedelta(days=days):
+    as_of, success = choice.order.as_of, choice.campaign.success
+    then, begun = as_of - timedelta(days=success.lasts), data_from(session)
+    if success.measure in PREDICTED or begun is None or begun > then - timedelta(days=success.window):
         return None
     earlier = choose_now(replay(choice.order.campaign_id, then), settings)
-    return _window_before(session, settings, drawn_or_not(earlier.ledger), as_of, days).arm(DRAWN)
+    return _window_before(session, settings, drawn_or_not(earlier.ledger), as_of, success).arm(DRAWN)
 
 
 def preview_customer(settings: Settings, campaign_id: str, as_of: date, customer_id: str) -> OneCustomer:

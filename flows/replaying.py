@@ -101,40 +101,40 @@ def _order(
     settings: Settings, campaign_id: str, as_of: date | None, files: dict[str, str]
 ) -> tuple[Order, bool, bool]:
     """Which replay, whether it was measured before, and whether what it pinned differs from ``files``."""
-    window = read_campaign(files[f"campaigns/{campaign_id}.yaml"], campaign_id).success.window
+    lasts = read_campaign(files[f"campaigns/{campaign_id}.yaml"], campaign_id).success.lasts
     with database(settings.database_url) as engine, reading(engine) as session:
-        day = as_of or playable(session, window).default
+        day = as_of or playable(session, lasts).default
         order = replay(campaign_id, day)
         known = opened_id(session, campaign_id, order.slot)
         if known is None:
-            _check(day, playable(session, window), window)
+            _check(day, playable(session, lasts), lasts)
             return order, False, False
         version = session.get_one(Occurrence, known).version_id or 0
         return order, latest(session, known) is not None, version_files(session, version) != files
 
 
-def playable(session: Session, window_days: int) -> Days:
-    """The days that can be played with a window of ``window_days``; WrongUse when there is none."""
+def playable(session: Session, lasts: int) -> Days:
+    """The days that can be played with a window that ends ``lasts`` days later; WrongUse when there is none."""
     through = data_through(session)
     chosen = select(func.min(FactFile.first_on)).where(col(FactFile.kind) == ORDERS)
     first: date | None = session.execute(chosen).scalar_one()
     if through is None or first is None:
         raise WrongUse("there are no orders yet: winback import orders FILE")
-    last = through - timedelta(days=window_days)
+    last = through - timedelta(days=lasts)
     if last < first:
         raise WrongUse(
             f"the orders reach from {first} to {through}: "
-            f"too short for a replay with a window of {window_days} days"
+            f"too short for a replay with a window that ends {lasts} days later"
         )
     default = last if facts_cover(session, through) else max(first, last - timedelta(days=1))
     return Days(first=first, last=last, default=default)
 
 
-def _check(day: date, days: Days, window_days: int) -> None:
+def _check(day: date, days: Days, lasts: int) -> None:
     if days.first <= day <= days.last:
         return
     why = (
-        f"the {window_days} days after {day} are not all in the orders yet"
+        f"the {lasts} days after {day} are not all in the orders yet"
         if day > days.last
         else f"there was no order by {day}"
     )

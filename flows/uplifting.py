@@ -22,7 +22,7 @@ from flows.measuring import t0_on
 from winback.campaign import HOLDOUT, Campaign, Measure
 from winback.errors import WrongUse
 from winback.money import exponent
-from winback.outcomes import outcome_window
+from winback.outcomes import Window, outcome_window
 from winback.uplift import Uplift, uplift
 
 FEATURES = ("risk", "expected_value", "past_value", "orders", "days_since_order")
@@ -89,8 +89,12 @@ def _over(session: Session, settings: Settings, campaign_id: str) -> list[Occurr
 def _is_over(session: Session, settings: Settings, run: Occurrence) -> bool:
     if run.stage != Stage.RELEASED:
         return False
-    days = pinned_campaign(session, run).success.window
-    return outcome_window(t0_on(settings, run), days, data_through(session)).complete
+    return _window(settings, run, pinned_campaign(session, run), data_through(session)).complete
+
+
+def _window(settings: Settings, run: Occurrence, campaign: Campaign, through: date | None) -> Window:
+    success = campaign.success
+    return outcome_window(t0_on(settings, run), success.window, through, blank_out=success.blank_out)
 
 
 def _alike(session: Session, runs: Sequence[Occurrence]) -> Campaign:
@@ -100,7 +104,7 @@ def _alike(session: Session, runs: Sequence[Occurrence]) -> Campaign:
     """
     campaigns = [pinned_campaign(session, run) for run in runs]
     held = {round(json.loads(run.shares or "{}").get(HOLDOUT, 0.0), 6) for run in runs}
-    judged = {(each.success.measure, each.success.window) for each in campaigns}
+    judged = {(each.success.measure, each.success.window, each.success.blank_out) for each in campaigns}
     if len(held) > 1 or len(judged) > 1:
         what = "share held out" if len(held) > 1 else "window or measure"
         raise WrongUse(f"these runs differ in their {what}: name runs that are alike")
@@ -112,13 +116,14 @@ def _alike(session: Session, runs: Sequence[Occurrence]) -> Campaign:
 def _members(session: Session, settings: Settings, run: Occurrence, campaign: Campaign) -> pl.DataFrame:
     """FEATURES, treated and outcome of those drawn in the run."""
     ledger = read_ledger(settings, run).filter(pl.col("reason").is_null() & ~pl.col("drawn_before"))
-    t0, days = t0_on(settings, run), campaign.success.window
+    window = _window(settings, run, campaign, None)
     deeds = read_members(
         [path_of(settings.facts, digest) for digest in digests(session)],
-        t0_on=t0,
-        window_days=days,
-        through=outcome_window(t0, days, None).last_on,
+        t0_on=window.t0_on,
+        window_days=window.days,
+        through=window.last_on,
         members=ledger,
+        blank_out=window.blank_out,
     )
     paid = costs(read_answers(session, run.id or 0))
     known = ledger.join(deeds, on="customer_no").join(paid, on="customer_no", how="left")

@@ -117,6 +117,20 @@ def value_of(run: Run) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
 
 
 @pytest.mark.slow
+def test_blank_days_put_the_end_off_at_which_contracts_are_asked_for(tmp_path: Path):
+    def known(shop: Settings) -> None:
+        bring(shop, Kind.SUBSCRIPTIONS, Contracts().csv(), complete_through=END + timedelta(days=14))
+
+    text = BY_CONTRACT.replace("window: 60d", "window: 60d, blank_out: 14d")
+    run = Run(tmp_path, text, before=known, blank=14)
+
+    kept = Contracts().held(END + timedelta(days=14))
+    lost = [sum(p not in kept for p in run.members[arm]) for arm in ("treated", "holdout")]
+    assert (run.outcome.primary.x, run.outcome.primary.control_x) == tuple(lost)
+    assert kept != Contracts().held(END)
+
+
+@pytest.mark.slow
 def test_value_lost_is_what_a_month_lost(run: Run):
     _, lost = value_of(run)
 

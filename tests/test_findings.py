@@ -46,9 +46,12 @@ ORDER = [("value", "top"), ("value", "other"), ("risk", "low"), ("risk", "middle
 
 
 class Rows:
-    """Orders of ``PEOPLE`` customers as written into the file: (customer, day, cents); a refund is below 0."""
+    """Orders of ``PEOPLE`` customers as written into the file: (customer, day, cents); a refund is below 0.
 
-    def __init__(self, seed: int) -> None:
+    ``days``: from DAY to the last of the window.
+    """
+
+    def __init__(self, seed: int, days: int = DAYS) -> None:
         dice = random.Random(seed)
         self.orders: list[tuple[int, date, int]] = []
         for person in range(1, PEOPLE + 1):
@@ -56,10 +59,10 @@ class Rows:
                 self.add(person, -dice.randrange(0, 300), dice.randrange(100, 20_000))
             if dice.random() < 0.55:
                 for _ in range(dice.choice([1, 1, 2, 3])):
-                    self.add(person, dice.randrange(1, DAYS + 1), int(dice.lognormvariate(8, 1)))
+                    self.add(person, dice.randrange(1, days + 1), int(dice.lognormvariate(8, 1)))
             if dice.random() < 0.1:
-                self.add(person, dice.randrange(-DAYS, DAYS + 1), -dice.randrange(1, 3_000))
-        self.add(PEOPLE, DAYS + 1, 500)  # the facts reach past the window
+                self.add(person, dice.randrange(-DAYS, days + 1), -dice.randrange(1, 3_000))
+        self.add(PEOPLE, days + 1, 500)  # the facts reach past the window
 
     def add(self, person: int, days: int, cents: int) -> None:
         self.orders.append((person, DAY + timedelta(days=days), cents))
@@ -81,12 +84,19 @@ def a_shop(folder: Path, rows: Rows, campaign: str = TWO_VARIANTS) -> Settings:
 
 
 class Run:
-    """A measured run and its members' rows: what the recomputation starts from."""
+    """A measured run and its members' rows: what the recomputation starts from.
+
+    ``blank``: the days between DAY and the window; ``days`` of the first orders are those of the window, from 1.
+    """
 
     def __init__(
-        self, folder: Path, campaign: str = TWO_VARIANTS, before: Callable[[Settings], None] = lambda shop: None
+        self,
+        folder: Path,
+        campaign: str = TWO_VARIANTS,
+        before: Callable[[Settings], None] = lambda shop: None,
+        blank: int = 0,
     ) -> None:
-        rows = Rows(seed=5)
+        rows = Rows(seed=5, days=blank + DAYS)
         self.shop = a_shop(folder, rows, campaign)
         before(self.shop)
         carry_out(manual("spring", DAY), self.shop, NOW)
@@ -100,10 +110,10 @@ class Run:
             place = (day - DAY).days
             if -DAYS < place <= 0:
                 self.before[person] += cents
-            elif 0 < place <= DAYS:
+            elif blank < place <= blank + DAYS:
                 self.after[person] += cents
                 if cents >= 0:
-                    self.days[person].append(place)
+                    self.days[person].append(place - blank)
 
     def _members(self) -> dict[str, list[int]]:
         with database(self.shop.database_url) as engine, reading(engine) as session:
@@ -124,9 +134,10 @@ class Run:
         return [self.after[person] / 100 for person in self.members[arm]]
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return Run(tmp_path_factory.mktemp("findings"))
+@pytest.fixture(scope="module", params=[0, 14], ids=["no_blank_days", "14_blank_days"])
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    campaign = TWO_VARIANTS.replace("window: 60d", f"window: 60d, blank_out: {request.param}d")
+    return Run(tmp_path_factory.mktemp("findings"), campaign, blank=request.param)
 
 
 def wilson(x: int, n: int) -> tuple[float, float]:

@@ -430,13 +430,16 @@ def test_members_of_whom_no_fact_is_left_are_found(shop: Settings):
     assert measure_run(shop, RUN, NOW).findings.rows_lost == 40
 
 
-def test_members_of_another_live_campaign_are_counted_in_either_arm(shop: Settings):
-    """All 40 are in both. What counts is whether the other's own window, 90 days, still runs when this one begins:
+@pytest.mark.parametrize("success", ["window: 90d", "window: 76d, blank_out: 14d"])
+def test_members_of_another_live_campaign_are_counted_in_either_arm(shop: Settings, success: str):
+    """All 40 are in both. What counts is whether the other's own 90 days still run when those of this one begin:
 
     a rehearsal, one whose 90th day was the day of t0 and another run of the same campaign touch nobody.
     """
     a_crowd(shop, 40, {1, 2})
-    other = CAMPAIGN.replace("id: spring", "id: other").replace("success: {window: 60d}", "success: {window: 90d}")
+    other = CAMPAIGN.replace("id: spring", "id: other").replace(
+        "success: {window: 60d}", f"success: {{{success}}}"
+    )
     write_campaign(shop, other, "other")
     carry_out(manual("other", DAY), shop, NOW)
     carry_out(manual("spring", DAY), shop, NOW)

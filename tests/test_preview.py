@@ -216,25 +216,39 @@ def test_a_preview_chooses_what_the_run_chooses_and_stores_nothing(shop: Setting
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("first", "basis"), [(150, Basis.SEEN_OF_ALIKE), (119, Basis.SEEN_OF_ALL)])
-def test_a_mean_is_planned_by_whom_the_same_rules_chose_a_window_earlier(shop: Settings, first: int, basis: Basis):
+@pytest.mark.parametrize(
+    ("first", "blank", "basis"),
+    [
+        (150, 0, Basis.SEEN_OF_ALIKE), (119, 0, Basis.SEEN_OF_ALL),
+        (150, 14, Basis.SEEN_OF_ALIKE), (133, 14, Basis.SEEN_OF_ALL),
+    ],
+)  # fmt: skip
+def test_a_mean_is_planned_by_whom_the_same_rules_chose_a_window_earlier(
+    shop: Settings, first: int, blank: int, basis: Basis
+):
     """All 800 were quiet 60 days ago, and every other has ordered once since: sd sqrt(0.25 x 800/799) = 0.50031.
 
     Of the 400 who are quiet now, 200 held out: 2.80158 x 0.50031 x sqrt(2/200) = 0.1402. They themselves ordered
-    nothing in the window before. Data that begin a window later do not reach.
+    nothing in the window before. Data that begin a window later do not reach. With blank days the rules choose
+    before these, in which the others order: that counts for nothing.
     """
     people = "".join(f"{n:05},c{n}@example.com,yes\n" for n in range(1, 801))
     load(shop, "customers", "customer_id,email,email_consent\n" + people)
     orders = [f"{n:05},o{n},{AS_OF - timedelta(days=first)},10.00\n" for n in range(1, 801)]
-    orders += [f"{n:05},b{n},{AS_OF - timedelta(days=30)},10.00\n" for n in range(2, 801, 2)]
+    orders += [f"{n:05},b{n},{AS_OF - timedelta(days=50)},10.00\n" for n in range(2, 801, 2)]
+    orders += [f"{n:05},c{n},{AS_OF - timedelta(days=65)},10.00\n" for n in range(1, 801, 2) if blank]
     load(shop, "orders", "customer_id,order_id,ordered_at,amount\n" + "".join(orders))
-    write_campaign(shop, CAMPAIGN.replace("{window: 60d}", "{window: 60d, measure: purchase_frequency}"))
+    write_campaign(
+        shop,
+        CAMPAIGN.replace("{window: 60d}", f"{{window: 60d, blank_out: {blank}d, measure: purchase_frequency}}"),
+    )
 
     seen = preview(shop, "spring", AS_OF).sight
 
     assert (seen.customers, seen.expected.basis) == (400, basis)
     if basis is Basis.SEEN_OF_ALIKE:
         assert seen.expected.spread == pytest.approx(0.50031, abs=5e-6)
+        assert f"would have chosen {60 + blank} days earlier" in " ".join(sight_lines(seen, 2))
         assert seen.effect == pytest.approx(0.1402, abs=2e-3)  # the hold-out is 200 give or take chance
 
 

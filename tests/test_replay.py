@@ -108,6 +108,19 @@ def test_without_a_day_it_plays_the_latest_whose_window_is_surely_whole(small: S
     assert play(small, None).outcome.as_of == AS_OF - timedelta(days=66)
 
 
+def test_blank_days_put_the_latest_day_off(small: Settings):
+    write_campaign(small, CAMPAIGN.replace("window: 60d", "window: 60d, blank_out: 14d"))
+
+    played = play(small, None)
+
+    assert (
+        played.summary.run == f"spring/replay-{DAY - timedelta(days=15)}"
+    )  # the last day of orders may not be whole
+    assert played.outcome.window.last_on == DAY + timedelta(days=59)
+    with pytest.raises(WrongUse, match="the 74 days after"):
+        play(small, DAY - timedelta(days=13))
+
+
 def test_a_declared_last_day_is_whole(small: Settings):
     main(["--workspace", str(small.workspace), "import", "orders", str(small.workspace / "orders.csv"),
           "--complete-through", str(AS_OF)])  # fmt: skip
@@ -299,7 +312,7 @@ def test_orders_shorter_than_the_window_are_told(tmp_path: Path):
     load(shop, "orders", "customer_id,order_id,ordered_at,amount\n1,a,2026-01-01,1\n1,b,2026-02-01,1\n")
 
     with pytest.raises(
-        WrongUse, match="from 2026-01-01 to 2026-02-01: too short for a replay with a window of 60"
+        WrongUse, match="from 2026-01-01 to 2026-02-01: too short for a replay with a window that ends 60 days"
     ):
         play(shop, None)
 

@@ -1,10 +1,12 @@
 """What customers said, in the report: the value's numbers, with who answered, and nothing where nobody did."""
 
 import csv
+from dataclasses import replace
 from io import StringIO
 
 import pytest
 
+from app.found_lines import found_lines
 from tests.report_samples import SAMPLES, page
 from tests.test_report import assert_with_interval, number, shows
 from winback import words
@@ -69,3 +71,44 @@ def test_the_csv_holds_both_tables_to_the_last_digit():
 def test_without_answers_there_is_no_such_section():
     assert "answers" not in page("found").tables
     assert page("found").text("answers") == ""
+
+
+def test_the_terminal_says_both_in_a_line_each():
+    """Of 3,000 written to 75 named the price and 9 a reason of their own, of 2,000 held out 80 the price."""
+    [score] = [each for each in FOUND.satisfaction if (each.kind, each.arm) == ("csat", "treated")]
+
+    lines = list(found_lines(SAMPLES["won"]))
+
+    [told] = [line for line in lines if line.startswith("csat, of those who answered: ")]
+    assert told.partition(": ")[2].startswith(f"{score.mean:.2f} ({score.answered.x:,}), hold-out ")
+    assert f"{score.difference:+.2f} (95 %: {score.low:+.2f} to {score.high:+.2f})" in told
+    assert not [line for line in lines if line.startswith("nps")]  # nobody gave one
+    [causes] = [line for line in lines if line.startswith("lost, by cause")]
+    assert causes.endswith("price 2.5% (4.0%), the customer's own 0.3% (0.0%), not known 65.8% (68.2%)")
+
+
+def test_where_nobody_answered_the_terminal_says_nothing_of_it():
+    lines = list(found_lines(SAMPLES["better"]))
+
+    assert not [line for line in lines if "answered" in line or "cause" in line]
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", ["contracts, 2 files", "answers, 9 files"]),
+        ("zh", ["合同，2 个文件", "客户反馈，9 个文件"]),
+    ],
+)
+def test_the_method_names_the_other_facts_the_reading_is_made_of(language, told):
+    """A third of the twelve digests for each kind, so that the page stays as long."""
+    others = {"feedback": [f"{n:064x}" for n in range(9)], "subscriptions": ["a" * 64, "b" * 64]}
+    outcome = replace(SAMPLES["better"], method=replace(SAMPLES["better"].method, other_facts=others))
+
+    text = page(outcome, language).text("method")
+
+    assert all(each in text for each in told)
+    assert [f"{n:064x}" in text for n in range(9)] == [True] * 4 + [False] * 5
+    assert Speaker(language)("m_facts_more", n=5) in text
+    assert "b" * 64 in text
+    assert not [each for each in told if each in page("better", language).text("method")]

@@ -109,6 +109,19 @@ def test_a_message_that_helped_nobody_more_than_others_is_refused(tmp_path: Path
     assert found.uplift.reason == "its ranking is no better than random ones: write to all, or by value"
 
 
+@pytest.mark.slow
+def test_orders_on_blank_days_are_no_help(tmp_path: Path):
+    """All came on day 21, the last of the blank ones."""
+    shop = a_workspace(tmp_path, None, CAMPAIGN.replace("window: 60d", "window: 30d, blank_out: 21d"))
+    a_crowd(shop)
+    carry_out(manual("spring", AS_OF), shop, NOW)
+    who_came(shop, to_small=0.0, to_large=0.3)
+
+    found = uplift_of_runs(shop, [RUN])
+
+    assert (found.uplift.effect, found.uplift.reason is None) == (0, False)
+
+
 def test_runs_that_cannot_be_compared_are_refused_in_words(shop: Settings):
     a_crowd(shop, 60)
     for as_of, holdout in ((date(2025, 11, 1), "50%"), (date(2025, 12, 1), "20%"), (date(2026, 2, 1), "50%")):

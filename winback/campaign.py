@@ -19,6 +19,7 @@ from pydantic import (
 
 from winback.campaign_values import (
     Amount,
+    BlankDays,
     ChurnKinds,
     Day,
     Days,
@@ -31,6 +32,7 @@ from winback.campaign_values import (
     PositiveShare,
     Quiet,
     Share,
+    check_zone,
 )
 from winback.channel import CHANNELS, Channel
 from winback.errors import nearest
@@ -280,10 +282,11 @@ class Guardrails(Section):
 class Success(Section):
     """How the result is judged: the outcome window, by what, and the smallest effect worth having.
 
-    ``margin``: the share of revenue that is contribution.
+    ``margin``: the share of revenue that is contribution. ``blank_out``: days after the start that do not count.
     """
 
     window: Days
+    blank_out: BlankDays = 0
     measure: Annotated[Measure, BeforeValidator(_measure)] = Measure.CHURN
     smallest_effect: Points | None = None
     margin: PositiveShare | None = None
@@ -298,6 +301,11 @@ class Success(Section):
         if self.measure not in IN_POINTS and self.smallest_effect is not None:
             raise ValueError(f"smallest_effect is in percentage points: not with {self.measure}")
         return self
+
+    @property
+    def lasts(self) -> int:
+        """Days from that of t0 to the window's last."""
+        return self.blank_out + self.window
 
 
 class Approval(Section):
@@ -388,12 +396,3 @@ class Campaign(Section):
 def same_name(one: str, other: str) -> bool:
     """Whether two names mean the same person, as far as names can tell."""
     return one.strip().casefold() == other.strip().casefold()
-
-
-def check_zone(value: str) -> str:
-    """The zone's own name, or ValueError: it must be in the time zone database."""
-    try:
-        ZoneInfo(value)
-    except (KeyError, ValueError, OSError):  # listing all zones to look it up would take 50 ms
-        raise ValueError("not a time zone; zones are named like Europe/London or Asia/Shanghai") from None
-    return value

@@ -264,10 +264,7 @@ FIELDS: Mapping[str, Entry] = {
             "[below](#approval)",
             "真正发送的一次运行，名单超过多少人就要等 `winback approve`；见[下文](#审批)",
         ),
-        default=Words(
-            "no run waits",
-            "不等待",
-        ),
+        default=Words("no run waits", "不等待"),
     ),
     "approval.by": Entry(
         says=Words("the name that must be given; never the owner's", "必须写出的名字，不能是负责人"),
@@ -284,6 +281,13 @@ FIELDS: Mapping[str, Entry] = {
     "success.window": Entry(
         says=Words("days after the start over which the outcome is measured", "从开始算起，观察多少天的结果"),
         required=Words("required", "必填"),
+    ),
+    "success.blank_out": Entry(
+        says=Words(
+            "days after the start that do not count, neither before nor after; the window begins after them",
+            "开始后不计入的天数，既不算前也不算后；观察期从其后开始",
+        ),
+        default=Words("`0d`", "`0d`"),
     ),
     "success.measure": Entry(
         says=Words(

@@ -4,6 +4,7 @@ import re
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, WithJsonSchema
 
@@ -101,6 +102,15 @@ def _packs(value: object) -> object:
     raise ValueError("write a list of law packs: [default]")
 
 
+def check_zone(value: str) -> str:
+    """The zone's own name, or ValueError: it must be in the time zone database."""
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):  # listing all zones to look it up would take 50 ms
+        raise ValueError("not a time zone; zones are named like Europe/London or Asia/Shanghai") from None
+    return value
+
+
 def _written(pattern: str) -> WithJsonSchema:
     """How editors are told to take a text that becomes something else."""
     return WithJsonSchema({"type": "string", "pattern": pattern})
@@ -117,6 +127,7 @@ _SHARES = WithJsonSchema(
 _AMOUNTS = WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 1_000_000_000})
 
 Days = Annotated[int, BeforeValidator(_days), Field(ge=1, le=3650), _written(r"^\d{1,4}d$")]
+BlankDays = Annotated[int, BeforeValidator(_days), Field(ge=0, le=3650), _written(r"^\d{1,4}d$")]
 Hours = Annotated[int, BeforeValidator(_hours), Field(ge=1, le=168), _written(r"^\d{1,3}h$")]
 Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1), _SHARES]
 PositiveShare = Annotated[float, BeforeValidator(_share), Field(gt=0, le=1), _SHARES]

@@ -181,7 +181,7 @@ class Pressure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overlap:
-    """Members of an arm who were in another campaign's live run too, begun in the window or one window before."""
+    """Members of an arm who were in another campaign's live run too, whose days meet this one's."""
 
     arm: str
     share: Share

@@ -143,7 +143,7 @@ def _sentences(outcome: Outcome, found: Judgement, say: Speaker) -> Iterator[str
         yield from _needed(outcome, say)
     if not outcome.window.complete and found.verdict is not Verdict.DO_NOT_TRUST:
         key = "interim_look" if judged(outcome) else "interim_day"
-        yield say(key, day=_days_seen(outcome), days=outcome.window.days)
+        yield say(key, day=outcome.window.days_seen, days=outcome.window.days)
     yield from _broken(outcome, say)
 
 
@@ -160,7 +160,7 @@ def _facts(outcome: Outcome, say: Speaker) -> Iterator[str]:
         say.language,
         rate=words.percent(found.rate), n=words.whole(found.n),
         control_rate=words.percent(found.control_rate), control_n=words.whole(found.control_n),
-        days=outcome.window.days if outcome.window.complete else _days_seen(outcome),
+        days=outcome.window.days if outcome.window.complete else outcome.window.days_seen,
         difference=words.points(found.difference),
         interval=words.between(words.points(found.low), words.points(found.high), say.language),
         level=words.level(outcome.alpha),
@@ -258,12 +258,6 @@ def mean_error(outcome: Outcome) -> float | None:
     return standard_error(low=found.low, high=found.high, df=found.df, alpha=outcome.alpha)
 
 
-def _days_seen(outcome: Outcome) -> int:
-    through = outcome.window.data_through
-    days = (through - outcome.window.t0_on).days if through else 0
-    return min(max(days, 0), outcome.window.days)
-
-
 def rule_sentence(rule: Rule, outcome: Outcome, say: Speaker) -> str:
     """Why, in words, with the outcome's own numbers."""
     if rule is Rule.NO_INTERVAL:
@@ -318,7 +312,7 @@ def attribution_sentences(outcome: Outcome, say: Speaker) -> list[str]:
         return [say("orders_not_seen")]
     known = (
         [] if outcome.window.complete
-        else [say("orders_so_far", through=words.day(through, say.language), day=_days_seen(outcome),
+        else [say("orders_so_far", through=words.day(through, say.language), day=outcome.window.days_seen,
                   days=outcome.window.days)]
     )  # fmt: skip
     return [*known, say("attribution"), *_came_anyway(outcome, say)]

@@ -1,7 +1,7 @@
 """What became of a campaign's audience: the hold-out-adjusted answer, and everything a reader needs beside it.
 
 Everybody stays in the arm he was assigned to, written to or not (intent-to-treat). *Churned* = no order in the
-window of whole local days after t0, or by contract: no live contract at its end. Before/after of a group compares
+window of whole local days, or by contract: no live contract at its end. Before/after of a group compares
 the same persons with themselves, always by orders; it is shown, labelled, and is not the effect.
 """
 
@@ -87,6 +87,19 @@ class Window:
     last_on: date
     data_through: date | None
     complete: bool
+    blank_out: int = (
+        0  # days between t0's and the first that count for nothing; 0 in readings before there were any
+    )
+
+    @property
+    def begins_after(self) -> date:
+        """The day before its first: that of t0, or the last of the blank ones."""
+        return self.first_on - timedelta(days=1)
+
+    @property
+    def days_seen(self) -> int:
+        """How many of its days the data reach."""
+        return ((self.seen_through or self.begins_after) - self.begins_after).days
 
     @property
     def seen_through(self) -> date | None:
@@ -165,12 +178,18 @@ class Outcome:
         return Verdict.BETTER in own if contest.winner else None
 
 
-def outcome_window(t0_on: date, days: int, data_through: date | None) -> Window:
-    """The window of ``days`` whole days after the day of t0."""
-    first_on, last_on = t0_on + timedelta(days=1), t0_on + timedelta(days=days)
+def outcome_window(t0_on: date, days: int, data_through: date | None, *, blank_out: int = 0) -> Window:
+    """The window of ``days`` whole days after the day of t0 and ``blank_out`` days more."""
+    first_on, last_on = (t0_on + timedelta(days=blank_out + day) for day in (1, days))
     complete = data_through is not None and data_through >= last_on
     return Window(
-        t0_on=t0_on, days=days, first_on=first_on, last_on=last_on, data_through=data_through, complete=complete
+        t0_on=t0_on,
+        days=days,
+        first_on=first_on,
+        last_on=last_on,
+        data_through=data_through,
+        complete=complete,
+        blank_out=blank_out,
     )
 
 

@@ -190,7 +190,7 @@ def _views(outcome: Outcome, say: Speaker) -> dict[str, Any]:
         "balance": balance_rows(outcome, say),
         "rules": [rule_sentence(rule, outcome, say) for rule in judgement(outcome).rules],
         "score": [(score_name(key, say), plain(value)) for key, value in outcome.method.score.items()],
-        "facts_shown": outcome.method.facts[:FACTS_SHOWN],
+        "facts": list(_facts_named(outcome, say)),
         "needed": needed_sentences(outcome, say),
         "repeat": repeat_commands(outcome),
         **finding_views(outcome, say, _all_treated(outcome, say)),
@@ -279,6 +279,14 @@ def before_window(outcome: Outcome) -> tuple[date, date]:
     """The window before, as long as the one after; both days included."""
     last = outcome.window.t0_on
     return last - timedelta(days=outcome.window.days - 1), last
+
+
+def _facts_named(outcome: Outcome, say: Speaker) -> Iterator[tuple[str, list[str], int]]:
+    """The facts by kind, orders first: what they are, the first digests, and how many more there are."""
+    kinds = {"digests": outcome.method.facts} | outcome.method.other_facts
+    shown = FACTS_SHOWN // len(kinds)
+    for kind, digests in kinds.items():
+        yield say(f"m_facts_{kind}", n=len(digests)), digests[:shown], max(len(digests) - shown, 0)
 
 
 def observed_share(arm: ArmResult, outcome: Outcome) -> float | None:

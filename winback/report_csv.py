@@ -60,6 +60,7 @@ def _report(outcome: Outcome, say: Speaker) -> Iterator[Line]:
         "placebo": "yes" if outcome.placebo else "no",
         "as_of": outcome.as_of,
         "first_on": window.first_on,
+        **({"blank_out_days": window.blank_out} if window.blank_out else {}),
         "last_on": window.last_on,
         "data_through": window.data_through,
         "verdict": judgement(outcome).verdict.value,

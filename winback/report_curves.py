@@ -83,7 +83,7 @@ def curve_chart(outcome: Outcome, say: Speaker, pooled_name: str) -> Spec | None
         )
         for each in curves
     ]  # fmt: skip
-    axis = say("curve_days", t0=words.day(outcome.window.t0_on, say.language))
+    axis = say("curve_days", t0=words.day(outcome.window.begins_after, say.language))
     return come_back(lines, days=marked_days(outcome), axis_title=axis, counts_title=say("curve_away"))
 
 

@@ -19,6 +19,7 @@ TEXTS: dict[str, Words] = {
     "as_of": Words("Customers chosen as of", "名单基准日"),
     "window": Words("Window", "观察期"),
     "window_days": Words("{first} to {last} ({days} days)", "{first} 至 {last}（{days} 天）"),
+    "blank_out": Words("; the {blank} days before it do not count", "；此前 {blank} 天不计入"),
     "data_through": Words("Data through", "数据截至"),
     # Placebo
     "placebo_title": Words(
@@ -311,6 +312,11 @@ TEXTS: dict[str, Words] = {
         "Before: {before_first} to {before_last}.",
         "起点 {t0}。后：{first} 至 {last}，按当地整日计，各组相同。前：{before_first} 至 {before_last}。",
     ),
+    "m_blank_out": Words(
+        "What happened in the {blank} days between them counts neither before nor after, in any group. "
+        "Day 1 of a curve and of a week is {first}.",
+        "两者之间的 {blank} 天，各组都不计入，既不算前，也不算后。曲线和逐周情况的第 1 天是 {first}。",
+    ),
     "m_intervals": Words("Intervals", "置信区间"),
     "m_intervals_text": Words(
         "Wilson for rates (95%), Newcombe for differences of rates, Welch for differences of means ({level}). "
@@ -338,6 +344,8 @@ TEXTS: dict[str, Words] = {
     "m_audience_digest": Words("audience", "名单"),
     "m_campaign_digest": Words("campaign", "活动"),
     "m_facts_digests": Words("facts, {n} files", "数据，{n} 个文件"),
+    "m_facts_feedback": Words("answers, {n} files", "客户反馈，{n} 个文件"),
+    "m_facts_subscriptions": Words("contracts, {n} files", "合同，{n} 个文件"),
     "m_facts_more": Words("and {n} more", "另有 {n} 个"),
     "m_code": Words("Code version", "程序版本"),
     "m_repeat": Words("To repeat", "重复方法"),

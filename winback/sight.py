@@ -84,11 +84,12 @@ class Sight:
     Shares 0-1 for rates and the share of value lost, major units of ``currency`` or orders for means.
     ``expected``: None where nobody is in. ``effect``: the smallest seen with 80 % power; None where none is.
     ``verdict``: False where too few of the hold-out are expected to decide. ``needed_n``: customers it takes for
-    ``smallest_effect``. ``variants``: where there are several.
+    ``smallest_effect``. ``variants``: where there are several. ``blank_out``: days before the window's first.
     """
 
     measure: Measure
     window_days: int
+    blank_out: int
     currency: str
     customers: int
     holdout_share: float
@@ -205,6 +206,7 @@ def in_sight(
     return Sight(
         measure=success.measure,
         window_days=success.window,
+        blank_out=success.blank_out,
         currency=currency,
         customers=customers,
         holdout_share=held,

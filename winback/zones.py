@@ -4,7 +4,7 @@ from collections import defaultdict
 from functools import cache, lru_cache
 from importlib.resources import files
 
-from winback.campaign import check_zone
+from winback.campaign_values import check_zone
 from winback.countries import region_of
 
 

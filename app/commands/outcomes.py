@@ -46,6 +46,10 @@ def measure(arguments: argparse.Namespace) -> int:
 def _show(outcome: "Outcome") -> None:
     """The table of churn first where it is the answer, else after it."""
     lines, by_churn = list(found_lines(outcome)), outcome.judged_by == "churn"
+    if blank := outcome.window.blank_out:
+        print(
+            f"window: {outcome.window.first_on} to {outcome.window.last_on}; the {blank} days before do not count"
+        )
     for line in [] if by_churn else lines:
         print(line)
     if outcome.primary:

@@ -170,11 +170,11 @@ def _no_plan(seen: Sight, expected: Expected) -> str:
 
 def _taken(seen: Sight, expected: Expected) -> str:
     """What is assumed of the hold-out, and where it comes from."""
-    days = seen.window_days
+    days, earlier = seen.window_days, seen.window_days + seen.blank_out
     past = {
         Basis.PREDICTED: "",
-        Basis.CONTRACTS: f"from all who had a contract {days} days before",
-        Basis.SEEN_OF_ALIKE: f"from what those did whom the same rules would have chosen {days} days earlier",
+        Basis.CONTRACTS: f"from all who had a contract {earlier} days before",
+        Basis.SEEN_OF_ALIKE: f"from what those did whom the same rules would have chosen {earlier} days earlier",
         Basis.SEEN: f"from what they did in the {days} days before",
         Basis.SEEN_OF_ALL: f"from what all scored customers did in the {days} days before: "
         "too few of these ordered then",

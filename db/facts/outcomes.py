@@ -1,7 +1,7 @@
 """Who stayed away and what the others ordered: counts per group around a campaign's start, in one query."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -38,13 +38,16 @@ def count_outcomes(
     groups: pl.DataFrame,
     members: pl.DataFrame,
     complete: bool,
+    blank_out: int = 0,
 ) -> tuple[list[GroupCount], list[OrderCount]]:
     """One GroupCount per value of ``groups`` (GROUPS, a customer may be in several), one OrderCount per arm.
 
     ``members``: MEMBERS, each customer once. ``through``: the last day of the window that counts, ``t0_on`` for
-    none of it. An arm without a row of facts in these days has no OrderCount.
+    none of it. ``blank_out``: days after ``t0_on`` that count neither before nor after. An arm without a row of
+    facts in these days has no OrderCount.
     """
-    bound = {"t0_on": t0_on, "window_days": window_days, "through": through}
+    after_on = t0_on + timedelta(days=blank_out)
+    bound = {"t0_on": t0_on, "after_on": after_on, "window_days": window_days, "through": through}
     tables = {"groups": groups.select(GROUPS.names()), "members": members.select(MEMBERS.names())}
     counts = ask("responses", files, _COUNTS, bound, **tables)
     present = [

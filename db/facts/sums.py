@@ -1,7 +1,7 @@
 """What a run's members did in its window, as exact sums: one question to the order facts for every comparison."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -65,15 +65,25 @@ _ROWS = pl.Schema(
 
 
 def sum_members(
-    files: Sequence[Path], *, t0_on: date, window_days: int, through: date, members: pl.DataFrame
+    files: Sequence[Path],
+    *,
+    t0_on: date,
+    window_days: int,
+    through: date,
+    members: pl.DataFrame,
+    blank_out: int = 0,
 ) -> RunSums:
-    """The sums of every cell of ``members`` (MEMBER_CELLS, each customer once) over the days up to ``through``."""
-    bound = {"t0_on": t0_on, "window_days": window_days, "through": through}
+    """The sums of every cell of ``members`` (MEMBER_CELLS, each customer once) over the days up to ``through``.
+
+    The ``blank_out`` days after ``t0_on`` count neither before nor after; day 1 is the one after them.
+    """
+    after_on = t0_on + timedelta(days=blank_out)
+    bound = {"t0_on": t0_on, "after_on": after_on, "window_days": window_days, "through": through}
     rows = ask("sums", files, _ROWS, bound, members=members.select(MEMBER_CELLS.names()))
     parts = rows.partition_by("about", as_dict=True)
     cells, days, causes = (parts.get((name,), rows.clear()) for name in ("cells", "days", "causes"))
     return RunSums(
-        days=(through - t0_on).days,
+        days=(through - after_on).days,
         cells=[_cell(row) for row in cells.iter_rows(named=True)],
         first_orders=_by_arm(days, "first_day"),
         causes=_by_arm(causes, "cause"),
@@ -81,10 +91,17 @@ def sum_members(
 
 
 def read_members(
-    files: Sequence[Path], *, t0_on: date, window_days: int, through: date, members: pl.DataFrame
+    files: Sequence[Path],
+    *,
+    t0_on: date,
+    window_days: int,
+    through: date,
+    members: pl.DataFrame,
+    blank_out: int = 0,
 ) -> pl.DataFrame:
-    """DEEDS of each of ``members`` (customer_no, each once) in the window after ``t0_on`` and the one before."""
-    bound = {"t0_on": t0_on, "window_days": window_days, "through": through}
+    """DEEDS of each of ``members`` (customer_no, each once) in the windows to ``through`` and to ``t0_on``."""
+    after_on = t0_on + timedelta(days=blank_out)
+    bound = {"t0_on": t0_on, "after_on": after_on, "window_days": window_days, "through": through}
     return ask("members", files, DEEDS, bound, members=members.select("customer_no"))
 
 

@@ -1,7 +1,7 @@
 -- Who stayed away, and what the others ordered, from one pass over the orders of [$t0_on - $window_days + 1, $through].
 -- For each value of `groups` (customer_no, value; a customer may be in several): its customers, and how many of them
--- have no order (amount >= 0) in the days up to $t0_on, and in those after it. For each arm of `members`
--- (customer_no, arm, sent_on, clicked_on) what they ordered after $t0_on; null for a group that is no arm, and for an
+-- have no order (amount >= 0) in the days up to $t0_on, and in those after $after_on. For each arm of `members`
+-- (customer_no, arm, sent_on, clicked_on) what they ordered after $after_on; null for a group that is no arm, and for an
 -- arm without a row in these days.
 WITH facts AS MATERIALIZED (
     SELECT customer_no, ordered_on, amount_minor
@@ -13,7 +13,7 @@ customers AS (
     SELECT
         customer_no,
         count(*) FILTER (ordered_on <= $t0_on) AS orders_before,
-        count(*) FILTER (ordered_on > $t0_on) AS orders_after
+        count(*) FILTER (ordered_on > $after_on) AS orders_after
     FROM facts
     WHERE amount_minor >= 0
     GROUP BY customer_no
@@ -42,7 +42,7 @@ buyers AS (
         count(*) FILTER (amount_minor >= 0 AND ordered_on > clicked_on) AS after_click
     FROM facts
     JOIN members USING (customer_no)
-    WHERE ordered_on > $t0_on
+    WHERE ordered_on > $after_on
     GROUP BY customer_no
 ),
 

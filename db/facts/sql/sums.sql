@@ -1,16 +1,17 @@
--- What the members of a run did after $t0_on, as sums that add up: one row for each arm and cell of it (alike in value,
--- risk, orders and channel before t0), one for each arm and day of the first order, with n alone (no day: none), and one
--- for each arm and cause that those who churned named (no cause: unknown).
+-- What the members of a run did after $after_on, as sums that add up: one row for each arm and cell of it (alike in
+-- value, risk, orders and channel before t0), one for each arm and day of the first order, counted from $after_on, with
+-- n alone (no day: none), and one for each arm and cause that those who churned named (no cause: unknown).
+-- Orders after $t0_on and up to $after_on count neither before nor after.
 -- `members` is MEMBER_CELLS (db/facts/sums.py), each customer once. Amounts are minor units, net of refunds; those of
 -- c end at the 99th percentile of what buyers spent. Sums leave as text: NumPy has no integer that holds them.
 WITH customers AS (
     SELECT
         customer_no,
-        count(*) FILTER (amount_minor >= 0 AND ordered_on > $t0_on) AS orders_after,
+        count(*) FILTER (amount_minor >= 0 AND ordered_on > $after_on) AS orders_after,
         coalesce(sum(amount_minor) FILTER (ordered_on <= $t0_on), 0) AS before_minor,
-        coalesce(sum(amount_minor) FILTER (ordered_on > $t0_on), 0) AS after_minor,
-        min(ordered_on) FILTER (amount_minor >= 0 AND ordered_on > $t0_on) AS first_on,
-        max(ordered_on) FILTER (amount_minor >= 0 AND ordered_on > $t0_on) AS last_on
+        coalesce(sum(amount_minor) FILTER (ordered_on > $after_on), 0) AS after_minor,
+        min(ordered_on) FILTER (amount_minor >= 0 AND ordered_on > $after_on) AS first_on,
+        max(ordered_on) FILTER (amount_minor >= 0 AND ordered_on > $after_on) AS last_on
     FROM orders_now($files, $superseded)
     WHERE ordered_on BETWEEN $t0_on::DATE - $window_days::INTEGER + 1 AND $through::DATE
     GROUP BY customer_no
@@ -24,7 +25,7 @@ facts AS MATERIALIZED (
         coalesce(before_minor, 0)::HUGEINT AS x,
         coalesce(after_minor, 0)::HUGEINT AS y,
         cost_micros::HUGEINT AS k,
-        first_on - $t0_on::DATE AS first_day,
+        first_on - $after_on::DATE AS first_day,
         coalesce(last_on > first_on, FALSE) AS came_again
     FROM members
     LEFT JOIN customers USING (customer_no)
