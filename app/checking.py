@@ -53,7 +53,9 @@ def _doubtful(campaign: Campaign, path: Path) -> Iterator[str]:
     held = campaign.holdout or 0
     if campaign.holdout == 0:
         yield f"{path}: holdout: 0%: with nobody held out no effect can be measured"
-    if held > MOST_HELD_OUT:
+    if held == 1:
+        yield f"{path}: holdout: 100%: nobody is written to"
+    elif held > MOST_HELD_OUT:
         yield f"{path}: holdout: {100 * held:g}%: beyond 50% holding out more shows less, and writes to fewer"
     by_orders = campaign.success.measure in _VALUE and not campaign.churn.by_contract
     if by_orders and (campaign.audience.inactive or 0) >= campaign.success.window:

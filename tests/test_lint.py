@@ -31,6 +31,24 @@ def problems(html=None, hosts=(), **files):
     return [(p.line, str(p)) for p in check(a_message(changes), "hello", ["email", "sms"], hosts)]
 
 
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        '<!-- <a href="{{ links.unsubscribe }}">Stop</a> -->{{ sender.postal_address }}',
+        '<p style="display:none"><a href="{{ links.unsubscribe }}">Stop</a></p>{{ sender.postal_address }}',
+        '<a href="{{ links.unsubscribe }}"></a>{{ sender.postal_address }}',
+        '<a href="{{ links.unsubscribe }}">Stop</a><p hidden>{{ sender.postal_address }}</p>',
+        '<a href="{{ links.unsubscribe }}">Stop</a><!-- {{ sender.postal_address }} -->',
+    ],
+)
+def test_a_way_out_and_an_address_that_nobody_sees_are_none(hidden):
+    [(_, found)] = [
+        (p.line, str(p)) for p in check(a_message({"hello/body.html": f"<p>Hi</p>{hidden}"}), "hello", ["email"])
+    ]
+
+    assert "where a reader sees it" in found
+
+
 # --- where links lead --------------------------------------------------------------------------------------------
 
 
@@ -99,6 +117,7 @@ def test_a_host_is_known_by_its_name_and_what_is_below():
     "html",
     [
         '<link rel="stylesheet" href="https://shop.example/a.css">',
+        '<meta http-equiv="refresh" content="0;url=https://evil.example">',
         '<base href="https://shop.example/">',
         "<style>@import 'https://shop.example/a.css';</style>",
         "<style>@font-face { font-family: A }</style>",

@@ -70,6 +70,10 @@ def test_a_message_without_a_text_has_one_made_of_its_html():
         ("<style>p{}</style><script>no()</script>x", "x"),
         ("<div style='display: none'><div>no {{ customer.name }}</div> no</div>x", "x"),
         ("<table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>", "a b\nc"),
+        ("a<br/>b<br />c<br>d", "a\nb\nc\nd"),
+        ('<a href="{{ links.unsubscribe }}">Stop</a><br/>{{ customer.name }}',
+         "Stop: https://shop.example/u/sample-token\nAda Quill"),
+        ("<p hidden>no</p><span style='visibility:hidden'>no</span>x", "x"),
     ],
 )  # fmt: skip
 def test_links_keep_their_addresses_and_what_is_hidden_goes(html, text):

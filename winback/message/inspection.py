@@ -11,6 +11,7 @@ from winback.errors import TemplateError, nearest
 from winback.message.fields import NAMES, REQUIRED_IN_EMAIL, samples
 from winback.message.languages import candidates
 from winback.message.markup import is_known_host, markup_problems
+from winback.message.plain_text import seen_in
 from winback.message.rendering import RenderFailure, Sms, render
 from winback.message.sms import SmsSize, lacks_in_chinese, outside_gsm
 from winback.message.template import (
@@ -205,9 +206,24 @@ def _sample_problems(message: Message) -> Iterator[TemplateError]:
                 yield TemplateError(result.problem, file=result.file, line=result.line, field=result.field)
             elif isinstance(result, Sms):
                 yield from _sms_problems(result, message.editions[suffix, SMS].filename or SMS)
+            elif unseen := _unseen(result.html, groups):
+                file = message.editions[suffix, HTML].filename or HTML
+                yield TemplateError(
+                    f"must show {{{{ {unseen} }}}} where a reader sees it", file=file, field=unseen
+                )
             elif (size := len(result.html.encode())) > MAX_HTML:
                 problem = f"is {size:,} bytes of HTML: Gmail cuts it off at {MAX_HTML:,}"
                 yield TemplateError(problem, file=message.editions[suffix, HTML].filename or HTML)
+
+
+def _unseen(html: str, groups: Mapping[str, Mapping[str, object]]) -> str | None:
+    """What every e-mail must show and this one hides: in a comment or hidden part, behind a link without words."""
+    seen = " ".join(seen_in(html).split())
+    for needed in REQUIRED_IN_EMAIL:
+        group, field = needed.split(".")
+        if str(groups[group][field]) not in seen:
+            return needed
+    return None
 
 
 def _sms_problems(sms: Sms, file: str) -> Iterator[TemplateError]:

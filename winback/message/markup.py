@@ -83,8 +83,10 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in {"script", "iframe", "object", "embed", "form"}:
             self.report(f"<{tag}> is not allowed: mail programs remove it")
-        elif tag in {"base", "link"}:
-            self.report(f"<{tag}> is not allowed: a message loads no style sheet and no font")
+        elif tag == "link":
+            self.report("<link> is not allowed: a message loads no style sheet and no font")
+        elif tag == "base" or (tag == "meta" and (dict(attrs).get("http-equiv") or "").lower() == "refresh"):
+            self.report(f"<{tag}> is not allowed here: it leads elsewhere, past the rules for links")
         elif tag == "img" and "alt" not in dict(attrs):
             self.report("<img> needs alt, what is read where no picture is shown", 'alt="" for an ornament')
         self._inside = tag if tag in {"script", "style"} else ""

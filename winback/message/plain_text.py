@@ -23,7 +23,7 @@ _BREAKS: Mapping[str, str] = MappingProxyType(
 _ENDS = MappingProxyType({"tr": "\n", "td": " ", "th": " "})
 _NOT_SHOWN = frozenset({"head", "script", "style", "title"})
 _VOID = frozenset({"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"})
-_HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
+_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 
 
 def tidy(text: str) -> str:
@@ -55,6 +55,16 @@ def as_text(tree: nodes.Template) -> nodes.Template:
             part.set_lineno(piece.data.lineno)
         piece.output.nodes[at : at + 1] = parts
     return tree
+
+
+def seen_in(html: str) -> str:
+    """What of finished HTML a reader sees, in words, with the addresses of the links that have any words."""
+    reader = _Reader(html)
+    seen = list[str]()
+    for at, character in enumerate([*reader.out, ""]):
+        words, *address = reader.links.get(at, [""])
+        seen += [str(words), *(map(str, address) if words else ()), character]
+    return "".join(seen)
 
 
 def _copy_of(part: str | int, nodes_at: Mapping[int, Filled]) -> nodes.Expr:
@@ -109,7 +119,9 @@ class _Reader(Places):
         if self._hidden:
             if tag == self._hidden[-1]:
                 self._hidden.append(tag)
-        elif tag in _NOT_SHOWN or (tag not in _VOID and _HIDDEN.search(said.get("style", ""))):
+        elif tag in _NOT_SHOWN or (
+            tag not in _VOID and ("hidden" in said or _HIDDEN.search(said.get("style", "")))
+        ):
             self._hidden.append(tag)
         elif tag == "a" and (href := quoted(attributes(self.get_starttag_text() or ""), "href")):
             self._link = self._parts(self.place() + href[1], href[0]), self.place()
@@ -120,6 +132,9 @@ class _Reader(Places):
         for piece in re.finditer(f"{BETWEEN}|[^{BETWEEN}]+", value):
             found.append(at + piece.start() if piece[0] == BETWEEN else unescape(piece[0]))
         return [] if value.startswith("#") else found
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)  # to HTML <br/> is <br>, and <p/> is <p>
 
     def handle_endtag(self, tag: str) -> None:
         hidden = bool(self._hidden)
