@@ -25,6 +25,7 @@ from flows.behaving import contracts
 from flows.campaign_run import read_ledger
 from winback.answers import newest_answers
 from winback.arms_alike import arms_alike
+from winback.assignment import seed_name
 from winback.audience import arm_counts, drawn_counts, top_count
 from winback.campaign import HOLDOUT, Campaign
 from winback.dimensions import dimensions, expected_back
@@ -229,6 +230,7 @@ def _method(run: _Run) -> Method:
         code_version=run.occurrence.code_version,
         score=json.loads(run.occurrence.score or "{}"),
         other_facts={kind: found for kind in _BESIDE if (found := digests(run.session, kind))},
+        seed=seed_name(run.settings.file.salt),
     )
 
 

@@ -22,6 +22,7 @@ METHOD = Method(
     facts=["ab" * 32, "0c" * 32],
     campaign_digest="9d" * 32,
     code_version="0.1.0",
+    seed="5e" * 8,
     score={"model": "mbg_nbd", "weights": {"r": 0.5249, "alpha": 6.1831}, "fallback_reason": None},
 )
 

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from scipy.stats import chisquare
 
-from winback.assignment import arm_at, assign, point
+from winback.assignment import arm_at, assign, point, seed_name
 
 SHARES = {"holdout": 0.5, "a": 0.25, "b": 0.25}
 
@@ -90,3 +90,9 @@ def test_the_shares_come_out_as_planned():
     observed = [counted.count(arm) for arm in SHARES]
     expected = [share * 40_000 for share in SHARES.values()]
     assert chisquare(observed, expected).pvalue > 0.001  # fixed salt and ids: the same draw every time
+
+
+def test_the_seed_has_a_name_that_does_not_tell_it():
+    """sha256("winback seed 1" NUL "a salt"), its first 16 hexadecimal digits: by sha256sum."""
+    assert seed_name("a salt") == "6931008378646e31"
+    assert seed_name("another") != seed_name("a salt")

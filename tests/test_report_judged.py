@@ -1,6 +1,7 @@
 """The section of what a campaign is judged by, where that is not churn: drawn, tabled, and named as what it is."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,7 @@ from winback import words
 from winback.campaign import Measure
 from winback.interim import LookTaken
 from winback.report import chart_specs, render
+from winback.report_checks import checks
 from winback.report_csv import as_csv
 from winback.report_words import Speaker
 
@@ -148,3 +150,13 @@ def test_many_variants_judged_by_money_stay_a_small_page():
 
     assert len(html.encode()) <= 200_000
     assert len(chart_specs(outcome, Speaker("zh"))["churn"]["data"]["values"]) == 1
+
+
+def test_early_looks_are_counted_without_the_last_reading():
+    look = LookTaken(through=BY_MONEY.window.t0_on, information=0.2, fraction=0.5, boundary=2.963)
+    early = by("net_contribution", data_through=BY_MONEY.window.first_on, look=look)
+    last = replace(BY_MONEY, look=look, looks=[look])
+
+    found = [{row.key: row.found for row in checks(each, Speaker("en"))}["looks"] for each in (early, last)]
+
+    assert [each.split(" ")[0] for each in found] == ["1", "1"]

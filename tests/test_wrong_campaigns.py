@@ -56,10 +56,11 @@ TOP = (
 WRONG = [
     # names of fields
     ("again_after: 180d", "again_aftr: 180d", f"21: again_aftr: is not a field here (allowed: {TOP}; did you mean 'again_after'?)"),
+    ("holdout: 20%", "holdout:", "13: holdout: is empty: write a value, or take the line out for what is usual"),
     ("again_after: 180d", "frequncy_cap: 2", f"21: frequncy_cap: is not a field here (allowed: {TOP})"),
     ("  per_day: 2000", "  per_dya: 2000", "25: limits.per_dya: is not a field here (allowed: per_person, quiet_hours, per_day, budget, priority; did you mean 'per_day'?)"),
     ("top: 20%, by", "tpo: 20%, top: 20%, by", "9: audience.value.tpo: is not a field here (allowed: top, by; did you mean 'top'?)"),
-    ("  window: 90d", "  windw: 90d", "28: success.windw: is not a field here (allowed: window, measure, smallest_effect, margin, guardrails; did you mean 'window'?)"),
+    ("  window: 90d", "  windw: 90d", "28: success.windw: is not a field here (allowed: window, blank_out, measure, smallest_effect, margin, guardrails; did you mean 'window'?)"),
     ("owner: ann@example.com\n", "", "1: owner: is missing"),
     ("again_after: 180d", "id: summer", "21: id: is given twice"),
     ("again_after: 180d", "again_after: 180d\nagain_after: 90d", "22: again_after: is given twice"),
@@ -120,7 +121,7 @@ WRONG = [
     ("smallest_effect: 3pp", "smallest_effect: 3%", "30: success.smallest_effect: write percentage points as a number and pp, such as 3pp"),
     ("above: 500, by", "by", "32: approval.above: is missing"),
     ("by: reviewer", "by: Ann@example.com", "32: approval: by must be somebody else than the owner"),
-    ("success:\n", "success: 90d\nx:\n", "27: success: must hold fields of its own (allowed: window, measure, smallest_effect, margin, guardrails)"),
+    ("success:\n", "success: 90d\nx:\n", "27: success: must hold fields of its own (allowed: window, blank_out, measure, smallest_effect, margin, guardrails)"),
 ]  # fmt: skip
 
 

@@ -21,6 +21,11 @@ def point(salt: str, campaign_id: str, person: str) -> float:
     return int.from_bytes(hashlib.sha256(seed).digest()[:8]) / 2**64
 
 
+def seed_name(salt: str) -> str:
+    """What a report calls the salt: 16 hexadecimal digits that name it and do not tell it."""
+    return hashlib.sha256(b"winback seed 1\0" + salt.encode()).hexdigest()[:16]
+
+
 def person_code(salt: str, campaign_id: str, person: str) -> str:
     """The person's part of message keys: 16 letters and digits that say nothing about him.
 

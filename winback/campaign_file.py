@@ -47,18 +47,24 @@ def examine_as(
         data = _plain_data(text, file, places)
     except CampaignError as error:
         return None, [error]
+    empty = list(_empty(places, file))
     try:
-        return model.model_validate(data), []
+        found = model.model_validate(data)
     except ValidationError as error:
-        return None, explain(
-            error,
-            model=model,
-            error=CampaignError,
-            file=file,
-            lines=places.lines,
-            later=later,
-            spot=places.spot,
+        faults = explain(
+            error, model=model, error=CampaignError, file=file, lines=places.lines, later=later, spot=places.spot
         )
+        said = {each.field for each in faults}
+        return None, [*faults, *(each for each in empty if each.field not in said)]
+    return (None, empty) if empty else (found, [])
+
+
+def _empty(places: "_Places", file: str) -> Iterator[CampaignError]:
+    """Fields without a value: who leaves one may mean 0, or what is usual."""
+    for path, node in places.scalars.items():
+        if node.tag == "tag:yaml.org,2002:null":
+            problem = "is empty: write a value, or take the line out for what is usual"
+            yield CampaignError(problem, file=file, line=line_at(path, places.lines), field=dotted(path))
 
 
 def line_of(text: str, *path: str | int) -> int:

@@ -111,7 +111,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
-    """What must be known to repeat the run. ``facts``: digests of the order facts; ``other_facts``: by kind."""
+    """What must be known to repeat the run. ``facts``: digests of the order facts; ``other_facts``: by kind.
+
+    ``seed``: names the salt that drew the arms, and does not tell it.
+    """
 
     audience_digest: str
     facts: list[str]
@@ -119,6 +122,7 @@ class Method:
     code_version: str
     score: dict[str, Any]
     other_facts: dict[str, list[str]] = field(default_factory=dict)  # none in readings before they counted
+    seed: str = ""  # none in readings before it was named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

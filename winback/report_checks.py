@@ -86,7 +86,7 @@ def _look_check(outcome: Outcome, say: Speaker) -> Check:
     look = outcome.look
     if look is None:
         return Check(key="looks", name=say("look_check"), found=say("look_none"), status="fine")
-    number = words.whole(len(outcome.looks) + 1)
+    number = words.whole(len(outcome.looks) + (not outcome.window.complete))  # a last reading is no early one
     found = say("look_found", n=number, boundary=words.figure(look.boundary))
     return Check(key="looks", name=say("look_check"), found=found, status="fine")
 

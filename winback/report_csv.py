@@ -69,6 +69,7 @@ def _report(outcome: Outcome, say: Speaker) -> Iterator[Line]:
         "audience_digest": outcome.method.audience_digest,
         "campaign_digest": outcome.method.campaign_digest,
         "code_version": outcome.method.code_version,
+        "seed": outcome.method.seed,
     }
     yield from plain(("report", outcome.run, say("kicker")), values)
 
