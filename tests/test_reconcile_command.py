@@ -180,6 +180,7 @@ def test_a_key_that_is_not_uncertain_is_named_and_exits_one(lately: Settings, ca
     assert states(lately) == {"accepted": 6, "uncertain": 3}
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # words, before any database is asked
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -281,12 +281,19 @@ def before_window(outcome: Outcome) -> tuple[date, date]:
     return last - timedelta(days=outcome.window.days - 1), last
 
 
+_FACTS = {
+    "digests": "m_facts_digests",
+    "feedback": "m_facts_feedback",
+    "subscriptions": "m_facts_subscriptions",
+}
+
+
 def _facts_named(outcome: Outcome, say: Speaker) -> Iterator[tuple[str, list[str], int]]:
     """The facts by kind, orders first: what they are, the first digests, and how many more there are."""
     kinds = {"digests": outcome.method.facts} | outcome.method.other_facts
     shown = FACTS_SHOWN // len(kinds)
     for kind, digests in kinds.items():
-        yield say(f"m_facts_{kind}", n=len(digests)), digests[:shown], max(len(digests) - shown, 0)
+        yield say(_FACTS[kind], n=len(digests)), digests[:shown], max(len(digests) - shown, 0)
 
 
 def observed_share(arm: ArmResult, outcome: Outcome) -> float | None:
