@@ -22,10 +22,10 @@ from winback.outcomes import Outcome
 from winback.returns import between_campaigns
 from winback.verdict import Verdict
 
-_CHURN = "churn, points (95 %)"
+_CHURN = "churn, points (interval)"  # at the level its difference is told at
 _COLUMNS = [
     "campaign", "next slot", "last run", "stage", "judged by", "result", "difference", _CHURN,
-    "kept (95 %)",
+    "kept (interval)",
 ]  # fmt: skip
 
 
