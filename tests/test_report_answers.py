@@ -96,8 +96,8 @@ def test_where_nobody_answered_the_terminal_says_nothing_of_it():
 @pytest.mark.parametrize(
     ("language", "told"),
     [
-        ("en", ["contracts, 2 files", "answers, 9 files"]),
-        ("zh", ["合同，2 个文件", "客户反馈，9 个文件"]),
+        ("en", ["contracts, files: 2", "answers, files: 9"]),
+        ("zh", ["合同，文件数：2", "客户反馈，文件数：9"]),
     ],
 )
 def test_the_method_names_the_other_facts_the_reading_is_made_of(language, told):
