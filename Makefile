@@ -27,7 +27,7 @@ demo: .venv/installed  ## a whole campaign on real orders, delivered to a folder
 
 # What the tests of the report ask for; they fail with the same words where it cannot be installed here.
 browser: .venv/installed  ## Chromium and a Chinese font, by apt-get where that may be used
-	@$(BIN)/python -c 'from app.printer import browser; from winback.pictures import require_fonts as fonts; browser(); fonts("流失")' 2>/dev/null \
+	@$(BIN)/python -c 'from app.printer import browser; from winback.report.pictures import require_fonts as fonts; browser(); fonts("流失")' 2>/dev/null \
 		|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update --quiet --quiet \
 			&& apt-get install --quiet --quiet --yes --no-install-recommends chromium fonts-dejavu-core fonts-noto-cjk >/dev/null; } \
 		|| echo "the tests of the report need a browser and a Chinese font: apt-get install chromium fonts-noto-cjk" >&2

@@ -9,10 +9,10 @@ from db.campaigns import Checked, campaign_ids, campaign_path, channels_used, ch
 from db.confined import SampleText
 from db.home import FILE_NAME
 from db.settings import Settings, here
-from winback.campaign import Campaign, Measure
+from winback.campaigns.campaign import Campaign, Measure
 from winback.channel import Channel
+from winback.lift.planning import MOST_HELD_OUT
 from winback.message.fields import asks_for_products
-from winback.planning import MOST_HELD_OUT
 
 FEW_CHARACTERS = 3  # more are another script, not a slip
 _VALUE = (Measure.VALUE_LOST, Measure.VALUE_LOST_SHARE)
@@ -81,7 +81,7 @@ def without_lines(workspace: Path | None, asking: Sequence[str]) -> list[str]:
 def _has_lines(settings: Settings) -> bool:
     from db.engine import database, reading  # 0.2 s to import
     from db.facts.store import digests
-    from winback.fields import Kind
+    from winback.intake.fields import Kind
 
     with database(settings.database_url) as engine, reading(engine) as session:
         return bool(digests(session, Kind.LINES))

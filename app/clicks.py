@@ -19,7 +19,7 @@ from db.campaigns import pinned_campaign, pinned_templates
 from db.clicks import Letter, keep_click, letter
 from db.engine import reading, transaction
 from db.occurrences import version_files
-from winback.clicks import HONEYPOT
+from winback.callbacks.clicks import HONEYPOT
 from winback.errors import FileProblem, Unusable
 from winback.message.tracking import destinations, links_together, with_parameters
 

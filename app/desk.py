@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from app.pages import HEADERS, LANGUAGE, Notice, View, choose_language, render
 from db.settings import Settings
 from winback.errors import Unusable
-from winback.tokens import Signer
+from winback.message.tokens import Signer
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 FORM_BYTES = 64 * 1024  # more than Twilio or a page of ours sends

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from winback.estimates import Estimate
+from winback.lift.estimates import Estimate
 
 if TYPE_CHECKING:  # with polars and pydantic 0.3 s to import
-    from winback.contrast import MoneyContrast, RateContrast
-    from winback.findings import CauseRisk, Contest, Findings, Guardrail, Returns, Satisfaction
-    from winback.outcomes import Outcome
+    from winback.lift.contrast import MoneyContrast, RateContrast
+    from winback.outcomes.findings import CauseRisk, Contest, Findings, Guardrail, Returns, Satisfaction
+    from winback.outcomes.outcomes import Outcome
 
 NOT_TOLD = "can't tell"
 _TOLD = ("revenue", "net_contribution", "net_contribution_adjusted")  # of the amounts
@@ -33,7 +33,7 @@ def found_lines(outcome: "Outcome") -> Iterator[str]:
 
 def _judged(outcome: "Outcome") -> Iterator[str]:
     """Both groups and their difference in what is judged."""
-    from winback.contrast import RateContrast  # loaded with every outcome; without one 0.3 s
+    from winback.lift.contrast import RateContrast  # loaded with every outcome; without one 0.3 s
 
     if difference := judged_difference(outcome):
         found = outcome.success
@@ -78,7 +78,7 @@ def _stayed(outcome: "Outcome") -> Iterator[str]:
     """The second reading beside the first."""
     if outcome.first is None:
         return
-    from winback.second_reading import lasted  # as in _judged
+    from winback.outcomes.second_reading import lasted  # as in _judged
 
     now = outcome.primary if outcome.judged_by == "churn" else outcome.success
     before = outcome.first.found.difference
@@ -138,7 +138,7 @@ def _said(found: "Findings", level: str) -> Iterator[str]:
 
 
 def _cause(found: "CauseRisk") -> str:
-    from winback.causes import CAUSE_NAMES, Cause  # as in _judged
+    from winback.churners.causes import CAUSE_NAMES, Cause  # as in _judged
 
     name = CAUSE_NAMES[Cause(found.cause)].en.lower() if found.cause in set(Cause) else "not known"
     return f"{name} {percent(found.rate)} ({percent(found.control_rate)})"

@@ -5,9 +5,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from app.lift_file import Column, Kind, arm_sums
-from winback.contrast import MoneyContrast, RateContrast
 from winback.errors import WrongUse, nearest
-from winback.lift import Arm, Lift, compare
+from winback.lift.contrast import MoneyContrast, RateContrast
+from winback.lift.lift import Arm, Lift, compare
 
 
 def lift(

@@ -20,8 +20,8 @@ from typing import IO
 import polars as pl
 import polars.selectors as cs
 
-from winback.contrast import MoneySums, RateSums
 from winback.errors import ImportProblem, WrongUse, nearest
+from winback.lift.contrast import MoneySums, RateSums
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
 MOST_ARMS = 100  # more different values than this are an id, not an arm

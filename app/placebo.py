@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from winback.campaign import HOLDOUT
-from winback.headline import comparable, headline
-from winback.outcomes import TREATED, Outcome
-from winback.report_words import Speaker
+from winback.campaigns.campaign import HOLDOUT
+from winback.outcomes.outcomes import TREATED, Outcome
+from winback.report.headline import comparable, headline
+from winback.report.words import Speaker
 
 _LANGUAGE = {".en": "English", ".zh": "Chinese"}
 

@@ -1,8 +1,8 @@
 """Portraits of the churned on the terminal."""
 
 from app.terminal import print_table, say
+from winback.churners.portraits import Portrait, Portraits
 from winback.money import major
-from winback.portraits import Portrait, Portraits
 
 
 def show_portraits(found: Portraits, currency: str) -> None:

@@ -26,10 +26,10 @@ from db.tables import Assignment, Customer, Suppression
 from flows.campaign_run import carry_out, manual
 from flows.importing import Arrival, import_file
 from flows.planning import plan_messages, release_messages
-from winback.assignment import person_code
-from winback.contact import address_hash
-from winback.fields import Kind
-from winback.schedule import last_whole_day
+from winback.audience.assignment import person_code
+from winback.campaigns.schedule import last_whole_day
+from winback.customers.contact import address_hash
+from winback.intake.fields import Kind
 
 WRITTEN_TO, SUPPRESSED = 5, 100  # every fifth customer is written to; every hundredth has asked for silence
 CHUNK = 10_000

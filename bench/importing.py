@@ -21,7 +21,7 @@ import polars as pl
 from app.commands.workspace import make_workspace
 from db.settings import read_settings
 from flows.importing import Arrival, import_file
-from winback.fields import Kind
+from winback.intake.fields import Kind
 
 ROWS = 2_000_000
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

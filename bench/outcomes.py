@@ -19,13 +19,13 @@ import polars as pl
 from bench.features import cpu_seconds
 from db.facts.queries import arrow
 from db.facts.sums import BY_ORDERS, MEMBER_CELLS, sum_members
-from winback.campaign import HOLDOUT, Measure, Success
-from winback.contrast import Terms
-from winback.effects import LOWER_IS_BETTER, rate_contrasts
-from winback.findings import Findings
-from winback.part_sums import RunSums
-from winback.seen import Seen, find, question
-from winback.verdict import Conditions
+from winback.campaigns.campaign import HOLDOUT, Measure, Success
+from winback.lift.contrast import Terms
+from winback.lift.verdict import Conditions
+from winback.outcomes.effects import LOWER_IS_BETTER, rate_contrasts
+from winback.outcomes.findings import Findings
+from winback.outcomes.part_sums import RunSums
+from winback.outcomes.seen import Seen, find, question
 
 T0_ON = date(2026, 1, 31)
 DAYS = 60

@@ -17,8 +17,8 @@ from bench import letter
 from db.claims import Claimed
 from db.settings import Secrets, Sender, Settings, WorkspaceFile
 from flows.compose import Composer
-from winback.campaign import Campaign
-from winback.campaign_file import read_campaign
+from winback.campaigns.campaign import Campaign
+from winback.campaigns.file import read_campaign
 from winback.delivery.outgoing import Outgoing
 from winback.message.formats import FORMATS
 from winback.message.rendering import Email, render

@@ -17,8 +17,8 @@ import polars as pl
 
 from bench.features import cpu_seconds, group_bare
 from db.facts.queries import read_log
-from winback.audience import CONTACTS, SCORED, AudienceRules, digest, select
-from winback.order_log import number_of
+from winback.audience.selection import CONTACTS, SCORED, AudienceRules, digest, select
+from winback.customers.order_log import number_of
 from winback.scores.learners import has_lightgbm
 from winback.scores.material import material
 from winback.scores.recipe import FULL, PLAIN, Recipe

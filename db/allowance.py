@@ -9,8 +9,8 @@ from sqlalchemy.engine import Connection
 
 from db.direct import Sql, as_instant, is_sqlite
 from db.tables import NO_REPLAY
-from winback.claiming import Candidate, Knowledge, Rules
-from winback.limits import LESS_OFTEN
+from winback.campaigns.limits import LESS_OFTEN
+from winback.delivery.claiming import Candidate, Knowledge, Rules
 
 
 def lock_addresses(connection: Connection, candidates: Sequence[Candidate]) -> None:

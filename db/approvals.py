@@ -8,7 +8,7 @@ from sqlmodel import Session, col
 
 from db.occurrences import Stage, advance
 from db.tables import Approval, CampaignVersion, Occurrence
-from winback.approval import approved_digest
+from winback.campaigns.approval import approved_digest
 
 
 def approve(session: Session, occurrence: Occurrence, by: str, now: datetime) -> bool:

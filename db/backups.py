@@ -21,7 +21,7 @@ from db.frames import make_durable
 from db.restored import RESTORING, hold
 from db.settings import Settings
 from db.tables import Assignment, Occurrence
-from winback.assignment import CODE_LENGTH, person_code
+from winback.audience.assignment import CODE_LENGTH, person_code
 from winback.errors import Unusable, WrongUse
 
 SQLITE_MAGIC = b"SQLite format 3\x00"

@@ -11,16 +11,16 @@ from db.confined import SampleText, Wanted, asked
 from db.home import FILE_NAME
 from db.looked import look_or_recall
 from db.settings import Settings
-from winback.campaign import Campaign, Measure
-from winback.campaign_file import examine, line_of, read_campaign
+from winback.campaigns.campaign import Campaign, Measure
+from winback.campaigns.churn_kind import PORTRAITS_FILE, RULES_FILE
+from winback.campaigns.file import examine, line_of, read_campaign
 from winback.channel import Channel
-from winback.churn_kind import PORTRAITS_FILE, RULES_FILE
 from winback.errors import CampaignError, FileProblem, TemplateError, WrongUse, nearest
 
 if TYPE_CHECKING:
     from winback.words import Words  # polars comes with it
 
-SHIPPED = Path(winback.__file__).with_name(RULES_FILE)
+SHIPPED = Path(winback.__file__).with_name("churners") / RULES_FILE
 SHARED, TEMPLATES = "_shared", "templates/"
 PARTS = {".txt", ".html", ".mjml"}
 
@@ -33,7 +33,7 @@ def kind_rules(settings: Settings) -> str:
 
 def portrait_names(settings: Settings) -> "dict[str, Words]":
     """Key -> name of the portraits that the workspace's portraits.yaml names; CampaignError for a wrong file."""
-    from winback.portrait_names import read_names  # it names things in words, which takes long to import
+    from winback.churners.names import read_names  # it names things in words, which takes long to import
 
     own = settings.workspace / PORTRAITS_FILE
     return read_names(read_text(own)) if own.exists() else {}
@@ -43,9 +43,9 @@ def _portrait_problems(settings: Settings) -> list[CampaignError]:
     own = settings.workspace / PORTRAITS_FILE
     if not own.exists():
         return []
-    from winback import portrait_names  # as above
+    from winback.churners import names  # as above
 
-    return portrait_names.problems_of(read_text(own))
+    return names.problems_of(read_text(own))
 
 
 def _kind_problems(settings: Settings) -> list[CampaignError]:
@@ -53,7 +53,7 @@ def _kind_problems(settings: Settings) -> list[CampaignError]:
     rules = kind_rules(settings)
     if rules == read_text(SHIPPED):
         return []
-    from winback import kinds  # it works on frames, and polars takes long to import
+    from winback.churners import kinds  # it works on frames, and polars takes long to import
 
     return kinds.problems_of(rules, RULES_FILE)
 

@@ -16,7 +16,7 @@ from db.direct import Sql, as_day, as_instant, is_sqlite
 from db.memory import Mark, count_claim
 from db.tables import NO_REPLAY, READY
 from winback.channel import Channel
-from winback.claiming import Candidate, Held, Rules, hold_back
+from winback.delivery.claiming import Candidate, Held, Rules, hold_back
 from winback.events import State
 
 WAKE = 2_000  # messages woken at once: a writer must not hold SQLite longer than 250 ms

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from db.events import store
 from db.instants import UtcDateTime
 from db.people import OURSELVES
-from winback.clicks import AT_ONCE, Click, Flag, clicked_at_once, flag_of_click, is_repeat
+from winback.callbacks.clicks import AT_ONCE, Click, Flag, clicked_at_once, flag_of_click, is_repeat
 from winback.events import Event, EventKind
 
 

@@ -10,10 +10,10 @@ from sqlmodel import Session, col
 
 from db.engine import changed, insert_or_keep
 from db.tables import Customer
-from winback.contact import address_hash
+from winback.audience.matching import traits_schema
+from winback.customers.contact import address_hash
 from winback.errors import WrongUse, nearest
-from winback.fields import ATTRIBUTE
-from winback.matching import traits_schema
+from winback.intake.fields import ATTRIBUTE
 
 CHUNK = 500  # rows per transaction: well under the 250 ms a writer may hold SQLite (2,000 changed ones: 0.76 s)
 NEW_CHUNK = 10_000  # ids per transaction: one statement, 20 ms
@@ -110,7 +110,7 @@ def _text(value: object) -> str:
 
 
 def traits(session: Session, fields: Sequence[str]) -> tuple[pl.DataFrame, list[str]]:
-    """What a condition asks of customers (winback.matching.traits_schema), as it is now, and their attributes.
+    """What a condition asks of customers now (winback.audience.matching.traits_schema), and their attributes.
 
     ``fields``: as the condition names them. The second: every attribute any customer has, where one is asked for.
     """

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from db.direct import Sql, execute, is_sqlite, stamp
 from db.people import Closing, close, close_after_soft_bounces, reopen
 from db.tallies import add, tallies
-from winback.clicks import SOON, Flag
+from winback.callbacks.clicks import SOON, Flag
 from winback.events import (
     RANKED,
     Event,

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from db.direct import Sql, as_instant
-from winback.breaker import GOOD, OPEN, Gate, after, may_claim, probed
 from winback.delivery.answer import Answer
+from winback.delivery.breaker import GOOD, OPEN, Gate, after, may_claim, probed
 
 BURST_SECONDS = 2.0  # what a paced provider may be given at once: senders look every second or two
 

@@ -1,4 +1,4 @@
-"""A data file -> batches of text columns named by winback's fields, ready for ``winback.records.parse``.
+"""A data file -> batches of text columns named by winback's fields, ready for ``winback.intake.records.parse``.
 
 A file is read twice: once to see that it is whole, what encoding it has and what its digest is, and then for
 its rows, so that a broken file is refused before anything is taken from it.
@@ -15,9 +15,9 @@ from db.delimited import Chunk, Header, chunks, read_header
 from db.encoding import Progress, TextFile, blocks, inspect, lines, lines_of
 from db.parquet import as_text, digest_of, schema_of, slices
 from db.plain import has_common_ends, plain_rows
-from winback.contact import each_distinct, mask_contact
+from winback.customers.contact import each_distinct, mask_contact
 from winback.errors import ImportProblem
-from winback.fields import FIELDS, REJECTS, Kind, place
+from winback.intake.fields import FIELDS, REJECTS, Kind, place
 
 BATCH_ROWS = 100_000
 ALLOWED = ".csv, .csv.gz, .parquet"

@@ -12,10 +12,10 @@ from sqlmodel import Session, col
 
 from db.engine import changed, insert_or_keep
 from db.tables import Assignment, CampaignVersion, Message, Occurrence, Outcome
-from winback.campaign import Campaign
-from winback.campaign_file import read_campaign
+from winback.campaigns.campaign import Campaign
+from winback.campaigns.file import read_campaign
+from winback.campaigns.schedule import REPLAY
 from winback.errors import WrongUse
-from winback.schedule import REPLAY
 
 
 class Stage(StrEnum):

@@ -10,10 +10,10 @@ from sqlalchemy import Select, select
 from sqlmodel import Session, col
 
 from db.tables import Event, Message, Occurrence
-from winback.behaviour import ACTIVITY
+from winback.campaigns.schedule import end_of_day
+from winback.customers.behaviour import ACTIVITY
 from winback.events import EventKind
-from winback.responses import WENT_OUT
-from winback.schedule import end_of_day
+from winback.outcomes.responses import WENT_OUT
 
 REACHES: Final = timedelta(days=730)  # what was sent and clicked longer ago warns of nothing
 

@@ -9,7 +9,7 @@ from polars.exceptions import PolarsError
 
 from db.encoding import CHUNK_BYTES, Progress
 from winback.errors import ImportProblem
-from winback.fields import FIELDS, CellType, Kind
+from winback.intake.fields import FIELDS, CellType, Kind
 
 FLOAT_DECIMALS = 6  # 35.309999999999995 was 35.31 before it was added up
 _ID_FIELDS = frozenset(field.name for kind in Kind for field in FIELDS[kind] if field.type is CellType.ID)

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from db.direct import Sql
 from db.engine import changed, insert_or_keep
 from db.tables import Customer, Suppression
-from winback.audience import CONTACTS
+from winback.audience.selection import CONTACTS
 from winback.events import CLOSING, OPTED_OUT, OUR_FAULT, SOFT_BOUNCE_SPAN, SOFT_BOUNCES, EventKind
 
 EVERY_CHANNEL = "all"

@@ -17,7 +17,7 @@ from db.events import open_or_close, store
 from db.instants import UtcDateTime
 from db.people import EVERY_CHANNEL, OPT_OUT, OURSELVES, Closing, close, is_own_opt_out, reopen
 from winback.channel import CHANNELS
-from winback.contact import mask_email, mask_phone
+from winback.customers.contact import mask_email, mask_phone
 from winback.events import Event, EventKind
 
 TOPIC = "topic:"  # before a topic's name: the channel of a suppression that is about that topic only

@@ -6,8 +6,8 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from winback.errors import ImportProblem
-from winback.moments import read_day
-from winback.rates import RATES
+from winback.intake.moments import read_day
+from winback.intake.rates import RATES
 
 FILE_NAME = "rates.csv"
 _RATE = r"^[0-9]{1,9}(?:\.[0-9]{1,10})?$"

@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 from db.occurrences import run_name
 from db.tables import Occurrence
 from db.tables import Outcome as Reading
-from winback.outcomes import Outcome, read_outcome, write_outcome
+from winback.outcomes.outcomes import Outcome, read_outcome, write_outcome
 
 
 def latest(session: Session, occurrence_id: int, *, second: bool = False) -> Outcome | None:

@@ -21,7 +21,7 @@ from db.stops import not_stopped
 from db.tables import Assignment, Customer, Message, Occurrence
 from db.tables import Event as StoredEvent
 from winback.channel import Channel
-from winback.claiming import Rules
+from winback.delivery.claiming import Rules
 from winback.events import EventKind, State
 
 PERSON = "person"  # the provider of what somebody of the staff has said

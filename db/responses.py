@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from db.tables import ANSWER
-from winback.responses import WENT_OUT, MessageCount
+from winback.outcomes.responses import WENT_OUT, MessageCount
 
 # One row per arm, state, time of sending, time of the first human click and cost: the messages with all of these
 # alike, and the numbers of their customers, comma between. Times in seconds since 1970; null: not known to have

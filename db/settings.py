@@ -18,15 +18,15 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from db.home import FILE_NAME, STATE, home_of
-from winback.campaign import Names
-from winback.campaign_values import Identifier, check_zone
+from winback.campaigns.campaign import Names
+from winback.campaigns.faults import CURRENCY, EMAIL, HOST, SENDER_NAME, explain
+from winback.campaigns.limits import micros
+from winback.campaigns.toml_lines import lines_of
+from winback.campaigns.values import Identifier, check_zone
 from winback.channel import CHANNELS, Channel
+from winback.customers.products import PLACE
 from winback.errors import FileProblem, Unusable, WrongUse, nearest
-from winback.faults import CURRENCY, EMAIL, HOST, SENDER_NAME, explain
-from winback.limits import micros
-from winback.products import PLACE
-from winback.signal_settings import SignalSettings
-from winback.toml_lines import lines_of
+from winback.signals.settings import SignalSettings
 
 SENDGRID_URL, TWILIO_URL = "https://api.sendgrid.com", "https://api.twilio.com"
 

@@ -7,7 +7,7 @@ from sqlmodel import Session, col
 
 from db.engine import changed, insert_or_keep
 from db.tables import SignalState
-from winback.signal_alarms import Standing
+from winback.signals.alarms import Standing
 
 
 def standings(session: Session) -> dict[str, Standing]:

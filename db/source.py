@@ -25,7 +25,7 @@ from sqlmodel import Session
 from db.parquet import FLOAT_DECIMALS
 from db.tables import SourceCursor
 from winback.errors import ImportProblem, Unusable, WrongUse
-from winback.fields import FIELDS, CellType, Kind, place
+from winback.intake.fields import FIELDS, CellType, Kind, place
 
 SPOOL_ROWS = 50_000
 CONNECT_SECONDS = 10

@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Index, LargeBinary, Text, UniqueConstraint, t
 from sqlmodel import Field, SQLModel
 
 from db.instants import UtcDateTime
-from winback.schedule import REPLAY
+from winback.campaigns.schedule import REPLAY
 
 NO_REPLAY = f"SUBSTR(slot, 1, {len(REPLAY)}) <> '{REPLAY}'"  # a run that is no replay on history
 UNFINISHED = f"stage IN ('opened', 'waiting', 'selected', 'assigned', 'planned') AND {NO_REPLAY}"
@@ -158,7 +158,7 @@ class Occurrence(SQLModel, table=True):
 
 
 class Approval(SQLModel, table=True):
-    """Somebody's yes to a run, and to what exactly (winback.approval.approved_digest); never changed."""
+    """Somebody's yes to a run, and to what exactly (winback.campaigns.approval.approved_digest); never changed."""
 
     id: int | None = Field(default=None, primary_key=True)
     occurrence_id: int = Field(foreign_key="occurrence.id", index=True)
@@ -188,8 +188,10 @@ class Assignment(SQLModel, table=True):
     orders: int
     last_order_on: date
     entered_on: date
-    code: str = ""  # winback.assignment.person_code: the person's part of message keys
-    recommended: str | None = Field(default=None, sa_type=Text)  # JSON: winback.recommending.Product, best first
+    code: str = ""  # winback.audience.assignment.person_code: the person's part of message keys
+    recommended: str | None = Field(
+        default=None, sa_type=Text
+    )  # JSON: winback.customers.recommending.Product, best first
 
 
 class Message(SQLModel, table=True):
@@ -284,7 +286,7 @@ class Outcome(SQLModel, table=True):
     revision: int
     final: bool
     digest: str
-    document: str = Field(sa_type=Text)  # JSON: winback.outcomes.Outcome
+    document: str = Field(sa_type=Text)  # JSON: winback.outcomes.outcomes.Outcome
     measured_at: datetime = Field(sa_type=UtcDateTime)
 
 
@@ -320,7 +322,7 @@ class Stop(SQLModel, table=True):
 
 
 class Gate(SQLModel, table=True):
-    """What is known of a provider's health and pace, shared by all senders; winback.breaker decides."""
+    """What is known of a provider's health and pace, shared by all senders; winback.delivery.breaker decides."""
 
     provider: str = Field(primary_key=True)
     failures: int = 0  # in a row

@@ -16,7 +16,7 @@ from db.direct import Sql
 from db.occurrences import run_name
 from db.stops import switch_stop
 from db.tables import Occurrence
-from winback.breaker import Level, judge
+from winback.delivery.breaker import Level, judge
 from winback.events import Lift, State
 
 

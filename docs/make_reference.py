@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from winback.campaign_reference import conditions, schema, table
+from winback.campaigns.reference import conditions, schema, table
 from winback.words import Language
 
 ROOT = Path(__file__).parent.parent

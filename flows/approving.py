@@ -9,7 +9,7 @@ from db.engine import database, reading, transaction
 from db.occurrences import Stage, find_run, pinned_campaign
 from db.settings import Settings
 from flows.campaign_run import Order, RunSummary, carry_out, summarise
-from winback.approval import may_not_approve, who_approves
+from winback.campaigns.approval import may_not_approve, who_approves
 from winback.errors import WrongUse
 
 

@@ -17,7 +17,7 @@ from pydantic import Field
 from db.settings import Settings, check_live
 from flows.approving import Waiting, approve, waiting
 from flows.prefect_stages import entry
-from winback.approval import NOT_AUTHENTICATED
+from winback.campaigns.approval import NOT_AUTHENTICATED
 from winback.errors import WrongUse
 
 log = logging.getLogger(__name__)

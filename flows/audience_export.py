@@ -13,7 +13,7 @@ from db.settings import Settings
 from db.tables import Customer
 from flows.campaign_run import manual
 from flows.choosing import choose_now
-from winback.audience_file import members
+from winback.audience.file import members
 from winback.errors import Unusable
 
 

@@ -13,7 +13,7 @@ from db.customers import numbers
 from db.facts.queries import read_log
 from db.facts.store import data_through, digests, path_of
 from db.settings import Settings
-from winback.order_log import OrderLog, earlier_window, first_day, followed
+from winback.customers.order_log import OrderLog, earlier_window, first_day, followed
 from winback.scores.backtest import SEASON, Band, Measured, Truth, bands, candidates, choose, measured, name_of
 from winback.scores.learners import has_lightgbm
 from winback.scores.material import Material, material

@@ -13,11 +13,11 @@ from db.facts.store import digests, path_of, pinned_digests
 from db.facts.watching import read_watched
 from db.own_activity import read_own_activity
 from db.settings import Settings
-from winback.behaviour import ACTIVITY, CONTRACTS, FEEDBACK, Behaviour
-from winback.campaign import Campaign
-from winback.early_warning import flags
-from winback.fields import Kind
-from winback.kinds import Known, kinds_of, read_rules
+from winback.campaigns.campaign import Campaign
+from winback.churners.kinds import Known, kinds_of, read_rules
+from winback.customers.behaviour import ACTIVITY, CONTRACTS, FEEDBACK, Behaviour
+from winback.intake.fields import Kind
+from winback.signals.early_warning import flags
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,9 +45,8 @@ from flows.candidates import model_words, pinned_facts, score_candidates
 from flows.planning import plan_messages, release_messages
 from flows.recommending import products_for
 from winback import __version__
-from winback.approval import needs_approval
-from winback.assignment import assign
-from winback.audience import (
+from winback.audience.assignment import assign
+from winback.audience.selection import (
     LEDGER,
     arm_counts,
     arms_by_person,
@@ -57,12 +56,13 @@ from winback.audience import (
     select,
     waterfall,
 )
-from winback.campaign import Campaign
-from winback.campaign_file import campaign_of
-from winback.churn_kind import RULES_FILE
+from winback.campaigns.approval import needs_approval
+from winback.campaigns.campaign import Campaign
+from winback.campaigns.churn_kind import RULES_FILE
+from winback.campaigns.file import campaign_of
+from winback.campaigns.schedule import REPLAY, end_of_day
+from winback.campaigns.where import ATTRIBUTE
 from winback.errors import CampaignError, WrongUse, nearest
-from winback.schedule import REPLAY, end_of_day
-from winback.where import ATTRIBUTE
 
 OLDEST_LIVE = timedelta(days=3)  # an as_of older than this is never really sent
 P = ParamSpec("P")

@@ -11,10 +11,10 @@ from db.facts.store import digests
 from db.settings import Settings
 from flows.contract_scoring import score_holders
 from flows.scoring import score_all
-from winback.audience import SCORED
-from winback.campaign import Campaign, ChurnRule
+from winback.audience.selection import SCORED
+from winback.campaigns.campaign import Campaign, ChurnRule
 from winback.errors import CampaignError, WrongUse
-from winback.fields import Kind
+from winback.intake.fields import Kind
 from winback.scores.scoring import Scores
 
 

@@ -13,10 +13,10 @@ from db.settings import Settings
 from flows.behaving import kinds_for
 from flows.campaign_run import Order, RunSummary, choose_members, summarise
 from flows.candidates import model_words, pinned_facts, score_candidates
-from winback.audience import arm_counts, digest, risk_range, waterfall
-from winback.campaign import Campaign
-from winback.campaign_file import campaign_of
-from winback.churn_kind import RULES_FILE
+from winback.audience.selection import arm_counts, digest, risk_range, waterfall
+from winback.campaigns.campaign import Campaign
+from winback.campaigns.churn_kind import RULES_FILE
+from winback.campaigns.file import campaign_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

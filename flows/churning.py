@@ -18,20 +18,17 @@ from db.facts.watching import read_watched
 from db.settings import Settings
 from flows.behaving import Rules, kinds_at
 from flows.scoring import model_churn, score_all
-from winback.behaviour import Behaviour
-from winback.churn import Churn, ChurnCounts, ChurnDefinition
-from winback.churn import churn as churn_of
-from winback.cohorts import Cohort, cohorts
-from winback.early_warning import EarlyWarnings, read_signals
+from winback.customers.behaviour import Behaviour
 from winback.errors import WrongUse
-from winback.fields import Kind
-from winback.high_value import TOP_SHARE, high_value, is_top
+from winback.intake.fields import Kind
 from winback.money import major
-from winback.months import month_key
-from winback.overview import Overview
-from winback.scores.scoring import Scores
-from winback.staying import Staying, staying
-from winback.trend import (
+from winback.overview.churn import Churn, ChurnCounts, ChurnDefinition
+from winback.overview.churn import churn as churn_of
+from winback.overview.cohorts import Cohort, cohorts
+from winback.overview.months import month_key
+from winback.overview.overview import Overview
+from winback.overview.staying import Staying, staying
+from winback.overview.trend import (
     Comparison,
     MonthChurn,
     MonthSales,
@@ -40,6 +37,9 @@ from winback.trend import (
     months_of_churn,
     sales_through,
 )
+from winback.scores.high_value import TOP_SHARE, high_value, is_top
+from winback.scores.scoring import Scores
+from winback.signals.early_warning import EarlyWarnings, read_signals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

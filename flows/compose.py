@@ -11,17 +11,17 @@ from db.claims import Claimed
 from db.engine import reading
 from db.occurrences import version_files
 from db.settings import Settings
-from winback.campaign import Campaign
-from winback.campaign_file import read_campaign
+from winback.campaigns.campaign import Campaign
+from winback.campaigns.file import read_campaign
 from winback.channel import Channel
+from winback.customers.products import read_products
 from winback.delivery.outgoing import Outgoing
 from winback.message.cleaning import clean_line
 from winback.message.rendering import PlainLinks, RenderFailure, Sms, Values, needs_nothing, unlawful
 from winback.message.specialise import Edition, Prepared, prepare
 from winback.message.template import Message
+from winback.message.tokens import Signer
 from winback.message.tracking import link_number, load_tracked
-from winback.products import read_products
-from winback.tokens import Signer
 
 
 class Letter(NamedTuple):

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from db.facts.store import data_through, digests
 from db.settings import Settings
 from flows.contract_scoring import contracts_at
-from winback.fields import Kind
+from winback.intake.fields import Kind
 from winback.scores.backtest import Band
 from winback.scores.contract_backtest import MeasuredContracts, contracts_at_cut
 from winback.scores.contracts import ContractModel

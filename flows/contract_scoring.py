@@ -13,7 +13,7 @@ from db.facts.recorded import read_contracts
 from db.facts.store import path_of, pinned_digests
 from db.settings import Settings
 from winback.errors import WrongUse
-from winback.fields import Kind
+from winback.intake.fields import Kind
 from winback.money import exponent
 from winback.scores.contract_reasons import contract_reasons
 from winback.scores.contracts import by_customer, score_contracts

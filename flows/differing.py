@@ -14,7 +14,7 @@ from db.tables import Occurrence
 from flows.campaign_run import manual, read_ledger
 from flows.candidates import pinned_facts
 from flows.choosing import choose_now
-from winback.difference import Change, Edit, People, edits, fields, people
+from winback.audience.difference import Change, Edit, People, edits, fields, people
 from winback.errors import WrongUse
 
 

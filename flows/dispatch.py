@@ -23,10 +23,10 @@ from db.memory import Mark
 from db.outbox import waiting
 from db.results import Result, record
 from db.stops import is_stopped, stop_if_failing
-from winback.breaker import GOOD, IN_A_ROW
 from winback.channel import Channel
-from winback.claiming import Rules
 from winback.delivery.answer import Answer, AnswerKind
+from winback.delivery.breaker import GOOD, IN_A_ROW
+from winback.delivery.claiming import Rules
 from winback.delivery.outgoing import Outgoing
 from winback.delivery.registry import Provider
 from winback.errors import Unusable

@@ -32,10 +32,10 @@ from db.tables import CampaignVersion
 from flows.alerting import failure
 from flows.campaign_run import Order, carry_out
 from winback import __version__
-from winback.campaign import Campaign, Schedule
-from winback.campaign_file import examine, read_campaign
+from winback.campaigns.campaign import Campaign, Schedule
+from winback.campaigns.file import examine, read_campaign
+from winback.campaigns.schedule import Season, due_slots, last_whole_day
 from winback.errors import FileProblem, WrongUse
-from winback.schedule import Season, due_slots, last_whole_day
 
 STALE = timedelta(days=7)  # orders may end so long before a run's day: a small shop has days without one
 TOO_LATE = "its slot came too late to run"

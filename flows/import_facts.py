@@ -9,7 +9,7 @@ from prefect import flow
 from db.settings import Settings
 from flows.importing import Arrival, ImportReport, import_file
 from flows.prefect_stages import counts_artifact, entry, stage
-from winback.fields import kind_of
+from winback.intake.fields import kind_of
 
 
 @flow(name="import-facts")

@@ -29,10 +29,10 @@ from db.intake import Table, no_progress, open_table, write_rejects
 from db.people import suppress
 from db.rates import read_rates
 from db.settings import Settings
-from winback.contact import address_hash
+from winback.customers.contact import address_hash
 from winback.errors import WrongUse
-from winback.fields import REJECTS, Kind
-from winback.records import last_of_each, parse
+from winback.intake.fields import REJECTS, Kind
+from winback.intake.records import last_of_each, parse
 
 Progress = Callable[[int, int], None]
 

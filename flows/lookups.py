@@ -1,8 +1,9 @@
 """Asking a provider about one message, and how much its answer proves.
 
-"There" is believed. "Not there" is believed only where it can be: the settle window is over (winback.settling),
-the provider still remembers, and a message that is known to have arrived is found by the very same question. A
-filter that is ignored, another account, a text altered on its way would else make "not there" of everything.
+"There" is believed. "Not there" is believed only where it can be: the settle window is over
+(winback.delivery.settling), the provider still remembers, and a message that is known to have arrived is found by
+the very same question. A filter that is ignored, another account, a text altered on its way would else make
+"not there" of everything.
 """
 
 from collections.abc import Mapping
@@ -20,8 +21,8 @@ from flows.sending import open_providers
 from winback.channel import Channel
 from winback.delivery.lookup import REMEMBERED, Found, Sought
 from winback.delivery.registry import Provider
+from winback.delivery.settling import SETTLE
 from winback.message.rendering import RenderFailure
-from winback.settling import SETTLE
 
 SHORTEST_MARKER = 20  # characters; a shorter piece of text could stand in any message
 SURE = frozenset({"folder"})  # its files are looked at directly

@@ -12,7 +12,7 @@ from flows.measuring import measure_again, measure_run
 from flows.prefect_stages import entry, link_artifact, stage
 from flows.readings import read_due
 from flows.reporting import write_reports
-from winback.outcomes import Outcome, write_outcome
+from winback.outcomes.outcomes import Outcome, write_outcome
 
 
 @flow(name="measure-outcomes")

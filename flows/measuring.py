@@ -23,18 +23,18 @@ from db.settings import Settings
 from db.tables import CampaignVersion, Occurrence
 from flows.behaving import contracts
 from flows.campaign_run import read_ledger
-from winback.answers import newest_answers
-from winback.arms_alike import arms_alike
-from winback.assignment import seed_name
-from winback.audience import arm_counts, drawn_counts, top_count
-from winback.campaign import HOLDOUT, Campaign
-from winback.dimensions import dimensions, expected_back
+from winback.audience.assignment import seed_name
+from winback.audience.dimensions import dimensions, expected_back
+from winback.audience.selection import arm_counts, drawn_counts, top_count
+from winback.campaigns.campaign import HOLDOUT, Campaign
 from winback.errors import WrongUse
-from winback.fields import Kind
-from winback.headline import first_of
-from winback.interim import LookTaken, take_look
+from winback.intake.fields import Kind
+from winback.lift.interim import LookTaken, take_look
+from winback.lift.verdict import rows_lost
 from winback.money import exponent
-from winback.outcomes import (
+from winback.outcomes.answers import newest_answers
+from winback.outcomes.arms_alike import arms_alike
+from winback.outcomes.outcomes import (
     BASE,
     TOP,
     TOP_SHARE,
@@ -48,10 +48,10 @@ from winback.outcomes import (
     measure,
     outcome_window,
 )
-from winback.part_sums import RunSums
-from winback.responses import MessageCount, OrderCount, Responses, answer_counts, by_arm, responses
-from winback.seen import MONTH, Seen, span_of
-from winback.verdict import rows_lost
+from winback.outcomes.part_sums import RunSums
+from winback.outcomes.responses import MessageCount, OrderCount, Responses, answer_counts, by_arm, responses
+from winback.outcomes.seen import MONTH, Seen, span_of
+from winback.report.headline import first_of
 
 _BESIDE = (Kind.FEEDBACK, Kind.SUBSCRIPTIONS)  # what a reading is made of besides orders
 

@@ -9,7 +9,7 @@ from db.occurrences import Stage, advance, is_at, pinned_campaign, run_name
 from db.outbox import id_chunks, plan, queue
 from db.settings import Settings
 from db.tables import Assignment, Message, Occurrence
-from winback.schedule import end_of_day
+from winback.campaigns.schedule import end_of_day
 
 
 def plan_messages(occurrence_id: int, settings: Settings) -> None:

@@ -13,9 +13,9 @@ from db.facts.watching import read_watched
 from db.settings import Settings
 from flows.behaving import behaviour_of
 from flows.churning import Period, by_reason
-from winback.fields import Kind
+from winback.churners.portraits import CHURNED, Portraits, portraits
+from winback.intake.fields import Kind
 from winback.money import exponent
-from winback.portraits import CHURNED, Portraits, portraits
 
 
 def portraits_after(session: Session, settings: Settings, of: Period) -> Portraits:

@@ -28,21 +28,16 @@ from flows.candidates import model_words
 from flows.choosing import Choice, choose_now
 from flows.compose import order_values
 from flows.recommending import recommended_to
-from winback import gallery_page
-from winback.approval import approved_digest, needs_approval
-from winback.arms_alike import arms_alike
-from winback.audience import digest, drawn_counts, risk_range, waterfall
-from winback.campaign import HOLDOUT, Success
+from winback.audience.selection import digest, drawn_counts, risk_range, waterfall
+from winback.campaigns.approval import approved_digest, needs_approval
+from winback.campaigns.campaign import HOLDOUT, Success
 from winback.channel import CHANNELS, Channel
-from winback.contact import mask_contact
+from winback.customers.contact import mask_contact
+from winback.customers.products import read_products
 from winback.errors import WrongUse
-from winback.gallery import Sheet, sheets
-from winback.message.fields import asks_for_products, samples
-from winback.message.rendering import Email, RenderFailure, Sms, render, unlawful
-from winback.message.template import Message, load
-from winback.money import exponent
-from winback.part_sums import PartSums, RunSums
-from winback.preview import (
+from winback.gallery import page as gallery_page
+from winback.gallery.letters import Sheet, sheets
+from winback.gallery.preview import (
     DRAWN,
     NOT_DRAWN,
     AwaitedYes,
@@ -56,8 +51,13 @@ from winback.preview import (
     planned_arms,
     worth,
 )
-from winback.products import read_products
-from winback.sight import PREDICTED, Expected, expect, in_sight
+from winback.gallery.sight import PREDICTED, Expected, expect, in_sight
+from winback.message.fields import asks_for_products, samples
+from winback.message.rendering import Email, RenderFailure, Sms, render, unlawful
+from winback.message.template import Message, load
+from winback.money import exponent
+from winback.outcomes.arms_alike import arms_alike
+from winback.outcomes.part_sums import PartSums, RunSums
 from winback.words import Language
 
 MEASURED_TEXTS = 200  # text messages rendered to learn how many segments one has

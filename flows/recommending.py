@@ -17,12 +17,12 @@ from db.occurrences import pinned_others, version_files
 from db.settings import Settings
 from db.tables import Occurrence
 from flows.churning import Period
+from winback.customers.products import Product, page_of, write_products
+from winback.customers.recommending import LINES, hit_rate, popular, recommend
 from winback.errors import WrongUse
-from winback.fields import Kind
-from winback.intervals import Proportion
+from winback.intake.fields import Kind
+from winback.lift.intervals import Proportion
 from winback.message.fields import asks_for_products
-from winback.products import Product, page_of, write_products
-from winback.recommending import LINES, hit_rate, popular, recommend
 
 RETURNED = pl.col("refunds") | (pl.col("quantity") < 0)
 

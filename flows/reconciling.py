@@ -33,12 +33,12 @@ from db.reconciling import (
 from db.settings import Settings
 from flows.lookups import LookUps
 from flows.sending import rules_of
-from winback.campaign import Campaign
-from winback.campaign_file import read_campaign
-from winback.claiming import Rules
+from winback.campaigns.campaign import Campaign
+from winback.campaigns.file import read_campaign
+from winback.delivery.claiming import Rules
 from winback.delivery.lookup import PAUSE_SECONDS, Found
+from winback.delivery.settling import Unknown, after_absence, after_denial, is_past, may_be_asked_from
 from winback.events import EventKind, State
-from winback.settling import Unknown, after_absence, after_denial, is_past, may_be_asked_from
 
 CHUNK = 500  # messages in memory, and in one transaction of what a person says
 ASKING = timedelta(minutes=2)  # what one look-up may take before somebody else asks

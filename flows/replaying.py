@@ -26,13 +26,13 @@ from flows.dispatch import drain
 from flows.measuring import measure_run
 from flows.reporting import write_reports
 from flows.sending import sender
-from winback.campaign_file import read_campaign
+from winback.campaigns.file import read_campaign
 from winback.channel import CHANNELS
-from winback.claiming import Rules
+from winback.delivery.claiming import Rules
 from winback.delivery.registry import open_provider
 from winback.errors import WrongUse
 from winback.events import State
-from winback.outcomes import Outcome, write_outcome
+from winback.outcomes.outcomes import Outcome, write_outcome
 
 OPEN_STATES = (State.PLANNED, State.QUEUED, State.SENDING)
 

@@ -1,8 +1,8 @@
 """The reports of a reading, one file per language."""
 
 from db.settings import Settings
-from winback.outcomes import read_outcome
-from winback.report import render
+from winback.outcomes.outcomes import read_outcome
+from winback.report.page import render
 from winback.words import LANGUAGES
 
 

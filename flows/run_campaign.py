@@ -13,7 +13,7 @@ from flows.alerting import failure, tell_staff
 from flows.ask_approval import ask
 from flows.campaign_run import Order, RunSummary, carry_out, manual
 from flows.prefect_stages import artifact_key, counts_artifact, entry, stage
-from winback.schedule import last_whole_day
+from winback.campaigns.schedule import last_whole_day
 
 STAGES = 6
 

@@ -13,7 +13,7 @@ from db.frames import save_frame
 from db.settings import Settings
 from flows.prefect_stages import entry, stage
 from flows.scoring import score_and_explain
-from winback.schedule import last_whole_day
+from winback.campaigns.schedule import last_whole_day
 
 
 @flow(name="score-customers")

@@ -13,8 +13,8 @@ from db.customers import numbers
 from db.facts.queries import CHURN_COUNTS, read_log
 from db.facts.store import path_of
 from db.settings import Settings
+from winback.customers.order_log import OrderLog, earlier_window, recent_of
 from winback.money import exponent
-from winback.order_log import OrderLog, earlier_window, recent_of
 from winback.scores.learners import has_lightgbm
 from winback.scores.material import material
 from winback.scores.reasons import Recent, reasons

@@ -18,12 +18,12 @@ from db.restored import check_not_restored
 from db.settings import Settings, check_live
 from flows.compose import Composer
 from flows.dispatch import Post, Tally, drain
-from winback.campaign import Campaign
+from winback.campaigns.campaign import Campaign
+from winback.campaigns.quiet_hours import hours_for
 from winback.channel import CHANNELS, Channel
-from winback.claiming import Rules
+from winback.delivery.claiming import Rules
 from winback.delivery.registry import Provider, open_provider
 from winback.message.sms import MAX_SEGMENTS
-from winback.quiet_hours import hours_for
 
 
 @contextmanager

@@ -13,10 +13,10 @@ from db.signal_states import forget, keep, standings
 from flows.alerting import tell_staff
 from flows.behaving import behaviour_of
 from flows.churning import early_warnings, period
-from winback.early_warning import EarlyWarnings
-from winback.fields import Kind
-from winback.schedule import last_whole_day
-from winback.signal_alarms import Standing, judge, sentence
+from winback.campaigns.schedule import last_whole_day
+from winback.intake.fields import Kind
+from winback.signals.alarms import Standing, judge, sentence
+from winback.signals.early_warning import EarlyWarnings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

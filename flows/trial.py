@@ -15,10 +15,10 @@ from db.engine import database, reading
 from db.people import is_closed
 from db.settings import Settings, check_live
 from flows.sending import open_providers
-from winback.campaign import Campaign
-from winback.campaign_file import read_campaign
+from winback.campaigns.campaign import Campaign
+from winback.campaigns.file import read_campaign
 from winback.channel import Channel
-from winback.contact import address_hash, normalise_email, normalise_phone
+from winback.customers.contact import address_hash, normalise_email, normalise_phone
 from winback.delivery.answer import Answer
 from winback.delivery.outgoing import Outgoing
 from winback.delivery.registry import Provider, open_provider
@@ -28,7 +28,7 @@ from winback.message.languages import PLAIN
 from winback.message.rendering import Email, RenderFailure, Sms, render, unlawful
 from winback.message.sms import sms_size
 from winback.message.template import Message, load
-from winback.tokens import Signer
+from winback.message.tokens import Signer
 
 MARK = "[TEST]"
 

@@ -19,11 +19,11 @@ from db.settings import Settings
 from db.tables import Occurrence
 from flows.campaign_run import read_ledger
 from flows.measuring import t0_on
-from winback.campaign import HOLDOUT, Campaign, Measure
+from winback.campaigns.campaign import HOLDOUT, Campaign, Measure
 from winback.errors import WrongUse
 from winback.money import exponent
-from winback.outcomes import Window, outcome_window
-from winback.uplift import Uplift, uplift
+from winback.outcomes.outcomes import Window, outcome_window
+from winback.scores.uplift import Uplift, uplift
 
 FEATURES = ("risk", "expected_value", "past_value", "orders", "days_since_order")
 SEED = 1

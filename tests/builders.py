@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from db.engine import transaction
 from db.tables import Assignment, CampaignVersion, Customer, Message, Occurrence
-from winback.audience import CONTACTS, SCORED
+from winback.audience.selection import CONTACTS, SCORED
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 CAMPAIGN = """\

@@ -4,11 +4,11 @@ import random
 from collections import Counter
 from dataclasses import replace
 
-from winback.findings import Dimension
-from winback.intervals import Sums
-from winback.pairs import PairSums
-from winback.part_sums import SCORES, PartSums, RunSums, pool_parts
-from winback.seen import Seen
+from winback.lift.intervals import Sums
+from winback.lift.pairs import PairSums
+from winback.outcomes.findings import Dimension
+from winback.outcomes.part_sums import SCORES, PartSums, RunSums, pool_parts
+from winback.outcomes.seen import Seen
 
 CURRENCY, MINOR = "USD", 100
 COST_MICROS = 42_000  # of one message

@@ -7,14 +7,14 @@ from html.parser import HTMLParser
 
 from tests.finding_samples import seen
 from winback import words
-from winback.balance import Balance
-from winback.campaign import Campaign
-from winback.headline import first_of
-from winback.interim import LookTaken
-from winback.limits import PerPerson
-from winback.outcomes import ArmResult, GroupCount, Method, Outcome, measure, outcome_window
-from winback.report import WORD_JOINER, render
-from winback.responses import MessageCount, OrderCount, responses
+from winback.campaigns.campaign import Campaign
+from winback.campaigns.limits import PerPerson
+from winback.lift.balance import Balance
+from winback.lift.interim import LookTaken
+from winback.outcomes.outcomes import ArmResult, GroupCount, Method, Outcome, measure, outcome_window
+from winback.outcomes.responses import MessageCount, OrderCount, responses
+from winback.report.headline import first_of
+from winback.report.page import WORD_JOINER, render
 
 COMPLETE = date(1998, 6, 30)
 METHOD = Method(

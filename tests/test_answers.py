@@ -13,8 +13,8 @@ from scipy import stats
 from db.facts.recorded import FEEDBACK
 from tests.test_findings import DAY, DAYS, PEOPLE, Run, newcombe
 from tests.workspaces import load
-from winback.answers import newest_answers
-from winback.causes import Cause
+from winback.churners.causes import Cause
+from winback.outcomes.answers import newest_answers
 
 SAID = {"price": Cause.PRICE, "Too expensive": Cause.PRICE, "竞争对手": Cause.COMPETITOR, "moved": Cause.OWN}
 TOLD = [*SAID, "the weather"]  # the last names none of the nine

@@ -20,8 +20,8 @@ from flows.due import look_for_due
 from flows.previewing import page, preview
 from tests.builders import scored
 from tests.workspaces import AS_OF, CAMPAIGN, NOW, a_quiet_crowd, a_workspace, load, write_campaign
-from winback.approval import approved_digest, needs_approval
-from winback.campaign_file import read_campaign
+from winback.campaigns.approval import approved_digest, needs_approval
+from winback.campaigns.file import read_campaign
 from winback.errors import WrongUse
 
 RUN = f"spring/manual-{AS_OF}"

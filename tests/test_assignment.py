@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from scipy.stats import chisquare
 
-from winback.assignment import arm_at, assign, point, seed_name
+from winback.audience.assignment import arm_at, assign, point, seed_name
 
 SHARES = {"holdout": 0.5, "a": 0.25, "b": 0.25}
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import contacts, scored
-from winback.audience import (
+from winback.audience.selection import (
     LEDGER,
     AudienceRules,
     Reason,
@@ -20,8 +20,8 @@ from winback.audience import (
     top_count,
     waterfall,
 )
-from winback.campaign import LimitRule
-from winback.where import read_where
+from winback.campaigns.campaign import LimitRule
+from winback.campaigns.where import read_where
 
 AS_OF = date(2025, 12, 31)
 AS_OF_DAY = (AS_OF - date(1970, 1, 1)).days

@@ -10,7 +10,7 @@ from app.cli import main
 from db.settings import Settings
 from tests.builders import scored
 from tests.workspaces import AS_OF, a_quiet_crowd, a_workspace, load
-from winback.audience_file import COLUMNS, members
+from winback.audience.file import COLUMNS, members
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from db.facts.store import digests
 from flows.backtesting import at_cut, backtest, cut_days
 from flows.scoring import score_all
 from tests.workspaces import load
-from winback.order_log import OrderLog, followed, number_of, order_log, windows_at
+from winback.customers.order_log import OrderLog, followed, number_of, order_log, windows_at
 from winback.scores.backtest import Measured, Truth, bands, calibration_error, choose, measured, name_of
 from winback.scores.recipe import FULL, PLAIN, Model, default_recipe
 

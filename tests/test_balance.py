@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 
 from tests.test_intervals import amount_lists, amounts
-from winback.balance import balance, standardised_difference
-from winback.intervals import Sums
+from winback.lift.balance import balance, standardised_difference
+from winback.lift.intervals import Sums
 
 
 def a_share(x: int, n: int) -> Sums:

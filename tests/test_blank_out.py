@@ -18,12 +18,12 @@ from flows.uplifting import uplift_of_runs
 from tests.facts import an_order, write_orders
 from tests.report_samples import SAMPLES, page
 from tests.workspaces import CAMPAIGN, NOW, a_workspace, load, write_campaign
-from winback.campaign_file import examine, read_campaign
+from winback.campaigns.file import examine, read_campaign
 from winback.errors import WrongUse
-from winback.outcomes import outcome_window, read_outcome, write_outcome
-from winback.report import chart_specs, render
-from winback.report_csv import as_csv
-from winback.report_words import Speaker
+from winback.outcomes.outcomes import outcome_window, read_outcome, write_outcome
+from winback.report.page import chart_specs, render
+from winback.report.tables import as_csv
+from winback.report.words import Speaker
 
 DAY = date(2025, 10, 31)
 RUN = f"spring/manual-{DAY}"

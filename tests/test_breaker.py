@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from winback.breaker import (
+from winback.delivery.answer import Answer, AnswerKind, ErrorKind, from_error, from_http
+from winback.delivery.breaker import (
     IN_A_ROW,
     JITTER,
     LOOK_BACK,
@@ -19,7 +20,6 @@ from winback.breaker import (
     may_claim,
     probed,
 )
-from winback.delivery.answer import Answer, AnswerKind, ErrorKind, from_error, from_http
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 WINDOW = 64

@@ -8,7 +8,7 @@ from twilio.request_validator import RequestValidator
 from tests.builders import NOON
 from tests.signing import ACCOUNT, CANARY_PHONE, SID, TOKEN, encoded, inbound_form, sign_twilio, twilio_form
 from winback.callbacks import Reading, twilio
-from winback.contact import address_hash
+from winback.customers.contact import address_hash
 from winback.events import EventKind, is_soft_bounce, suppression_reason
 
 URL = "https://shop.example/hooks/twilio?key=k-1"

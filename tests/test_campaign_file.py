@@ -12,11 +12,11 @@ from db.settings import Settings, WorkspaceFile
 from tests.builders import CAMPAIGN
 from tests.workspaces import CAMPAIGN as SHOWN
 from tests.workspaces import a_workspace, write_campaign
-from winback.campaign import Campaign, Limits
-from winback.campaign_file import examine, line_of, read_campaign
+from winback.campaigns.campaign import Campaign, Limits
+from winback.campaigns.file import examine, line_of, read_campaign
+from winback.campaigns.limits import PerPerson
+from winback.campaigns.quiet_hours import QuietHours
 from winback.errors import CampaignError
-from winback.limits import PerPerson
-from winback.quiet_hours import QuietHours
 
 ROOT = Path(__file__).parent.parent
 

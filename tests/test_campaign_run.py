@@ -22,8 +22,8 @@ from flows.due import look_for_due
 from flows.sending import send_due
 from tests.sink import Sink, recorded
 from tests.workspaces import AS_OF, CAMPAIGN, NOW, a_quiet_crowd, a_workspace, load, write_campaign
-from winback.audience import digest
-from winback.contact import address_hash
+from winback.audience.selection import digest
+from winback.customers.contact import address_hash
 from winback.errors import CampaignError, WrongUse
 
 pytestmark = pytest.mark.slow

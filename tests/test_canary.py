@@ -41,8 +41,8 @@ from tests.signing import (
 )
 from tests.sink import Reply, Request, Sink
 from tests.workspaces import CAMPAIGN, a_workspace
-from winback.schedule import last_whole_day
-from winback.tokens import Signer
+from winback.campaigns.schedule import last_whole_day
+from winback.message.tokens import Signer
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 

@@ -6,8 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from winback.charts import PALETTE, WIDTH, Change, Difference, Step, draw, dumbbell, forest, nice_ticks, waterfall
-from winback.curve_chart import Line, Point, come_back
+from winback.report.charts import (
+    PALETTE,
+    WIDTH,
+    Change,
+    Difference,
+    Step,
+    draw,
+    dumbbell,
+    forest,
+    nice_ticks,
+    waterfall,
+)
+from winback.report.curve_chart import Line, Point, come_back
 
 COLOUR = re.compile(r'(?:fill|stroke)="([^"]+)"')
 

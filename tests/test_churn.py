@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from tests.printed import printed
-from winback.churn import Churn, ChurnCounts, ChurnDefinition, churn
+from winback.overview.churn import Churn, ChurnCounts, ChurnDefinition, churn
 
 # The contract's JSON of `winback churn`, key for key.
 KEYS = [

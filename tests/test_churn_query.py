@@ -10,8 +10,8 @@ from db.facts.queries import CHURN_COUNTS, GROUPS, count_churn
 from db.facts.sums import MEMBER_CELLS, sum_members
 from tests.facts import MASTER, an_order, write_cdnow, write_orders
 from winback.errors import WrongUse
-from winback.overview_words import TEXTS
-from winback.report_words import Speaker
+from winback.overview.words import TEXTS
+from winback.report.words import Speaker
 
 AS_OF = date(2026, 1, 31)
 

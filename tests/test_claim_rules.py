@@ -14,10 +14,10 @@ from db.results import Result, record
 from db.tables import Assignment, Customer, DayTally, Message, Occurrence, Preference
 from tests.builders import NOON, a_message, an_assignment, an_outbox
 from tests.test_outbox import LEASE, take, take_batch
-from winback.claiming import Rules
+from winback.campaigns.limits import PerPerson
+from winback.campaigns.quiet_hours import read_quiet_hours
+from winback.delivery.claiming import Rules
 from winback.events import State
-from winback.limits import PerPerson
-from winback.quiet_hours import read_quiet_hours
 
 ZONE = ZoneInfo("UTC")
 

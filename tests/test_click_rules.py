@@ -5,7 +5,15 @@ from datetime import timedelta
 import pytest
 
 from tests.builders import NOON
-from winback.clicks import HONEYPOT, Click, Flag, clicked_at_once, flag_of_agent, flag_of_click, is_repeat
+from winback.callbacks.clicks import (
+    HONEYPOT,
+    Click,
+    Flag,
+    clicked_at_once,
+    flag_of_agent,
+    flag_of_click,
+    is_repeat,
+)
 
 READERS = [
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 "

@@ -14,8 +14,8 @@ from tests.builders import NOON, an_outbox
 from tests.telling import an_event, clicks, suppressions, tell, the_message
 from tests.web import SALT, Clock, TestClient, an_app, counts, everything_stored, states
 from tests.workspaces import CAMPAIGN
-from winback.clicks import HONEYPOT
-from winback.tokens import Signer
+from winback.callbacks.clicks import HONEYPOT
+from winback.message.tokens import Signer
 
 SHOP, TEA = "https://shop.example/", "https://shop.example/tea?of=spring#new"
 FILES = {

@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
-from winback.cohorts import SHOWN, cohorts
-from winback.months import months_after
+from winback.overview.cohorts import SHOWN, cohorts
+from winback.overview.months import months_after
 
 JANUARY = date(2025, 1, 1)
 

@@ -16,8 +16,8 @@ from flows.compose import Composer
 from tests.builders import CAMPAIGN, NOON, an_outbox
 from winback.delivery.outgoing import Outgoing
 from winback.message.rendering import RenderFailure
+from winback.message.tokens import Signer
 from winback.message.tracking import destinations
-from winback.tokens import Signer
 
 SALT, PUBLIC, KEY = "a-salt-for-tests", "https://shop.example", "abcdefghijkl-mnopqrstuvwxyz27"
 NEW, TABLE = "https://records.example/new", "https://records.example/table"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from winback.contact import (
+from winback.customers.contact import (
     address_hash,
     mask_contact,
     mask_email,
@@ -19,7 +19,7 @@ from winback.contact import (
     normalise_phone,
     normalise_phones,
 )
-from winback.countries import region_of
+from winback.customers.countries import region_of
 
 
 @pytest.mark.parametrize(

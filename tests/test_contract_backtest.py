@@ -11,7 +11,7 @@ from db.settings import Settings
 from tests.contracts import AS_OF, a_row, contract_frame, nothing_told
 from tests.test_contract_scoring import a_crowd
 from tests.test_other_facts import SNAPSHOT, SUB, bring
-from winback.fields import Kind
+from winback.intake.fields import Kind
 from winback.scores.contract_backtest import concordance, contracts_at_cut
 
 

@@ -12,7 +12,7 @@ from db.facts.queries import GROUPS
 from db.facts.recorded import count_contract_churn
 from db.settings import Settings
 from tests.test_other_facts import SNAPSHOT, SUB, bring, files
-from winback.fields import Kind
+from winback.intake.fields import Kind
 
 D = date(2026, 1, 31)
 

@@ -21,12 +21,12 @@ from flows.previewing import preview
 from tests.test_findings import TWO_VARIANTS, Run, newcombe
 from tests.test_other_facts import SUB, bring
 from tests.workspaces import CAMPAIGN, NOW, a_workspace, load, write_campaign
-from winback.campaign_file import read_campaign
+from winback.campaigns.file import read_campaign
 from winback.errors import CampaignError
-from winback.fields import Kind
-from winback.outcomes import read_outcome, write_outcome
-from winback.report import render
-from winback.sight import Basis
+from winback.gallery.sight import Basis
+from winback.intake.fields import Kind
+from winback.outcomes.outcomes import read_outcome, write_outcome
+from winback.report.page import render
 from winback.words import LANGUAGES
 
 DAY, DAYS = date(2025, 10, 31), 60

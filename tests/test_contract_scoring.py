@@ -18,9 +18,9 @@ from flows.campaign_run import carry_out, manual, read_ledger
 from flows.choosing import choose_now
 from tests.test_other_facts import ORDERS, SNAPSHOT, SUB, bring
 from tests.workspaces import AS_OF, CAMPAIGN, NOW, load, write_campaign
-from winback.audience import digest
+from winback.audience.selection import digest
 from winback.errors import CampaignError
-from winback.fields import Kind
+from winback.intake.fields import Kind
 
 BY_CONTRACT = CAMPAIGN.replace("within: 60d}", "within: 60d, definition: contract}", 1)
 

@@ -6,9 +6,9 @@ from fractions import Fraction
 import pytest
 
 from tests.printed import printed
-from winback.contrast import MoneySums, RateSums
-from winback.lift import Arm, compare, contrast_dict
-from winback.verdict import Rule, Verdict
+from winback.lift.contrast import MoneySums, RateSums
+from winback.lift.lift import Arm, compare, contrast_dict
+from winback.lift.verdict import Rule, Verdict
 
 
 def a_rate(treated: tuple[int, int], control: tuple[int, int], **terms):

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from tests.test_contrast import a_rate
-from winback.contrast import RateSums
-from winback.intervals import Z95, Proportion, wilson
-from winback.lift import Arm, compare
-from winback.verdict import FEWEST_EVENTS, Verdict
+from winback.lift.contrast import RateSums
+from winback.lift.intervals import Z95, Proportion, wilson
+from winback.lift.lift import Arm, compare
+from winback.lift.verdict import FEWEST_EVENTS, Verdict
 
 TOTALS = (200, 500, 1_000, 2_000, 5_000, 20_000)
 SHARES = (0.1, 0.2, 0.5)

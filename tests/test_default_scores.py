@@ -11,7 +11,7 @@ import winback.scores.learners as learners
 from db.facts.queries import read_log
 from flows.backtesting import at_cut
 from tests.facts import MASTER, write_cdnow
-from winback.order_log import OrderLog, earlier_window, followed, number_of, order_log
+from winback.customers.order_log import OrderLog, earlier_window, followed, number_of, order_log
 from winback.scores.backtest import area_under_curve, choose
 from winback.scores.btyd import Family, Fit, Histories, probability_of_no_order
 from winback.scores.learners import has_lightgbm

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from winback.outcomes import TREATED, read_outcome
-from winback.verdict import Verdict
+from winback.lift.verdict import Verdict
+from winback.outcomes.outcomes import TREATED, read_outcome
 
 ROOT = Path(__file__).parent.parent
 REPORTS = ".winback/reports/high-value-winback/manual-1997-12-31"

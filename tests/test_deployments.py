@@ -12,7 +12,7 @@ import yaml
 
 from db.settings import WorkspaceFile
 from tests.workspaces import a_quiet_crowd, a_workspace
-from winback.schedule import check_cron
+from winback.campaigns.schedule import check_cron
 
 ROOT = Path(__file__).parent.parent
 DEPLOYED = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))

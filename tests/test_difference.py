@@ -13,7 +13,7 @@ from flows.differing import differ
 from tests.builders import CAMPAIGN as SHORT
 from tests.builders import scored
 from tests.workspaces import AS_OF, CAMPAIGN, NOW, a_quiet_crowd, a_workspace, load, write_campaign
-from winback.difference import Change, Edit, edits, fields, people
+from winback.audience.difference import Change, Edit, edits, fields, people
 from winback.errors import WrongUse
 
 AGAIN = CAMPAIGN + "again_after: 1d\n"

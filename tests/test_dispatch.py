@@ -14,8 +14,8 @@ from db.outbox import counts
 from db.tables import Message, Stop
 from flows.dispatch import Post, drain
 from tests.builders import NOON, an_outbox
-from winback.claiming import Rules
 from winback.delivery.answer import Answer, AnswerKind
+from winback.delivery.claiming import Rules
 from winback.delivery.outgoing import Outgoing
 from winback.message.rendering import RenderFailure
 

@@ -26,19 +26,19 @@ from db.home import FILE_NAME
 from db.settings import WorkspaceFile
 from docs.make_reference import generated
 from winback import __version__
-from winback.audience import Reason
-from winback.campaign import Campaign
-from winback.campaign_file import examine
-from winback.campaign_reference import FIELDS as FIELDS_IN_WORDS
-from winback.campaign_reference import names, schema
+from winback.audience.selection import Reason
+from winback.campaigns.campaign import Campaign
+from winback.campaigns.faults import fields_at
+from winback.campaigns.file import examine
+from winback.campaigns.reference import FIELDS as FIELDS_IN_WORDS
+from winback.campaigns.reference import names, schema
 from winback.errors import Exit
 from winback.events import State
-from winback.faults import fields_at
-from winback.fields import FIELDS
+from winback.intake.fields import FIELDS
+from winback.lift.verdict import Verdict
 from winback.message.environment import FILTERS, TESTS
 from winback.message.fields import NAMES
 from winback.message.inspection import check
-from winback.verdict import Verdict
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -16,7 +16,7 @@ from flows.reporting import write_reports
 from tests.test_measuring import DAY, RUN, a_crowd
 from tests.workspaces import CAMPAIGN, NOW, a_workspace, load, write_campaign
 from winback.errors import WrongUse
-from winback.outcomes import write_outcome
+from winback.outcomes.outcomes import write_outcome
 
 pytestmark = pytest.mark.slow
 

@@ -4,16 +4,23 @@ from dataclasses import replace
 
 import pytest
 
-from winback.campaign import HOLDOUT, Guardrails, Measure, Success
-from winback.contrast import Terms
-from winback.effects import LOWER_IS_BETTER, contest, interactions, rate_contrasts, success_contrast, weeks
-from winback.findings import Dimension
-from winback.intervals import Sums
-from winback.pairs import PairSums
-from winback.part_sums import SCORES, PartSums, RunSums
-from winback.responses import MessageCount
-from winback.seen import Seen, find, question
-from winback.verdict import Conditions, Verdict
+from winback.campaigns.campaign import HOLDOUT, Guardrails, Measure, Success
+from winback.lift.contrast import Terms
+from winback.lift.intervals import Sums
+from winback.lift.pairs import PairSums
+from winback.lift.verdict import Conditions, Verdict
+from winback.outcomes.effects import (
+    LOWER_IS_BETTER,
+    contest,
+    interactions,
+    rate_contrasts,
+    success_contrast,
+    weeks,
+)
+from winback.outcomes.findings import Dimension
+from winback.outcomes.part_sums import SCORES, PartSums, RunSums
+from winback.outcomes.responses import MessageCount
+from winback.outcomes.seen import Seen, find, question
 
 TERMS = Terms(conditions=Conditions(srm_p=1.0), lower_is_better=LOWER_IS_BETTER)
 NO_MONEY, NOBODY = PairSums(), Sums(n=0, total=0, total_sq=0)

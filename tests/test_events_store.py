@@ -19,7 +19,7 @@ from db.tables import Message, Quarantine, Suppression, WebhookBody
 from tests.builders import NOON, an_outbox
 from tests.telling import LATER, a_large_outbox, an_event, count, set_state, suppressions, tell, the_message
 from winback.callbacks import WHOLE, Refused
-from winback.claiming import Rules
+from winback.delivery.claiming import Rules
 from winback.events import OPTED_OUT, Event, State
 
 CALLBACK = Callback(provider="sendgrid", digest="d1", body=b"[secret]", received_at=NOON)

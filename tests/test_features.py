@@ -8,9 +8,9 @@ import pytest
 
 from db.facts.queries import read_features, read_log
 from tests.facts import MASTER, SAMPLE, an_order, write_cdnow, write_orders
+from winback.customers.features import EARLIER, FEATURES
+from winback.customers.order_log import earlier_window
 from winback.errors import Unusable
-from winback.features import EARLIER, FEATURES
-from winback.order_log import earlier_window
 
 AS_OF = date(2026, 1, 31)
 

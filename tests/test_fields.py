@@ -3,7 +3,7 @@
 import pytest
 
 from winback.errors import ImportProblem, WrongUse
-from winback.fields import Kind, kind_of, place
+from winback.intake.fields import Kind, kind_of, place
 
 
 def test_an_unknown_kind_is_refused_with_the_nearest_name():

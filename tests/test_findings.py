@@ -24,10 +24,10 @@ from flows.campaign_run import carry_out, manual
 from flows.measuring import measure_run
 from flows.sending import send_due
 from tests.workspaces import CAMPAIGN, NOW, a_workspace, load
-from winback.estimates import Missing, NoEstimate
-from winback.findings import Findings
-from winback.outcomes import Outcome, read_outcome, write_outcome
-from winback.verdict import Verdict
+from winback.lift.estimates import Missing, NoEstimate
+from winback.lift.verdict import Verdict
+from winback.outcomes.findings import Findings
+from winback.outcomes.outcomes import Outcome, read_outcome, write_outcome
 
 pytestmark = pytest.mark.slow
 

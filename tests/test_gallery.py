@@ -14,12 +14,12 @@ from flows.previewing import page, preview
 from tests.browser import a_tab
 from tests.test_templates import DEMO, FOOT, a_message, demo_files
 from tests.workspaces import AS_OF, CAMPAIGN, a_quiet_crowd, a_workspace
-from winback.campaign import HOLDOUT
-from winback.gallery import CASES, USUAL, dear_characters, preheader, sheets
-from winback.gallery_words import MEASURES, TEXTS
+from winback.campaigns.campaign import HOLDOUT
+from winback.gallery.letters import CASES, USUAL, dear_characters, preheader, sheets
+from winback.gallery.words import MEASURES, TEXTS
 from winback.message.rendering import Email, RenderFailure, Sms
 from winback.message.template import load
-from winback.pictures import require_fonts
+from winback.report.pictures import require_fonts
 from winback.words import LANGUAGES
 
 SENDER = {"name": "Harbour Records", "postal_address": "1 Quay Lane"}

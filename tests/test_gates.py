@@ -10,8 +10,8 @@ from db.gates import Leave, after_answers, ask_leave, gates, spend_pace
 from flows.dispatch import drain
 from tests.builders import NOON, an_outbox
 from tests.test_dispatch import ACCEPTED, Clock, Recorder, a_post, states
-from winback.breaker import IN_A_ROW
 from winback.delivery.answer import Answer, AnswerKind
+from winback.delivery.breaker import IN_A_ROW
 
 DOWN = Answer(kind=AnswerKind.RETRY_LATER, reason="not_connected")
 CLOSED = Answer(kind=AnswerKind.CHANNEL_STOP, reason="http_401")

@@ -7,13 +7,14 @@ import pytest
 
 from tests.report_samples import SAMPLES, TWO, a_campaign, an_outcome, page
 from winback import words
-from winback.verdict import Verdict
+from winback.lift.verdict import Verdict
+from winback.report import names
 
 
 @pytest.mark.parametrize("language", words.LANGUAGES)
 @pytest.mark.parametrize("verdict", [verdict.value for verdict in Verdict])
 def test_the_headline_names_the_verdict(verdict, language):
-    title = words.VERDICTS[Verdict(verdict)].say(language)
+    title = names.VERDICTS[Verdict(verdict)].say(language)
 
     assert page(verdict, language).text("headline").startswith(title)
 

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.printed import printed
-from winback.contrast import RateSums
-from winback.estimates import Missing, NoEstimate
-from winback.heterogeneity import Effect, heterogeneity, rate_effect
+from winback.lift.contrast import RateSums
+from winback.lift.estimates import Missing, NoEstimate
+from winback.lift.heterogeneity import Effect, heterogeneity, rate_effect
 
 
 def an_effect(difference: float, error: float, segment: str = "new") -> Effect:

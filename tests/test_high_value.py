@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from winback.high_value import high_value
+from winback.scores.high_value import high_value
 from winback.scores.scoring import SCORES, Model, Scores
 
 

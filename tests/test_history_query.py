@@ -12,7 +12,7 @@ from db.facts.history import COHORTS, LAPSES, SALES, cohort_counts, count_lapses
 from db.facts.queries import GROUPS, count_churns
 from tests.facts import MASTER, an_order, read_cdnow, write_cdnow, write_orders
 from winback.errors import WrongUse
-from winback.months import month_ends
+from winback.overview.months import month_ends
 
 AS_OF = date(2026, 1, 31)
 

@@ -51,7 +51,7 @@ from tests.web import (
     quarantined,
     states,
 )
-from winback.contact import address_hash
+from winback.customers.contact import address_hash
 
 TWILIO = "/hooks/twilio?key=k-1"
 

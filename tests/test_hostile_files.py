@@ -23,9 +23,9 @@ from db.tables import Customer
 from flows.campaign_run import carry_out, manual
 from flows.importing import Arrival, ImportReport, import_file
 from tests.workspaces import AS_OF, CAMPAIGN, NOW, a_quiet_crowd, write_campaign
+from winback.campaigns.schedule import due_slots
 from winback.errors import ImportProblem
-from winback.fields import Kind
-from winback.schedule import due_slots
+from winback.intake.fields import Kind
 
 # --- 77-85: campaign files ---------------------------------------------------------------------------------------
 

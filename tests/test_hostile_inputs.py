@@ -15,12 +15,12 @@ from db.settings import Settings
 from flows.previewing import preview
 from tests.test_templates import FOOT, a_message
 from tests.workspaces import AS_OF, load
-from winback.contact import address_hash, normalise_email, normalise_phone
+from winback.customers.contact import address_hash, normalise_email, normalise_phone
 from winback.message.fields import samples
 from winback.message.rendering import Email, RenderFailure, Sms, render
 from winback.message.sms import sms_size
 from winback.message.template import load as load_message
-from winback.tokens import Signer
+from winback.message.tokens import Signer
 
 LETTER = {
     "hello/subject.txt": "For {{ customer.name|default('you') }}",

@@ -22,9 +22,9 @@ from db.settings import Settings
 from db.tables import Customer, FactFile, Suppression
 from flows.importing import Arrival, ImportReport, import_file
 from tests.workspaces import NOW, a_workspace
-from winback.contact import address_hash
+from winback.customers.contact import address_hash
 from winback.errors import ImportProblem
-from winback.fields import Kind
+from winback.intake.fields import Kind
 
 ROOT = Path(__file__).parent.parent
 HEADER = "customer_id,order_id,ordered_at,amount\n"

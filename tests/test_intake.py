@@ -16,8 +16,8 @@ from db.delimited import Header, chunks
 from db.encoding import CHUNK_BYTES
 from db.intake import open_table
 from winback.errors import ImportProblem
-from winback.fields import REJECTS, Kind
-from winback.records import parse
+from winback.intake.fields import REJECTS, Kind
+from winback.intake.records import parse
 
 HEADER = "customer_id,name"
 NAMES = ["李雷", "韩梅梅", "O'Neil", "王小明", "张伟", "Zoë"]

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from winback.interim import LookTaken, take_look
+from winback.lift.interim import LookTaken, take_look
 
 DAY = date(2026, 1, 31)
 

@@ -14,7 +14,7 @@ from scipy import optimize, stats
 from scipy.stats.contingency import relative_risk
 
 from tests.printed import printed
-from winback.intervals import (
+from winback.lift.intervals import (
     Proportion,
     Ratio,
     Sums,
@@ -287,7 +287,7 @@ def test_fewer_than_two_customers_have_no_variance_and_no_test(values):
 
 
 def test_rates_are_compared_without_loading_scipy():
-    code = "import sys, winback.lift; print('scipy' in sys.modules)"
+    code = "import sys, winback.lift.lift; print('scipy' in sys.modules)"
 
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

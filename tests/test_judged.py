@@ -10,17 +10,17 @@ import pytest
 from app.commands.side_by_side import whole
 from app.found_lines import found_lines, points
 from tests.report_samples import a_campaign, an_outcome, page
-from winback.campaign import HOLDOUT, Measure
-from winback.contrast import MoneySums, RateSums, Terms, money_family, rate_family
-from winback.effects import LOWER_IS_BETTER
-from winback.estimates import Missing, NoEstimate
-from winback.findings import Findings, Guardrail, Kept, Returns
-from winback.judged_words import TITLES
-from winback.outcomes import Outcome
-from winback.report import WORD_JOINER, chart_specs, render
-from winback.report_words import Speaker
-from winback.responses import share
-from winback.verdict import Conditions, Verdict
+from winback.campaigns.campaign import HOLDOUT, Measure
+from winback.lift.contrast import MoneySums, RateSums, Terms, money_family, rate_family
+from winback.lift.estimates import Missing, NoEstimate
+from winback.lift.verdict import Conditions, Verdict
+from winback.outcomes.effects import LOWER_IS_BETTER
+from winback.outcomes.findings import Findings, Guardrail, Kept, Returns
+from winback.outcomes.outcomes import Outcome
+from winback.outcomes.responses import share
+from winback.report.judged_words import TITLES
+from winback.report.page import WORD_JOINER, chart_specs, render
+from winback.report.words import Speaker
 
 TERMS = Terms(conditions=Conditions(srm_p=1.0))
 ARMS = {"holdout": (400, 0.2, 300, 92), "message": (1600, 0.8, 1200, 288)}

@@ -11,12 +11,12 @@ from flows.campaign_run import carry_out, manual
 from tests.test_cli import as_json
 from tests.workspaces import AS_OF as DAY
 from tests.workspaces import CAMPAIGN, NOW, a_workspace, load, write_campaign
-from winback.behaviour import ACTIVITY, CONTRACTS, FEEDBACK, Behaviour
-from winback.causes import CAUSE_NAMES, CAUSE_OF, Cause
-from winback.churn_kind import ChurnKind
+from winback.campaigns.churn_kind import ChurnKind
+from winback.churners.causes import CAUSE_NAMES, CAUSE_OF, Cause
+from winback.churners.kinds import KIND_NAMES, Known, kinds_of, read_rules
+from winback.customers.behaviour import ACTIVITY, CONTRACTS, FEEDBACK, Behaviour
 from winback.errors import CampaignError
-from winback.kinds import KIND_NAMES, Known, kinds_of, read_rules
-from winback.signals import SIGNALS
+from winback.signals.registry import SIGNALS
 
 AS_OF = date(2026, 1, 31)  # window 30 days: Jan 2 to 31
 LEFT, STAYED = date(2025, 12, 1), date(2026, 1, 20)  # last orders; facts count from Nov 1 or Dec 21 on

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from winback.campaign import SMALL_AUDIENCE
-from winback.contrast import RateContrast, RateSums
-from winback.lift import Arm, compare
-from winback.significance import sample_ratio
-from winback.verdict import SRM_LEVEL, Rule, Verdict, rows_lost
+from winback.campaigns.campaign import SMALL_AUDIENCE
+from winback.lift.contrast import RateContrast, RateSums
+from winback.lift.lift import Arm, compare
+from winback.lift.significance import sample_ratio
+from winback.lift.verdict import SRM_LEVEL, Rule, Verdict, rows_lost
 
 RUNS, SEED = 20_000, 20261122
 FEWEST, MOST = 200, 20_000

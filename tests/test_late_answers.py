@@ -16,12 +16,12 @@ from tests.builders import NOON, an_outbox
 from tests.test_claim_rules import another_run, messages, rules, spent
 from tests.test_dispatch import ACCEPTED, Clock, Recorder, a_post, states
 from tests.test_outbox import LEASE, store, take, take_batch
-from winback.claiming import Rules
+from winback.campaigns.limits import PerPerson
 from winback.delivery.answer import Answer, AnswerKind
+from winback.delivery.claiming import Rules
 from winback.delivery.outgoing import Outgoing
 from winback.errors import Unusable
 from winback.events import State
-from winback.limits import PerPerson
 
 LIMITED = rules(per_day=5, budget_micros=10_000, price_micros=100)
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from winback.contrast import MoneySums, RateSums, pool_money, pool_rates
-from winback.intervals import newcombe, wilson
-from winback.lift import Arm, Lift, compare
-from winback.verdict import Verdict
+from winback.lift.contrast import MoneySums, RateSums, pool_money, pool_rates
+from winback.lift.intervals import newcombe, wilson
+from winback.lift.lift import Arm, Lift, compare
+from winback.lift.verdict import Verdict
 
 MIRROR = {Verdict.BETTER: Verdict.WORSE, Verdict.WORSE: Verdict.BETTER}
 

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,31 @@ def test_imports_point_one_way(path: Path):
     upward = [name for name in imports(path) if RANK.get(name.split(".")[0], -1) > mine]
 
     assert upward == []
+
+
+def room(name: str) -> str:
+    """winback.lift.verdict -> winback.lift: the folder or, on the ground, the file."""
+    return ".".join(name.split(".")[:2])
+
+
+def test_the_rooms_of_the_rules_import_each_other_in_no_circle():
+    rooms: dict[str, set[str]] = {}
+    for path in FILES:
+        if named(path).startswith("winback/"):
+            mine = room(named(path).removesuffix(".py").replace("/", "."))
+            theirs = {room(name) for name in imports(path) if name.startswith("winback.")}
+            rooms.setdefault(mine, set()).update(theirs - {mine})
+
+    order = list(TopologicalSorter(rooms).static_order())
+
+    assert order.index("winback.lift") < order.index("winback.outcomes") < order.index("winback.report")
+
+
+def test_the_plan_of_the_house_names_every_room_of_the_rules():
+    plan = (ROOT / "docs/house.md").read_text(encoding="utf-8")
+    rooms = [path for path in (ROOT / "winback").iterdir() if not path.name.startswith("_")]
+
+    assert [path.name for path in rooms if f"`{path.stem}{'/' if path.is_dir() else ''}`" not in plan] == []
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if named(path).startswith("winback/")], ids=named)

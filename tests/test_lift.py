@@ -8,9 +8,9 @@ import pytest
 
 from tests.printed import printed
 from tests.test_contrast import money_of
-from winback.contrast import MoneySums, RateSums
-from winback.lift import Arm, Lift, compare
-from winback.verdict import Rule, Verdict
+from winback.lift.contrast import MoneySums, RateSums
+from winback.lift.lift import Arm, Lift, compare
+from winback.lift.verdict import Rule, Verdict
 
 # The contract's JSON of `winback lift`, key for key.
 RATE_KEYS = [

@@ -10,8 +10,8 @@ from app.lift_command import lift, table
 from tests.printed import printed
 from tests.test_lift import CONVERSIONS, SIZES, VISITS
 from winback.errors import ImportProblem, WrongUse
-from winback.lift import Lift
-from winback.verdict import Verdict
+from winback.lift.lift import Lift
+from winback.lift.verdict import Verdict
 
 SMALL = "arm,visit,spend\nA,1,10\nA,0,0\nB,1,3.50\nB,1,0\n"
 

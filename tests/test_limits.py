@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from winback.limits import LESS_OFTEN, PerPerson, day_of, free_at_person, micros, next_day
+from winback.campaigns.limits import LESS_OFTEN, PerPerson, day_of, free_at_person, micros, next_day
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

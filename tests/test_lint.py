@@ -13,7 +13,7 @@ from db.campaigns import check_files, pinned_campaign
 from db.confined import MEMORY_BYTES, asked, look
 from db.settings import Settings
 from tests.test_templates import DEMO, FOOT, SMS, a_message, demo_files
-from winback.campaign_file import read_campaign
+from winback.campaigns.file import read_campaign
 from winback.message.fields import samples
 from winback.message.inspection import check, text_sizes
 from winback.message.markup import is_known_host

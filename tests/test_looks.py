@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from tests.printed import printed
 from tests.test_contrast import a_rate, some_money
-from winback.boundaries import look_at, looks
 from winback.errors import WrongUse
-from winback.intervals import Proportion, newcombe, wilson
-from winback.looks import Look
-from winback.verdict import Rule, Verdict
+from winback.lift.boundaries import look_at, looks
+from winback.lift.intervals import Proportion, newcombe, wilson
+from winback.lift.looks import Look
+from winback.lift.verdict import Rule, Verdict
 
 # The usual constants for equal looks (R ldbounds, gsDesign), and weekly looks within 60 days.
 PUBLISHED = {

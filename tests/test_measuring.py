@@ -18,10 +18,11 @@ from flows.campaign_run import carry_out, manual
 from flows.measuring import measure_run
 from flows.sending import send_due
 from tests.workspaces import CAMPAIGN, NOW, a_workspace, load, write_campaign
-from winback.campaign_file import read_campaign
+from winback.campaigns.file import read_campaign
 from winback.errors import WrongUse
-from winback.intervals import Proportion, newcombe
-from winback.outcomes import (
+from winback.lift.intervals import Proportion, newcombe
+from winback.lift.verdict import Rule, Verdict
+from winback.outcomes.outcomes import (
     BASE,
     TOP,
     TREATED,
@@ -33,9 +34,8 @@ from winback.outcomes import (
     read_outcome,
     write_outcome,
 )
-from winback.report import render
-from winback.report_csv import as_csv
-from winback.verdict import Rule, Verdict
+from winback.report.page import render
+from winback.report.tables import as_csv
 
 pytestmark = pytest.mark.slow
 

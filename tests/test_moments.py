@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from winback.moments import read_moments
+from winback.intake.moments import read_moments
 
 ZONES = sorted(
     available_timezones() - {"Factory", "localtime", "WET", "EET"}

@@ -8,12 +8,12 @@ import polars as pl
 import pytest
 from scipy.special import stdtr
 
-from winback.adjustment import lin
-from winback.contrast import MoneySums
-from winback.intervals import squared_error
-from winback.lift import Arm, compare
-from winback.pairs import PairSums
-from winback.verdict import MONEY_FLOOR, Rule, Verdict
+from winback.lift.adjustment import lin
+from winback.lift.contrast import MoneySums
+from winback.lift.intervals import squared_error
+from winback.lift.lift import Arm, compare
+from winback.lift.pairs import PairSums
+from winback.lift.verdict import MONEY_FLOOR, Rule, Verdict
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "cdnow_sample_1_10.csv.gz"
 RUNS, SEED, RATIO = 20_000, 20261122, 4

@@ -8,9 +8,9 @@ import pytest
 
 from db.facts.queries import read_log
 from tests.facts import an_order, write_orders
-from winback import order_log as module
+from winback.customers import order_log as module
+from winback.customers.order_log import EPOCH, features_at, followed, order_log, recent_of
 from winback.errors import Unusable
-from winback.order_log import EPOCH, features_at, followed, order_log, recent_of
 
 AS_OF = EPOCH + timedelta(days=60)
 

@@ -23,7 +23,7 @@ from db.settings import Settings
 from flows.importing import Arrival, ImportReport, import_file
 from tests.workspaces import NOW, a_workspace
 from winback.errors import WrongUse
-from winback.fields import Kind
+from winback.intake.fields import Kind
 
 LAST = date(2026, 2, 28)
 ORDERS = "customer_id,order_id,ordered_at,amount,refund_of\n"

@@ -18,7 +18,7 @@ from db.results import Result, record
 from db.tables import Customer, Message, Occurrence, Stop
 from tests.builders import NOON, a_customer, an_assignment, an_outbox
 from winback.channel import Channel
-from winback.claiming import Rules
+from winback.delivery.claiming import Rules
 from winback.events import State
 
 LEASE = timedelta(minutes=2)

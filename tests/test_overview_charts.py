@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from winback.charts import WIDTH, draw
-from winback.overview_charts import ROLES, Curve, CurveStep, MonthPoint, curves, day_ticks, line
+from winback.overview.charts import ROLES, Curve, CurveStep, MonthPoint, curves, day_ticks, line
+from winback.report.charts import WIDTH, draw
 
 
 def points(*values: float | None) -> list[MonthPoint]:

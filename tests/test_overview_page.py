@@ -13,13 +13,13 @@ from flows.churning import Period, by_first_order, overview
 from tests.facts import MASTER, identified, write_cdnow
 from tests.report_samples import Page
 from winback import words
-from winback.behaviour import Behaviour
-from winback.charts import PALETTE
-from winback.overview import Overview
-from winback.overview_page import render
+from winback.customers.behaviour import Behaviour
+from winback.overview.overview import Overview
+from winback.overview.page import render
+from winback.overview.trend import Divergence
+from winback.report.charts import PALETTE
 from winback.scores.recipe import PLAIN
 from winback.scores.scoring import score
-from winback.trend import Divergence
 
 DAYS = {"whole": date(1998, 3, 31), "cut": date(1998, 6, 15), "young": date(1997, 5, 15)}
 EVERY = [(name, language) for name in DAYS for language in words.LANGUAGES]

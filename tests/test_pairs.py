@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.printed import printed
-from winback.adjustment import cuped, cuped_slope, lin, variance_left
-from winback.estimates import Missing, NoEstimate
-from winback.intervals import mean_difference, squared_error, welch
-from winback.pairs import PairSums, as_share, pool_pairs
+from winback.lift.adjustment import cuped, cuped_slope, lin, variance_left
+from winback.lift.estimates import Missing, NoEstimate
+from winback.lift.intervals import mean_difference, squared_error, welch
+from winback.lift.pairs import PairSums, as_share, pool_pairs
 
 HUNDRED = Fraction(1, 100)
 

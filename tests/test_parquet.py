@@ -9,8 +9,8 @@ import pytest
 
 from db.intake import open_table
 from winback.errors import ImportProblem
-from winback.fields import Kind
-from winback.records import parse
+from winback.intake.fields import Kind
+from winback.intake.records import parse
 
 
 def read(path):

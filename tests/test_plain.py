@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from db.delimited import Header
 from db.intake import open_table
 from db.plain import plain_rows
-from winback.fields import Kind
+from winback.intake.fields import Kind
 
 HEADER = Header(names=("a", "b", "c"), delimiter=",", first_line=2)
 CELLS = st.text(st.sampled_from("ab7 -é李;\t'\"\r\n\0\ufeff\u2028"), max_size=4)

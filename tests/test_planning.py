@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.test_intervals import power
-from winback.estimates import Missing, NoEstimate
-from winback.planning import Visibility, best_holdout, needed_total, smallest_visible_effect
+from winback.lift.estimates import Missing, NoEstimate
+from winback.lift.planning import Visibility, best_holdout, needed_total, smallest_visible_effect
 
 # Computed beforehand: hold-out churn -> relative reduction -> total for a 20 % and for a 50 % hold-out.
 TABLE = {

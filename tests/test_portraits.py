@@ -8,9 +8,9 @@ import pytest
 
 from tests.test_cli import as_json, ask
 from tests.workspaces import load
-from winback.clusters import adjusted_rand, leaf_of, leaves_of
-from winback.portrait_names import KEYS, read_names, suggested
-from winback.portraits import CHURNED, portraits, with_keys
+from winback.churners.clusters import adjusted_rand, leaf_of, leaves_of
+from winback.churners.names import KEYS, read_names, suggested
+from winback.churners.portraits import CHURNED, portraits, with_keys
 from winback.words import Words
 
 NOTHING = pl.DataFrame(schema={"customer_no": pl.Int64, "name": pl.String, "cause": pl.String})

@@ -15,7 +15,7 @@ from db.tables import Customer, Event, Preference, Suppression
 from tests.builders import NOON, an_outbox
 from tests.telling import LATER, an_event, count, suppressions, tell, the_message
 from tests.web import TestClient, an_app, counts, everything_stored, link
-from winback.contact import mask_email, mask_phone
+from winback.customers.contact import mask_email, mask_phone
 
 TOPICS = {"tea": {"en": "Tea & more", "zh": "茶"}, "news": {"en": "News"}}
 ALL_SHOWN = ["channel.email", "channel.sms", "topic.tea", "topic.news", "less_often", "no_personalisation"]

@@ -25,15 +25,15 @@ from flows.previewing import preview, preview_customer
 from tests.builders import scored
 from tests.test_sight import a_success
 from tests.workspaces import AS_OF, CAMPAIGN, NOW, a_quiet_crowd, a_workspace, load, write_campaign
-from winback.arms_alike import arms_alike
-from winback.audience import LEDGER
-from winback.balance import Balance
+from winback.audience.selection import LEDGER
 from winback.errors import WrongUse
-from winback.estimates import Missing, NoEstimate
+from winback.gallery.preview import Cost, a_few, messages_by_channel, worth
+from winback.gallery.sight import Basis, expect, in_sight
+from winback.lift.balance import Balance
+from winback.lift.estimates import Missing, NoEstimate
 from winback.message.rendering import Email, RenderFailure, Sms
-from winback.part_sums import pool_parts
-from winback.preview import Cost, a_few, messages_by_channel, worth
-from winback.sight import Basis, expect, in_sight
+from winback.outcomes.arms_alike import arms_alike
+from winback.outcomes.part_sums import pool_parts
 
 DAY = date(2026, 2, 28)
 

@@ -16,9 +16,9 @@ from tests.builders import NOON, an_outbox
 from tests.test_claim_rules import another_run, messages, rules
 from tests.test_dispatch import ACCEPTED, Clock, Recorder, a_post
 from tests.test_outbox import take
+from winback.campaigns.limits import PerPerson
 from winback.delivery.answer import Answer
 from winback.delivery.outgoing import Outgoing
-from winback.limits import PerPerson
 
 ONE_A_WEEK = rules(per_person=PerPerson(messages=1, days=7))
 

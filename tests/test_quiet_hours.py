@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 
-from winback.quiet_hours import (
+from winback.campaigns.quiet_hours import (
     DAYS_AHEAD,
     SMS_QUIET_HOURS,
     QuietHours,
@@ -20,7 +20,7 @@ from winback.quiet_hours import (
     may_disturb,
     read_quiet_hours,
 )
-from winback.zones import zones_of
+from winback.campaigns.zones import zones_of
 
 NIGHT = QuietHours(start=time(21), end=time(9))
 LEASE = timedelta(minutes=2)

@@ -8,8 +8,8 @@ import pytest
 
 from db.facts.queries import read_features, read_log
 from tests.facts import MASTER, area_under_curve, write_cdnow
-from winback.features import EARLIER, EarlierWindow
-from winback.order_log import earlier_window
+from winback.customers.features import EARLIER, EarlierWindow
+from winback.customers.order_log import earlier_window
 from winback.scores.quintiles import observed_risk, run_rate
 
 

@@ -13,7 +13,7 @@ from db.settings import Settings
 from tests.test_other_facts import bring, files
 from tests.workspaces import a_workspace
 from winback.errors import ImportProblem
-from winback.fields import Kind
+from winback.intake.fields import Kind
 
 LAST = date(2026, 2, 28)
 HEADER = "customer_id,order_id,ordered_at,amount,currency\n"

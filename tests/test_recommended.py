@@ -17,13 +17,13 @@ from tests.test_fast_render import SENDER
 from tests.test_recommending import lines_of, told
 from tests.test_templates import FOOT, a_message
 from tests.workspaces import AS_OF, CAMPAIGN, NOW, load, write_campaign
+from winback.customers.products import Product, page_of, read_products, write_products
+from winback.customers.recommending import recommend
 from winback.errors import FileProblem
 from winback.message.inspection import check
 from winback.message.rendering import Email, RenderFailure, render
 from winback.message.specialise import prepare
 from winback.message.template import load as load_message
-from winback.products import Product, page_of, read_products, write_products
-from winback.recommending import recommend
 
 LOOP = (
     "{% if customer.recommended %}{% for item in customer.recommended %}"

@@ -4,8 +4,8 @@ import polars as pl
 
 from tests.test_cli import as_json, ask
 from tests.workspaces import load
-from winback.intervals import Proportion
-from winback.recommending import LINES, RECOMMENDED, hit_rate, popular, recommend
+from winback.customers.recommending import LINES, RECOMMENDED, hit_rate, popular, recommend
+from winback.lift.intervals import Proportion
 
 
 def lines_of(bought: dict[int, str], returned: dict[int, str] | None = None, kinds: str = "") -> pl.DataFrame:

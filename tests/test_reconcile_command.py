@@ -133,7 +133,7 @@ def test_a_person_settles_by_key_and_by_file(lately: Settings, capsys, tmp_path:
 
 
 def test_asked_too_early_it_says_from_when_on_it_can_be_asked(shop: Settings, capsys):
-    """The folder's settle window is two minutes (winback.settling); unknown since one."""
+    """The folder's settle window is two minutes (winback.delivery.settling); unknown since one."""
     since_lately(shop, minutes=1)
     [since] = {message["since"] for message in json.loads(say(capsys, "reconcile", "--json")[1])["uncertain"]}
 

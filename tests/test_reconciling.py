@@ -1,6 +1,7 @@
 """Unknown messages settled at a provider that records, with its clock and ours in step, on both databases.
 
-The settle window of SendGrid and Twilio is 15 minutes (winback.settling); SendGrid takes a look-up every 10 s.
+The settle window of SendGrid and Twilio is 15 minutes (winback.delivery.settling).
+SendGrid takes a look-up every 10 s.
 """
 
 from collections import Counter

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from winback.cells import locale_tag
-from winback.fields import ATTRIBUTE, FIELDS, REJECTS, SCHEMAS, Kind
-from winback.records import last_of_each, parse
+from winback.intake.cells import locale_tag
+from winback.intake.fields import ATTRIBUTE, FIELDS, REJECTS, SCHEMAS, Kind
+from winback.intake.records import last_of_each, parse
 
 ORDER = {"customer_id": "00123", "order_id": "A-1", "ordered_at": "2024-03-31", "amount": "11.77"}
 

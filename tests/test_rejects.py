@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from db.intake import write_rejects
-from winback.fields import REJECTS
+from winback.intake.fields import REJECTS
 
 
 def cells_of(path):

@@ -14,7 +14,7 @@ from tests.builders import NOON, an_outbox
 from tests.signing import CANARY_PHONE, encoded, inbound_form, sign_twilio
 from tests.telling import suppressions
 from tests.web import PUBLIC, TestClient, an_app, everything_stored, states
-from winback.contact import address_hash
+from winback.customers.contact import address_hash
 
 PATH = "/hooks/twilio"
 WENT_OUT = ["accepted", "deferred", "delivered", "complained", "uncertain"]

@@ -20,9 +20,10 @@ from tests.report_samples import (
     sample_html,
 )
 from winback import words
-from winback.outcomes import read_outcome, write_outcome
-from winback.report import chart_specs, render
-from winback.report_words import Speaker
+from winback.outcomes.outcomes import read_outcome, write_outcome
+from winback.report import names
+from winback.report.page import chart_specs, render
+from winback.report.words import Speaker
 
 
 def number(text: str) -> float | None:
@@ -73,7 +74,7 @@ def test_the_table_of_effects_holds_the_values_numbers(name, language):
         if comparable and outcome.window.complete:  # of an early look p would mislead
             assert row[5][0] == "<0.001" or shows(number(row[5][0]), found.p_holm, digits=3)
         assert len(row) == 5 + comparable + (comparable and outcome.window.complete)
-        assert row[-1][0] == words.VERDICTS[found.verdict].say(language)
+        assert row[-1][0] == names.VERDICTS[found.verdict].say(language)
     found = outcome.primary
     assert len(table) == len(contrasts) + bool(found.control_n)
     if not found.control_n:

@@ -10,8 +10,9 @@ from app.found_lines import found_lines
 from tests.report_samples import SAMPLES, page
 from tests.test_report import assert_with_interval, number, shows
 from winback import words
-from winback.report_csv import as_csv
-from winback.report_words import Speaker
+from winback.report import names
+from winback.report.tables import as_csv
+from winback.report.words import Speaker
 
 FOUND = SAMPLES["won"].findings
 
@@ -49,7 +50,7 @@ def test_the_table_of_causes_holds_every_cause_and_the_unknown(language):
 def test_neither_has_a_verdict_and_each_says_of_whom_it_is(language):
     say, text = Speaker(language), page("won", language).text("answers")
 
-    assert not [verdict for verdict in words.VERDICTS.values() if verdict.say(language) in text]
+    assert not [verdict for verdict in names.VERDICTS.values() if verdict.say(language) in text]
     assert say("satisfaction_note") in text
     assert say("causes_note") in text
 

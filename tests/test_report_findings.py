@@ -11,13 +11,14 @@ from app.found_lines import found_lines
 from tests.report_samples import SAMPLES, TWO, a_campaign, an_outcome, page, sample_html
 from tests.test_report import assert_with_interval, number, numbers, shows
 from winback import words
-from winback.campaign import HOLDOUT
-from winback.estimates import Estimate
-from winback.findings import Kept
-from winback.outcomes import TREATED
-from winback.report import chart_specs
-from winback.report_csv import as_csv
-from winback.report_words import Speaker
+from winback.campaigns.campaign import HOLDOUT
+from winback.lift.estimates import Estimate
+from winback.outcomes.findings import Kept
+from winback.outcomes.outcomes import TREATED
+from winback.report import names
+from winback.report.page import chart_specs
+from winback.report.tables import as_csv
+from winback.report.words import Speaker
 
 FOUND = ["won", "found", "touched"]
 BOTH = [(name, language) for name in FOUND for language in words.LANGUAGES]
@@ -55,7 +56,7 @@ def test_segments_are_called_explored_and_have_no_verdict(language):
 
     assert say("segments") in text
     assert say("segments_note") in text
-    assert not [verdict for verdict in words.VERDICTS.values() if verdict.say(language) in text]
+    assert not [verdict for verdict in names.VERDICTS.values() if verdict.say(language) in text]
     marks = chart_specs(SAMPLES["won"], say)["segments"]
     assert '"#7c8794"' in str(marks).replace("'", '"')  # grey
     assert len(SAMPLES["won"].findings.interactions) == 4

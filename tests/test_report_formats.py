@@ -9,15 +9,15 @@ import vl_convert
 
 from tests.report_samples import EVERY, SAMPLES, WON, a_campaign, an_outcome
 from winback import words
-from winback.campaign import Measure
-from winback.charts import FONTS, PALETTE, WIDTH
+from winback.campaigns.campaign import Measure
 from winback.errors import Unusable
-from winback.outcomes import as_dict
-from winback.pictures import CHINESE_FONTS, SCALE, drawable, png, require_fonts
-from winback.report import chart_specs, picture_specs
-from winback.report_csv import COLUMNS, as_csv
-from winback.report_words import Speaker
-from winback.sheet import BOM, safe
+from winback.outcomes.outcomes import as_dict
+from winback.report.charts import FONTS, PALETTE, WIDTH
+from winback.report.page import chart_specs, picture_specs
+from winback.report.pictures import CHINESE_FONTS, SCALE, drawable, png, require_fonts
+from winback.report.sheet import BOM, safe
+from winback.report.tables import COLUMNS, as_csv
+from winback.report.words import Speaker
 
 NO_FONT_HAS = "\U000323af"  # a character of the newest Chinese block
 
@@ -196,7 +196,7 @@ def test_a_character_without_a_font_is_an_error_that_names_the_package():
 
 def test_an_english_report_needs_no_chinese_font(monkeypatch: pytest.MonkeyPatch):
     asked: list[str] = []
-    monkeypatch.setattr("winback.pictures.drawable", asked.append)
+    monkeypatch.setattr("winback.report.pictures.drawable", asked.append)
 
     require_fonts("Spring – −0.9 points ←")
 

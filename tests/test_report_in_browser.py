@@ -11,7 +11,7 @@ from tests.browser import Tab, a_tab
 from tests.report_samples import EVERY, JUDGED_BY, sample_html
 from winback import words
 from winback.errors import Unusable
-from winback.pictures import require_fonts
+from winback.report.pictures import require_fonts
 
 pytestmark = [pytest.mark.slow, pytest.mark.server]
 AXE = (files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8")

@@ -7,12 +7,12 @@ import pytest
 
 from tests.report_samples import DELIVERED, JUDGED_BY, MEASURED, WON, a_campaign, an_outcome, page, sample_html
 from winback import words
-from winback.campaign import Measure
-from winback.interim import LookTaken
-from winback.report import chart_specs, render
-from winback.report_checks import checks
-from winback.report_csv import as_csv
-from winback.report_words import Speaker
+from winback.campaigns.campaign import Measure
+from winback.lift.interim import LookTaken
+from winback.report.checks import checks
+from winback.report.page import chart_specs, render
+from winback.report.tables import as_csv
+from winback.report.words import Speaker
 
 BY_MONEY = MEASURED["by_contribution"]
 

@@ -10,7 +10,7 @@ import pytest
 from db.facts.outcomes import MEMBERS, count_outcomes
 from db.facts.queries import GROUPS
 from tests.facts import an_order, write_orders
-from winback.responses import MessageCount, OrderCount, by_arm, responses, share
+from winback.outcomes.responses import MessageCount, OrderCount, by_arm, responses, share
 
 
 def test_an_arm_nobody_entered_newly_still_has_its_orders(tmp_path: Path):

@@ -20,9 +20,9 @@ from flows.sending import send_due
 from tests.report_samples import page
 from tests.workspaces import NOW, a_workspace, load
 from winback.events import Event, EventKind
-from winback.outcomes import Outcome, read_outcome, write_outcome
-from winback.responses import Responses
-from winback.verdict import Verdict
+from winback.lift.verdict import Verdict
+from winback.outcomes.outcomes import Outcome, read_outcome, write_outcome
+from winback.outcomes.responses import Responses
 from winback.words import LANGUAGES, Language
 
 pytestmark = pytest.mark.slow

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from tests.printed import printed
 from tests.test_intervals import a_proportion, arms, from_moments
-from winback.estimates import Estimate, Missing, NoEstimate
-from winback.intervals import Ratio, newcombe, welch, wilson
-from winback.returns import between_campaigns, cost_per_saved, incremental, per_delivered, roi, scaled
+from winback.lift.estimates import Estimate, Missing, NoEstimate
+from winback.lift.intervals import Ratio, newcombe, welch, wilson
+from winback.outcomes.returns import between_campaigns, cost_per_saved, incremental, per_delivered, roi, scaled
 
 
 def churn(x1: int, n1: int, x0: int, n0: int) -> Estimate:

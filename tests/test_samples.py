@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from db.intake import open_table
-from winback.fields import Kind
-from winback.records import parse
+from winback.intake.fields import Kind
+from winback.intake.records import parse
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 

@@ -12,7 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from winback.schedule import Season, check_cron, due_slots, end_of_day, instant_of, last_whole_day, next_slot
+from winback.campaigns.schedule import (
+    Season,
+    check_cron,
+    due_slots,
+    end_of_day,
+    instant_of,
+    last_whole_day,
+    next_slot,
+)
 
 NEW_YORK = ZoneInfo("America/New_York")
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from db.facts.queries import read_features, read_log
 from tests.facts import MASTER, an_order, area_under_curve, identified, read_cdnow, write_cdnow, write_orders
+from winback.customers.features import EARLIER, FEATURES, EarlierWindow
+from winback.customers.order_log import earlier_window
 from winback.errors import WrongUse
-from winback.features import EARLIER, FEATURES, EarlierWindow
-from winback.order_log import earlier_window
 from winback.scores.btyd import Family, Histories, expected_orders, fit
 from winback.scores.recipe import Model, Recipe
 from winback.scores.scoring import SCORES, Scores, digest_of, score

@@ -9,12 +9,12 @@ import pytest
 from app.found_lines import found_lines
 from tests.report_samples import FEWER, FIRST, MEASURED, a_campaign, an_outcome, page
 from winback import words
-from winback.headline import first_of
-from winback.outcomes import Outcome, read_outcome, write_outcome
-from winback.report import chart_specs, picture_specs
-from winback.report_csv import as_csv
-from winback.report_words import Speaker
-from winback.second_reading import Lasted, lasted
+from winback.outcomes.outcomes import Outcome, read_outcome, write_outcome
+from winback.outcomes.second_reading import Lasted, lasted
+from winback.report.headline import first_of
+from winback.report.page import chart_specs, picture_specs
+from winback.report.tables import as_csv
+from winback.report.words import Speaker
 
 SECOND = MEASURED["second"]
 

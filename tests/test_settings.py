@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from db.settings import Secrets, Settings, WorkspaceFile, check_live, read_settings
-from winback.campaign import Campaign
+from winback.campaigns.campaign import Campaign
+from winback.campaigns.faults import PATTERNS
 from winback.errors import FileProblem, Unusable, WinbackError, WrongUse
-from winback.faults import PATTERNS
 
 PASSWORD = "hunter2-of-the-mail-server"
 SMTP_URL = f"smtp://shop:{PASSWORD}@mail.shop.example:587"

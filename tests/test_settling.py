@@ -6,8 +6,8 @@ import pytest
 
 from flows.dispatch import LEASE
 from winback.delivery.connection import TIMEOUT_SECONDS
+from winback.delivery.settling import SETTLE, Unknown, after_absence, after_denial, is_past, may_be_asked_from
 from winback.events import State
-from winback.settling import SETTLE, Unknown, after_absence, after_denial, is_past, may_be_asked_from
 
 SINCE = datetime(2026, 3, 2, 12, tzinfo=UTC)
 WINDOW = timedelta(minutes=15)

@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 
 from app.commands.preview import sight_lines
-from winback.campaign import Measure, Success
-from winback.gallery_page import sight_sentences
-from winback.gallery_words import TEXTS
-from winback.pairs import PairSums
-from winback.part_sums import PartSums, pool_parts
-from winback.report_words import Speaker
-from winback.sight import Basis, Sight, expect, in_sight
+from winback.campaigns.campaign import Measure, Success
+from winback.gallery.page import sight_sentences
+from winback.gallery.sight import Basis, Sight, expect, in_sight
+from winback.gallery.words import TEXTS
+from winback.lift.pairs import PairSums
+from winback.outcomes.part_sums import PartSums, pool_parts
+from winback.report.words import Speaker
 from winback.words import Language
 
 NOBODY = pool_parts([], "nobody")

@@ -15,11 +15,11 @@ from flows.signalling import check_signals
 from tests.test_alerting import Webhook, telling
 from tests.test_cli import as_json, ask
 from tests.workspaces import load
-from winback.early_warning import EarlyWarnings, Reading
 from winback.errors import FileProblem
-from winback.signal_alarms import Change, Standing, judge, sentence
-from winback.signal_settings import Thresholds
-from winback.signals import SIGNALS
+from winback.signals.alarms import Change, Standing, judge, sentence
+from winback.signals.early_warning import EarlyWarnings, Reading
+from winback.signals.registry import SIGNALS
+from winback.signals.settings import Thresholds
 
 COMPLAINT = next(each for each in SIGNALS if each.name == "complaint")
 DAY = date(2026, 3, 1)

@@ -11,9 +11,9 @@ from tests.facts import MASTER, an_order, write_cdnow, write_orders
 from tests.test_cli import as_json, ask
 from tests.workspaces import load
 from winback import words
-from winback.behaviour import ACTIVITY, CONTRACTS, FEEDBACK, Behaviour
-from winback.early_warning import EarlyWarnings, Reading, read_signals
-from winback.signals import SIGNALS
+from winback.customers.behaviour import ACTIVITY, CONTRACTS, FEEDBACK, Behaviour
+from winback.signals.early_warning import EarlyWarnings, Reading, read_signals
+from winback.signals.registry import SIGNALS
 
 AS_OF = date(2026, 1, 31)  # with windows of 10 days: now = Jan 22 to 31, before = Jan 12 to 21
 

@@ -11,8 +11,8 @@ from scipy import stats
 from tests.printed import printed
 from tests.test_intervals import a_proportion, amount_lists, amounts, arms
 from winback.errors import WrongUse
-from winback.intervals import Proportion, newcombe
-from winback.significance import (
+from winback.lift.intervals import Proportion, newcombe
+from winback.lift.significance import (
     benjamini_hochberg,
     holm,
     normal_p,

@@ -20,11 +20,11 @@ from flows.campaign_run import carry_out, manual
 from flows.measuring import measure_run
 from flows.sending import send_due
 from tests.workspaces import NOW, a_workspace, load
-from winback.campaign import HOLDOUT
-from winback.contrast import RateSums
-from winback.lift import Arm, compare
-from winback.outcomes import Outcome
-from winback.verdict import Verdict
+from winback.campaigns.campaign import HOLDOUT
+from winback.lift.contrast import RateSums
+from winback.lift.lift import Arm, compare
+from winback.lift.verdict import Verdict
+from winback.outcomes.outcomes import Outcome
 
 pytestmark = pytest.mark.slow
 

@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
-from winback.estimates import NoEstimate
-from winback.staying import staying
+from winback.lift.estimates import NoEstimate
+from winback.overview.staying import staying
 
 THROUGH = date(2026, 1, 31)
 

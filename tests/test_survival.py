@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from tests.printed import printed
-from winback.estimates import Missing, NoEstimate
-from winback.survival import Exits, kaplan_meier, log_rank, restricted_mean
+from winback.lift.estimates import Missing, NoEstimate
+from winback.lift.survival import Exits, kaplan_meier, log_rank, restricted_mean
 
 
 def watched(text: str) -> list[Exits]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from winback.tokens import Signer
+from winback.message.tokens import Signer
 
 SALT = "salt-of-the-shop"
 KEY = "abcdefghijkl-mnopqrstuvwxyz27"  # as keys of messages are: 12 and 16 of a-z and 2-7

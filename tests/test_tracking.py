@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from winback.clicks import HONEYPOT
+from winback.callbacks.clicks import HONEYPOT
 from winback.errors import TemplateError
 from winback.message.inspection import check
 from winback.message.rendering import Email, RenderFailure, render

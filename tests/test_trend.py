@@ -4,9 +4,9 @@ from datetime import date
 
 import pytest
 
-from winback.churn import ChurnCounts, ChurnDefinition, churn
-from winback.months import ends_of_months, last_day, month_ends, months_after
-from winback.trend import Divergence, MonthSales, compare_sales, ends_told, months_of_churn, sales_through
+from winback.overview.churn import ChurnCounts, ChurnDefinition, churn
+from winback.overview.months import ends_of_months, last_day, month_ends, months_after
+from winback.overview.trend import Divergence, MonthSales, compare_sales, ends_told, months_of_churn, sales_through
 
 JANUARY = date(2025, 1, 1)
 

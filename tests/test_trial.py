@@ -19,7 +19,7 @@ from flows.trial import Trial, try_out
 from tests.fault.scene import live
 from tests.sink import Reply, Sink
 from tests.workspaces import CAMPAIGN, NOW, a_workspace, write_campaign
-from winback.contact import address_hash
+from winback.customers.contact import address_hash
 from winback.delivery.answer import AnswerKind
 from winback.errors import WrongUse
 

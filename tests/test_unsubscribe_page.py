@@ -18,7 +18,7 @@ from db.engine import reading, transaction
 from db.tables import Customer, Suppression
 from tests.builders import NOON, an_outbox
 from tests.web import TestClient, an_app, counts, link, states
-from winback.contact import mask_email, mask_phone
+from winback.customers.contact import mask_email, mask_phone
 
 CHINESE = {"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.8"}
 

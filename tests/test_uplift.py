@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.test_cli import as_json, ask
-from winback.uplift import qini, uplift
+from winback.scores.uplift import qini, uplift
 
 N = 6_000
 

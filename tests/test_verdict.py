@@ -2,7 +2,7 @@
 
 import pytest
 
-from winback.verdict import Conditions, Evidence, Judgement, Rule, Verdict, explain, judge, rows_lost
+from winback.lift.verdict import Conditions, Evidence, Judgement, Rule, Verdict, explain, judge, rows_lost
 
 
 def conditions(**changes) -> Conditions:

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import CAMPAIGN
-from winback import fields
-from winback.campaign_file import examine
+from winback.audience.matching import holds, traits_schema
+from winback.campaigns.faults import TextFault
+from winback.campaigns.file import examine
+from winback.campaigns.where import ATTRIBUTE, TRAITS, All, Among, Any, Compare, Missing, Not, read_where
 from winback.errors import CampaignError
-from winback.faults import TextFault
-from winback.matching import holds, traits_schema
-from winback.where import ATTRIBUTE, TRAITS, All, Among, Any, Compare, Missing, Not, read_where
+from winback.intake import fields
 
 AS_OF_DAY = (date(2026, 3, 1) - date(1970, 1, 1)).days
 PEOPLE = pl.DataFrame(

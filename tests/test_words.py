@@ -8,25 +8,26 @@ from string import Formatter
 import pytest
 
 from winback import words
-from winback.audience import Reason
-from winback.campaign import Measure
-from winback.estimates import Missing
+from winback.audience.selection import Reason
+from winback.campaigns.campaign import Measure
 from winback.events import State
-from winback.gallery_words import TEXTS as GALLERY
-from winback.judged_words import FACTS, RULES, TITLES
-from winback.overview_words import TEXTS as OVERVIEW
-from winback.report_words import TEXTS, Speaker
-from winback.verdict import Rule, Verdict
+from winback.gallery.words import TEXTS as GALLERY
+from winback.lift.estimates import Missing
+from winback.lift.verdict import Rule, Verdict
+from winback.overview.words import TEXTS as OVERVIEW
+from winback.report import names
+from winback.report.judged_words import FACTS, RULES, TITLES
+from winback.report.words import TEXTS, Speaker
 
 ROOT = Path(__file__).parents[1]
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 NAMED = {
-    "verdict": (Verdict, words.VERDICTS),
-    "rule": (Rule, words.RULES),
-    "reason": (Reason, words.REASONS),
-    "reason note": (Reason, words.REASON_NOTES),
-    "state": (State, words.STATES),
-    "missing": (Missing, words.MISSING),
+    "verdict": (Verdict, names.VERDICTS),
+    "rule": (Rule, names.RULES),
+    "reason": (Reason, names.REASONS),
+    "reason note": (Reason, names.REASON_NOTES),
+    "state": (State, names.STATES),
+    "missing": (Missing, names.MISSING),
     "facts": (set(Measure) - {Measure.CHURN}, FACTS),
 }
 EVERY = [each for _, named in NAMED.values() for each in named.values()] + [
@@ -65,7 +66,7 @@ def test_the_chinese_of_the_overview_is_chinese(key):
 
 
 @pytest.mark.parametrize(
-    "named", [words.VERDICTS, words.REASONS, words.STATES], ids=["verdict", "reason", "state"]
+    "named", [names.VERDICTS, names.REASONS, names.STATES], ids=["verdict", "reason", "state"]
 )
 @pytest.mark.parametrize("language", words.LANGUAGES)
 def test_no_two_members_share_a_name(named, language):
@@ -89,7 +90,7 @@ def test_every_text_of_the_report_is_used_somewhere():
 
 
 def test_every_text_of_the_overview_is_used_somewhere():
-    sources = [*templates_of(OVERVIEW), ROOT / "winback/overview_page.py"]
+    sources = [*templates_of(OVERVIEW), ROOT / "winback/overview/page.py"]
     used = "\n".join(path.read_text("utf-8") for path in sources)
     said = set(re.findall(r"""["'](\w+)["']""", used))
 
@@ -165,5 +166,5 @@ def test_days_are_written_by_the_language():
 
 
 def test_a_stored_key_this_version_does_not_know_is_shown_as_it_is():
-    assert words.name_of("delivered", words.STATES, "zh") == "已送达"
-    assert words.name_of("teleported", words.STATES, "en") == "teleported"
+    assert names.name_of("delivered", names.STATES, "zh") == "已送达"
+    assert names.name_of("teleported", names.STATES, "en") == "teleported"

@@ -9,8 +9,8 @@ import yaml
 
 from db.campaigns import check_file
 from tests.workspaces import a_workspace, write_campaign
-from winback.campaign_file import examine
-from winback.campaign_reference import schema
+from winback.campaigns.file import examine
+from winback.campaigns.reference import schema
 
 RIGHT = """\
 id: spring

@@ -16,7 +16,7 @@ from db.settings import Secrets, Sender, Settings, WorkspaceFile
 from db.tables import Event, Message, Quarantine, Suppression, WebhookBody
 from tests.builders import NOON
 from tests.signing import ACCOUNT, TOKEN, sendgrid_public_key
-from winback.tokens import Signer
+from winback.message.tokens import Signer
 
 with warnings.catch_warnings():
     # it only wants a renamed httpx; the tests need nothing of the new one

@@ -7,7 +7,7 @@ from pathlib import Path
 from app.commands.workspace import make_workspace
 from db.settings import Settings, read_settings
 from flows.importing import Arrival, import_file
-from winback.fields import Kind
+from winback.intake.fields import Kind
 
 AS_OF = date(2026, 2, 28)
 NOW = datetime(2026, 3, 1, 14, tzinfo=UTC)  # 09:00 in New York

@@ -3,11 +3,11 @@
 import argparse
 from datetime import UTC, datetime
 
-from app.commands.campaigns import show_summary
+from app.summary import show_summary
 from app.terminal import print_json, say, working
 from db.settings import check_live, here
 from flows.approving import approve as say_yes
-from winback.approval import NOT_AUTHENTICATED
+from winback.campaigns.approval import NOT_AUTHENTICATED
 from winback.errors import Exit
 
 

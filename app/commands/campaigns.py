@@ -4,16 +4,13 @@ import argparse
 import gc
 import os
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
 
 from app.checking import half_live
-from app.terminal import asked_to_end, print_json, print_table, progress_bar, say, waterfall_rows, working
+from app.summary import show_summary
+from app.terminal import asked_to_end, print_json, print_table, progress_bar, say, working
 from db.campaigns import campaign_path
 from db.settings import Settings, check_live, here
 from winback.errors import Exit
-
-if TYPE_CHECKING:
-    from flows.campaign_run import RunSummary  # 0.7 s to import
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -24,7 +21,7 @@ def run(arguments: argparse.Namespace) -> int:
         return replay(arguments)
     from flows.campaign_run import carry_out, manual
     from flows.choosing import dry_run
-    from winback.schedule import last_whole_day
+    from winback.campaigns.schedule import last_whole_day
 
     settings = here(arguments.workspace)
     now = datetime.now(UTC)
@@ -72,20 +69,6 @@ def warn_of_old_data(settings: Settings, as_of: date) -> None:
     if through and through < as_of:
         days = (as_of - through).days
         say(f"the data reach {through}, {days} days before {as_of}: whoever ordered since looks inactive")
-
-
-def show_summary(summary: "RunSummary") -> None:
-    """A run's waterfall and messages."""
-    print(f"{summary.run}  audience {(summary.digest or '')[:12]}")
-    print_table(["customers", "number", "left"], waterfall_rows(summary.reasons, summary.arms))
-    if not summary.arms:
-        say("nobody qualifies")
-    if summary.risk:
-        low, middle, high = summary.risk
-        print(f"their predicted risk of no order: median {middle:.0%}, from {low:.0%} to {high:.0%}")
-        print(f"risk from: {summary.model}")
-    for state, count in summary.messages.items():
-        print(f"messages {state}: {count:,}")
 
 
 def send(arguments: argparse.Namespace) -> int:

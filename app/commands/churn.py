@@ -35,20 +35,20 @@ from flows.churning import (
     score_for,
 )
 from flows.portraying import portraits_after
-from winback.behaviour import Behaviour
-from winback.churn import Churn, ChurnBy, ChurnDefinition
-from winback.cohorts import Cohort
+from winback.churners.portraits import Portraits
+from winback.customers.behaviour import Behaviour
 from winback.errors import Exit, WrongUse
-from winback.fields import Kind
-from winback.high_value import HighValue, high_value, top_customers
+from winback.intake.fields import Kind
+from winback.lift.survival import CurvePoint
 from winback.money import exponent, major
-from winback.months import month_key
-from winback.portraits import Portraits
+from winback.overview.churn import Churn, ChurnBy, ChurnDefinition
+from winback.overview.cohorts import Cohort
+from winback.overview.months import month_key
+from winback.overview.staying import Staying
+from winback.overview.trend import Comparison, Divergence, MonthChurn
+from winback.report.sheet import sheet
+from winback.scores.high_value import HighValue, high_value, top_customers
 from winback.scores.scoring import Scores
-from winback.sheet import sheet
-from winback.staying import Staying
-from winback.survival import CurvePoint
-from winback.trend import Comparison, Divergence, MonthChurn
 
 _REASONS = ("kind", "cause")
 _OF_ORDERS = {"month", "cohort", "value", "first_order", *_REASONS}
@@ -94,7 +94,7 @@ def _refuse(arguments: argparse.Namespace, definition: ChurnDefinition) -> None:
 def _write_page(session: Session, settings: Settings, of: Period, arguments: argparse.Namespace) -> int:
     if arguments.out.suffix == ".csv":
         return _write_list(score_for(session, settings, of), arguments.out)
-    from winback.overview_page import render  # with the charts 0.4 s to import
+    from winback.overview.page import render  # with the charts 0.4 s to import
 
     dimension = arguments.by or "first_order"
     with working("counting"):

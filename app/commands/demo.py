@@ -12,16 +12,16 @@ from email import message_from_bytes
 from email.policy import default as email_policy
 from pathlib import Path
 
-from app.commands.campaigns import show_summary
 from app.commands.workspace import PRODUCT, make_workspace
 from app.placebo import show_placebo, show_reports
+from app.summary import show_summary
 from app.terminal import say, working
 from db.engine import database, reading
 from db.examples import example_keys
 from db.home import FILE_NAME
 from db.settings import Settings, read_settings
 from winback.errors import Exit, WrongUse
-from winback.outcomes import Outcome
+from winback.outcomes.outcomes import Outcome
 from winback.words import LANGUAGES
 
 SALT = "winback-demo-1997"  # fixed before anything was drawn with it

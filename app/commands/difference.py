@@ -10,9 +10,9 @@ from app.commands.campaigns import warn_of_old_data
 from app.terminal import print_json, print_table, working
 from db.settings import here
 from flows.differing import Difference, differ
-from winback.difference import Change
+from winback.audience.difference import Change
+from winback.campaigns.schedule import last_whole_day
 from winback.errors import Exit
-from winback.schedule import last_whole_day
 
 MOST_LINES = 6  # of a template's changed lines, on either side; --json has all
 

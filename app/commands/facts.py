@@ -17,9 +17,9 @@ from flows.explaining import explain_customer
 from flows.importing import Arrival, ImportReport, import_file
 from flows.querying import import_query
 from flows.scoring import score_and_explain
-from winback.contact import address_hash, normalise_email, normalise_phone
+from winback.customers.contact import address_hash, normalise_email, normalise_phone
 from winback.errors import Exit, WrongUse
-from winback.fields import Kind, kind_of
+from winback.intake.fields import Kind, kind_of
 
 
 def import_(arguments: argparse.Namespace) -> int:

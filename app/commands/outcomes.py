@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 from app.found_lines import found_lines, percent
 from app.terminal import print_json, print_table, say, working
 from db.settings import here
-from winback.campaign import HOLDOUT
+from winback.campaigns.campaign import HOLDOUT
 from winback.errors import Exit, WrongUse
 
 if TYPE_CHECKING:
     from db.settings import Settings
-    from winback.contrast import RateContrast
-    from winback.outcomes import Outcome
-    from winback.responses import Responses  # with polars 0.2 s to import
+    from winback.lift.contrast import RateContrast
+    from winback.outcomes.outcomes import Outcome
+    from winback.outcomes.responses import Responses  # with polars 0.2 s to import
     from winback.words import Language
 
 
 def measure(arguments: argparse.Namespace) -> int:
     """Read a run's result; exit 1 while its window is not complete."""
-    from winback.outcomes import as_dict
+    from winback.outcomes.outcomes import as_dict
 
     settings = here(arguments.workspace)
     outcome = _second(arguments, settings) if arguments.second else _first(arguments, settings)
@@ -130,27 +130,27 @@ def _form_of(out: Path) -> str:
 
 
 def _as_html(outcome: "Outcome", language: "Language", out: Path) -> list[Path]:
-    from winback.report import render  # with the charts 0.4 s to import
+    from winback.report.page import render  # with the charts 0.4 s to import
 
     return [_written(out, render(outcome, language).encode())]
 
 
 def _as_json(outcome: "Outcome", language: "Language", out: Path) -> list[Path]:
-    from winback.outcomes import write_outcome
+    from winback.outcomes.outcomes import write_outcome
 
     return [_written(out, write_outcome(outcome).encode())]
 
 
 def _as_csv(outcome: "Outcome", language: "Language", out: Path) -> list[Path]:
-    from winback.report_csv import as_csv
+    from winback.report.tables import as_csv
 
     return [_written(out, as_csv(outcome, language).encode())]
 
 
 def _as_pdf(outcome: "Outcome", language: "Language", out: Path) -> list[Path]:
     from app.printer import pdf
-    from winback.pictures import require_fonts
-    from winback.report import render
+    from winback.report.page import render
+    from winback.report.pictures import require_fonts
 
     html = render(outcome, language)
     require_fonts(html)
@@ -159,9 +159,9 @@ def _as_pdf(outcome: "Outcome", language: "Language", out: Path) -> list[Path]:
 
 def _as_png(outcome: "Outcome", language: "Language", out: Path) -> list[Path]:
     """One file for each chart there is something to draw for; ``out`` names their folder."""
-    from winback.pictures import png, require_fonts, words_of
-    from winback.report import picture_specs
-    from winback.report_words import Speaker
+    from winback.report.page import picture_specs
+    from winback.report.pictures import png, require_fonts, words_of
+    from winback.report.words import Speaker
 
     specs = picture_specs(outcome, Speaker(language))
     require_fonts("".join(words_of(spec) for spec in specs.values()))

@@ -13,16 +13,16 @@ from db.settings import here
 from flows.audience_export import export_audience
 from flows.previewing import OneCustomer, page, preview_customer
 from flows.previewing import preview as look
-from winback.balance import NOTICEABLE, Balance
-from winback.campaign import HOLDOUT, IN_POINTS, Measure
+from winback.campaigns.campaign import HOLDOUT, IN_POINTS, Measure
+from winback.campaigns.schedule import last_whole_day
 from winback.channel import Channel
 from winback.errors import Exit, WrongUse
-from winback.estimates import NoEstimate
+from winback.gallery.preview import Cost, Preview, estimate_as_dict
+from winback.gallery.sight import Basis, Expected, Sight
+from winback.lift.balance import NOTICEABLE, Balance
+from winback.lift.estimates import NoEstimate
 from winback.message.rendering import Email, RenderFailure, Sms
 from winback.money import exponent, format_money, major
-from winback.preview import Cost, Preview, estimate_as_dict
-from winback.schedule import last_whole_day
-from winback.sight import Basis, Expected, Sight
 
 _UNITS: dict[Channel, str] = {"email": "e-mail", "sms": "text message"}
 _OF = {

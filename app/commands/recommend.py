@@ -8,8 +8,8 @@ from db.settings import here
 from flows.churning import period
 from flows.recommending import advise
 from winback.errors import Exit
-from winback.intervals import Proportion
-from winback.sheet import sheet
+from winback.lift.intervals import Proportion
+from winback.report.sheet import sheet
 
 
 def recommend(arguments: argparse.Namespace) -> int:

@@ -3,8 +3,8 @@
 import argparse
 from datetime import UTC, datetime
 
-from app.commands.campaigns import show_summary
 from app.placebo import show_placebo, show_reports
+from app.summary import show_summary
 from app.terminal import asked_to_end, print_json, progress_bar, say
 from db.settings import here
 from flows.replaying import Replayed, replay_campaign

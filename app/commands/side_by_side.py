@@ -16,11 +16,11 @@ from db.occurrences import Stage, all_runs, is_replay, run_name
 from db.readings import latest
 from db.settings import Settings, here
 from winback.errors import Exit
-from winback.estimates import Estimate
-from winback.headline import judged
-from winback.outcomes import Outcome
-from winback.returns import between_campaigns
-from winback.verdict import Verdict
+from winback.lift.estimates import Estimate
+from winback.lift.verdict import Verdict
+from winback.outcomes.outcomes import Outcome
+from winback.outcomes.returns import between_campaigns
+from winback.report.headline import judged
 
 _CHURN = "churn, points (interval)"  # at the level its difference is told at
 _COLUMNS = [

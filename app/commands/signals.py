@@ -9,10 +9,10 @@ from db.settings import here
 from db.signal_states import standings
 from flows.behaving import behaviour_of
 from flows.churning import early_warnings, period
-from winback.early_warning import EarlyWarnings, Reading
 from winback.errors import Exit, WrongUse
-from winback.signal_alarms import Standing
-from winback.signal_settings import Thresholds
+from winback.signals.alarms import Standing
+from winback.signals.early_warning import EarlyWarnings, Reading
+from winback.signals.settings import Thresholds
 
 Alarms = Mapping[str, Thresholds]
 Stands = Mapping[str, Standing]

@@ -21,10 +21,10 @@ from db.settings import Settings, here
 from db.stops import stopped_scopes
 from flows.campaign_run import summaries
 from flows.sending import pace_of
-from winback.approval import NOT_AUTHENTICATED
+from winback.campaigns.approval import NOT_AUTHENTICATED
+from winback.campaigns.schedule import next_slot
 from winback.channel import CHANNELS
 from winback.errors import Exit, WrongUse
-from winback.schedule import next_slot
 
 WATCH_SECONDS = 2.0
 CLEAR = "\x1b[2J\x1b[H"

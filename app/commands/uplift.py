@@ -10,7 +10,7 @@ from app.terminal import print_json, print_table, say, working
 from db.settings import here
 from flows.uplifting import uplift_of_runs
 from winback.errors import Exit, ImportProblem, WrongUse, nearest
-from winback.uplift import TOP, Uplift, uplift
+from winback.scores.uplift import TOP, Uplift, uplift
 
 SEED = 1
 MOST_VALUES = 50  # of a feature in words

@@ -8,7 +8,7 @@ from pathlib import Path
 from app.terminal import say
 from db.campaigns import SHIPPED
 from db.home import FILE_NAME
-from winback.churn_kind import RULES_FILE
+from winback.campaigns.churn_kind import RULES_FILE
 from winback.errors import Exit, WrongUse
 
 PRODUCT = Path(__file__).parents[2]

@@ -7,8 +7,8 @@ from pathlib import Path
 import polars as pl
 
 from db.facts.queries import GROUPS, ask
-from winback.outcomes import GroupCount
-from winback.responses import OrderCount
+from winback.outcomes.outcomes import GroupCount
+from winback.outcomes.responses import OrderCount
 
 # Members of a run: the arm, and the local days on which the message went out and was first clicked, or null.
 MEMBERS = pl.Schema({"customer_no": pl.Int64(), "arm": pl.String(), "sent_on": pl.Date(), "clicked_on": pl.Date()})

@@ -19,8 +19,8 @@ import polars as pl
 from numpy.typing import NDArray
 from polars.exceptions import PolarsError
 
+from winback.customers.order_log import OrderLog, features_at, order_log
 from winback.errors import Unusable, WrongUse
-from winback.order_log import OrderLog, features_at, order_log
 
 CHURN_COUNTS: Final = pl.Schema(
     {

@@ -13,7 +13,7 @@ import polars as pl
 
 from db.facts.queries import CHURN_COUNTS, ask_contracts, one_group_each
 from db.facts.writing import fact_columns
-from winback.fields import Kind
+from winback.intake.fields import Kind
 from winback.scores.contracts import CONTRACTS, in_order
 
 Files = Sequence[Path]
@@ -46,7 +46,7 @@ FEEDBACK: Final = pl.Schema(
         "customer_no": pl.Int64(),
         "at": pl.Datetime("us", "UTC"),
         "given_on": pl.Date(),  # the local day
-        "kind": pl.String(),  # winback.row_rules.FeedbackKind
+        "kind": pl.String(),  # winback.intake.row_rules.FeedbackKind
         "score": pl.Float64(),
         "cause": pl.String(),
         "text": pl.String(),

@@ -14,7 +14,7 @@ from sqlmodel import Session, col
 
 from db.tables import DataThrough, FactFile
 from winback.errors import Unusable
-from winback.fields import Kind
+from winback.intake.fields import Kind
 
 ORDERS = Kind.ORDERS.value
 

@@ -8,10 +8,10 @@ from typing import Any
 import polars as pl
 
 from db.facts.queries import ask
-from winback.findings import Dimension
-from winback.intervals import Sums
-from winback.pairs import PairSums
-from winback.part_sums import SCORES, PartSums, RunSums
+from winback.lift.intervals import Sums
+from winback.lift.pairs import PairSums
+from winback.outcomes.findings import Dimension
+from winback.outcomes.part_sums import SCORES, PartSums, RunSums
 
 # Members of a run whose arm was drawn in it, with what was known of them before t0, what writing to them cost, and
 # the newest score of each kind and cause they gave in the window; null: not known. Where contracts decide, whether

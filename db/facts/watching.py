@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from db.facts.queries import ask
-from winback.early_warning import WATCHED
+from winback.signals.early_warning import WATCHED
 
 
 def read_watched(files: Sequence[str | Path], *, as_ofs: Sequence[date], window_days: int) -> pl.DataFrame:

@@ -17,7 +17,7 @@ from sqlmodel import Session
 from db.facts.queries import arrow, sql
 from db.facts.store import path_of
 from db.tables import FactFile
-from winback.fields import SCHEMAS, Kind
+from winback.intake.fields import SCHEMAS, Kind
 
 _ORDER_COLUMNS = {
     "customer_no": pl.Int64(), "source": pl.String(), "order_id": pl.String(), "ordered_on": pl.Date(),

@@ -7,8 +7,8 @@ import pytest
 
 from app.lift_command import lift, table
 from tests.printed import printed
-from winback.lift import Lift
-from winback.verdict import Verdict
+from winback.lift.lift import Lift
+from winback.lift.verdict import Verdict
 
 pytestmark = pytest.mark.data
 

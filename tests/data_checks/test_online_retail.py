@@ -16,8 +16,8 @@ from db.facts.recorded import read_lines
 from db.facts.store import digests, path_of
 from flows.importing import Arrival, import_file
 from tests.workspaces import NOW, a_workspace
-from winback.audience import top_count
-from winback.fields import Kind
+from winback.audience.selection import top_count
+from winback.intake.fields import Kind
 
 pytestmark = pytest.mark.data
 

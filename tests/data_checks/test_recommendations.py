@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from winback.recommending import LINES, hit_rate, popular, recommend
+from winback.customers.recommending import LINES, hit_rate, popular, recommend
 
 pytestmark = pytest.mark.data
 

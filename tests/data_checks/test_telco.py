@@ -11,7 +11,7 @@ from db.facts.recorded import count_contract_churn
 from db.facts.store import digests, path_of
 from flows.importing import Arrival, import_file
 from tests.workspaces import NOW, a_workspace
-from winback.fields import Kind
+from winback.intake.fields import Kind
 
 pytestmark = pytest.mark.data
 SNAPSHOT_ON = date(2025, 12, 31)

@@ -23,7 +23,7 @@ from flows.contract_scoring import contracts_at
 from flows.importing import Arrival, import_file
 from tests.data_checks.test_telco import MAPPING, SNAPSHOT_ON
 from tests.workspaces import NOW, a_workspace
-from winback.fields import Kind
+from winback.intake.fields import Kind
 from winback.scores.contracts import learn
 from winback.scores.hazard import exposure
 

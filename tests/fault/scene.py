@@ -23,7 +23,7 @@ from flows.reconciling import Patience, reconcile
 from tests.sink import RECORD, recorded
 from tests.workspaces import AS_OF, CAMPAIGN, NOW, a_workspace, load
 from winback.channel import Channel
-from winback.settling import SETTLE
+from winback.delivery.settling import SETTLE
 
 ROOT = Path(__file__).parents[2]
 LATER = timedelta(minutes=10)  # every lease of the dead is over by then

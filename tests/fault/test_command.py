@@ -17,7 +17,7 @@ from db.settings import Settings
 from flows.campaign_run import carry_out, manual
 from flows.dispatch import WINDOW
 from tests.fault.scene import ROOT, a_live_shop, a_sink, arrivals, judge, keys, live, states, until
-from winback.schedule import last_whole_day
+from winback.campaigns.schedule import last_whole_day
 
 pytestmark = pytest.mark.slow
 

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from winback.callbacks import Reading, Refused, unreadable, word
+from winback.callbacks.clicks import flag_of_agent
 from winback.callbacks.elements import Broken, read_elements
-from winback.clicks import flag_of_agent
 from winback.events import OPTED_OUT, OUR_FAULT, Event, EventKind
 
 PROVIDER = "sendgrid"

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from winback.callbacks import Reading, unreadable, word
 from winback.callbacks.forms import Form, read_form
-from winback.contact import address_hash, normalise_phone
+from winback.customers.contact import address_hash, normalise_phone
 from winback.events import OPTED_OUT, OUR_FAULT, Event, EventKind
 
 PROVIDER = "twilio"

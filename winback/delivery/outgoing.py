@@ -11,7 +11,9 @@ from winback.delivery.answer import Answer, AnswerKind
 from winback.message.cleaning import is_safe_line
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
-_EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}")  # as winback.contact writes it
+_EMAIL = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}"
+)  # as winback.customers.contact writes it
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")  # E.164
 _LINK = re.compile(r"https?://[\x21-\x3b\x3d\x3f-\x7e]{1,900}")  # ASCII without blanks, < and >
 _CUSTOMERS = ("to", "to_name", "subject")

@@ -25,7 +25,7 @@ from ipaddress import ip_address
 from typing import Literal
 from urllib.parse import urlencode, urlsplit
 
-from winback.contact import mask_email, mask_phone
+from winback.customers.contact import mask_email, mask_phone
 from winback.errors import WrongUse
 
 TIMEOUT_SECONDS = 10

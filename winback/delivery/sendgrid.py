@@ -92,7 +92,10 @@ class SendGrid:
 
     def test_send(self, message: Outgoing) -> Answer:
         """Hand one e-mail over through the official client."""
-        return refused(message) or self._official.send(mail_body(message))
+        if refusal := refused(message):
+            return refusal
+        came = self._official.send(mail_body(message))
+        return came if isinstance(came, Answer) else read_answer(*came)
 
     def look_up(self, sought: Sought) -> Found:
         """Ask the Email Activity add-on for our key."""

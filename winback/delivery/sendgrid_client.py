@@ -12,9 +12,11 @@ from sendgrid import SendGridAPIClient
 from winback.delivery.answer import Answer, ErrorKind, from_error
 from winback.delivery.connection import NotConnected, base_url, connecting
 from winback.delivery.lookup import Found
-from winback.delivery.sendgrid import read_answer
 
 SEVERAL = 10  # messages with one key; more than one would be news
+
+
+Came = tuple[int, dict[str, str], bytes] | Answer  # status, headers, body; an Answer where no response came
 
 
 class OfficialClient:
@@ -25,10 +27,9 @@ class OfficialClient:
         self._timeout_seconds = timeout_seconds
         logging.getLogger("python_http_client.client").setLevel(logging.WARNING)  # its DEBUG writes whole messages
 
-    def send(self, body: dict[str, Any]) -> Answer:
+    def send(self, body: dict[str, Any]) -> Came:
         """One mail/send."""
-        response = self._call(self._client.mail.send, "post", request_body=body)
-        return response if isinstance(response, Answer) else read_answer(*response)
+        return self._call(self._client.mail.send, "post", request_body=body)
 
     def look_up(self, query: str) -> Found:
         """The messages of the Email Activity API that fit ``query``.
@@ -52,7 +53,7 @@ class OfficialClient:
             evidence=f"sendgrid activity: {messages[0].get('status', 'there')}",
         )
 
-    def _call(self, endpoint: Any, method: str, **asked: Any) -> tuple[int, dict[str, str], bytes] | Answer:  # noqa: ANN401 - the client is untyped
+    def _call(self, endpoint: Any, method: str, **asked: Any) -> Came:  # noqa: ANN401 - the client is untyped
         endpoint.timeout = self._timeout_seconds
         endpoint._make_request = _Calls(endpoint._make_request)  # its hook for another way of opening connections
         try:

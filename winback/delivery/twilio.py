@@ -103,7 +103,10 @@ class Twilio:
 
     def test_send(self, message: Outgoing) -> Answer:
         """Hand one SMS over through the official client."""
-        return refused(message) or self._official.send(self._url + self._path, self._fields(message))
+        if refusal := refused(message):
+            return refusal
+        came = self._official.send(self._url + self._path, self._fields(message))
+        return came if isinstance(came, Answer) else read_answer(*came)
 
     def look_up(self, sought: Sought) -> Found:
         """Look through the messages to this number for the text that only this one carries."""

@@ -17,7 +17,6 @@ from twilio.rest import Client
 from winback.delivery.answer import Answer, ErrorKind, from_error
 from winback.delivery.connection import NotConnected, connecting
 from winback.delivery.lookup import Found, Sought
-from winback.delivery.twilio import read_answer
 
 MOST_MESSAGES = 200  # to one number, newest first
 SLACK = timedelta(minutes=10)  # between our clock and theirs
@@ -34,13 +33,13 @@ class OfficialClient:
         self._client = Client(account, token, http_client=http, environment={"TWILIO_REGION": ""})
         self._client.api.base_url = url
 
-    def send(self, address: str, fields: dict[str, str]) -> Answer:
-        """One POST of Messages."""
+    def send(self, address: str, fields: dict[str, str]) -> tuple[int, dict[str, str], str] | Answer:
+        """One POST of Messages: status, headers, text; an Answer where no response came."""
         try:
             response = self._client.request("POST", address, data=fields)
         except (NotConnected, requests.RequestException) as error:
             return from_error(_kind_of(error))
-        return read_answer(response.status_code, response.headers, response.text)
+        return response.status_code, response.headers, response.text
 
     def look_up(self, sought: Sought) -> Found:
         """Look for ``sought.marker`` in the messages to its number.

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from jinja2 import nodes
 
-from winback.clicks import HONEYPOT
+from winback.callbacks.clicks import HONEYPOT
 from winback.message.fields import LINK_FIELDS
 from winback.message.pieces import BETWEEN, Places, Written, attributes, quoted
 from winback.message.template import (

@@ -18,7 +18,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.stats import norm, rankdata
 
-from winback.fields import ATTRIBUTE
+from winback.intake.fields import ATTRIBUTE
 from winback.scores.backtest import area_under_curve
 from winback.scores.hazard import Spells
 

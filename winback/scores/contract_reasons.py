@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from winback.fields import ATTRIBUTE
+from winback.intake.fields import ATTRIBUTE
 from winback.scores.contract_columns import AMOUNT, PLAN
 from winback.scores.contracts import DAYS_A_MONTH, ContractModel, Learned
 from winback.scores.hazard import exposure

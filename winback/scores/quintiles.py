@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from winback.features import EarlierWindow
+from winback.customers.features import EarlierWindow
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -17,8 +17,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from winback.customers.features import IDENTIFIED, EarlierWindow
 from winback.errors import WrongUse
-from winback.features import IDENTIFIED, EarlierWindow
 from winback.scores.outlook import Lesson, Standing, combined, forecast, level_shift, logits_of, shifted
 from winback.scores.quintiles import observed_risk, run_rate
 from winback.scores.recipe import Model, Recipe

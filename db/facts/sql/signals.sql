@@ -1,4 +1,4 @@
--- WATCHED (winback/early_warning.py): for each day of $as_ofs the customers with an order (amount >= 0) in the $window_days
+-- WATCHED (winback/signals/early_warning.py): for each day of $as_ofs the customers with an order (amount >= 0) in the $window_days
 -- up to it, what they bought in these days and in as many before, and whether they ordered in as many after.
 WITH windows AS (
     SELECT unnest($as_ofs::DATE[]) AS as_of

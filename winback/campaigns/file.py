@@ -1,0 +1,177 @@
+"""A campaign file's text -> Campaign, or the list of everything a person must mend, each with its line.
+
+YAML tags, anchors and aliases are refused: a campaign is plain data, and an alias can be a bomb.
+"""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from winback.campaigns.campaign import NOT_YET, Campaign
+from winback.campaigns.faults import Path, dotted, explain, line_at
+from winback.errors import CampaignError
+
+MAX_BYTES = 64 * 1024
+MAX_DEPTH = 12
+M = TypeVar("M", bound=BaseModel)
+Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def read_campaign(text: str, file: str) -> Campaign:
+    """The campaign in ``text``; raises the first CampaignError of ``problems``."""
+    campaign, found = examine(text, file)
+    if campaign is None:
+        raise found[0]
+    return campaign
+
+
+def campaign_of(files: Mapping[str, str], campaign_id: str) -> Campaign:
+    """The campaign among the files of a folder (path -> text); raises as ``read_campaign``."""
+    return read_campaign(files[f"campaigns/{campaign_id}.yaml"], campaign_id)
+
+
+def examine(text: str, file: str) -> tuple[Campaign | None, list[CampaignError]]:
+    """The campaign, or None and every problem found, in the order of the file."""
+    return examine_as(Campaign, text, file, later=NOT_YET)
+
+
+def examine_as(
+    model: type[M], text: str, file: str, later: Mapping[str, str] = MappingProxyType({})
+) -> tuple[M | None, list[CampaignError]]:
+    """A file that marketers write, as ``model``; ``later``: its fields of later versions (campaigns.faults)."""
+    places = _Places(text)
+    try:
+        data = _plain_data(text, file, places)
+    except CampaignError as error:
+        return None, [error]
+    empty = list(_empty(places, file))
+    try:
+        found = model.model_validate(data)
+    except ValidationError as error:
+        faults = explain(
+            error, model=model, error=CampaignError, file=file, lines=places.lines, later=later, spot=places.spot
+        )
+        said = {each.field for each in faults}
+        return None, [*faults, *(each for each in empty if each.field not in said)]
+    return (None, empty) if empty else (found, [])
+
+
+def _empty(places: "_Places", file: str) -> Iterator[CampaignError]:
+    """Fields without a value: who leaves one may mean 0, or what is usual."""
+    for path, node in places.scalars.items():
+        if node.tag == "tag:yaml.org,2002:null":
+            problem = "is empty: write a value, or take the line out for what is usual"
+            yield CampaignError(problem, file=file, line=line_at(path, places.lines), field=dotted(path))
+
+
+def line_of(text: str, *path: str | int) -> int:
+    """The line of a field in a text that ``examine`` has accepted; where it is absent, of what is around it."""
+    return line_at(path, _places_of(text).lines)
+
+
+def values_of(text: str) -> dict[str, str]:
+    """Field -> its value in the file's own words, of a text that ``examine`` has accepted."""
+    return {dotted(path): str(node.value) for path, node in _places_of(text).scalars.items()}
+
+
+class _Places:
+    """Where everything in a file stands: the line of each field, and each single value as it was written."""
+
+    def __init__(self, text: str) -> None:
+        self.lines: dict[Path, int] = {(): 1}
+        self.scalars: dict[Path, yaml.ScalarNode] = {}
+        self._text = text
+
+    def spot(self, path: Path, at: int) -> tuple[int, int]:
+        """Line and column, from 1, of character ``at`` of a value's text.
+
+        A value may run over lines, in quotes or not; its visible characters come in the same order.
+        """
+        node = self.scalars[path]
+        index = node.start_mark.index
+        if node.style in {"|", ">"}:
+            index = self._text.index("\n", index)
+        elif node.style:
+            index += 1
+        for _ in range(len("".join(node.value[:at].split()))):
+            index = self._visible(index, node.style) + 1
+        if node.value[at:].strip():  # else it ends too early: just behind its last character
+            index = self._visible(index, node.style)
+        before = self._text[:index]
+        return before.count("\n") + 1, index - (before.rfind("\n") + 1) + 1
+
+    def _visible(self, index: int, style: str | None) -> int:
+        """The next visible character that is the value's own, not its escape."""
+        while index < len(self._text) and self._text[index].isspace():
+            index += 1
+        escaped = (style == '"' and self._text[index : index + 1] == "\\") or (
+            style == "'" and self._text[index : index + 2] == "''"
+        )
+        return index + escaped
+
+
+def _places_of(text: str) -> _Places:
+    places = _Places(text)
+    _plain_data(text, "", places)
+    return places
+
+
+def _plain_data(text: str, file: str, places: _Places) -> object:
+    if len(text.encode()) > MAX_BYTES:
+        raise CampaignError(f"is larger than {MAX_BYTES // 1024} KiB; a campaign is one page", file=file)
+    try:
+        _refuse_tricks(text, file)
+        node = yaml.compose(text, Loader=Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        line = mark.line + 1 if mark else None
+        raise CampaignError(f"not readable as YAML: {error.problem}", file=file, line=line) from error
+    except yaml.YAMLError as error:
+        raise CampaignError(f"not readable as YAML: {error}", file=file) from error
+    if not isinstance(node, yaml.MappingNode):
+        raise CampaignError("is empty or not a list of 'field: value' lines", file=file, line=1)
+    return _value(node, (), file, places)
+
+
+def _refuse_tricks(text: str, file: str) -> None:
+    depth = 0
+    for event in yaml.parse(text, Loader=Loader):
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise CampaignError("anchors (&) and aliases (*) are not allowed", file=file, line=line)
+        if tag := getattr(event, "tag", None):
+            raise CampaignError(f"the tag {tag} is not allowed", file=file, line=line)
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise CampaignError("is nested too deeply", file=file, line=line)
+
+
+def _value(node: yaml.Node, path: Path, file: str, places: _Places) -> object:
+    places.lines.setdefault(path, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        return {key: _value(value, (*path, key), file, places) for key, value in _pairs(node, path, file, places)}
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(item, (*path, index), file, places) for index, item in enumerate(node.value)]
+    if isinstance(node, yaml.ScalarNode):
+        places.scalars[path] = node
+    try:
+        return yaml.constructor.SafeConstructor().construct_object(node)
+    except ValueError as error:  # a day that is none, a number of 5,000 digits
+        line = node.start_mark.line + 1
+        raise CampaignError(f"cannot be read: {error}", file=file, line=line, field=dotted(path)) from error
+
+
+def _pairs(node: yaml.MappingNode, path: Path, file: str, places: _Places) -> Iterator[tuple[str, yaml.Node]]:
+    seen: set[str] = set()
+    for key_node, value_node in node.value:
+        line, key = key_node.start_mark.line + 1, str(key_node.value)
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise CampaignError("a field name must be a word", file=file, line=line)
+        if key in seen:
+            raise CampaignError("is given twice", file=file, line=line, field=dotted((*path, key)))
+        seen.add(key)
+        places.lines[(*path, key)] = line
+        yield key, value_node

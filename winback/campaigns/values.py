@@ -1,0 +1,144 @@
+"""The single values of a campaign file: how each is written, and what it becomes."""
+
+import re
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, WithJsonSchema
+
+from winback.campaigns.churn_kind import ChurnKind
+from winback.campaigns.faults import IDENTIFIER
+from winback.campaigns.limits import PerPerson, micros
+from winback.campaigns.quiet_hours import QuietHours, read_quiet_hours
+from winback.campaigns.where import Where, read_where
+from winback.errors import nearest
+
+
+def _days(value: object) -> object:
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,4})d", value.strip())):
+        return int(found[1])
+    raise ValueError("write days as a number and d, such as 90d")
+
+
+def _hours(value: object) -> object:
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,3})h", value.strip())):
+        return int(found[1])
+    raise ValueError("write hours as a number and h, such as 4h")
+
+
+def _share(value: object) -> object:
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,3}(?:\.\d+)?)\s*%", value.strip())):
+        return float(found[1]) / 100
+    if isinstance(value, int | float) and not isinstance(value, bool) and value == value:  # no .nan
+        if 1 < value <= 100:
+            raise ValueError(f"{value} is more than everybody: did you mean {value}%?")
+        return float(min(max(value, -1), 2))  # a number of 4,000 digits is no float
+    raise ValueError("write a share as a percentage, such as 20%, or as a number from 0 to 1")
+
+
+def _points(value: object) -> object:
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,2}(?:\.\d+)?)\s*pp", value.strip())):
+        return float(found[1]) / 100
+    raise ValueError("write percentage points as a number and pp, such as 3pp")
+
+
+def _per_person(value: object) -> object:
+    found = re.fullmatch(r"([1-9][0-9]?) in ([1-9][0-9]{0,2})d", value.strip()) if isinstance(value, str) else None
+    if found:
+        return PerPerson(messages=int(found[1]), days=int(found[2]))
+    raise ValueError("write messages in days, such as 2 in 30d: 1 to 99 in 1d to 999d")
+
+
+def _quiet(value: object) -> object:
+    return read_quiet_hours(value if isinstance(value, str) else "")
+
+
+def _amount(value: object) -> object:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        amount = Decimal(str(value))
+        if amount.is_finite():
+            return amount
+    raise ValueError("must be a number such as 500 or 499.99")
+
+
+def _exact(value: Decimal) -> Decimal:
+    micros(value)
+    return value
+
+
+def _where(value: object) -> object:
+    if isinstance(value, str):
+        return read_where(value)
+    raise ValueError('write a condition, such as country == "France" and orders >= 2')
+
+
+def _day(value: object) -> object:
+    if type(value) is date:
+        return value
+    raise ValueError("write a day, such as 2026-12-31")
+
+
+def churn_kind(value: object) -> ChurnKind:
+    """A kind of churn by its name; ValueError with the nearest one."""
+    if isinstance(value, str) and value in set(ChurnKind):
+        return ChurnKind(value)
+    close = nearest(str(value), list(ChurnKind))
+    hint = f": did you mean '{close}'?" if close else ""
+    raise ValueError(f"'{value}' is none of {', '.join(ChurnKind)}{hint}")
+
+
+def _churn_kinds(value: object) -> object:
+    return tuple(churn_kind(kind) for kind in value) if isinstance(value, list) else value
+
+
+def _packs(value: object) -> object:
+    if isinstance(value, list) and value == ["default"]:
+        return ("default",)
+    if isinstance(value, list) and value and all(isinstance(pack, str) for pack in value):
+        named = ", ".join(pack for pack in value if pack != "default") or "default twice"
+        raise ValueError(f"law packs other than default come with a later version: remove {named}")
+    raise ValueError("write a list of law packs: [default]")
+
+
+def check_zone(value: str) -> str:
+    """The zone's own name, or ValueError: it must be in the time zone database."""
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):  # listing all zones to look it up would take 50 ms
+        raise ValueError("not a time zone; zones are named like Europe/London or Asia/Shanghai") from None
+    return value
+
+
+def _written(pattern: str) -> WithJsonSchema:
+    """How editors are told to take a text that becomes something else."""
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
+_SHARES = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "string", "pattern": r"^\d{1,3}(\.\d+)?\s*%$"},
+            {"type": "number", "minimum": 0, "maximum": 1},
+        ]
+    }
+)
+_AMOUNTS = WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 1_000_000_000})
+
+Days = Annotated[int, BeforeValidator(_days), Field(ge=1, le=3650), _written(r"^\d{1,4}d$")]
+BlankDays = Annotated[int, BeforeValidator(_days), Field(ge=0, le=3650), _written(r"^\d{1,4}d$")]
+Hours = Annotated[int, BeforeValidator(_hours), Field(ge=1, le=168), _written(r"^\d{1,3}h$")]
+Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1), _SHARES]
+PositiveShare = Annotated[float, BeforeValidator(_share), Field(gt=0, le=1), _SHARES]
+Points = Annotated[float, BeforeValidator(_points), Field(gt=0, le=1), _written(r"^\d{1,2}(\.\d+)?\s*pp$")]
+Amount = Annotated[
+    Decimal, BeforeValidator(_amount), Field(gt=0, le=1_000_000_000), AfterValidator(_exact), _AMOUNTS
+]
+Identifier = Annotated[str, Field(pattern=IDENTIFIER, max_length=60)]
+Day = Annotated[date, BeforeValidator(_day)]
+MessagesPerPerson = Annotated[PerPerson, BeforeValidator(_per_person), _written(r"^[1-9]\d? in [1-9]\d{0,2}d$")]
+Quiet = Annotated[QuietHours, BeforeValidator(_quiet), _written(r"^\d\d:\d\d-\d\d:\d\d$")]
+Filter = Annotated[InstanceOf[Where], BeforeValidator(_where), WithJsonSchema({"type": "string"})]
+ChurnKinds = Annotated[tuple[ChurnKind, ...], BeforeValidator(_churn_kinds)]
+LawPacks = Annotated[tuple[Literal["default"], ...], BeforeValidator(_packs)]

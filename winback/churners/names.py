@@ -1,0 +1,64 @@
+"""What portraits are called: suggested by what their members are like, or as portraits.yaml says."""
+
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+from pydantic import AfterValidator
+
+from winback.campaigns.campaign import Names, Section
+from winback.campaigns.churn_kind import PORTRAITS_FILE
+from winback.campaigns.file import examine_as
+from winback.errors import CampaignError, nearest
+from winback.words import Words
+
+OFTEN: Final[Mapping[str, Words]] = {
+    "one": Words("One order", "只买过一次"),
+    "few": Words("Few orders", "购买不多"),
+    "regulars": Words("Regulars", "常客"),
+}
+MUCH: Final[Mapping[str, Words]] = {
+    "much": Words("spent much", "消费高"),
+    "little": Words("spent little", "消费低"),
+}
+UNTIL: Final[Mapping[str, Words]] = {
+    "quiet": Words("quiet for longer", "沉默较久"),
+    "lately": Words("bought until lately", "近期仍购买"),
+}
+MOST_ALIKE: Final = 5  # portraits of one shape: there are no more in all
+
+
+def suggested(key: str) -> Words:
+    """The name of a shape, such as ``regulars-much-quiet``."""
+    words = [names[part] for names, part in zip((OFTEN, MUCH, UNTIL), key.split("-"), strict=True)]
+    return Words(", ".join(each.en for each in words), "，".join(each.zh for each in words))
+
+
+SHAPES: Final = tuple(f"{often}-{much}-{until}" for often in OFTEN for much in MUCH for until in UNTIL)
+KEYS: Final = (*SHAPES, *(f"{shape}-{number}" for shape in SHAPES for number in range(2, MOST_ALIKE + 1)))
+
+
+def _known(key: str) -> str:
+    if key not in KEYS:
+        near = nearest(key, list(KEYS))
+        hint = f"; did you mean '{near}'?" if near else ""
+        raise ValueError(f"is no portrait (allowed: {', '.join(SHAPES)}, and with -2 where two are alike{hint})")
+    return key
+
+
+class PortraitNames(Section):
+    """The file: a portrait's key, as `winback churn --portraits` prints it, and its name."""
+
+    names: dict[Annotated[str, AfterValidator(_known)], Names]
+
+
+def read_names(text: str, file: str = PORTRAITS_FILE) -> dict[str, Words]:
+    """Key -> name; without Chinese the English stands in both. Raises the first of ``problems_of``."""
+    found, problems = examine_as(PortraitNames, text, file)
+    if found is None:
+        raise problems[0]
+    return {key: Words(name.en, name.zh or name.en) for key, name in found.names.items()}
+
+
+def problems_of(text: str, file: str = PORTRAITS_FILE) -> list[CampaignError]:
+    """Everything wrong with a file of names, each with its line."""
+    return examine_as(PortraitNames, text, file)[1]

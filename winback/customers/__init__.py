@@ -1,0 +1,1 @@
+"""What is known of customers: how they are reached, what they ordered, did and said."""

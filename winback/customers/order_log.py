@@ -1,0 +1,302 @@
+"""All orders until a day in a few flat arrays: what features, what followed and every rolling cut are read from.
+
+Whatever is asked takes the day it is asked for and looks at nothing after it: that one comparison is the only
+guard against reading the future, so it stands in ``_after`` and ``_refunds`` alone.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from winback.customers.features import EARLIER, FEATURES, EarlierWindow
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+_Rows = tuple[Integers, NDArray[np.int32], Integers]  # customer_no, day, minor units
+
+EPOCH: Final = date(1970, 1, 1)
+DAY_BITS: Final = 20  # of a packed (customer, day), whose day counts from the year 1: 2,870 years
+YEAR_ONE: Final = (date(1, 1, 1) - EPOCH).days
+BLOCK: Final = 1 << 20
+"""Rows at a time: fresh memory for all of them costs more than what is done in it."""
+
+MANY_RUNS: Final = 10_000
+
+_NEAR: Final = 0.02  # of a unit: what is the same moment to a learner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderLog:
+    """Purchase days of customers, one entry a customer and day with an order, and refunds, one entry a row.
+
+    ``no``: the customers' numbers, ascending. Of customer i the purchase days are ``day[start[i]:start[i + 1]]``,
+    ascending, counted from 1970-01-01. ``orders`` and ``gross`` (minor units) are what came before each entry,
+    with the total at the end: what a stretch of entries holds is one difference. ``refunder`` points into ``no``.
+    """
+
+    no: Integers
+    start: Integers
+    day: NDArray[np.int32]
+    orders: NDArray[np.int32]
+    gross: Integers
+    refunder: Integers
+    refund_day: NDArray[np.int32]
+    refund_minor: Integers
+
+
+def order_log(customer_no: Integers, day: NDArray[np.int32], minor: Integers) -> OrderLog:
+    """The log of order rows; three arrays of one length, in any order. Sorted ones cost least."""
+    visits = _Visits(len(minor))
+    for block in _blocks(customer_no, day, minor):
+        visits.add(*block)
+    return visits.log()
+
+
+def _blocks(customer_no: Integers, day: NDArray[np.int32], minor: Integers) -> Iterator[_Rows]:
+    """The rows by customer and day, about BLOCK at a time."""
+    runs = _runs(customer_no, day)
+    if len(runs) < 3:
+        for at in range(0, len(minor), BLOCK):
+            of = slice(at, at + BLOCK)
+            yield customer_no[of], day[of], minor[of]
+        return
+    edges = np.linspace(customer_no.min(), customer_no.max() + 1, len(minor) // BLOCK + 2).astype(np.int64)
+    for low, high in pairwise(edges):
+        rows = _between(customer_no, runs, low, high)
+        number, on = customer_no[rows], day[rows]
+        order = np.argsort((number << DAY_BITS) | (on - YEAR_ONE), kind="stable")
+        yield number[order], on[order], minor[rows[order]]
+
+
+def _runs(customer_no: Integers, day: NDArray[np.int32]) -> Integers:
+    """Where rows begin anew that are sorted by customer and day, as each fact file is; and the end."""
+    before, after = customer_no[:-1], customer_no[1:]
+    lower = (after < before) | ((after == before) & (day[1:] < day[:-1]))
+    return np.concatenate(([0], np.flatnonzero(lower) + 1, [len(day)]))
+
+
+def _between(customer_no: Integers, runs: Integers, low: int, high: int) -> Integers:
+    """The rows of customers from ``low`` to before ``high``: by bisection in each run, unless they are many."""
+    if len(runs) > MANY_RUNS:
+        return np.flatnonzero((customer_no >= low) & (customer_no < high))
+    stretches = [begin + np.searchsorted(customer_no[begin:end], (low, high)) for begin, end in pairwise(runs)]
+    return np.concatenate([np.arange(first, last) for first, last in stretches])
+
+
+class _Visits:
+    """The purchase days of sorted rows, gathered block by block; ``rows``: how many there are at most."""
+
+    def __init__(self, rows: int) -> None:
+        self._no, self._start = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
+        self._refunds: list[_Rows] = [(self._no[0], np.empty(0, dtype=np.int32), self._no[0])]
+        self._day, self._orders = np.empty(rows, dtype=np.int32), np.empty(rows + 1, dtype=np.int32)
+        self._gross = np.empty(rows + 1, dtype=np.int64)
+        self._orders[0] = self._gross[0] = self._count = 0
+        self._last = (-1, 0)
+
+    def add(self, customer_no: Integers, day: NDArray[np.int32], minor: Integers) -> None:
+        """The next rows; those of one customer-day may come in two blocks."""
+        back = minor < 0
+        if back.any():
+            self._refunds.append((customer_no[back], day[back], minor[back]))
+            customer_no, day, minor = customer_no[~back], day[~back], minor[~back]
+        if not len(minor):
+            return
+        other = _changed(customer_no, self._last[0])
+        first = np.flatnonzero(other | _changed(day, self._last[1]))
+        at, end, gross = self._count, self._count + len(first), _running(minor)
+        orders_before, gross_before = self._orders[at], self._gross[at]
+        self._day[at:end] = day[first]
+        self._orders[at:end], self._orders[end] = first + orders_before, len(minor) + orders_before
+        self._gross[at:end], self._gross[end] = gross[first] + gross_before, gross[-1] + gross_before
+        self._no.append(customer_no[other])
+        self._start.append(at + np.flatnonzero(other[first]))
+        self._count, self._last = end, (int(customer_no[-1]), int(day[-1]))
+
+    def log(self) -> OrderLog:
+        """All that was added."""
+        no = np.concatenate(self._no)
+        refunder, day, minor = (np.concatenate(each) for each in zip(*self._refunds, strict=True))
+        known = np.isin(refunder, no)  # the others never ordered
+        return OrderLog(
+            no=no,
+            start=np.append(np.concatenate(self._start), self._count),
+            day=self._day[: self._count],
+            orders=self._orders[: self._count + 1],
+            gross=self._gross[: self._count + 1],
+            refunder=np.searchsorted(no, refunder[known]),
+            refund_day=day[known],
+            refund_minor=minor[known],
+        )
+
+
+def _changed(values: NDArray[Any], before: int) -> Mask:
+    """Which values differ from the one before them."""
+    new = np.empty(len(values), dtype=bool)
+    np.not_equal(values[1:], values[:-1], out=new[1:])
+    new[:1] = values[:1] != before
+    return new
+
+
+def _running(values: NDArray[Any]) -> Integers:
+    """The sum of what came before each value, and of all at the end."""
+    sums = np.zeros(len(values) + 1, dtype=np.int64)
+    np.cumsum(values, out=sums[1:])
+    return sums
+
+
+def number_of(day: date) -> int:
+    """Days from 1970-01-01."""
+    return (day - EPOCH).days
+
+
+def first_day(log: OrderLog) -> date | None:
+    """The day of the first order; None without any."""
+    return EPOCH + timedelta(days=int(log.day.min())) if len(log.day) else None
+
+
+def _after(log: OrderLog, day: float) -> Integers:
+    """For each customer the entry where his purchase days after ``day`` begin; his end where there is none."""
+    return log.start[:-1] + _within(log, log.start[1:], lambda rows: log.day[rows] <= day)
+
+
+def _within(log: OrderLog, end: Integers, value: Callable[[slice], NDArray[Any]]) -> Integers:
+    """For each customer the sum of ``value``, asked stretch by stretch of entries, over those before ``end``."""
+    sums = np.empty(len(log.no), dtype=np.int64)
+    some = max(len(log.no) * BLOCK // max(len(log.day), 1), 1)
+    for first in range(0, len(log.no), some):
+        of = slice(first, first + some)
+        begin, stop = log.start[:-1][of], end[of]
+        running = _running(value(slice(int(begin[0]), int(log.start[first + len(begin)]))))
+        sums[of] = running[stop - begin[0]] - running[begin - begin[0]]
+    return sums
+
+
+def _refunds(log: OrderLog, after: float, until: float) -> Integers:
+    """Each customer's refunds (minor units, negative) of the days after ``after`` until ``until``."""
+    kept = (log.refund_day > after) & (log.refund_day <= until)
+    sums = np.bincount(log.refunder[kept], weights=log.refund_minor[kept], minlength=len(log.no))
+    return sums.astype(np.int64)  # exact up to 2^53 minor units
+
+
+def features_at(log: OrderLog, as_of: date) -> pl.DataFrame:
+    """FEATURES at the end of ``as_of``."""
+    today = number_of(as_of)
+    end = _after(log, today)
+    known = np.flatnonzero(end > log.start[:-1])
+    paid = _within(log, end, lambda rows: np.diff(log.gross[rows.start : rows.stop + 1]) > 0)[known]
+    begin, end = log.start[known], end[known]
+    first, last = log.day[begin], log.day[end - 1]
+    gross = log.gross[end] - log.gross[begin]
+    opening = log.gross[begin + 1] - log.gross[begin]
+    frame = pl.DataFrame(
+        {
+            "customer_no": log.no[known],
+            "first_order_on": first,
+            "last_order_on": last,
+            "orders": log.orders[end] - log.orders[begin],
+            "purchase_days": end - begin,
+            "span_days": last - first,
+            "age_days": today - first,
+            "gross_minor": gross,
+            "net_minor": gross + _refunds(log, -np.inf, today)[known],
+            "positive_days": paid,
+            "positive_minor": gross,
+            "repeat_positive_days": paid - (opening > 0),
+            "repeat_positive_minor": gross - opening,
+        }
+    )
+    return frame.cast(FEATURES)
+
+
+def windows_at(log: OrderLog, as_of: date, features: pl.DataFrame, unit_days: int) -> Floats:
+    """What the learners read of each row of ``features`` (FEATURES of ``as_of``); shape (n, columns), finite.
+
+    Times are in units of ``unit_days`` and money in mean purchase days, so that a model taught with one label
+    window can be asked about another: recency, age, pace and the centre of the purchase days; purchase days and
+    spend within multiples of the unit; mean and net spend. All in logs.
+    """
+    today, known = number_of(as_of), _places(log, features)
+    until = _after(log, today)
+    end, dates = until[known], _within(log, until, lambda rows: log.day[rows])[known]
+    age, span, days = (
+        features[name].to_numpy().astype(float) for name in ("age_days", "span_days", "purchase_days")
+    )
+    silent, age = (age - span) / unit_days, age / unit_days
+    total, net = (features[name].to_numpy().astype(float) for name in ("gross_minor", "net_minor"))
+    mean_spend = max(total.sum() / max(days.sum(), 1.0), 1.0)
+    centre = (today - dates / days) / unit_days
+    columns = [np.log(silent + _NEAR), np.log(age + _NEAR), np.log(centre + _NEAR), np.log1p(days - 1)]
+    columns += [
+        silent / (age + 1 / unit_days),
+        np.log((days - 0.7) / (age + 0.3)),
+        silent * (days - 0.5) / (age + 0.1),
+    ]
+    near = {units: _after(log, today - units * unit_days)[known] for units in (0.125, 0.25, 0.5, 1, 2)}
+    columns += [np.log1p(end - near[units]) for units in (0.125, 0.25, 0.5, 1, 2)]
+    columns += [np.log1p((log.gross[end] - log.gross[near[units]]) / mean_spend) for units in (0.25, 0.5, 1, 2)]
+    columns += [np.log1p(total / days / mean_spend), np.log1p(np.maximum(net, 0) / mean_spend)]
+    return np.array(columns).T
+
+
+def _places(log: OrderLog, features: pl.DataFrame) -> Integers:
+    """Where the customers of the rows of ``features`` stand in the log."""
+    return np.searchsorted(log.no, features["customer_no"].to_numpy())
+
+
+def recent_of(log: OrderLog, as_of: date, features: pl.DataFrame, days: int) -> tuple[Floats, ...]:
+    """Purchase days in the last ``days`` until ``as_of`` and in as many before, then spend (minor units) so."""
+    today, known = number_of(as_of), _places(log, features)
+    ends = [_after(log, today - days * back)[known] for back in (0, 1, 2)]
+    stretches = list(zip(ends[1:], ends, strict=False))
+    visits = [end - begin for begin, end in stretches]
+    spent = [log.gross[end] - log.gross[begin] for begin, end in stretches]
+    return tuple(each.astype(np.float64) for each in (*visits, *spent))
+
+
+def followed(log: OrderLog, features: pl.DataFrame, cut: date, days: int) -> tuple[Mask, Integers]:
+    """Whether each row of ``features`` ordered in [cut + 1, cut + days], and his net (minor units) there."""
+    first, last = number_of(cut), number_of(cut) + days
+    known = _places(log, features)
+    begin, end = _after(log, first)[known], _after(log, last)[known]
+    return end > begin, log.gross[end] - log.gross[begin] + _refunds(log, first, last)[known]
+
+
+def only(log: OrderLog, customer_no: Integers) -> OrderLog:
+    """The log of these customers alone."""
+    kept = np.isin(log.no, customer_no, assume_unique=True)
+    begin, size = log.start[:-1][kept], np.diff(log.start)[kept]
+    start = _running(size)
+    rows = np.arange(start[-1]) + np.repeat(begin - start[:-1], size)
+    back = kept[log.refunder]
+    return OrderLog(
+        no=log.no[kept],
+        start=start,
+        day=log.day[rows],
+        orders=_running(log.orders[rows + 1] - log.orders[rows]).astype(np.int32),
+        gross=_running(log.gross[rows + 1] - log.gross[rows]),
+        refunder=(np.cumsum(kept) - 1)[log.refunder[back]],
+        refund_day=log.refund_day[back],
+        refund_minor=log.refund_minor[back],
+    )
+
+
+def earlier_window(log: OrderLog, as_of: date, horizon_days: int) -> EarlierWindow:
+    """The customers as they stood ``horizon_days`` before ``as_of``, and who of them ordered since."""
+    before = as_of - timedelta(days=horizon_days)
+    then = features_at(log, before)
+    ordered, _ = followed(log, then, before, horizon_days)
+    customers = then.select(
+        "customer_no",
+        recency_days=pl.col("age_days") - pl.col("span_days"),
+        purchase_days="purchase_days",
+        ordered=pl.lit(pl.Series(ordered, dtype=pl.Boolean)),
+    )
+    return EarlierWindow(as_of=before, horizon_days=horizon_days, customers=customers.cast(EARLIER))

@@ -1,0 +1,1 @@
+"""What a campaign would do and say, before anything is spent."""

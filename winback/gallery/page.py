@@ -1,0 +1,191 @@
+"""The page of a preview: audience, cost and what can be seen, then every message as it will look.
+
+One HTML file that opens anywhere, offline; each e-mail stands in a frame that runs no script and loads nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from babel import Locale
+from markupsafe import Markup
+
+from winback import words
+from winback.campaigns.campaign import HOLDOUT, IN_POINTS, LocalName, Measure
+from winback.gallery.letters import Sheet, dear_characters, preheader
+from winback.gallery.preview import Preview
+from winback.gallery.sight import Sight
+from winback.gallery.words import MEASURES, TEXTS
+from winback.lift.estimates import NoEstimate
+from winback.message.rendering import Email, RenderFailure, Sms
+from winback.money import exponent, format_money
+from winback.report import names
+from winback.report.charts import Step, draw, waterfall
+from winback.report.page import TEMPLATES, environment
+from winback.report.words import Speaker
+from winback.words import Language
+
+
+def render(
+    found: Preview,
+    name: LocalName,
+    sheets: Sequence[Sheet],
+    language: Language,
+    *,
+    segment_micros: int,
+    templates: Path = TEMPLATES,
+) -> str:
+    """The page in ``language``; ``segment_micros``: the price of a segment, 0 = not known."""
+    say = Speaker(language, TEXTS)
+    page = environment(templates, say).get_template("gallery.html")
+    steps = list(_steps(found, say))
+    return page.render(
+        found=found,
+        lang=words.LANG_TAGS[language],
+        name=(name.zh if language == "zh" else None) or name.en,
+        steps=steps,
+        chart=Markup(draw(waterfall(steps))),
+        arms=[(say("holdout") if arm.name == HOLDOUT else arm.name, arm) for arm in found.arms],
+        sight=list(sight_sentences(found.sight, found.arms_before, say)),
+        balance=_balance(found, say),
+        expected=_money(found.worth.expected_minor, found, language),
+        at_risk=_money(found.worth.at_risk_minor, found, language),
+        costs=list(_costs(found, say)),
+        approval=_approval(found, say),
+        sheets=[_view(sheet, say, found.currency, segment_micros) for sheet in sheets],
+    )
+
+
+def _steps(found: Preview, say: Speaker) -> Iterator[Step]:
+    """All scored, those left out for each reason, those who are in."""
+    left = sum(found.reasons.values()) + found.worth.customers
+    yield Step(label=say("scored"), role="others", start=0, n=left, n_text=words.whole(left))
+    for reason, count in found.reasons.items():
+        left -= count
+        label = names.name_of(reason, names.REASONS, say.language)
+        yield Step(label=label, role="dropped", start=left, n=count, n_text=words.whole(count))
+    yield Step(label=say("in"), role="treated", start=0, n=left, n_text=words.whole(left))
+
+
+def _money(minor: int, found: Preview, language: Language) -> str:
+    return format_money(minor, found.currency, words.LANG_TAGS[language])
+
+
+def _costs(found: Preview, say: Speaker) -> Iterator[tuple[str, str]]:
+    """(what, cost) of each channel."""
+    for cost in found.costs:
+        key = "emails" if cost.channel == "email" else "texts"
+        what = say(key, n=words.whole(cost.messages), units=words.whole(cost.units))
+        known = cost.cost_micros
+        yield (
+            what,
+            say("cost_unknown") if known is None else _micros(known, found.currency, say.language),
+        )
+
+
+def _approval(found: Preview, say: Speaker) -> str | None:
+    """Whose yes a run would wait for, and to what."""
+    if (yes := found.approval) is None:
+        return None
+    who = say("anybody_but", owner=yes.owner) if yes.by is None else yes.by
+    return say("approval", above=words.whole(yes.above), who=who, digest=yes.digest[:12])
+
+
+def _micros(micros: int, currency: str, language: Language) -> str:
+    minor = round(micros * 10 ** exponent(currency) / 10**6)
+    if micros > 0 and minor < 10:  # a text costs less than a cent
+        return f"{micros / 10**6:g} {currency}"
+    return format_money(minor, currency, words.LANG_TAGS[language])
+
+
+def sight_sentences(seen: Sight, arms_before: int, say: Speaker) -> Iterator[str]:
+    """What the result could show, as sentences."""
+    if arms_before:
+        yield say("sight_before", n=words.whole(arms_before))
+    if seen.expected is None:
+        return
+    if seen.unplannable:
+        yield say("sight_unknown", days=seen.window_days, measure=MEASURES[seen.measure].say(say.language))
+        return
+    start = {"n": words.whole(seen.customers), "share": words.percent(seen.holdout_share)}
+    if seen.effect is None or not seen.verdict:
+        yield say("sight_none", **start)
+    else:
+        measure = MEASURES[seen.measure].say(say.language)
+        yield say("sight_effect", effect=_size(seen.effect, seen, say), measure=measure, **start)
+    if seen.probably_more:
+        yield say("sight_more")
+    if isinstance(seen.best, NoEstimate):
+        return
+    best = {"share": words.percent(seen.best.holdout_share), "effect": _size(seen.best.effect, seen, say)}
+    if seen.smallest_effect is not None and seen.best.effect <= seen.smallest_effect:
+        yield say("sight_enough", **best)
+        return
+    yield say("sight_best", **best)
+    if seen.smallest_effect is not None and seen.needed_n:
+        wanted = _size(seen.smallest_effect, seen, say)
+        yield say("sight_wanted", effect=wanted, n=words.whole(seen.needed_n))
+
+
+def _size(effect: float, seen: Sight, say: Speaker) -> str:
+    if seen.measure in IN_POINTS:
+        return say("points", n=f"{100 * effect:.1f}")
+    if seen.measure is Measure.PURCHASE_FREQUENCY:
+        return say("orders", n=f"{effect:.3f}")
+    return say("per_customer", amount=words.money(effect, seen.currency, say.language))
+
+
+def _balance(found: Preview, say: Speaker) -> str:
+    unequal = [say(f"b_{each.covariate}") for each in found.balance if each.noticeable]
+    between = ", " if say.language == "en" else "、"
+    return say("unequal", names=between.join(unequal)) if unequal else say("alike")
+
+
+def _view(sheet: Sheet, say: Speaker, currency: str, segment_micros: int) -> dict[str, Any]:
+    """One variant in one language as the page shows it."""
+    tag = Locale.parse(sheet.language, sep="-")
+    spoken = tag.get_display_name("zh" if say.language == "zh" else "en") or sheet.language
+    cases = [
+        {
+            "title": say(f"case_{each.case}"),
+            "name": each.name,
+            "email": _email(each.email, say),
+            "sms": _sms(each.sms, say, currency, segment_micros),
+        }
+        for each in sheet.written
+    ]
+    title = say("sheet", variant=sheet.variant, spoken=spoken)
+    return {"title": title, "language": sheet.language, "usual": cases[0], "others": cases[1:]}
+
+
+def _email(email: Email | RenderFailure | None, say: Speaker) -> dict[str, Any] | None:
+    if not isinstance(email, Email):
+        return None if email is None else {"fault": _fault(email, say)}
+    return {
+        "fault": None,
+        "subject": email.subject,
+        "length": say("subject_length", n=len(email.subject)),
+        "preheader": preheader(email.html),
+        "html": email.html,
+        "text": email.text,
+    }
+
+
+def _sms(
+    sms: Sms | RenderFailure | None, say: Speaker, currency: str, segment_micros: int
+) -> dict[str, Any] | None:
+    if not isinstance(sms, Sms):
+        return None if sms is None else {"fault": _fault(sms, say)}
+    size, dear = sms.size, dear_characters(sms)
+    notes = [say("segments", encoding=size.encoding.value, units=size.units, n=size.segments)]
+    if segment_micros:
+        cost = _micros(segment_micros * size.segments, currency, say.language)
+        notes.append(say("sms_cost", cost=cost))
+    if dear:
+        notes.append(say("sms_dear", letters=" ".join(dear)))
+    return {"fault": None, "text": sms.text, "notes": notes, "segments": size.segments}
+
+
+def _fault(failure: RenderFailure, say: Speaker) -> str:
+    place = failure.file if failure.line is None else f"{failure.file}:{failure.line}"
+    return say("failed", problem=failure.problem, place=place)

@@ -1,0 +1,1 @@
+"""Files that come in: fields, cells, rows, and what rejects them."""

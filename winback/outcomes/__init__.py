@@ -1,0 +1,1 @@
+"""What became of a run, and all that is found in it."""

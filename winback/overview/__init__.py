@@ -1,0 +1,1 @@
+"""Churn month by month, and the page that shows it."""

@@ -1,0 +1,1 @@
+"""The outcome report: its sentences, tables, charts and page."""
