@@ -93,7 +93,7 @@ def test_the_owner_and_whoever_is_not_named_may_not_approve(shop: Settings, line
 
 def test_a_changed_template_needs_another_look_and_then_its_own_yes(shop: Settings):
     run(shop)
-    subject = shop.templates / "winback-advice/subject.txt"
+    subject = shop.templates / "hello/subject.txt"
     subject.write_text(subject.read_text(encoding="utf-8") + "!", encoding="utf-8")
 
     first, second = approve(shop, RUN, "Bea", NOW), approve(shop, RUN, "Bea", NOW)

@@ -292,13 +292,13 @@ def test_net_contribution_needs_a_price_for_every_channel_of_the_campaign(tmp_pa
 
     assert found.field == "success.measure"
     assert "needs the price of sms: [prices] of winback.toml" in str(found)
-    write_campaign(shop, judged.replace("winback-advice}", "winback-advice, channels: [email]}"))
+    write_campaign(shop, judged.replace("hello}", "hello, channels: [email]}"))
     assert check_file(shop, shop.campaigns / "spring.yaml")[1] == []
 
 
 def test_a_budget_asks_no_price_of_a_channel_that_the_campaign_does_not_use(tmp_path: Path):
     shop = shop_with(tmp_path, prices={"email": "0.0006"})
-    write_campaign(shop, SHOWN.replace("winback-advice}", "winback-advice, channels: [email]}")
+    write_campaign(shop, SHOWN.replace("hello}", "hello, channels: [email]}")
                    + "limits: {budget: {amount: 5, currency: USD}}\n")  # fmt: skip
 
     assert check_file(shop, shop.campaigns / "spring.yaml")[1] == []
@@ -307,7 +307,7 @@ def test_a_budget_asks_no_price_of_a_channel_that_the_campaign_does_not_use(tmp_
 def test_a_missing_template_is_found_at_the_line_that_names_it(tmp_path: Path):
     """Not at the first line in which its name happens to stand."""
     shop = shop_with(tmp_path)
-    lines = "variants:\n  - {name: spring, template: winback-advice}\n  - {name: b,\n     template: spring}\n"
+    lines = "variants:\n  - {name: spring, template: hello}\n  - {name: b,\n     template: spring}\n"
     [(line, field, _)] = faults(shop, lines)
 
     assert (line, field) == (12, "variants[2].template")

@@ -329,9 +329,9 @@ def test_a_dry_run_of_a_run_that_has_chosen_shows_whom(shop: Settings):
 
 
 def test_a_campaign_with_a_fault_is_not_run(shop: Settings):
-    write_campaign(shop, CAMPAIGN.replace("winback-advice", "winback-advcie"))
+    write_campaign(shop, CAMPAIGN.replace("hello", "winback-advcie"))
 
-    with pytest.raises(CampaignError, match=r"spring.yaml:7: journey\[1\].send: .*did you mean 'winback-advice'"):
+    with pytest.raises(CampaignError, match=r"spring.yaml:7: journey\[1\].send: .*did you mean 'hello'"):
         run(shop)
 
 
@@ -521,9 +521,7 @@ def test_the_files_of_two_audiences_are_never_mistaken_for_each_other(shop: Sett
     base = CAMPAIGN.replace("holdout: 50%", "holdout: 0%")
     for name, channel in (("mails", "email"), ("texts", "sms")):
         text = base.replace("id: spring", f"id: {name}")
-        write_campaign(
-            shop, text.replace("{send: winback-advice}", f"{{send: winback-advice, channels: [{channel}]}}"), name
-        )
+        write_campaign(shop, text.replace("{send: hello}", f"{{send: hello, channels: [{channel}]}}"), name)
         carry_out(manual(name, AS_OF), shop, NOW)
 
     assert set(rows(shop, Message.campaign_id, Message.channel)) == {("mails", "email"), ("texts", "sms")}

@@ -189,13 +189,13 @@ def test_an_outcome_nobody_can_observe_exits_two_and_names_the_field(shop: Setti
 
 
 def test_check_finds_faults_of_the_templates_too(shop: Settings, capsys):
-    template = shop.templates / "winback-advice" / "subject.txt"
+    template = shop.templates / "hello" / "subject.txt"
     template.write_text("{{ customer.nmae }}", encoding="utf-8")
 
     code, out, _ = ask(capsys, "check")
 
     assert code == 1
-    assert "winback-advice/subject.txt:1" in out
+    assert "hello/subject.txt:1" in out
     assert "name" in out
 
 
@@ -342,7 +342,7 @@ def test_a_channel_that_stays_in_the_folder_beside_a_live_one_is_warned_of(half_
 
 
 def test_a_channel_that_no_campaign_uses_may_stay_in_the_folder(half_live: Settings, capsys):
-    write_campaign(half_live, CAMPAIGN.replace("winback-advice}", "winback-advice, channels: [email]}"))
+    write_campaign(half_live, CAMPAIGN.replace("hello}", "hello, channels: [email]}"))
 
     said = "".join(ask(capsys, word)[2] for word in ("check", "send"))
 

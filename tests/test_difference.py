@@ -77,7 +77,7 @@ def test_files_are_told_by_the_lines_that_went_and_came():
 def test_an_edited_campaign_is_compared_with_its_last_run(shop: Settings, capsys, monkeypatch):
     monkeypatch.setenv("WINBACK_WORKSPACE", str(shop.workspace))
     write_campaign(shop, AGAIN.replace("inactive: 60d", "inactive: 106d"))
-    subject = shop.templates / "winback-advice/subject.txt"
+    subject = shop.templates / "hello/subject.txt"
     subject.write_text("Hello\n", encoding="utf-8")
     load(shop, "orders", f"customer_id,order_id,ordered_at,amount\n00011,new,{AS_OF},5.00\n")
     day = str(AS_OF + timedelta(days=1))
@@ -90,7 +90,7 @@ def test_an_edited_campaign_is_compared_with_its_last_run(shop: Settings, capsys
     assert (found["joined"], found["left"], found["stayed"]) == (0, 5, 6)  # 105 days and more: 5 to 9 and 12
     assert found["left_because"] == {"not_at_risk": 5}
     assert found["fields"] == [{"field": "audience.inactive", "before": "60d", "after": "106d"}]
-    assert [edit["file"] for edit in found["files"]] == ["templates/winback-advice/subject.txt"]
+    assert [edit["file"] for edit in found["files"]] == ["templates/hello/subject.txt"]
     assert found["new_facts"] == 1
     assert "+0 / -5 people, 6 stay" in shown
     assert "campaign: audience.inactive: 60d -> 106d" in shown

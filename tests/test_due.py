@@ -197,7 +197,7 @@ def test_a_faulty_campaign_raises_an_alarm_and_stops_no_other(shop: Settings):
 
 
 def test_a_template_that_is_no_text_raises_an_alarm_and_not_an_error(shop: Settings):
-    (shop.templates / "winback-advice" / "subject.txt").write_bytes(b"\xff\xfe")
+    (shop.templates / "hello" / "subject.txt").write_bytes(b"\xff\xfe")
 
     [alarm] = look_for_due(shop, NOW).alarms
 
@@ -340,7 +340,7 @@ def test_a_schedule_that_comes_back_runs_its_next_slot(shop: Settings):
 
 def test_a_changed_template_loses_no_slot(shop: Settings):
     look_for_due(shop, EVE)
-    template = shop.templates / "winback-advice" / "subject.txt"
+    template = shop.templates / "hello" / "subject.txt"
     template.write_text(template.read_text(encoding="utf-8") + "!", encoding="utf-8")
 
     assert look_for_due(shop, NOW) == Looked(ran=(SLOT,))

@@ -35,7 +35,7 @@ WRONG = {
     "77 object": (CAMPAIGN + "topic: !!python/object/apply:os.system ['id']\n", ":9: the tag"),
     "77 laughs": (CAMPAIGN + LAUGHS, ":9: anchors (&) and aliases (*) are not allowed"),
     "78": (CAMPAIGN + "holdout: 20%\n", ":9: holdout: is given twice"),
-    "79": (CAMPAIGN.replace("send: winback-advice", "send: ../../etc"), ":7: journey[1].send: must be lower-case"),
+    "79": (CAMPAIGN.replace("send: hello", "send: ../../etc"), ":7: journey[1].send: must be lower-case"),
     "80": (CAMPAIGN.replace("id: spring", "id: autumn"), ":1: id: must be the file's name, 'spring'"),
     "81 negative": (CAMPAIGN.replace(TOP, "{value: {top: -20%}}"), ":5: audience.value.top: write a"),
     "81 too much": (CAMPAIGN.replace(TOP, "{value: {top: 100.5%}}"), ":5: audience.value.top: is too"),
@@ -61,7 +61,7 @@ def test_a_hostile_campaign_file_is_refused_at_its_line(shop: Settings, number: 
 
 def test_a_template_that_is_a_link_out_of_the_folder_is_refused(shop: Settings, tmp_path: Path):  # 79
     (tmp_path / "secret.txt").write_text("a secret", encoding="utf-8")
-    (shop.templates / "winback-advice" / "body.fr.txt").symlink_to(tmp_path / "secret.txt")
+    (shop.templates / "hello" / "body.fr.txt").symlink_to(tmp_path / "secret.txt")
 
     _, [problem] = check_file(shop, shop.campaigns / "spring.yaml")
 

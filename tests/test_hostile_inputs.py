@@ -221,7 +221,7 @@ def test_what_the_law_asks_for_is_missed(part):  # 50
 
 
 def test_a_template_that_is_not_utf_8_is_named(shop: Settings):  # 51
-    (shop.templates / "winback-advice" / "body.txt").write_bytes("您好".encode("gbk"))
+    (shop.templates / "hello" / "body.txt").write_bytes("您好".encode("gbk"))
 
     _, [problem] = check_file(shop, shop.campaigns / "spring.yaml")
 

@@ -266,7 +266,7 @@ def test_the_sample_shows_no_address_and_no_name(shop: Settings):
 @pytest.mark.slow
 def test_text_messages_cost_their_segments(shop: Settings):
     """Nobody held out, nine texts. The three Chinese ones have 86 characters: UCS-2, 67 a segment, so two."""
-    (shop.templates / "winback-advice" / "sms.zh-CN.txt").write_text(
+    (shop.templates / "hello" / "sms.zh-CN.txt").write_text(
         "【海港唱片】" + "听" * 74 + "拒收请回复R", encoding="utf-8"
     )
     write_campaign(shop, CAMPAIGN.replace("50%", "0%"))
@@ -309,7 +309,7 @@ def test_a_message_that_cannot_be_written_for_somebody_is_exit_one(
     shop: Settings, capsys: pytest.CaptureFixture[str]
 ):
     write_campaign(shop, CAMPAIGN.replace("50%", "0%"))
-    text = shop.templates / "winback-advice" / "subject.txt"
+    text = shop.templates / "hello" / "subject.txt"
     text.write_text("{{ 1 // (customer.orders - 1) }}", encoding="utf-8")
     a_quiet_crowd(shop, 3)
 
@@ -319,10 +319,7 @@ def test_a_message_that_cannot_be_written_for_somebody_is_exit_one(
 
     assert isinstance(preview_customer(shop, "spring", AS_OF, "00001").message, RenderFailure)
     assert code == 1
-    assert (
-        "cannot be written: winback-advice/subject.txt:1: message: raised ZeroDivisionError"
-        in capsys.readouterr().out
-    )
+    assert "cannot be written: hello/subject.txt:1: message: raised ZeroDivisionError" in capsys.readouterr().out
 
 
 @pytest.mark.slow

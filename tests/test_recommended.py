@@ -155,7 +155,7 @@ def test_what_is_no_product_or_leads_elsewhere_is_refused(html: str, said: str):
 def a_record_shop(shop: Settings, template: str = LOOP) -> Settings:
     """Ann bought Blue and sent Green back; of Blue's three buyers two also bought Red, two Green."""
     for name in ("html", "txt", "zh-CN.html", "zh-CN.txt"):
-        (shop.templates / "winback-advice" / f"body.{name}").write_text(f"{template} {FOOT}", encoding="utf-8")
+        (shop.templates / "hello" / f"body.{name}").write_text(f"{template} {FOOT}", encoding="utf-8")
     file = shop.workspace / "winback.toml"
     link = 'product_link = "https://shop.example/p/{product_id}"\n'
     file.write_text(link + file.read_text(encoding="utf-8"), encoding="utf-8")
@@ -223,7 +223,7 @@ def test_a_preview_shows_a_customer_what_would_be_recommended(shop: Settings, ca
 
 
 def test_check_says_that_there_is_nothing_to_recommend_from(shop: Settings, capsys: pytest.CaptureFixture[str]):
-    body = shop.templates / "winback-advice" / "body.html"
+    body = shop.templates / "hello" / "body.html"
     body.write_text(f"{LOOP} {FOOT}", encoding="utf-8")
 
     code, _, before = ask(capsys, "check")

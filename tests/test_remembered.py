@@ -21,7 +21,7 @@ def a_check(settings: Settings, capsys) -> tuple[int, str, str]:
 
 
 def test_unchanged_files_are_not_read_again_and_the_words_are_the_same(shop: Settings, capsys, monkeypatch):
-    (shop.templates / "winback-advice" / "sms.txt").write_text("no way out", encoding="utf-8")
+    (shop.templates / "hello" / "sms.txt").write_text("no way out", encoding="utf-8")
     first = a_check(shop, capsys)
     monkeypatch.delattr(checking, "found_in")
 
@@ -36,13 +36,15 @@ def test_unchanged_files_are_not_read_again_and_the_words_are_the_same(shop: Set
     [
         ("campaigns/spring.yaml", "frequncy_cap: 2\n", "frequncy_cap"),
         ("campaigns/another.yaml", "id: x\n", "another.yaml"),
-        ("templates/winback-advice/subject.txt", "{{ nmae }}", "nmae"),
-        ("templates/winback-advice/leaflet.pdf", "%PDF", "leaflet.pdf"),
+        ("templates/hello/subject.txt", "{{ nmae }}", "nmae"),
+        ("templates/hello/leaflet.pdf", "%PDF", "leaflet.pdf"),
         ("kinds.yaml", "nonsense: 1\n", "kinds.yaml"),
         ("winback.toml", 'link_hosts = ["other.example"]\n', "known place"),
     ],
 )
 def test_whatever_is_edited_is_looked_at(shop: Settings, capsys, file: str, text: str, fault: str):
+    body = shop.templates / "hello" / "body.html"
+    body.write_text(f"<a href='https://harbour-records.example'>New</a>{body.read_text()}", encoding="utf-8")
     before = a_check(shop, capsys)
     place = shop.workspace / file
     old = place.read_text(encoding="utf-8") if place.exists() else ""

@@ -77,7 +77,7 @@ def test_a_language_without_an_edition_is_refused_and_nothing_is_sent(shop: Sett
     with pytest.raises(WrongUse) as refusal:
         try_out(shop, trial(locales=["en", locale]), NOW)
 
-    assert f"winback-advice has no edition for '{locale}' (there are: en, zh-CN" in str(refusal.value)
+    assert f"hello has no edition for '{locale}' (there are: en, zh-CN" in str(refusal.value)
     assert not (shop.state / "trials").exists()
 
 
@@ -178,14 +178,14 @@ def test_what_cannot_be_meant_is_refused_before_anything_leaves(
 
 
 def test_a_channel_the_campaign_does_not_use_is_refused(shop: Settings):
-    write_campaign(shop, CAMPAIGN.replace("{send: winback-advice}", "{send: winback-advice, channels: [email]}"))
+    write_campaign(shop, CAMPAIGN.replace("{send: hello}", "{send: hello, channels: [email]}"))
 
     with pytest.raises(WrongUse, match="not sent by sms, only by email"):
         try_out(shop, trial(to="+447700900123"), NOW)
 
 
 def test_a_text_to_china_needs_its_signature_and_its_way_out_as_when_it_is_sent(shop: Settings):
-    with pytest.raises(WrongUse, match=r"winback-advice/sms\.txt in en may not go to \+86 numbers"):
+    with pytest.raises(WrongUse, match=r"hello/sms\.txt in en may not go to \+86 numbers"):
         try_out(shop, trial("+8613800138000"), NOW)
 
     [tried] = try_out(shop, trial("+8613800138000", locales=["zh-CN"]), NOW)

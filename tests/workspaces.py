@@ -18,16 +18,30 @@ owner: ann@example.com
 churn: {within: 60d}
 audience: {inactive: 60d}
 holdout: 50%
-journey: [{send: winback-advice}]
+journey: [{send: hello}]
 success: {window: 60d}
 """
+_FOOT = "{{ sender.postal_address }} {{ links.unsubscribe }}"
+HELLO = {  # small: thousands of tests compile it
+    "subject.txt": "Hello{% if customer.name %} {{ customer.name }}{% endif %}",
+    "subject.zh-CN.txt": "（AD）{% if customer.name %}{{ customer.name }}，{% endif %}您好",
+    "body.html": f"<p>Hello</p><p>{_FOOT}</p>",
+    "body.zh-CN.html": f"<p>您好</p><p>{_FOOT}</p>",
+    "body.txt": f"Hello\n{_FOOT}\n",
+    "body.zh-CN.txt": f"您好\n{_FOOT}\n",
+    "sms.txt": "{{ sender.name }}: hello. Reply STOP to opt out",
+    "sms.zh-CN.txt": "【海港唱片】您好。拒收请回复R",
+}
 
 
 def a_workspace(folder: Path, database_url: str | None = None, campaign: str = CAMPAIGN) -> Settings:
-    """An empty workspace in New York with one campaign, ``spring``."""
+    """An empty workspace in New York with one campaign, ``spring``, and its message, ``hello``."""
     make_workspace(folder / "shop", salt="a salt for tests", timezone="America/New_York")
     for file in (folder / "shop" / "campaigns").glob("*.yaml"):
         file.unlink()
+    (folder / "shop" / "templates" / "hello").mkdir()
+    for name, text in HELLO.items():
+        (folder / "shop" / "templates" / "hello" / name).write_text(text, encoding="utf-8")
     settings = read_settings({}, folder / "shop")
     if database_url:
         settings = replace(settings, database_url=database_url)

@@ -28,7 +28,7 @@ from winback.delivery.settling import SETTLE
 ROOT = Path(__file__).parents[2]
 LATER = timedelta(minutes=10)  # every lease of the dead is over by then
 FINAL = {"accepted", "uncertain", "abandoned", "rejected", "skipped"}
-EVERYBODY = CAMPAIGN.replace("holdout: 50%", "holdout: 0%").replace("winback-advice", "hello")
+EVERYBODY = CAMPAIGN.replace("holdout: 50%", "holdout: 0%")
 RESEND = "on_uncertain: resend_after_reconcile\n"
 FOOT = "{{ sender.postal_address }} {{ links.unsubscribe }}"
 TEMPLATES = {  # small: hundreds of processes compile them
@@ -44,7 +44,6 @@ def a_live_shop(
 ) -> Settings:
     """``people`` quiet customers reachable on ``channel`` alone; ``more`` of the campaign file."""
     shop = a_workspace(folder, database_url, EVERYBODY + more)
-    (shop.templates / "hello").mkdir()
     for name, text in TEMPLATES.items():
         (shop.templates / "hello" / name).write_text(text)
     if channel == "email":
