@@ -4,7 +4,7 @@ Whatever is asked takes the day it is asked for and looks at nothing after it: t
 guard against reading the future, so it stands in ``_after`` and ``_refunds`` alone.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
@@ -19,13 +19,14 @@ from winback.customers.features import EARLIER, FEATURES, EarlierWindow
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-_Rows = tuple[Integers, NDArray[np.int32], Integers]  # customer_no, day, minor units
+_Rows = tuple[Integers, Integers]  # customer and day packed, minor units
 
 EPOCH: Final = date(1970, 1, 1)
 DAY_BITS: Final = 20  # of a packed (customer, day), whose day counts from the year 1: 2,870 years
+DAY_MASK: Final = (1 << DAY_BITS) - 1
 YEAR_ONE: Final = (date(1, 1, 1) - EPOCH).days
-BLOCK: Final = 1 << 20
-"""Rows at a time: fresh memory for all of them costs more than what is done in it."""
+BLOCK: Final = 1 << 17
+"""Rows at a time: what is done with them is done in the processor's cache, and without fresh memory."""
 
 MANY_RUNS: Final = 10_000
 
@@ -60,19 +61,22 @@ def order_log(customer_no: Integers, day: NDArray[np.int32], minor: Integers) ->
 
 
 def _blocks(customer_no: Integers, day: NDArray[np.int32], minor: Integers) -> Iterator[_Rows]:
-    """The rows by customer and day, about BLOCK at a time."""
+    """(customer and day packed, minor units) of the rows, ascending, about BLOCK at a time."""
     runs = _runs(customer_no, day)
     if len(runs) < 3:
         for at in range(0, len(minor), BLOCK):
             of = slice(at, at + BLOCK)
-            yield customer_no[of], day[of], minor[of]
+            yield _packed(customer_no[of], day[of]), minor[of]
         return
     edges = np.linspace(customer_no.min(), customer_no.max() + 1, len(minor) // BLOCK + 2).astype(np.int64)
-    for low, high in pairwise(edges):
-        rows = _between(customer_no, runs, low, high)
-        number, on = customer_no[rows], day[rows]
-        order = np.argsort((number << DAY_BITS) | (on - YEAR_ONE), kind="stable")
-        yield number[order], on[order], minor[rows[order]]
+    for some in _between(customer_no, runs, edges):
+        rows = _packed(*(np.concatenate([each[of] for of in some]) for each in (customer_no, day)))
+        order = np.argsort(rows, kind="stable")
+        yield rows[order], np.concatenate([minor[of] for of in some])[order]
+
+
+def _packed(customer_no: Integers, day: NDArray[np.int32]) -> Integers:
+    return (customer_no << DAY_BITS) | (day - YEAR_ONE)
 
 
 def _runs(customer_no: Integers, day: NDArray[np.int32]) -> Integers:
@@ -82,12 +86,16 @@ def _runs(customer_no: Integers, day: NDArray[np.int32]) -> Integers:
     return np.concatenate(([0], np.flatnonzero(lower) + 1, [len(day)]))
 
 
-def _between(customer_no: Integers, runs: Integers, low: int, high: int) -> Integers:
-    """The rows of customers from ``low`` to before ``high``: by bisection in each run, unless they are many."""
+def _between(customer_no: Integers, runs: Integers, edges: Integers) -> Iterator[Sequence[slice | Integers]]:
+    """For each two neighbouring ``edges`` the rows of their customers: stretches of the runs, unless these are
+    many."""
     if len(runs) > MANY_RUNS:
-        return np.flatnonzero((customer_no >= low) & (customer_no < high))
-    stretches = [begin + np.searchsorted(customer_no[begin:end], (low, high)) for begin, end in pairwise(runs)]
-    return np.concatenate([np.arange(first, last) for first, last in stretches])
+        for low, high in pairwise(edges):
+            yield [np.flatnonzero((customer_no >= low) & (customer_no < high))]
+        return
+    ends = [begin + np.searchsorted(customer_no[begin:end], edges) for begin, end in pairwise(runs)]
+    for number in range(len(edges) - 1):
+        yield [slice(end[number], end[number + 1]) for end in ends]
 
 
 class _Visits:
@@ -95,35 +103,38 @@ class _Visits:
 
     def __init__(self, rows: int) -> None:
         self._no, self._start = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
-        self._refunds: list[_Rows] = [(self._no[0], np.empty(0, dtype=np.int32), self._no[0])]
+        self._refunds: list[_Rows] = [(self._no[0], self._no[0])]
         self._day, self._orders = np.empty(rows, dtype=np.int32), np.empty(rows + 1, dtype=np.int32)
         self._gross = np.empty(rows + 1, dtype=np.int64)
         self._orders[0] = self._gross[0] = self._count = 0
-        self._last = (-1, 0)
+        self._last = -1
 
-    def add(self, customer_no: Integers, day: NDArray[np.int32], minor: Integers) -> None:
+    def add(self, packed: Integers, minor: Integers) -> None:
         """The next rows; those of one customer-day may come in two blocks."""
         back = minor < 0
         if back.any():
-            self._refunds.append((customer_no[back], day[back], minor[back]))
-            customer_no, day, minor = customer_no[~back], day[~back], minor[~back]
+            self._refunds.append((packed[back], minor[back]))
+            packed, minor = packed[~back], minor[~back]
         if not len(minor):
             return
-        other = _changed(customer_no, self._last[0])
-        first = np.flatnonzero(other | _changed(day, self._last[1]))
+        first = np.flatnonzero(_changed(packed, self._last))
         at, end, gross = self._count, self._count + len(first), _running(minor)
+        visits = packed[first]
+        no = visits >> DAY_BITS
+        other = np.flatnonzero(_changed(no, self._last >> DAY_BITS))
+        self._day[at:end] = _day_of(visits)
         orders_before, gross_before = self._orders[at], self._gross[at]
-        self._day[at:end] = day[first]
         self._orders[at:end], self._orders[end] = first + orders_before, len(minor) + orders_before
         self._gross[at:end], self._gross[end] = gross[first] + gross_before, gross[-1] + gross_before
-        self._no.append(customer_no[other])
-        self._start.append(at + np.flatnonzero(other[first]))
-        self._count, self._last = end, (int(customer_no[-1]), int(day[-1]))
+        self._no.append(no[other])
+        self._start.append(at + other)
+        self._count, self._last = end, int(packed[-1])
 
     def log(self) -> OrderLog:
         """All that was added."""
         no = np.concatenate(self._no)
-        refunder, day, minor = (np.concatenate(each) for each in zip(*self._refunds, strict=True))
+        refunds, minor = (np.concatenate(each) for each in zip(*self._refunds, strict=True))
+        refunder = refunds >> DAY_BITS
         known = np.isin(refunder, no)  # the others never ordered
         return OrderLog(
             no=no,
@@ -132,9 +143,13 @@ class _Visits:
             orders=self._orders[: self._count + 1],
             gross=self._gross[: self._count + 1],
             refunder=np.searchsorted(no, refunder[known]),
-            refund_day=day[known],
+            refund_day=_day_of(refunds[known]),
             refund_minor=minor[known],
         )
+
+
+def _day_of(packed: Integers) -> NDArray[np.int32]:
+    return ((packed & DAY_MASK) + YEAR_ONE).astype(np.int32)
 
 
 def _changed(values: NDArray[Any], before: int) -> Mask:
