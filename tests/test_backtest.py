@@ -122,8 +122,8 @@ def test_a_broken_cut_foresees_the_coin(monkeypatch):
     """The same where the windows see 90 days too many, so that the test above is known to notice it."""
 
     def foresee(log, as_of, features, unit_days):
-        later = followed(log, features, as_of, unit_days)[0]
-        return np.column_stack((windows_at(log, as_of, features, unit_days), later))
+        seen, later = windows_at(log, as_of, features, unit_days), followed(log, features, as_of, unit_days)[0]
+        return lambda of: np.column_stack((seen(of), later[of]))
 
     monkeypatch.setattr("winback.scores.material.windows_at", foresee)
 

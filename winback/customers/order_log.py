@@ -19,6 +19,7 @@ from winback.customers.features import EARLIER, FEATURES, EarlierWindow
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Windows = Callable[[slice], Floats]  # of which rows -> shape (n, columns)
 _Rows = tuple[Integers, Integers]  # customer and day packed, minor units
 
 EPOCH: Final = date(1970, 1, 1)
@@ -29,6 +30,8 @@ BLOCK: Final = 1 << 17
 """Rows at a time: what is done with them is done in the processor's cache, and without fresh memory."""
 
 MANY_RUNS: Final = 10_000
+
+EVERYBODY: Final = slice(None)
 
 _NEAR: Final = 0.02  # of a unit: what is the same moment to a learner
 
@@ -177,21 +180,29 @@ def first_day(log: OrderLog) -> date | None:
     return EPOCH + timedelta(days=int(log.day.min())) if len(log.day) else None
 
 
-def _after(log: OrderLog, day: float) -> Integers:
+def _after(log: OrderLog, day: float, of: slice = EVERYBODY) -> Integers:
     """For each customer the entry where his purchase days after ``day`` begin; his end where there is none."""
-    return log.start[:-1] + _within(log, log.start[1:], lambda rows: log.day[rows] <= day)
+    return log.start[1:][of] - _sums(log, lambda days: (days > day).view(np.int8), of)
 
 
-def _within(log: OrderLog, end: Integers, value: Callable[[slice], NDArray[Any]]) -> Integers:
-    """For each customer the sum of ``value``, asked stretch by stretch of entries, over those before ``end``."""
-    sums = np.empty(len(log.no), dtype=np.int64)
+def _sums(log: OrderLog, value: Callable[[NDArray[np.int32]], NDArray[Any]], of: slice = EVERYBODY) -> Integers:
+    """For each customer the sum of ``value``, asked stretch by stretch of purchase days."""
+    begin, end = log.start[:-1][of], log.start[1:][of]
+    sums = np.empty(len(begin), dtype=np.int64)
     some = max(len(log.no) * BLOCK // max(len(log.day), 1), 1)
-    for first in range(0, len(log.no), some):
-        of = slice(first, first + some)
-        begin, stop = log.start[:-1][of], end[of]
-        running = _running(value(slice(int(begin[0]), int(log.start[first + len(begin)]))))
-        sums[of] = running[stop - begin[0]] - running[begin - begin[0]]
+    for first in range(0, len(begin), some):
+        here = begin[first : first + some]
+        days = log.day[here[0] : end[first + len(here) - 1]]
+        np.add.reduceat(value(days), here - here[0], out=sums[first : first + some])
     return sums
+
+
+def _paid_days(log: OrderLog, end: Integers) -> Integers:
+    """For each customer how many purchase days before the entry ``end`` had an amount above 0: nearly all."""
+    free = np.flatnonzero(log.gross[1:] == log.gross[:-1])
+    owner = np.searchsorted(log.start, free, side="right") - 1
+    owner = owner[free < end[owner]]
+    return np.asarray(end - log.start[:-1] - np.bincount(owner, minlength=len(log.no)))
 
 
 def _refunds(log: OrderLog, after: float, until: float) -> Integers:
@@ -206,7 +217,7 @@ def features_at(log: OrderLog, as_of: date) -> pl.DataFrame:
     today = number_of(as_of)
     end = _after(log, today)
     known = np.flatnonzero(end > log.start[:-1])
-    paid = _within(log, end, lambda rows: np.diff(log.gross[rows.start : rows.stop + 1]) > 0)[known]
+    paid = _paid_days(log, end)[known]
     begin, end = log.start[known], end[known]
     first, last = log.day[begin], log.day[end - 1]
     gross = log.gross[end] - log.gross[begin]
@@ -231,22 +242,36 @@ def features_at(log: OrderLog, as_of: date) -> pl.DataFrame:
     return frame.cast(FEATURES)
 
 
-def windows_at(log: OrderLog, as_of: date, features: pl.DataFrame, unit_days: int) -> Floats:
-    """What the learners read of each row of ``features`` (FEATURES of ``as_of``); shape (n, columns), finite.
+def windows_at(log: OrderLog, as_of: date, features: pl.DataFrame, unit_days: int) -> Windows:
+    """What the learners read of any stretch of rows of ``features`` (FEATURES of ``as_of``).
 
     Times are in units of ``unit_days`` and money in mean purchase days, so that a model taught with one label
     window can be asked about another: recency, age, pace and the centre of the purchase days; purchase days and
     spend within multiples of the unit; mean and net spend. All in logs.
     """
-    today, known = number_of(as_of), _places(log, features)
-    until = _after(log, today)
-    end, dates = until[known], _within(log, until, lambda rows: log.day[rows])[known]
+    places = _places(log, features)
+    days, total = (features[name].sum() for name in ("purchase_days", "gross_minor"))
+    mean_spend = max(total / max(days, 1), 1.0)
+
+    def read(of: slice) -> Floats:
+        return _windows(log, number_of(as_of), features[of], places[of], unit_days, mean_spend)
+
+    return read
+
+
+def _windows(
+    log: OrderLog, today: int, features: pl.DataFrame, places: Integers, unit_days: int, mean_spend: float
+) -> Floats:
+    """Shape (n, columns), finite, each column in one piece."""
+    near = slice(places.min(), places.max() + 1)
+    known = places - near.start
+    until = _after(log, today, near)
+    end, dates = until[known], _sums(log, lambda days: np.where(days <= today, days, 0), near)[known]
     age, span, days = (
         features[name].to_numpy().astype(float) for name in ("age_days", "span_days", "purchase_days")
     )
     silent, age = (age - span) / unit_days, age / unit_days
     total, net = (features[name].to_numpy().astype(float) for name in ("gross_minor", "net_minor"))
-    mean_spend = max(total.sum() / max(days.sum(), 1.0), 1.0)
     centre = (today - dates / days) / unit_days
     columns = [np.log(silent + _NEAR), np.log(age + _NEAR), np.log(centre + _NEAR), np.log1p(days - 1)]
     columns += [
@@ -254,9 +279,9 @@ def windows_at(log: OrderLog, as_of: date, features: pl.DataFrame, unit_days: in
         np.log((days - 0.7) / (age + 0.3)),
         silent * (days - 0.5) / (age + 0.1),
     ]
-    near = {units: _after(log, today - units * unit_days)[known] for units in (0.125, 0.25, 0.5, 1, 2)}
-    columns += [np.log1p(end - near[units]) for units in (0.125, 0.25, 0.5, 1, 2)]
-    columns += [np.log1p((log.gross[end] - log.gross[near[units]]) / mean_spend) for units in (0.25, 0.5, 1, 2)]
+    since = {units: _after(log, today - units * unit_days, near)[known] for units in (0.125, 0.25, 0.5, 1, 2)}
+    columns += [np.log1p(end - since[units]) for units in (0.125, 0.25, 0.5, 1, 2)]
+    columns += [np.log1p((log.gross[end] - log.gross[since[units]]) / mean_spend) for units in (0.25, 0.5, 1, 2)]
     columns += [np.log1p(total / days / mean_spend), np.log1p(np.maximum(net, 0) / mean_spend)]
     return np.array(columns).T
 

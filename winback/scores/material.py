@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from winback.customers.order_log import OrderLog, features_at, first_day, followed, only, windows_at
+from winback.customers.order_log import OrderLog, Windows, features_at, first_day, followed, only, windows_at
 from winback.scores.outlook import Lesson, Standing
 from winback.scores.recipe import LEARNERS, Recipe
 from winback.scores.scoring import FITTED_CUSTOMERS, smallest, tie_keys
@@ -25,7 +25,7 @@ class Material:
 
     features: pl.DataFrame
     keys: NDArray[np.uint64]
-    windows: NDArray[np.float64] | None
+    windows: Windows | None
     lesson: Lesson | None
     season: Lesson | None
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 
+from winback.customers.order_log import Windows
 from winback.scores.btyd import Histories
 from winback.scores.gamma_gamma import expected_spend, fit_spend
 from winback.scores.learners import learn_boosted, learn_logistic, learn_value
@@ -35,7 +36,7 @@ fit on 300,000 simulated customers a risk moves by 0.002 in the mean, 0.009 at m
 
 _Modelled = tuple[Floats, Floats, Floats]  # risk, expected orders, spend on one of them
 
-BLOCK: Final = 50_000
+BLOCK: Final = 8_000
 """Customers learners are asked about at once, so that memory stays flat."""
 
 EDGE: Final = 1e-6
@@ -52,7 +53,7 @@ class Standing:
     as_of: date
     features: pl.DataFrame
     fitted: Integers
-    windows: Floats | None = None
+    windows: Windows | None = None
     lesson: "Lesson | None" = None
 
 
@@ -171,7 +172,7 @@ def histories_of(features: pl.DataFrame) -> Histories:
 class _Taught:
     """Learners taught by one lesson of so many ``days``, each when first asked; ``windows``: of who is asked."""
 
-    windows: Floats
+    windows: Windows
     days: int
     matrix: Floats
     silent: Mask
@@ -197,7 +198,7 @@ class _Taught:
         risk, made = asked(one, histories_of(lesson.at.features), horizon=lesson.days)
         expected = made * spend * kept
         floor = max(float(expected.mean()) * EDGE, EDGE)
-        matrix = _matrix(lesson.at.windows, (risk, made, _relative(spend)))
+        matrix = _matrix(lesson.at.windows(slice(None)), (risk, made, _relative(spend)))
         value = np.maximum(lesson.minor, 0.0)
         return cls(now.windows, lesson.days, matrix, ~lesson.ordered, value, np.maximum(expected, floor))
 
@@ -209,21 +210,21 @@ class _Taught:
         learned = [learners[part](self.matrix, self.silent) for part in parts]
         if with_value and self.value.any():
             learned.append(learn_value(self.matrix, self.value, self.expected))
-        answers = np.zeros((len(parts) + 1, len(self.windows)))
         risk, made, spend = modelled
+        answers = np.zeros((len(parts) + 1, len(risk)))
         columns = risk, made, _relative(spend)
-        for at in range(0, len(self.windows), BLOCK):
+        for at in range(0, len(risk), BLOCK):
             of = slice(at, at + BLOCK)
-            matrix = _matrix(self.windows[of], (columns[0][of], columns[1][of], columns[2][of]))
+            matrix = _matrix(self.windows(of), (columns[0][of], columns[1][of], columns[2][of]))
             for answer, ask in zip(answers, learned, strict=False):
                 answer[of] = ask(matrix)
         return dict(zip(parts, answers, strict=False)), answers[-1]
 
 
 def _matrix(windows: Floats, modelled: _Modelled) -> Floats:
-    """The learners' columns: windows, and what the model of orders and gamma-gamma say."""
+    """The learners' columns, each in one piece: windows, and what the model of orders and gamma-gamma say."""
     risk, made, spend = modelled
-    return np.column_stack((windows, logits_of(risk), np.log(made + EDGE), np.log(spend + EDGE)))
+    return np.vstack((windows.T, logits_of(risk), np.log(made + EDGE), np.log(spend + EDGE))).T
 
 
 def _relative(spend: Floats) -> Floats:

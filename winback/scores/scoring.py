@@ -18,6 +18,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from winback.customers.features import IDENTIFIED, EarlierWindow
+from winback.customers.order_log import Windows
 from winback.errors import WrongUse
 from winback.scores.outlook import Lesson, Standing, combined, forecast, level_shift, logits_of, shifted
 from winback.scores.quintiles import observed_risk, run_rate
@@ -74,7 +75,7 @@ def score(
     horizon_days: int,
     minor_per_major: int,
     recipe: Recipe,
-    windows: Floats | None = None,
+    windows: Windows | None = None,
     lesson: Lesson | None = None,
     season: Lesson | None = None,
     earlier: EarlierWindow | None = None,
