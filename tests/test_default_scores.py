@@ -101,7 +101,7 @@ def a_life(random, family: str, size: int, days: int) -> tuple[OrderLog, Fit | P
         day.append(first[going] + np.ceil(now[going]).astype(np.int64))
         going &= random.random(size) >= p
     no, when = np.concatenate(who) + 1, np.concatenate(day) + number_of(DAY_0)
-    return order_log(no, when.astype(np.int32), random.integers(1_000, 5_000, len(no))), truth
+    return order_log([(no, when.astype(np.int32), random.integers(1_000, 5_000, len(no)))]), truth
 
 
 def best_risk(truth: Fit | ParetoFit, histories: Histories, horizon: int) -> np.ndarray:
@@ -134,7 +134,7 @@ def seasonal(random, size: int = 6_000, days: int = 1_000) -> OrderLog:
     day = random.integers(0, days, len(who))
     kept = (day % 365 < 182) | (random.random(len(who)) < 0.3)
     when = (day[kept] + number_of(DAY_0)).astype(np.int32)
-    return order_log(who[kept], when, random.integers(1_000, 5_000, int(kept.sum())))
+    return order_log([(who[kept], when, random.integers(1_000, 5_000, int(kept.sum())))])
 
 
 @pytest.mark.slow
@@ -155,7 +155,7 @@ def test_the_season_s_shift_repairs_the_level():
 
 def rows(*orders: tuple[int, int, int]) -> OrderLog:
     no, day, minor = np.array(orders, dtype=np.int64).T
-    return order_log(no, (day + number_of(DAY_0)).astype(np.int32), minor)
+    return order_log([(no, (day + number_of(DAY_0)).astype(np.int32), minor)])
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def some_rows(seed: int) -> pl.DataFrame:
 
 
 def log_of(rows: pl.DataFrame) -> module.OrderLog:
-    return order_log(*(rows[name].to_numpy() for name in ("no", "day", "minor")))
+    return order_log([(rows["no"].to_numpy(), rows["day"].to_numpy(), rows["minor"].to_numpy())])
 
 
 def reckoned(rows: pl.DataFrame, until: int) -> list[tuple[int, ...]]:

@@ -41,14 +41,20 @@ GROUPS: Final = pl.Schema({"customer_no": pl.Int64(), "value": pl.String()})
 
 def read_log(files: Sequence[str | Path], *, as_of: date) -> OrderLog:
     """All orders on or before ``as_of``; nothing later is read."""
-    rows = _rows(files, as_of)
-    return order_log(*(rows.drop_in_place(name).to_numpy() for name in ROWS))
+    frames = _rows(files, as_of)
+    return order_log(
+        [
+            (rows["customer_no"].to_numpy(), rows["day"].to_numpy(), rows["amount_minor"].to_numpy())
+            for rows in frames
+        ]
+    )
 
 
-def _rows(files: Sequence[str | Path], as_of: date) -> pl.DataFrame:
+def _rows(files: Sequence[str | Path], as_of: date) -> Iterator[pl.DataFrame]:
     """ROWS as ``order_rows`` gives them; where no row replaces another by polars, at a third of the CPU."""
     if not files or _superseded(files):
-        return ask("order_rows", files, ROWS, {"as_of": as_of})
+        yield ask("order_rows", files, ROWS, {"as_of": as_of})
+        return
     day = pl.col("ordered_on").to_physical().alias("day")
     known = pl.col("ordered_on") <= as_of
     rows = [
@@ -56,7 +62,7 @@ def _rows(files: Sequence[str | Path], as_of: date) -> pl.DataFrame:
         for file in files  # each by itself: older files have fewer columns
     ]
     try:
-        return pl.concat(rows).collect()
+        yield from pl.concat(rows).collect_batches()
     except (PolarsError, OSError) as problem:
         raise Unusable(f"the facts cannot be read: {problem}") from problem
 

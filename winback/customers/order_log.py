@@ -20,7 +20,8 @@ Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Windows = Callable[[slice], Floats]  # of which rows -> shape (n, columns)
-_Rows = tuple[Integers, Integers]  # customer and day packed, minor units
+Rows = tuple[Integers, NDArray[np.int32], Integers]  # customer_no, day, minor units: arrays of one length
+_Packed = tuple[Integers, Integers]  # customer and day as one number, minor units
 
 EPOCH: Final = date(1970, 1, 1)
 DAY_BITS: Final = 20  # of a packed (customer, day), whose day counts from the year 1: 2,870 years
@@ -55,50 +56,45 @@ class OrderLog:
     refund_minor: Integers
 
 
-def order_log(customer_no: Integers, day: NDArray[np.int32], minor: Integers) -> OrderLog:
-    """The log of order rows; three arrays of one length, in any order. Sorted ones cost least."""
-    visits = _Visits(len(minor))
-    for block in _blocks(customer_no, day, minor):
+def order_log(pieces: Sequence[Rows]) -> OrderLog:
+    """The log of order rows, which come in pieces in any order; sorted by customer and day they cost least."""
+    visits = _Visits(sum(len(minor) for _, _, minor in pieces))
+    for block in _blocks(_runs(pieces)):
         visits.add(*block)
     return visits.log()
 
 
-def _blocks(customer_no: Integers, day: NDArray[np.int32], minor: Integers) -> Iterator[_Rows]:
-    """(customer and day packed, minor units) of the rows, ascending, about BLOCK at a time."""
-    runs = _runs(customer_no, day)
-    if len(runs) < 3:
-        for at in range(0, len(minor), BLOCK):
-            of = slice(at, at + BLOCK)
-            yield _packed(customer_no[of], day[of]), minor[of]
+def _blocks(runs: Sequence[Rows]) -> Iterator[_Packed]:
+    """The rows of sorted runs, ascending, about BLOCK at a time."""
+    if not runs:
         return
-    edges = np.linspace(customer_no.min(), customer_no.max() + 1, len(minor) // BLOCK + 2).astype(np.int64)
-    for some in _between(customer_no, runs, edges):
-        rows = _packed(*(np.concatenate([each[of] for of in some]) for each in (customer_no, day)))
-        order = np.argsort(rows, kind="stable")
-        yield rows[order], np.concatenate([minor[of] for of in some])[order]
+    count = sum(len(minor) for _, _, minor in runs) // BLOCK + 2
+    first, last = min(no[0] for no, _, _ in runs), max(no[-1] for no, _, _ in runs)
+    edges = np.linspace(first, last + 1, count).astype(np.int64)
+    ends = np.array([np.searchsorted(no, edges) for no, _, _ in runs])
+    for begin, end in zip(ends.T, ends.T[1:], strict=False):
+        some = [(runs[at], slice(begin[at], end[at])) for at in np.flatnonzero(end > begin).tolist()]
+        if some:
+            packed = np.concatenate([_packed(no[of], day[of]) for (no, day, _), of in some])
+            order = np.argsort(packed, kind="stable")  # merges what is sorted
+            yield packed[order], np.concatenate([minor[of] for (_, _, minor), of in some])[order]
 
 
 def _packed(customer_no: Integers, day: NDArray[np.int32]) -> Integers:
     return (customer_no << DAY_BITS) | (day - YEAR_ONE)
 
 
-def _runs(customer_no: Integers, day: NDArray[np.int32]) -> Integers:
-    """Where rows begin anew that are sorted by customer and day, as each fact file is; and the end."""
-    before, after = customer_no[:-1], customer_no[1:]
-    lower = (after < before) | ((after == before) & (day[1:] < day[:-1]))
-    return np.concatenate(([0], np.flatnonzero(lower) + 1, [len(day)]))
-
-
-def _between(customer_no: Integers, runs: Integers, edges: Integers) -> Iterator[Sequence[slice | Integers]]:
-    """For each two neighbouring ``edges`` the rows of their customers: stretches of the runs, unless these are
-    many."""
-    if len(runs) > MANY_RUNS:
-        for low, high in pairwise(edges):
-            yield [np.flatnonzero((customer_no >= low) & (customer_no < high))]
-        return
-    ends = [begin + np.searchsorted(customer_no[begin:end], edges) for begin, end in pairwise(runs)]
-    for number in range(len(edges) - 1):
-        yield [slice(end[number], end[number + 1]) for end in ends]
+def _runs(pieces: Sequence[Rows]) -> list[Rows]:
+    """The pieces cut where their rows begin anew, none empty; of rows in no order one run of all, sorted."""
+    runs = []
+    for no, day, minor in pieces:
+        lower = (no[1:] < no[:-1]) | ((no[1:] == no[:-1]) & (day[1:] < day[:-1]))
+        if np.count_nonzero(lower) > MANY_RUNS:
+            order = np.lexsort((day, no))
+            no, day, minor, lower = no[order], day[order], minor[order], np.zeros(0, dtype=bool)
+        ends = [0, *(np.flatnonzero(lower) + 1).tolist(), len(no)]
+        runs += [(no[at:end], day[at:end], minor[at:end]) for at, end in pairwise(ends) if end > at]
+    return runs
 
 
 class _Visits:
@@ -106,7 +102,7 @@ class _Visits:
 
     def __init__(self, rows: int) -> None:
         self._no, self._start = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
-        self._refunds: list[_Rows] = [(self._no[0], self._no[0])]
+        self._refunds: list[_Packed] = [(self._no[0], self._no[0])]
         self._day, self._orders = np.empty(rows, dtype=np.int32), np.empty(rows + 1, dtype=np.int32)
         self._gross = np.empty(rows + 1, dtype=np.int64)
         self._orders[0] = self._gross[0] = self._count = 0
@@ -250,7 +246,7 @@ def windows_at(log: OrderLog, as_of: date, features: pl.DataFrame, unit_days: in
     spend within multiples of the unit; mean and net spend. All in logs.
     """
     places = _places(log, features)
-    days, total = (features[name].sum() for name in ("purchase_days", "gross_minor"))
+    days, total = (int(features[name].sum()) for name in ("purchase_days", "gross_minor"))
     mean_spend = max(total / max(days, 1), 1.0)
 
     def read(of: slice) -> Floats:
