@@ -69,7 +69,16 @@ def learn_logistic(matrix: Floats, silent: Mask) -> Learned:
         weights -= step
         if np.abs(step).max() < 1e-9:
             break
-    return lambda rows: _times(standard(rows), weights)
+    slope = weights[1:] / spread
+    level = weights[0] - (slope * middle).sum()
+
+    def logits(rows: Floats) -> Floats:
+        found = np.full(len(rows), level)
+        for column, by in zip(rows.T, slope, strict=True):
+            found += column * by
+        return found
+
+    return logits
 
 
 def _times(rows: Floats, weights: Floats) -> Floats:

@@ -9,7 +9,8 @@ falls back, and the scores say so in words:
 """
 
 import hashlib
-from dataclasses import dataclass
+import io
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -122,11 +123,13 @@ def digest_of(frame: pl.DataFrame) -> str:
     One line a customer, ``customer_id risk expected_value value_rank past_value past_rank`` with tabs between,
     risk and values with 6 decimals; UTF-8, each line ended by ``\\n``, sorted by bytes.
     """
-    decimals = pl.col("risk", "expected_value", "past_value").cast(pl.Decimal(38, 6))
     columns = "customer_id", "risk", "expected_value", "value_rank", "past_value", "past_rank"
-    line = pl.concat_str(columns, separator="\t") + "\n"
-    lines = frame.with_columns(decimals).select(line=line)["line"].sort()
-    return hashlib.sha256(lines.str.join("").item().encode()).hexdigest()
+    decimals = pl.col("risk", "expected_value", "past_value").cast(pl.Decimal(38, 6))
+    lines = io.BytesIO()  # a quarter of the CPU of texts put together and sorted
+    frame.sort(pl.col("customer_id") + "\t").with_columns(decimals).select(columns).write_csv(
+        lines, include_header=False, separator="\t", quote_style="never"
+    )
+    return hashlib.sha256(lines.getbuffer()).hexdigest()
 
 
 def _outlook(
@@ -150,6 +153,7 @@ def season_shift(season: Lesson, recipe: Recipe) -> float | None:
 
     The recipe is applied as it would have been then; what it missed on average is what the season did.
     """
+    recipe = replace(recipe, learned_value=False)  # value has no part in it
     said = forecast(season.at, season.days, recipe)
     if said.orders is None:
         return None
@@ -194,11 +198,11 @@ def smallest(keys: NDArray[np.uint64], count: int) -> Integers:
 
 def ranked(values: Floats, keys: NDArray[np.uint64]) -> Integers:
     """1 for the highest; equal values by key."""
+    place = np.empty(len(keys), dtype=np.int64)
+    place[np.argsort(keys)] = np.arange(len(keys))
     order = np.argsort(-values)
-    same = values[order[1:]] == values[order[:-1]]
-    tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
-    rows = order[tied]
-    order[tied] = rows[np.lexsort((keys[rows], -values[rows]))]
+    other = np.append(0, values[order[1:]] != values[order[:-1]])
+    order = order[np.argsort(np.cumsum(other) * len(keys) + place[order])]
     ranks = np.empty(len(values), dtype=np.int64)
     ranks[order] = np.arange(1, len(values) + 1)
     return ranks
