@@ -19,6 +19,7 @@ from scipy.optimize import minimize
 from scipy.special import digamma, gammaln
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.intp]
 
 BOUND: Final = np.log(1e5)
 """The search keeps p, q and gamma, spend rescaled by its mean, within [1e-5, 1e5]."""
@@ -44,7 +45,7 @@ def fit_spend(days: Floats, total: Floats) -> SpendFit:
     found = minimize(
         _loss,
         np.array([1.0, 1.0, 0.0]),
-        args=(days, mean / unit),
+        args=(*np.unique(days, return_inverse=True), days, mean / unit),
         jac=True,
         method="L-BFGS-B",
         bounds=[(-BOUND, BOUND)] * 3,
@@ -60,15 +61,19 @@ def expected_spend(model: SpendFit, days: Floats, total: Floats) -> Floats:
     return np.asarray((model.gamma + total) * model.p / (model.p * days + model.q - 1))
 
 
-def _loss(logs: Floats, days: Floats, mean: Floats) -> tuple[float, Floats]:
-    """Minus the mean log-likelihood and its gradient by the logs of (p, q, gamma)."""
+def _loss(logs: Floats, counts: Floats, at: Integers, days: Floats, mean: Floats) -> tuple[float, Floats]:
+    """Minus the mean log-likelihood and its gradient by the logs of (p, q, gamma).
+
+    ``counts``: the distinct numbers of days, ``at``: which is whose. Gamma functions are taken of these alone.
+    """
     p, q, gamma = np.exp(logs)
-    shape, sum_ = p * days, gamma + days * mean
+    shapes, shape, sum_ = p * counts, p * days, gamma + days * mean
     log_sum = np.log(sum_)
-    value = gammaln(shape + q) - gammaln(shape) - gammaln(q) + q * np.log(gamma)
-    value += (shape - 1) * np.log(mean) + shape * np.log(days) - (shape + q) * log_sum
-    by_p = days * (digamma(shape + q) - digamma(shape) + np.log(days * mean) - log_sum)
-    by_q = digamma(shape + q) - digamma(q) + np.log(gamma) - log_sum
+    value = (gammaln(shapes + q) - gammaln(shapes))[at] - gammaln(q) + q * np.log(gamma)
+    value += (shape - 1) * np.log(mean) + (shapes * np.log(counts))[at] - (shape + q) * log_sum
+    digamma_all = digamma(shapes + q)
+    by_p = days * ((digamma_all - digamma(shapes))[at] + np.log(days * mean) - log_sum)
+    by_q = digamma_all[at] - digamma(q) + np.log(gamma) - log_sum
     by_gamma = q / gamma - (shape + q) / sum_
     gradient = np.array([by_p.mean(), by_q.mean(), by_gamma.mean()])
     return -float(value.mean()), -gradient * np.exp(logs)
