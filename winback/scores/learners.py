@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from winback.scores.trees import LEAVES, Node, asker
+
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Learned = Callable[[Floats], Floats]
@@ -27,7 +29,7 @@ TREES: Final = 80
 VALUE_TREES: Final = 60
 
 BOOSTED: Final[dict[str, Any]] = {
-    "num_leaves": 8,
+    "num_leaves": LEAVES,
     "learning_rate": 0.05,
     "min_data_in_leaf": 100,
     "feature_fraction": 0.6,
@@ -92,7 +94,7 @@ def learn_boosted(matrix: Floats, silent: Mask) -> Learned:
 
     data = lightgbm.Dataset(matrix, silent.astype(np.float64))
     model = lightgbm.train({**BOOSTED, "objective": "binary"}, data, TREES)
-    return lambda rows: np.asarray(model.predict(rows, raw_score=True))
+    return asker(_trees(model.dump_model()))
 
 
 def learn_value(matrix: Floats, value: Floats, expected: Floats) -> Learned:
@@ -101,4 +103,8 @@ def learn_value(matrix: Floats, value: Floats, expected: Floats) -> Learned:
 
     data = lightgbm.Dataset(matrix, value, init_score=np.log(expected))
     model = lightgbm.train({**BOOSTED, "objective": "tweedie"}, data, VALUE_TREES)
-    return lambda rows: np.asarray(model.predict(rows, raw_score=True))
+    return asker(_trees(model.dump_model()))
+
+
+def _trees(dumped: dict[str, Any]) -> list[Node]:
+    return [tree["tree_structure"] for tree in dumped["tree_info"]]

@@ -36,7 +36,7 @@ fit on 300,000 simulated customers a risk moves by 0.002 in the mean, 0.009 at m
 
 _Modelled = tuple[Floats, Floats, Floats]  # risk, expected orders, spend on one of them
 
-BLOCK: Final = 8_000
+BLOCK: Final = 16_000
 """Customers learners are asked about at once, so that memory stays flat."""
 
 EDGE: Final = 1e-6
