@@ -53,7 +53,8 @@ def _campaigns(folder: Path) -> list[str]:
     """The example, so many times under names of their own."""
     example = folder / "high-value-winback.yaml"
     text = example.read_text(encoding="utf-8")
-    example.unlink()
+    for shipped in folder.glob("*.yaml"):
+        shipped.unlink()
     files = [folder / f"campaign-{number}.yaml" for number in range(1, CAMPAIGNS + 1)]
     for file in files:
         file.write_text(text.replace("id: high-value-winback", f"id: {file.stem}"), encoding="utf-8")

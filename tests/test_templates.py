@@ -16,7 +16,10 @@ from winback.message.template import load
 FOOT = "{{ links.unsubscribe }} {{ sender.postal_address }}"
 SMS = "Hi. Reply STOP to opt out"
 TEMPLATES = Path(__file__).parents[1] / "templates"
-DEMO = ("winback-advice", "winback-invitation")
+DEMO = (
+    "winback-advice", "winback-invitation", "quiet-checkin", "recommended-records", "renewal-reminder",
+    "service-apology",
+)  # fmt: skip
 
 
 def a_message(changes=None, without=()):
@@ -336,6 +339,28 @@ def test_the_demo_writes_to_everybody_with_or_without_a_name(message, locale, na
         assert not isinstance(mail, RenderFailure), mail
         assert not isinstance(sms, RenderFailure), sms
         assert ("<b>&" in mail.html) is False
+
+
+def test_every_message_that_is_shipped_is_tried_here():
+    assert sorted(DEMO) == sorted({path.split("/")[0] for path in demo_files()} - {"_shared", "report"})
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
+def test_recommended_records_are_named_where_there_are_some(locale):
+    link = {"name": "Harbour Lights, LP", "link": "https://shop.example/p/1502"}
+    products = [link, {"name": "A & B", "link": None}]
+
+    some, none = (
+        demo("recommended-records", "email", locale=locale, recommended=each) for each in (products, None)
+    )
+
+    assert ">Harbour Lights, LP</a>" in some.html
+    assert "A &amp; B" in some.html
+    assert "Harbour Lights, LP" in some.text
+    assert "https://shop.example/p/1502" in some.text
+    assert "- A & B\n" in some.text
+    assert "<li>" not in none.html
+    assert "\n\n\n\n" not in none.text
 
 
 @pytest.mark.parametrize("message", DEMO)

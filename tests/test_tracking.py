@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.test_templates import DEMO
 from winback.callbacks.clicks import HONEYPOT
 from winback.errors import TemplateError
 from winback.message.inspection import check
@@ -215,7 +216,7 @@ def test_a_page_that_never_ends_is_read_in_bounded_time(piece):
     assert time.perf_counter() - started < 5
 
 
-@pytest.mark.parametrize("message", ["winback-advice", "winback-invitation"])
+@pytest.mark.parametrize("message", DEMO)
 def test_the_demos_links_are_counted(message):
     files = {str(path.relative_to(TEMPLATES)): path.read_text("utf-8") for path in TEMPLATES.rglob("*.*")}
 
