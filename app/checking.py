@@ -1,18 +1,16 @@
 """What a check of campaign files finds, in words: faults to mend, and what a person should know beside them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from unicodedata import name
 
-from db.campaigns import Checked, campaign_ids, campaign_path, channels_used, check_files, template_files
+from db.campaigns import Checked, campaign_ids, campaign_path, channels_used, check_files
 from db.confined import SampleText
 from db.home import FILE_NAME
 from db.settings import Settings, here
-from winback.campaigns.campaign import Campaign, Measure
+from winback.campaigns.campaign import MOST_HELD_OUT, Campaign, Measure
 from winback.channel import Channel
-from winback.lift.planning import MOST_HELD_OUT
-from winback.message.fields import asks_for_products
 
 FEW_CHARACTERS = 3  # more are another script, not a slip
 _VALUE = (Measure.VALUE_LOST, Measure.VALUE_LOST_SHARE)
@@ -21,31 +19,34 @@ _CHANNEL_WORDS: dict[Channel, str] = {"email": "e-mails", "sms": "text messages"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """The faults, one a line; what is printed where there are none; what is said beside it.
+    """Of one campaign file: the faults, one a line, and what is said beside them.
 
-    ``ended``: a template was ended by a limit, which may have been the load of the machine. ``asking``: campaigns
-    that show recommended products.
+    ``left_in_folder``: what is said of a channel that it uses and that is not really sent. ``ended``: a template
+    was ended by a limit, which may have been the load of the machine. ``asks``: it shows recommended products.
     """
 
     faults: list[str]
-    fine: str
     said: list[str]
+    left_in_folder: list[str]
     ended: bool
-    asking: list[str]
+    asks: bool
 
 
-def found_in(workspace: Path | None, named: Sequence[Path]) -> Found:
-    """What is found in the files ``named``, or in all campaigns of the workspace."""
+def found_in(workspace: Path | None, files: Sequence[Path]) -> list[Found]:
+    """What is found in each of the files; those templates that are new are looked at all together."""
     settings = here(workspace)
-    files = named or [campaign_path(settings, each) for each in campaign_ids(settings)]
-    checked = check_files(settings, files)
-    faults = list(dict.fromkeys(str(fault) for each in checked for fault in each.problems))
-    said = half_live(settings, [] if faults else files)
-    said += [line for each in checked if each.campaign for line in _doubtful(each.campaign, each.path)]
-    said += dict.fromkeys(line for each in checked for text in each.texts for line in dear(text, settings))
-    fine = f"{len(files)} campaign{'s' if len(files) != 1 else ''}: no faults"
-    ended = any(each.ended for each in checked)
-    return Found(faults=faults, fine=fine, said=said, ended=ended, asking=list(_asking(settings, checked)))
+    return [_found(settings, each) for each in check_files(settings, files)]
+
+
+def _found(settings: Settings, checked: Checked) -> Found:
+    said = list(_doubtful(checked.campaign, checked.path)) if checked.campaign else []
+    return Found(
+        faults=[str(fault) for fault in checked.problems],
+        said=said + [line for text in checked.texts for line in dear(text, settings)],
+        left_in_folder=_left_in_folder(settings, checked.campaign.step.channels) if checked.campaign else [],
+        ended=checked.ended,
+        asks=checked.asks and not checked.problems,
+    )
 
 
 def _doubtful(campaign: Campaign, path: Path) -> Iterator[str]:
@@ -61,13 +62,6 @@ def _doubtful(campaign: Campaign, path: Path) -> Iterator[str]:
     if by_orders and (campaign.audience.inactive or 0) >= campaign.success.window:
         quiet = f"who ordered nothing for {campaign.audience.inactive} days"
         yield f"{path}: success.window: {quiet} had no value in a window no longer than that: take a longer one"
-
-
-def _asking(settings: Settings, checked: Sequence[Checked]) -> Iterator[str]:
-    for each in checked:
-        names = each.campaign.templates().values() if each.campaign else ()
-        if names and not each.problems and asks_for_products(template_files(settings, names)):
-            yield str(each.path)
 
 
 def without_lines(workspace: Path | None, asking: Sequence[str]) -> list[str]:
@@ -107,9 +101,11 @@ def half_live(settings: Settings, files: Sequence[Path] | None = None) -> list[s
     """
     if not settings.left_in_folder:
         return []
-    used = channels_used(
-        [campaign_path(settings, each) for each in campaign_ids(settings)] if files is None else files
-    )
+    every = [campaign_path(settings, each) for each in campaign_ids(settings)] if files is None else files
+    return _left_in_folder(settings, channels_used(every))
+
+
+def _left_in_folder(settings: Settings, used: Collection[Channel]) -> list[str]:
     return [
         f"{_CHANNEL_WORDS[channel]} stay in {settings.outbox_folder}: nobody gets them, yet they count as sent. "
         f"Name a provider for {channel} in {FILE_NAME}, or only the other channel in the campaign's journey"

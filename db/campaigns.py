@@ -16,6 +16,7 @@ from winback.campaigns.churn_kind import PORTRAITS_FILE, RULES_FILE
 from winback.campaigns.file import examine, line_of, read_campaign
 from winback.channel import Channel
 from winback.errors import CampaignError, FileProblem, TemplateError, WrongUse, nearest
+from winback.message.fields import asks_for_products
 
 if TYPE_CHECKING:
     from winback.words import Words  # polars comes with it
@@ -77,13 +78,14 @@ def campaign_path(settings: Settings, campaign_id: str) -> Path:
 class Checked:
     """A campaign file: the campaign if it can be read, all that is wrong, and what its text messages cost.
 
-    ``ended``: looking at a template of it was ended by a limit.
+    ``asks``: a template of it shows recommended products. ``ended``: looking at one was ended by a limit.
     """
 
     path: Path
     campaign: Campaign | None
     problems: list[FileProblem]
     texts: tuple[SampleText, ...] = ()
+    asks: bool = False
     ended: bool = False
 
 
@@ -140,7 +142,7 @@ def _check_file(
 ) -> tuple[Checked, list[Wanted]]:
     """What is wrong with a file itself, and the messages to look at."""
     campaign, found = _read_campaign(settings, path, beside)
-    wanted = []
+    wanted, asks = [], False
     for message in dict.fromkeys(campaign.templates().values()) if campaign else ():
         assert campaign is not None
         stored = messages(message)
@@ -148,9 +150,10 @@ def _check_file(
             found.append(_no_message(settings, message, campaign, str(path)))
             continue
         found += stored.problems
+        asks = asks or asks_for_products(stored.files)
         if stored.files:
             wanted.append(asked(stored.files, message, campaign.step.channels, settings.file.link_hosts))
-    return Checked(path=path, campaign=campaign, problems=found), wanted
+    return Checked(path=path, campaign=campaign, problems=found, asks=asks), wanted
 
 
 def _read_campaign(

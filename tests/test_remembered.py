@@ -6,13 +6,13 @@ import pytest
 
 from app import checking
 from app.cli import main
-from app.commands.check import MEMORY
 from db import remembered
 from db.confined import Looked, asked, look
 from db.looked import FILE, look_or_recall
 from db.remembered import digest_of, recall, remember
 from db.settings import Settings
 from tests.test_templates import a_message
+from tests.workspaces import CAMPAIGN, write_campaign
 
 
 def a_check(settings: Settings, capsys) -> tuple[int, str, str]:
@@ -55,7 +55,26 @@ def test_whatever_is_edited_is_looked_at(shop: Settings, capsys, file: str, text
     assert before[0] == 0
     assert after[0] == 1
     assert fault in after[1]
-    assert len(recall(shop.state / MEMORY)) == 1
+
+
+def test_of_several_campaigns_only_the_edited_one_is_read(shop: Settings, capsys, monkeypatch):
+    write_campaign(shop, CAMPAIGN.replace("id: spring", "id: summer"), "summer")
+    a_check(shop, capsys)
+    read, look_in = [], checking.found_in
+    monkeypatch.setattr(checking, "found_in", lambda where, files: read.extend(files) or look_in(where, files))
+    write_campaign(shop, CAMPAIGN.replace("id: spring", "id: summer") + "frequncy_cap: 2\n", "summer")
+
+    code, out, _ = a_check(shop, capsys)
+
+    assert (code, "summer.yaml:9: frequncy_cap" in out) == (1, True)
+    assert [path.name for path in read] == ["summer.yaml"]
+    assert a_check(shop, capsys)[1] == out
+
+
+def test_no_campaign_at_all_has_no_faults(shop: Settings, capsys):
+    (shop.campaigns / "spring.yaml").unlink()
+
+    assert a_check(shop, capsys)[:2] == (0, "0 campaigns: no faults\n")
 
 
 def test_a_link_that_leads_elsewhere_now_is_another_folder(tmp_path: Path):

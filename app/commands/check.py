@@ -1,16 +1,18 @@
-"""``check``: everything wrong with campaign files and their templates; of unchanged files as found before."""
+"""``check``: everything wrong with campaign files and their templates; of an unchanged file as found before."""
 
 import argparse
 import os
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from app.terminal import print_json, say
 from db.home import FILE_NAME, STATE, home_of
 from db.remembered import contents_below, digest_of, recall, remember
 from winback.errors import Exit
 
-MEMORY = "last-check.json"
+MEMORY = "checked.json"
+MOST = 500  # campaign files
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -21,19 +23,33 @@ def check(arguments: argparse.Namespace) -> int:
         print_json(schema())
         return Exit.DONE
     home = home_of(os.environ, Path.cwd(), arguments.workspace)
-    place, key = home / STATE / MEMORY, _digest(home, arguments.files)
-    found = recall(place).get(key)
-    if found is None:
+    files = arguments.files or sorted((home / "campaigns").glob("*.yaml"))
+    found = _look_or_recall(home, arguments.workspace, files)
+    faults = dict.fromkeys(fault for each in found for fault in each["faults"])
+    for line in faults or [f"{len(files)} campaign{'s' if len(files) != 1 else ''}: no faults"]:
+        print(line)
+    asking = [str(file) for file, each in zip(files, found, strict=True) if each["asks"]]
+    left = [] if faults else [line for each in found for line in each["left_in_folder"]]
+    said = [line for each in found for line in each["said"]]
+    for line in (*dict.fromkeys((*left, *said)), *_without_lines(arguments.workspace, asking)):
+        say(line)
+    return Exit.NO if faults else Exit.DONE
+
+
+def _look_or_recall(home: Path, workspace: Path | None, files: list[Path]) -> list[dict[str, Any]]:
+    """What is found in each file; those that are remembered are not looked at."""
+    place = home / STATE / MEMORY
+    memory, keys = recall(place), _digests(home, files)
+    new = [at for at, key in enumerate(keys) if key not in memory]
+    found = {at: memory[key] for at, key in enumerate(keys) if key in memory}
+    if new or not files:
         from app.checking import found_in  # pydantic and the campaign's model take 0.1 s to import
 
-        found = asdict(found_in(arguments.workspace, arguments.files))
-        if key and not found["ended"]:
-            remember(place, {key: found}, 1)
-    for line in found["faults"] or [found["fine"]]:
-        print(line)
-    for line in [*found["said"], *_without_lines(arguments.workspace, found["asking"])]:
-        say(line)
-    return Exit.NO if found["faults"] else Exit.DONE
+        looked = map(asdict, found_in(workspace, [files[at] for at in new]))
+        found |= zip(new, looked, strict=True)
+        lasting = {keys[at]: found[at] for at in new if keys[at] and not found[at]["ended"]}
+        remember(place, memory | lasting, MOST)
+    return [found[at] for at in range(len(files))]
 
 
 def _without_lines(workspace: Path | None, asking: list[str]) -> list[str]:
@@ -45,12 +61,12 @@ def _without_lines(workspace: Path | None, asking: list[str]) -> list[str]:
     return without_lines(workspace, asking)
 
 
-def _digest(home: Path, files: list[Path]) -> str:
-    """Of all that a check reads; empty where something cannot be read: then it is looked at, and said."""
-    named = files or sorted((home / "campaigns").glob("*.yaml"))
+def _digests(home: Path, files: list[Path]) -> list[str]:
+    """Of each file with all else that its check reads; empty where something cannot be read: then that is said."""
     settings = [path for name in (FILE_NAME, "kinds.yaml", "portraits.yaml") if (path := home / name).exists()]
     try:
-        contents = [*(path.read_bytes() for path in (*settings, *named)), *contents_below(home / "templates")]
+        contents = [*(path.read_bytes() for path in settings), *contents_below(home / "templates")]
+        beside = digest_of([str(home), [str(path) for path in settings]], contents)
+        return [digest_of([beside, str(path)], [path.read_bytes()]) for path in files]
     except OSError:
-        return ""
-    return digest_of([str(home), [str(path) for path in (*settings, *named)]], contents)
+        return [""] * len(files)
