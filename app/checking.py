@@ -1,6 +1,6 @@
 """What a check of campaign files finds, in words: faults to mend, and what a person should know beside them."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from unicodedata import name
@@ -58,10 +58,20 @@ def _doubtful(campaign: Campaign, path: Path) -> Iterator[str]:
         yield f"{path}: holdout: 100%: nobody is written to"
     elif held > MOST_HELD_OUT:
         yield f"{path}: holdout: {100 * held:g}%: beyond 50% holding out more shows less, and writes to fewer"
+    for template, names in _sharing(campaign.templates()):
+        yield f"{path}: variants: {' and '.join(names)} send the same template, {template}: they can't differ"
     by_orders = campaign.success.measure in _VALUE and not campaign.churn.by_contract
     if by_orders and (campaign.audience.inactive or 0) >= campaign.success.window:
         quiet = f"who ordered nothing for {campaign.audience.inactive} days"
         yield f"{path}: success.window: {quiet} had no value in a window no longer than that: take a longer one"
+
+
+def _sharing(templates: Mapping[str, str]) -> Iterator[tuple[str, list[str]]]:
+    """The templates that several variants send, with their names."""
+    for template in dict.fromkeys(templates.values()):
+        names = [name for name, each in templates.items() if each == template]
+        if len(names) > 1:
+            yield template, names
 
 
 def without_lines(workspace: Path | None, asking: Sequence[str]) -> list[str]:

@@ -166,6 +166,17 @@ def test_check_warns_of_a_campaign_that_holds_nobody_out(shop: Settings, capsys,
     assert ("spring.yaml: holdout: 0%: with nobody held out no effect can be measured" in said) is warned
 
 
+def test_check_warns_of_variants_that_send_the_same(shop: Settings, capsys):
+    three = "{name: a}, {name: b, template: winback-invitation}, {name: c, template: winback-advice}"
+    write_campaign(shop, CAMPAIGN + f"variants: [{three}]\n")
+
+    code, out, said = ask(capsys, "check")
+
+    assert (code, out) == (0, "1 campaign: no faults\n")
+    assert "spring.yaml: variants: a and c send the same template, winback-advice: they can't differ" in said
+    assert "winback-invitation" not in said
+
+
 @pytest.mark.parametrize(("share", "warned"), [("99.9%", True), ("50%", False)])
 def test_check_warns_of_a_campaign_that_holds_out_more_than_a_half(
     shop: Settings, capsys, share: str, warned: bool

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -176,10 +177,16 @@ class AudienceRule(Section):
         return self
 
 
+def _no_group(value: str) -> str:
+    if value in RESERVED:
+        raise ValueError(f"no variant is called {', '.join(sorted(RESERVED))}: these are groups of the report")
+    return value
+
+
 class Variant(Section):
     """One version of the message; ``template`` defaults to the template of the step."""
 
-    name: Identifier
+    name: Annotated[Identifier, AfterValidator(_no_group)]
     weight: Annotated[float, Field(gt=0, le=1_000)] = 1
     template: Identifier | None = None
 
@@ -209,21 +216,11 @@ class Schedule(Section):
     ``starts`` and ``ends``: the first and the last day of the zone on which a slot is due.
     """
 
-    cron: str
-    timezone: str
+    cron: Annotated[str, AfterValidator(check_cron)]
+    timezone: Annotated[str, AfterValidator(check_zone)]
     late_limit: Hours = 4
     starts: Day | None = None
     ends: Day | None = None
-
-    @field_validator("cron")
-    @classmethod
-    def _cron(cls, value: str) -> str:
-        return check_cron(value)
-
-    @field_validator("timezone")
-    @classmethod
-    def _zone(cls, value: str) -> str:
-        return check_zone(value)
 
     @model_validator(mode="after")
     def _ends_after_its_start(self) -> "Schedule":
@@ -350,8 +347,8 @@ class Campaign(Section):
     @classmethod
     def _one_name_each(cls, value: tuple[Variant, ...]) -> tuple[Variant, ...]:
         names = [variant.name for variant in value]
-        if RESERVED & set(names) or len(set(names)) < len(names):
-            raise ValueError(f"variants need names of their own, none called {', '.join(sorted(RESERVED))}")
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"two variants are called '{twice}': the report could not tell them apart")
         return value
 
     @field_validator("approval")

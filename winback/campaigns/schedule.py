@@ -5,13 +5,29 @@ after it.
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
+from winback.errors import nearest
+
 LOOK_BACK = timedelta(days=31)  # slots older than this are not even recorded as missed
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+# The fields of a cron line as its reader calls them -> as people do, and what may stand there.
+_CRON_FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "minute": ("minute", "0 to 59, such as 0 or */15"),
+        "hour": ("hour", "0 to 23, such as 9 or 9,17"),
+        "day-of-month": ("day", "1 to 31, one that the month has, or L for its last"),
+        "month": ("month", "1 to 12, or jan to dec"),
+        "day-of-week": ("weekday", "sun to sat, the earlier first, such as mon-fri or sat,sun"),
+    }
+)
 _SLOT_FORMAT = "%Y-%m-%dT%H:%M"
 REPLAY = "replay-"  # the slot of a replay on history begins so; it ends with its day
 
@@ -37,8 +53,17 @@ def check_cron(expression: str) -> str:
     try:
         CronSim(expression, datetime(2000, 1, 1))
     except CronSimError as error:
-        raise ValueError(f"not a cron expression: {error}") from error
+        raise ValueError(_cron_fault(fields, str(error).removeprefix("Bad "))) from error
     return expression
+
+
+def _cron_fault(fields: Sequence[str], place: str) -> str:
+    """What is wrong with the field that cronsim calls ``place``."""
+    written = fields[list(_CRON_FIELDS).index(place)]
+    name, allowed = _CRON_FIELDS[place]
+    words = {"month": _MONTHS, "weekday": _WEEKDAYS}.get(name, ())
+    near = nearest(written.lower()[:3], list(words)) if written.isalpha() else None
+    return f"the {name} can't be '{written}': " + (f"did you mean '{near}'? ({allowed})" if near else allowed)
 
 
 def instant_of(wall: datetime, zone: ZoneInfo) -> datetime:

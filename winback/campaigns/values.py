@@ -30,6 +30,8 @@ def _hours(value: object) -> object:
 
 def _share(value: object) -> object:
     if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,3}(?:\.\d+)?)\s*%", value.strip())):
+        if float(found[1]) > 100:
+            raise ValueError(f"{found[0]} is more than everybody: at most 100%")
         return float(found[1]) / 100
     if isinstance(value, int | float) and not isinstance(value, bool) and value == value:  # no .nan
         if 1 < value <= 100:
@@ -97,7 +99,10 @@ def _packs(value: object) -> object:
     if isinstance(value, list) and value == ["default"]:
         return ("default",)
     if isinstance(value, list) and value and all(isinstance(pack, str) for pack in value):
-        named = ", ".join(pack for pack in value if pack != "default") or "default twice"
+        others = [pack for pack in value if pack != "default"]
+        if misspelt := next((pack for pack in others if nearest(pack, ["default"])), None):
+            raise ValueError(f"'{misspelt}' is no law pack: did you mean 'default'?")
+        named = ", ".join(others) or "default twice"
         raise ValueError(f"law packs other than default come with a later version: remove {named}")
     raise ValueError("write a list of law packs: [default]")
 
