@@ -11,6 +11,7 @@ from db.home import FILE_NAME
 from db.settings import Settings, here
 from winback.campaigns.campaign import MOST_HELD_OUT, Campaign, Measure
 from winback.channel import Channel
+from winback.message.fields import RECOMMENDED, WITH_AN_ORDER
 
 FEW_CHARACTERS = 3  # more are another script, not a slip
 _VALUE = (Measure.VALUE_LOST, Measure.VALUE_LOST_SHARE)
@@ -42,7 +43,7 @@ def _found(settings: Settings, checked: Checked) -> Found:
     said = list(_doubtful(checked.campaign, checked.path)) if checked.campaign else []
     return Found(
         faults=[str(fault) for fault in checked.problems],
-        said=said + [line for text in checked.texts for line in dear(text, settings)],
+        said=[*said, *_skipping(checked), *(line for text in checked.texts for line in dear(text, settings))],
         left_in_folder=_left_in_folder(settings, checked.campaign.step.channels) if checked.campaign else [],
         ended=checked.ended,
         asks=checked.asks and not checked.problems,
@@ -64,6 +65,17 @@ def _doubtful(campaign: Campaign, path: Path) -> Iterator[str]:
     if by_orders and (campaign.audience.inactive or 0) >= campaign.success.window:
         quiet = f"who ordered nothing for {campaign.audience.inactive} days"
         yield f"{path}: success.window: {quiet} had no value in a window no longer than that: take a longer one"
+
+
+def _skipping(checked: Checked) -> Iterator[str]:
+    """Where a template prints what a customer of this campaign may not have."""
+    for need in checked.needs:
+        field = need.field.removeprefix("customer.")
+        if checked.campaign and (field not in WITH_AN_ORDER or checked.campaign.churn.by_contract):
+            instead = f"write it inside {{% if {need.field} %}}" + (
+                "" if field == RECOMMENDED else f' or as {need.field}|default("...")'
+            )
+            yield f"{need.file}:{need.line or 1}: {need.field}: who has none gets no message: {instead}"
 
 
 def _sharing(templates: Mapping[str, str]) -> Iterator[tuple[str, list[str]]]:

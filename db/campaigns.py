@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import winback
-from db.confined import SampleText, Wanted, asked
+from db.confined import NeededField, SampleText, Wanted, asked
 from db.home import FILE_NAME
 from db.looked import look_or_recall
 from db.settings import Settings
@@ -76,8 +76,9 @@ def campaign_path(settings: Settings, campaign_id: str) -> Path:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """A campaign file: the campaign if it can be read, all that is wrong, and what its text messages cost.
+    """A campaign file: the campaign if it can be read, and all that is wrong.
 
+    Of its templates what the text messages cost and what customers must have, or else get no message.
     ``asks``: a template of it shows recommended products. ``ended``: looking at one was ended by a limit.
     """
 
@@ -85,6 +86,7 @@ class Checked:
     campaign: Campaign | None
     problems: list[FileProblem]
     texts: tuple[SampleText, ...] = ()
+    needs: tuple[NeededField, ...] = ()
     asks: bool = False
     ended: bool = False
 
@@ -101,8 +103,9 @@ def check_files(settings: Settings, paths: Iterable[Path]) -> list[Checked]:
         mine = [looked[each] for each in wanted]
         problems = [*checked.problems, *(error for each in mine for error in each.errors())]
         texts = tuple(text for each in mine for text in each.texts)
+        needs = tuple(need for each in mine for need in each.needs)
         ended = any(each.ended for each in mine)
-        found.append(replace(checked, problems=problems, texts=texts, ended=ended))
+        found.append(replace(checked, problems=problems, texts=texts, needs=needs, ended=ended))
     return found
 
 

@@ -42,11 +42,24 @@ class SampleText:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NeededField:
+    """A field of the customer without which there is no message, and where it is printed."""
+
+    file: str
+    line: int | None
+    field: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
-    """What was found: ``problems`` to mend, and of a message without any its ``texts``; ``ended``: by a limit."""
+    """What was found: ``problems`` to mend, and of a message without any its ``texts`` and ``needs``.
+
+    ``ended``: by a limit.
+    """
 
     problems: tuple[Mapping[str, Any], ...]
     texts: tuple[SampleText, ...]
+    needs: tuple[NeededField, ...] = ()
     ended: bool = False
 
     def errors(self) -> list[TemplateError]:
@@ -89,4 +102,5 @@ def _read(asked: Wanted, answer: Mapping[str, Any] | None) -> Looked:
     texts = (
         SampleText(file=each["file"], **each["size"], outside=tuple(each["outside"])) for each in answer["texts"]
     )
-    return Looked(problems=tuple(answer["problems"]), texts=tuple(texts))
+    needs = tuple(NeededField(**each) for each in answer["needs"])
+    return Looked(problems=tuple(answer["problems"]), texts=tuple(texts), needs=needs)

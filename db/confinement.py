@@ -20,10 +20,10 @@ from winback.message.inspection import examine
 
 
 def answer(request: Mapping[str, Any]) -> dict[str, Any]:
-    """The problems of a message, and of one without any what its text messages cost."""
-    files, message = request["files"], request["message"]
-    problems, sizes = examine(files, message, request["channels"], request["hosts"])
-    return {"problems": [_as_dict(each) for each in problems], "texts": [asdict(each) for each in sizes]}
+    """The problems of a message, and of one without any what its text messages cost and what it needs."""
+    found = examine(request["files"], request["message"], request["channels"], request["hosts"])
+    told = {"texts": [asdict(each) for each in found.texts], "needs": [asdict(each) for each in found.needs]}
+    return told | {"problems": [_as_dict(each) for each in found.problems]}
 
 
 def _as_dict(problem: TemplateError) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from db.confined import Looked, SampleText, Wanted, look
+from db.confined import Looked, NeededField, SampleText, Wanted, look
 from db.remembered import digest_of, recall, remember
 
 FILE = "templates-looked-at.json"
@@ -28,4 +28,5 @@ def look_or_recall(state: Path, wanted: Sequence[Wanted]) -> dict[Wanted, Looked
 
 def _looked(finding: Mapping[str, Any]) -> Looked:
     texts = (SampleText(**each | {"outside": tuple(each["outside"])}) for each in finding["texts"])
-    return Looked(problems=tuple(finding["problems"]), texts=tuple(texts))
+    needs = tuple(NeededField(**each) for each in finding["needs"])
+    return Looked(problems=tuple(finding["problems"]), texts=tuple(texts), needs=needs)

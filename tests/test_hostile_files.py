@@ -38,7 +38,7 @@ WRONG = {
     "79": (CAMPAIGN.replace("send: hello", "send: ../../etc"), ":7: journey[1].send: must be lower-case"),
     "80": (CAMPAIGN.replace("id: spring", "id: autumn"), ":1: id: must be the file's name, 'spring'"),
     "81 negative": (CAMPAIGN.replace(TOP, "{value: {top: -20%}}"), ":5: audience.value.top: write a"),
-    "81 too much": (CAMPAIGN.replace(TOP, "{value: {top: 100.5%}}"), ":5: audience.value.top: 100.5% is more than everybody"),
+    "81 too much": (CAMPAIGN.replace(TOP, "{value: {top: 100.5%}}"), ":5: audience.value.top: 100.5% is more"),
     "82": (CAMPAIGN + "frequncy_cap: 2\n", ":9: frequncy_cap: is not a field here"),
     "84": (CAMPAIGN + NINE.replace("ZONE", "Mars/Base"), ":9: schedule.timezone: not a time zone"),
     "84 empty": (CAMPAIGN + NINE.replace("ZONE", "''"), ":9: schedule.timezone: not a time zone"),

@@ -12,10 +12,12 @@ from app.cli import main
 from db.campaigns import check_files, pinned_campaign
 from db.confined import MEMORY_BYTES, asked, look
 from db.settings import Settings
+from tests.test_cli import ask
 from tests.test_templates import DEMO, FOOT, SMS, a_message, demo_files
+from tests.workspaces import CAMPAIGN, write_campaign
 from winback.campaigns.file import read_campaign
 from winback.message.fields import samples
-from winback.message.inspection import check, text_sizes
+from winback.message.inspection import check, examine, text_sizes
 from winback.message.markup import is_known_host
 from winback.message.rendering import Email, render
 from winback.message.sms import lacks_in_chinese, outside_gsm
@@ -105,6 +107,80 @@ def test_addresses_in_texts_are_held_to_the_list_too(part, address):
     assert "leads where no link may" in text
 
 
+EVIL = "https://evil.example/a"
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        f'<video src="{EVIL}"></video>',
+        '<video poster="//evil.example/a"></video>',
+        f'<audio><source src="{EVIL}"></audio>',
+        f'<img srcset="https://shop.example/a 1x, {EVIL} 2x" alt="">',
+        f'<img srcset="https://shop.example/a 1x,{EVIL} 2x" alt="">',
+        f'<img srcset="https://shop.example/a,{EVIL}, {EVIL}" alt="">',
+        f'<img src="https://shop.example/a" lowsrc="{EVIL}" alt="">',
+        f'<svg><image xlink:href="{EVIL}"/></svg>',
+        f'<a href="https://shop.example/" ping="{EVIL}">x</a>',
+        f'<!--[if mso]><v:fill src="{EVIL}"/><![endif]-->',
+        f'<!--[if !mso]><!--><a href="{EVIL}">x</a><!--<![endif]-->',
+    ],
+)
+def test_whatever_a_mail_loads_is_held_to_the_list(html):
+    [(line, text)] = problems(html, HOSTS)
+
+    assert (line, "must lead to a known place" in text) == (2, True)
+
+
+@pytest.mark.parametrize("sizes", ["{0} 1x, {0}?b=1,2 2x", "{0} 320w,\n {0} 640w", "{0}", ""])
+def test_pictures_of_several_sizes_may_come_from_the_list(sizes):
+    assert problems(f'<img srcset="{sizes.format("https://shop.example/a")}" alt="">', HOSTS) == []
+
+
+@pytest.mark.parametrize("sizes", ["," * 50_000, "a, " * 30_000, "https://shop.example/" + "," * 50_000])
+def test_sizes_without_end_are_read_in_bounded_time(sizes):
+    started = time.perf_counter()
+
+    problems(f'<img srcset="{sizes}" alt="">', HOSTS)
+
+    assert time.perf_counter() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        ("body_html", '<a href="https://shop.example/{{ customer.name }}">x</a>'),
+        ("body_html", '<a href="https://shop.example/?q={{ customer["name"]|lower }}">x</a>'),
+        ("body_html", "<a href='{{ links.unsubscribe }}?n={{ customer.name }}'>x</a>"),
+        (
+            "body_html",
+            '{% set a = customer.name|lower %}{% set b = a %}<a href="https://a.b/{{ b }}">x</a>',
+        ),
+        ("body_html", '{% set you %}{{ customer.name }}{% endset %}<img src="https://a.b/{{ you }}" alt="">'),
+        ("body_txt", "https://shop.example/{% if customer.name %}{{ customer.name }}{% endif %}"),
+        ("sms_txt", f"https://shop.example/#{{{{ customer.name }}}} {SMS}"),
+    ],
+)
+def test_an_address_does_not_say_who_reads_it(part, text):
+    found = problems(**{part: f"{text} {FOOT if 'body' in part else ''}"})
+
+    assert [(line, "customer.name: an address must not say who reads it" in each) for line, each in found] == [
+        (1, True)
+    ]
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '{% set place = customer.country %}<a href="https://shop.example/{{ place }}">{{ customer.name }}</a>',
+        '<a href="https://shop.example/" title="{{ customer.name }}">x</a>',
+        "https://shop.example/ {{ customer.name }}",
+    ],
+)
+def test_a_name_beside_an_address_is_fine(html):
+    assert problems(html) == []
+
+
 def test_a_host_is_known_by_its_name_and_what_is_below():
     assert is_known_host("a.shop.example", HOSTS)
     assert not is_known_host("", ())
@@ -138,11 +214,104 @@ def test_a_picture_needs_words_for_whom_does_not_see_it():
     assert problems('<img src="https://shop.example/a.png" alt="">') == []
 
 
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<!--[if mso]><img src="https://shop.example/a.png"><![endif]-->',
+        '<!--[if gte mso 9]>\n<img src="https://shop.example/a.png">\n<![endif]-->',
+        '<!--[if !mso]><!--><img src="https://shop.example/a.png"><!--<![endif]-->',
+    ],
+)
+def test_what_only_outlook_reads_is_read_here_too(html):
+    [(line, text)] = problems(html)
+
+    assert (line, "needs alt" in text) == (2 + html.startswith("<!--[if gte"), True)
+
+
+def test_what_outlook_needs_for_its_layout_is_fine():
+    table = "<!--[if mso | IE]><table><tr><td><![endif]-->x<!--[if mso | IE]></td></tr></table><![endif]-->"
+    settings = "<!--[if gte mso 9]><xml><o:PixelsPerInch>96</o:PixelsPerInch></xml><![endif]-->"
+
+    assert problems(settings + table + '<!-- <img src="x"> -->') == []
+
+
+@pytest.mark.parametrize("money", ['money("XXQ")', 'money(currency="XXQ")'])
+def test_a_currency_that_there_is_not_is_refused_wherever_it_stands(money):
+    [(line, text)] = problems(f"{{% if customer.orders > 100 %}}{{{{ 3|{money} }}}}{{% endif %}}")
+
+    assert (line, "|money knows no currency 'XXQ' (allowed: the codes of ISO 4217" in text) == (2, True)
+    assert "did you mean 'GBP'?" in problems('{{ 3|money("gbp") }}')[0][1]
+    assert problems('{{ 3|money("GBP") }}') == []
+
+
 def test_html_that_gmail_would_cut_off_is_told_with_its_size():
     [(_, text)] = problems("x" * 100_000)
 
     assert "Gmail cuts it off at 100,000" in text
     assert problems("x" * 99_000) == []
+
+
+# --- who would be skipped ----------------------------------------------------------------------------------------
+
+
+def needed(**files):
+    changes = {f"hello/{name.replace('_', '.')}": text for name, text in files.items()}
+    found = examine(a_message(changes), "hello", ("email", "sms"), ())
+    assert found.problems == []
+    return [(need.file, need.line, need.field) for need in found.needs]
+
+
+def test_a_field_printed_without_asking_whether_there_is_one_is_found_in_every_part():
+    found = needed(
+        subject_txt="{{ customer.name }}",
+        body_txt=f"Hi\n{{{{ customer.name }}}}, {{{{ customer.last_order_on|date }}}} {FOOT}",
+        sms_txt="{% for item in customer.recommended %}{{ item.name }}{% endfor %} " + SMS,
+    )
+
+    assert sorted(found) == [
+        ("hello/body.txt", 2, "customer.last_order_on"),
+        ("hello/body.txt", 2, "customer.name"),
+        ("hello/sms.txt", 1, "customer.recommended"),
+        ("hello/subject.txt", 1, "customer.name"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% if customer.name %}{{ customer.name }}{% endif %}",
+        '{{ customer.name|default("friend") }}',
+        '{{ customer.name or "friend" }}',
+        "{{ customer.name if customer.name else 'friend' }}",
+        "{% if customer.recommended %}{{ customer.recommended[0].name }}{% endif %}",
+        "{{ customer.orders }}",
+    ],
+)
+def test_a_field_with_something_in_its_place_is_not_needed(text):
+    assert needed(subject_txt=f"Hi {text}", body_html=f"{text} {FOOT}") == []
+
+
+@pytest.mark.parametrize("message", DEMO)
+def test_the_shipped_messages_need_an_order_at_most(message):
+    fields = {each.field for each in examine(demo_files(), message, ("email", "sms"), ()).needs}
+
+    assert fields <= {"customer.last_order_on"}
+
+
+def test_check_says_who_would_get_no_message(shop: Settings, capsys):
+    body = shop.templates / "winback-advice" / "subject.txt"
+    body.write_text("Hello\n{{ customer.name }}, {{ customer.days_since_order }} days", encoding="utf-8")
+    place = "winback-advice/subject.txt:2: customer."
+
+    code, _, said = ask(capsys, "check")
+    write_campaign(shop, CAMPAIGN.replace("churn: {within", "churn: {definition: contract, within"))
+    _, _, of_contracts = ask(capsys, "check")
+
+    assert code == 0
+    assert f"{place}name: who has none gets no message: write it inside {{% if customer.name %}}" in said
+    assert 'or as customer.name|default("...")' in said
+    assert f"{place}days_since_order" not in said
+    assert f"{place}days_since_order" in of_contracts
 
 
 # --- text messages -----------------------------------------------------------------------------------------------
@@ -359,7 +528,7 @@ def test_a_process_that_takes_too_much_is_ended_and_the_next_one_is_as_ever(harm
         timeout=30,
     )
 
-    assert json.loads(found.stdout) == [None, {"problems": [], "texts": []}], found.stderr
+    assert json.loads(found.stdout) == [None, {"problems": [], "texts": [], "needs": []}], found.stderr
     assert MEMORY_BYTES == 400 * 2**20
 
 

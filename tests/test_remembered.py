@@ -91,7 +91,12 @@ def test_a_link_that_leads_elsewhere_now_is_another_folder(tmp_path: Path):
 
 
 def test_a_message_looked_at_once_is_remembered_with_its_faults_and_its_costs(tmp_path: Path, monkeypatch):
-    fine = asked(a_message({"hello/sms.txt": "Hi \N{SNOWMAN}, reply STOP"}), "hello", ["email", "sms"], ())
+    fine = asked(
+        a_message({"hello/sms.txt": "Hi {{ customer.name }} \N{SNOWMAN}, reply STOP"}),
+        "hello",
+        ["email", "sms"],
+        (),
+    )
     wrong = asked(a_message({"hello/subject.txt": "{{ nmae }}"}), "hello", ["email"], ())
     first = look_or_recall(tmp_path, [fine, wrong])
     monkeypatch.setattr("db.looked.look", lambda wanted: [] if not wanted else pytest.fail("looked again"))
@@ -100,6 +105,7 @@ def test_a_message_looked_at_once_is_remembered_with_its_faults_and_its_costs(tm
 
     assert again == first == dict(zip([fine, wrong], look([fine, wrong]), strict=True))
     assert again[fine].texts[0].outside == ("\N{SNOWMAN}",)
+    assert [each.field for each in again[fine].needs] == ["customer.name"]
 
 
 def test_a_message_that_had_to_be_ended_is_looked_at_again(tmp_path: Path, monkeypatch):

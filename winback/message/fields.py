@@ -74,6 +74,8 @@ CUSTOMER_FIELDS: Mapping[str, Field] = {
         zh="最多三个推荐产品，每个有 `name`，已知时有 `link`；没有订单明细时为空",
     ),
 }
+WITH_AN_ORDER: Final = frozenset({"last_order_on", "days_since_order"})  # missing in a campaign by contract only
+PERSONAL: Final = "name"  # of customer: says who he is
 PLAIN_CUSTOMER_FIELDS: Final = frozenset(CUSTOMER_FIELDS) - {RECOMMENDED}  # single values
 CAMPAIGN_FIELDS: Mapping[str, Field] = {
     "name": Field(

@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import lru_cache, partial
 
 from babel import Locale
+from babel.core import get_global
 from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal
 from jinja2 import TemplateRuntimeError, Undefined, pass_context
@@ -45,6 +46,11 @@ def local_money(value: int | float, currency: str, tag: str) -> str:
     return clean_text(format_currency(Decimal(str(value)), currency, locale=tag.replace("-", "_")))
 
 
+def is_currency(code: str) -> bool:
+    """Whether ``code`` is one of ISO 4217, of today or of the past."""
+    return code in get_global("all_currencies")
+
+
 def _date(tag: str, value: object, style: str = "long") -> str:
     """``{{ customer.last_order_on|date }}`` or ``|date("short")``."""
     if style not in DATE_STYLES:
@@ -69,6 +75,8 @@ def _money(tag: str, value: object, currency: str) -> str:
         raise _wrong(value, "money", "a number")
     if not (isinstance(currency, str) and len(currency) == 3 and currency.isascii() and currency.isupper()):
         raise TemplateRuntimeError("|money needs a currency such as GBP or CNY")
+    if not is_currency(currency):
+        raise TemplateRuntimeError(f"|money knows no currency {currency}")
     return local_money(value, currency, tag)
 
 

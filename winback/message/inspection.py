@@ -2,15 +2,18 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeVar
 
 from jinja2 import Template, meta, nodes
 
 from winback.channel import Channel
 from winback.errors import TemplateError, nearest
-from winback.message.fields import NAMES, REQUIRED_IN_EMAIL, samples
+from winback.message.fields import NAMES, PERSONAL, REQUIRED_IN_EMAIL, samples
+from winback.message.formats import is_currency
 from winback.message.languages import candidates
 from winback.message.markup import is_known_host, markup_problems
+from winback.message.needs import Need, needs_of
 from winback.message.plain_text import seen_in
 from winback.message.rendering import RenderFailure, Sms, render
 from winback.message.sms import SmsSize, lacks_in_chinese, outside_gsm
@@ -37,6 +40,11 @@ from winback.message.template import (
 _CHINESE = re.compile("[\u4e00-\u9fff]")
 _OPT_OUT = re.compile(r"\bSTOP\b")
 _ADDRESS = re.compile(r"\b([a-z][a-z0-9+.-]*)://([^\s/?#<>\"'{]*)", re.IGNORECASE)
+_CODE = re.compile(r"\{[{%][^{}]*\}")  # no brace within: an opening one that never closes costs no more time
+_WEB = re.compile(
+    rf"(?:https?://|\{{\{{\s*links\.\w+\s*\}}\}})(?:{_CODE.pattern}\}}?|[^\s\"'<>{{}}])*", re.IGNORECASE
+)
+_SETS = (nodes.Assign, nodes.AssignBlock)
 MAX_HTML = 100_000  # bytes: Gmail cuts a mail off at 102 kB and hides the rest, its way out among it
 _OF_JINJA = {"self", "super", "caller", "loop"}
 
@@ -49,15 +57,33 @@ def check(
     ``channels`` are the ones a campaign wants; without them every channel with a file is looked at. ``hosts``:
     where links may lead, and to names below them; none = anywhere.
     """
-    return examine(files, message, channels, hosts)[0]
+    return examine(files, message, channels, hosts).problems
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextSize:
+    """What one text message to the made-up customer costs; ``outside``: what keeps it out of GSM-7."""
+
+    file: str
+    size: SmsSize
+    outside: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """What is wrong with a message; of one without problems what its text messages cost, and what it needs."""
+
+    problems: list[TemplateError]
+    texts: list[TextSize] = field(default_factory=list)
+    needs: list[Need] = field(default_factory=list)
 
 
 def examine(
     files: Mapping[str, str], message: str, channels: Collection[Channel], hosts: Collection[str]
-) -> tuple[list[TemplateError], list["TextSize"]]:
-    """What ``check`` finds, and of a message without problems what its text messages cost."""
+) -> Examined:
+    """What ``check`` finds, and what is told of a message without problems."""
     if not own_files(files, message):
-        return [no_templates(files, message)], []
+        return Examined(problems=[no_templates(files, message)])
     found = [*_file_problems(files, message), *_missing_parts(files, message, channels)]
     complete = channels_of(files, message)
     editions: dict[tuple[str, str], Template] = {}
@@ -68,12 +94,13 @@ def examine(
             if template:
                 editions[suffix, part] = template
     if found:
-        return _each_once(found), []
+        return Examined(problems=_each_once(found))
     if not complete:
-        return [no_templates(files, message)], []
+        return Examined(problems=[no_templates(files, message)])
     loaded = put_together(files, message, editions)
-    found += _sample_problems(loaded)
-    return _each_once(found), [] if found else text_sizes(loaded)
+    if problems := list(_sample_problems(loaded)):
+        return Examined(problems=_each_once(problems))
+    return Examined(problems=[], texts=text_sizes(loaded), needs=needs_of(loaded, files))
 
 
 def _each_once(found: Iterable[TemplateError]) -> list[TemplateError]:
@@ -125,36 +152,56 @@ def _part_problems(
     jinja, name = environment(files, message, suffix, part), file_of(files, message, suffix, part)
     found: list[TemplateError] = []
     try:
-        read = sources(jinja, name)
+        read = {path: _Read.of(source) for path, source in sources(jinja, name).items()}
         found.extend(_unidentified(read, name) if part in (HTML, TEXT) else ())
-        for source in read.values():
+        for source, nodes_of in read.values():
             found.extend(markup_problems(source, jinja, hosts) if part == HTML else ())
             found.extend(_address_problems(source, hosts) if name.endswith(".txt") else ())
+            found.extend(_unknown_currencies(source, nodes_of))
         found.extend(_unknown_names(read.values()))
-        return found, compiled_of(jinja, name, read)
+        found.extend(_named_in_addresses(read.values()))
+        return found, compiled_of(jinja, name, {path: each.source for path, each in read.items()})
     except TemplateError as problem:  # what was found before it stays
         return [*found, problem], None
 
 
-def _unknown_names(read: Collection[Source]) -> Iterator[TemplateError]:
-    known = {*NAMES, *_OF_JINJA}.union(*(_own_names(source.tree) for source in read))
-    for source in read:
+class _Read(NamedTuple):
+    """A file and all nodes of its tree, walked once."""
+
+    source: Source
+    nodes: list[nodes.Node]
+
+    @classmethod
+    def of(cls, source: Source) -> "_Read":
+        return cls(source, list(source.tree.find_all(nodes.Node)))
+
+
+N = TypeVar("N", bound=nodes.Node)
+
+
+def _those(found: Iterable[nodes.Node], kind: type[N]) -> Iterator[N]:
+    return (node for node in found if isinstance(node, kind))
+
+
+def _unknown_names(read: Collection[_Read]) -> Iterator[TemplateError]:
+    known = {*NAMES, *_OF_JINJA}.union(*(_own_names(each.nodes) for each in read))
+    for source, found in read:
         with as_template_error(source.path):
             undeclared = meta.find_undeclared_variables(source.tree)
-        for name in source.tree.find_all(nodes.Name):
+        for name in _those(found, nodes.Name):
             if name.name in undeclared - known:
                 yield _unknown(source.path, name.lineno, name.name, sorted(NAMES))
-        for group, field, line in _fields(source.tree):
-            if field not in NAMES[group]:
-                yield _unknown(source.path, line, f"{group}.{field}", [f"{group}.{f}" for f in NAMES[group]])
+        for group, named, line in _fields(found):
+            if named not in NAMES[group]:
+                yield _unknown(source.path, line, f"{group}.{named}", [f"{group}.{f}" for f in NAMES[group]])
 
 
-def _own_names(tree: nodes.Template) -> Iterator[str]:
+def _own_names(found: Collection[nodes.Node]) -> Iterator[str]:
     """What a template itself names: ``set``, loop variables, macros, imports."""
-    yield from (name.name for name in tree.find_all(nodes.Name) if name.ctx != "load")
-    yield from (macro.name for macro in tree.find_all(nodes.Macro))
-    yield from (module.target for module in tree.find_all(nodes.Import))
-    for pieces in tree.find_all(nodes.FromImport):
+    yield from (name.name for name in _those(found, nodes.Name) if name.ctx != "load")
+    yield from (macro.name for macro in _those(found, nodes.Macro))
+    yield from (module.target for module in _those(found, nodes.Import))
+    for pieces in _those(found, nodes.FromImport):
         yield from (piece if isinstance(piece, str) else piece[1] for piece in pieces.names)
 
 
@@ -165,14 +212,58 @@ def _unknown(file: str, line: int, name: str, known: list[str]) -> TemplateError
     )
 
 
-def _fields(tree: nodes.Template) -> Iterator[tuple[str, str, int]]:
+def _fields(found: Collection[nodes.Node]) -> Iterator[tuple[str, str, int]]:
     """(group, field, line) of every ``customer.name`` and ``customer["name"]``."""
-    for dotted in tree.find_all(nodes.Getattr):
+    for dotted in _those(found, nodes.Getattr):
         if isinstance(dotted.node, nodes.Name) and dotted.node.name in NAMES:
             yield dotted.node.name, dotted.attr, dotted.lineno
-    for item in tree.find_all(nodes.Getitem):
+    for item in _those(found, nodes.Getitem):
         if isinstance(item.node, nodes.Name) and item.node.name in NAMES and isinstance(item.arg, nodes.Const):
             yield item.node.name, str(item.arg.value), item.lineno
+
+
+def _unknown_currencies(source: Source, found: Collection[nodes.Node]) -> Iterator[TemplateError]:
+    """Currencies written out that there are not; the sample may never come to where they stand."""
+    for money in (each for each in _those(found, nodes.Filter) if each.name == "money"):
+        given = [*money.args, *(each.value for each in money.kwargs if each.key == "currency")]
+        for code in (str(each.value) for each in _those(given, nodes.Const)):
+            if not is_currency(code):
+                near = code.upper() if is_currency(code.upper()) else None
+                yield TemplateError(
+                    f"|money knows no currency '{code}'",
+                    file=source.path,
+                    line=money.lineno,
+                    allowed="the codes of ISO 4217, such as GBP or CNY",
+                    nearest=near,
+                )
+
+
+def _named_in_addresses(read: Collection[_Read]) -> Iterator[TemplateError]:
+    """Web addresses that say who the customer is: servers, browsers and whoever is linked to next keep them."""
+    telling = _telling([node for each in read for node in each.nodes])
+    for source, _ in read:
+        for address in _WEB.finditer(source.text):
+            if any(telling.search(code) for code in _CODE.findall(address[0])):
+                yield TemplateError(
+                    "an address must not say who reads it: those it leads to keep it",
+                    file=source.path,
+                    line=source.text.count("\n", 0, address.start()) + 1,
+                    field=f"customer.{PERSONAL}",
+                )
+
+
+def _telling(found: Collection[nodes.Node]) -> re.Pattern[str]:
+    """What an expression must not hold to say nobody's name: the field, and what is made of it by ``set``."""
+    sets = [list(node.find_all(nodes.Node)) for node in found if isinstance(node, _SETS)]
+    names, before = set[str](), -1
+    while len(names) > before:  # a name may be made of one that is made of the field
+        before = len(names)
+        for inside in sets:
+            loaded = {each.name for each in _those(inside, nodes.Name) if each.ctx == "load"}
+            if loaded & names or ("customer", PERSONAL) in {(group, named) for group, named, _ in _fields(inside)}:
+                names |= {each.name for each in _those(inside, nodes.Name) if each.ctx == "store"}
+    own = "".join(rf"|\b{re.escape(name)}\b" for name in sorted(names))
+    return re.compile(rf"""\bcustomer\s*(?:\.\s*{PERSONAL}\b|\[\s*["']{PERSONAL}["'])""" + own)
 
 
 def _address_problems(source: Source, hosts: Collection[str]) -> Iterator[TemplateError]:
@@ -187,11 +278,11 @@ def _address_problems(source: Source, hosts: Collection[str]) -> Iterator[Templa
             )
 
 
-def _unidentified(read: Mapping[str, Source], name: str) -> Iterator[TemplateError]:
-    used = {f"{group}.{field}" for source in read.values() for group, field, _ in _fields(source.tree)}
+def _unidentified(read: Mapping[str, _Read], name: str) -> Iterator[TemplateError]:
+    used = {f"{group}.{named}" for each in read.values() for group, named, _ in _fields(each.nodes)}
     for needed in REQUIRED_IN_EMAIL:
         if needed not in used:
-            yield TemplateError(f"must show {{{{ {needed} }}}}", file=read[name].path, field=needed)
+            yield TemplateError(f"must show {{{{ {needed} }}}}", file=read[name].source.path, field=needed)
 
 
 def _sample_problems(message: Message) -> Iterator[TemplateError]:
@@ -232,15 +323,6 @@ def _sms_problems(sms: Sms, file: str) -> Iterator[TemplateError]:
             yield TemplateError(lack.problem, file=file, allowed=lack.allowed)
     elif not _OPT_OUT.search(sms.text):
         yield TemplateError("must say how to opt out", file=file, allowed="Reply STOP to opt out")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TextSize:
-    """What one text message to the made-up customer costs; ``outside``: what keeps it out of GSM-7."""
-
-    file: str
-    size: SmsSize
-    outside: tuple[str, ...]
 
 
 def text_sizes(loaded: Message) -> list[TextSize]:

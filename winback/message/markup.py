@@ -5,7 +5,7 @@ Autoescape keeps a customer's data from becoming tags. It does not help where an
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from html.parser import HTMLParser
 
 from jinja2 import nodes
@@ -16,12 +16,19 @@ from winback.message.fields import RECOMMENDED
 from winback.message.pieces import MAX_TAGS
 from winback.message.template import Source
 
-LINKS = frozenset({"action", "background", "cite", "formaction", "href", "poster", "src", "srcset"})
+LINKS = frozenset(
+    {
+        "action", "background", "cite", "data", "dynsrc", "formaction", "href", "longdesc", "lowsrc", "ping",
+        "poster", "src", "srcset", "xlink:href",
+    }
+)  # fmt: skip
 _MARK = re.compile("\ue000(\\d+)\ue001")  # stands for an expression; private-use characters mean nothing in HTML
 _QUOTED = re.compile(r'"[^"]*"|\'[^\']*\'')
 _SAFE_LINK = re.compile(
     r"https://(?P<host>[^/?#\\@\s\ue000]+)(?:[/?#][^\\]*)?|mailto:.*|tel:.*|#.*", re.DOTALL | re.IGNORECASE
 )
+# What only Outlook reads is read here as all else is.
+_CONDITIONAL = re.compile(r"<!--\[if\b[^\]>]*\]>(?:\s*<!--+>)?|(?:<!--\s*)?<!\[endif\]-->", re.IGNORECASE)
 _FROM_ELSEWHERE = re.compile(r"@import|@font-face|url\s*\(", re.IGNORECASE)
 _OWN_LINK = re.compile(r"links\.\w+")
 _PRODUCT_LINK = re.compile(r"(\w+)\.link")
@@ -57,7 +64,8 @@ class _Reader(HTMLParser):
         self._file, self._expressions = source.path, list[str]()
         self._inside = ""
         self._products = _products_of(source.tree)
-        self.plain = "".join(self._without_template_code(source.text, environment))
+        plain = "".join(self._without_template_code(source.text, environment))
+        self.plain = _CONDITIONAL.sub(lambda found: "\n" * found[0].count("\n"), plain)
 
     def _without_template_code(self, text: str, environment: MessageEnvironment) -> Iterator[str]:
         """The HTML with each ``{{ expression }}`` as one mark, the template's own tags gone, lines kept."""
@@ -111,7 +119,7 @@ class _Reader(HTMLParser):
             self.report("an expression inside a style is not escaped safely")
         elif name == "style" and _FROM_ELSEWHERE.search(value):
             self.report("a style loads something from elsewhere: not allowed")
-        elif name in LINKS and not self._is_safe_link(value.strip()):
+        elif name in LINKS and not all(map(self._is_safe_link, _addresses(name, value))):
             https = ", ".join(f"https://{host}/" for host in self._hosts) or "https://"
             self.report(
                 f"{name} must lead to a known place", f"{https}, mailto:, tel:, or {{{{ links.unsubscribe }}}}"
@@ -128,6 +136,24 @@ class _Reader(HTMLParser):
         safe = _SAFE_LINK.fullmatch(value)
         host = safe["host"] if safe else None
         return not value or bool(safe and (host is None or is_known_host(host, self._hosts)))
+
+
+def _addresses(name: str, value: str) -> list[str]:
+    """The addresses of an attribute: of ``srcset`` each picture's, without its size."""
+    return list(_pictures(value.split())) if name == "srcset" else [value.strip()]
+
+
+def _pictures(words: Iterable[str]) -> Iterator[str]:
+    """A picture is an address and perhaps, after a blank, a size; a comma ends it, but not within the address."""
+    is_size = False
+    for word in words:
+        rest = word.partition(",")[2] if is_size else word
+        if is_size and "," not in word:
+            continue
+        address = rest.strip(",")
+        if address:
+            yield address
+        is_size = bool(address) and not rest.endswith(",")
 
 
 def _products_of(tree: nodes.Template) -> frozenset[str]:

@@ -78,6 +78,19 @@ def render(
         return _failure(error, place)
 
 
+def failure_of(
+    message: Message, suffix: str, part: str, groups: Mapping[str, Mapping[str, object]]
+) -> RenderFailure | None:
+    """Why one part in one language cannot be written for somebody; None where it can."""
+    try:
+        context = {name: cleaned(message, name, values) for name, values in groups.items()}
+        with Budget():
+            message.editions[suffix, part].render(context)
+    except Exception as error:  # as in render
+        return _failure(error, f"{message.name}/{part}")
+    return None
+
+
 def _parts(message: Message, channel: Channel, suffix: str, context: Mapping[str, object]) -> dict[str, str]:
     parts = {}
     with Budget():
@@ -113,7 +126,7 @@ def unlawful(sms: Sms, number: str, message: str) -> RenderFailure | None:
     return RenderFailure(file=f"{message}/{SMS}", line=None, field=None, problem=lacks[0].problem)
 
 
-def cleaned(message: Message, group: str, values: Values) -> dict[str, object]:
+def cleaned(message: Message, group: str, values: Mapping[str, object]) -> dict[str, object]:
     """Exactly the allowed names, as plain cleaned values; what there is no value for is Absent."""
     found: dict[str, object] = {}
     for name in message.links if group == "links" else NAMES[group]:
