@@ -17,6 +17,7 @@ from tests.workspaces import AS_OF, CAMPAIGN, a_quiet_crowd, a_workspace
 from winback.campaigns.campaign import HOLDOUT
 from winback.gallery.letters import CASES, USUAL, dear_characters, preheader, sheets
 from winback.gallery.words import MEASURES, TEXTS
+from winback.letter_height import letter_height
 from winback.message.rendering import Email, RenderFailure, Sms
 from winback.message.template import load
 from winback.report.pictures import require_fonts
@@ -69,11 +70,22 @@ def test_only_the_campaigns_channels_are_shown():
     [
         ("<html><head><title>T</title><style>p{}</style></head><body><p>One</p><p>two</p>", "One two"),
         ('<div style="display:none">Hidden</div><h1>Big</h1>', "Hidden Big"),
+        ("<p>Short</p>" + "&nbsp;&zwnj;" * 120 + "<p>Long</p>", "Short"),
+        ("<p>Short</p>" + "&#847; &shy;" * 60 + "<p>Long</p>", "Short"),
+        ("<p>👩‍👧 first</p> &nbsp; <p>then</p>", "👩‍👧 first then"),
         ("", ""),
     ],
 )
 def test_the_preheader_is_the_first_text_of_the_body(html, shown_after_the_subject):
     assert preheader(html) == shown_after_the_subject
+
+
+@pytest.mark.parametrize("message", DEMO)
+def test_an_inbox_shows_no_more_of_the_shipped_letters_than_their_preheader(message):
+    for sheet in sheets({"a": load(demo_files(), message)}, ("email",), campaign=NAMES, sender=SENDER):
+        written = demo_files()[f"{message}/body{'' if sheet.language == 'en' else '.' + sheet.language}.html"]
+
+        assert preheader(sheet.usual.email.html) in written
 
 
 def test_a_few_odd_characters_are_named_and_another_script_is_not():
@@ -130,7 +142,9 @@ def test_the_page_has_the_numbers_of_the_preview(shop: Settings, pages, language
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_page_has_every_message_in_frames_without_script(pages, language):
     html = pages[language]
-    frames = re.findall(r'<iframe class="(\w+)" sandbox title="([^"]+)" srcdoc="([^"]*)"></iframe>', html)
+    frames = re.findall(
+        r'<iframe class="(\w+)" height="\d+" sandbox title="([^"]+)" srcdoc="([^"]*)"></iframe>', html
+    )
 
     assert html.count("<iframe") == len(frames) == 4 * (2 + len(CASES) - 1)
     assert len({title for _, title, _ in frames}) == len(frames)
@@ -167,6 +181,23 @@ def test_a_page_costs_no_more_the_larger_the_audience(shop: Settings):
     whole = time.perf_counter() - started
 
     assert whole - selection < 5
+
+
+@pytest.mark.slow
+@pytest.mark.server
+def test_a_frame_is_as_tall_as_its_letter(tmp_path: Path):
+    """Nothing is cut off, and less than a twentieth and a line stays empty, as Chromium lays it out."""
+    require_fonts("流失")
+    variants = {name: load(demo_files(), name) for name in DEMO}
+    file = tmp_path / "letter.html"
+    with a_tab(tmp_path / "profile") as tab:
+        for sheet in sheets(variants, ("email",), campaign=NAMES, sender=SENDER):
+            for width in (640, 375):
+                file.write_text(sheet.usual.email.html, encoding="utf-8")
+                tab.open(file, width=width)
+                tall = tab.value("document.documentElement.getBoundingClientRect().height")
+
+                assert tall <= letter_height(sheet.usual.email.html, width) <= 1.05 * tall + 32
 
 
 @pytest.mark.slow

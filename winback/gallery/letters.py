@@ -3,6 +3,7 @@
 Nobody real is in it. What a message looks like to one customer is ``winback preview --customer``.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html.parser import HTMLParser
@@ -16,6 +17,8 @@ from winback.message.sms import outside_gsm
 from winback.message.template import Message
 
 USUAL = "usual"
+_BLANKS = re.compile(r"[ \t\r\n\f]+")  # what HTML makes one blank
+_UNSEEN = re.compile("[\u00a0\u00ad\u034f\u2007\u200b\u200c\u2060\ufeff]+")
 PREHEADER = 140  # characters of it that an inbox shows at most
 _NAMES: Mapping[str, str | None] = MappingProxyType(
     {
@@ -106,10 +109,14 @@ def _written(
 
 
 def preheader(html: str) -> str:
-    """What an inbox shows after the subject: the first text of the body, hidden or not."""
+    """What an inbox shows after the subject: the first text of the body, hidden or not.
+
+    Blanks that do not become one, as ``&nbsp;&zwnj;``, take their place there without being seen.
+    """
     reader = _FirstText()
     reader.feed(html)
-    return " ".join("".join(reader.found).split())[:PREHEADER]
+    shown = _BLANKS.sub(" ", "".join(reader.found)).lstrip()[:PREHEADER]
+    return " ".join(_UNSEEN.sub(" ", shown).split())
 
 
 class _FirstText(HTMLParser):

@@ -16,6 +16,7 @@ from winback.gallery.letters import Sheet, dear_characters, preheader
 from winback.gallery.preview import Preview
 from winback.gallery.sight import Sight
 from winback.gallery.words import MEASURES, TEXTS
+from winback.letter_height import letter_height
 from winback.lift.estimates import NoEstimate
 from winback.message.rendering import Email, RenderFailure, Sms
 from winback.money import exponent, format_money
@@ -24,6 +25,8 @@ from winback.report.charts import Step, draw, waterfall
 from winback.report.page import TEMPLATES, environment
 from winback.report.words import Speaker
 from winback.words import Language
+
+_WIDTHS = {"desktop": 640, "phone": 375}
 
 
 def render(
@@ -167,6 +170,7 @@ def _email(email: Email | RenderFailure | None, say: Speaker) -> dict[str, Any] 
         "length": say("subject_length", n=len(email.subject)),
         "preheader": preheader(email.html),
         "html": email.html,
+        "tall": {kind: letter_height(email.html, width) + 2 for kind, width in _WIDTHS.items()},  # 2: its border
         "text": email.text,
     }
 
