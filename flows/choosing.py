@@ -1,6 +1,7 @@
 """Who would be in if a run were started now: for a dry run and for the preview. Stores nothing."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -23,7 +24,8 @@ from winback.campaigns.file import campaign_of
 class Choice:
     """An audience as a run would choose it now: the LEDGER with arms, and arm -> planned share.
 
-    ``score``: what scoring says of itself. ``files``: what the run would pin, path -> text; ``facts``: digests.
+    ``anew``: the LEDGER if nobody had entered with the run to set aside; without one the same. ``score``: what
+    scoring says of itself. ``files``: what the run would pin, path -> text; ``facts``: digests.
     """
 
     order: Order
@@ -31,6 +33,7 @@ class Choice:
     files: dict[str, str]
     facts: list[str]
     ledger: pl.DataFrame
+    anew: pl.DataFrame
     shares: dict[str, float]
     score: dict[str, Any]
 
@@ -40,10 +43,11 @@ class Choice:
         return f"{self.order.campaign_id}/{self.order.slot}"
 
 
-def choose_now(order: Order, settings: Settings) -> Choice:
+def choose_now(order: Order, settings: Settings, aside: int | None = None) -> Choice:
     """Read campaign, facts and state as they are, and choose.
 
-    Raises what ``check`` reports, WrongUse without orders, or subscriptions.
+    ``aside``: the id of a run; who entered with it may, for ``Choice.anew``, enter again. Raises what ``check``
+    reports, WrongUse without orders, or subscriptions.
     """
     files = read_files(settings, order.campaign_id)
     campaign = campaign_of(files, order.campaign_id)
@@ -52,11 +56,14 @@ def choose_now(order: Order, settings: Settings) -> Choice:
         facts = pinned_facts(session, campaign)
         frame, said = score_candidates(session, settings, facts, None, order.as_of, campaign.churn)
         kinds = kinds_for(session, settings, campaign, frame, facts, None, order.as_of, files[RULES_FILE])
-        ledger, shares = choose_members(session, settings, campaign, 0, order.as_of, frame, counted, kinds)
+        choose = partial(choose_members, session, settings, campaign)
+        ledger, shares = choose(0, order.as_of, frame, counted, kinds)
+        anew = choose(aside, order.as_of, frame, counted, kinds)[0] if aside else ledger
         pinned = [*facts, *other_digests(session)]
     return Choice(
-        order=order, campaign=campaign, files=files, facts=pinned, ledger=ledger, shares=shares, score=said
-    )
+        order=order, campaign=campaign, files=files, facts=pinned, ledger=ledger, anew=anew, shares=shares,
+        score=said,
+    )  # fmt: skip
 
 
 def dry_run(order: Order, settings: Settings) -> RunSummary:

@@ -105,12 +105,37 @@ def test_the_same_again_has_no_difference_and_stores_nothing(shop: Settings):
     assert differ(shop, "spring", AS_OF + timedelta(days=1)) == found
 
 
-def test_those_of_the_last_run_who_may_not_come_again_are_told_so(shop: Settings):
+def test_what_an_edit_does_is_told_apart_from_who_entered_already(shop: Settings, capsys, monkeypatch):
+    """All 11 entered with the last run and may not again; 7 of them (n from 5) are quiet for 106 days, 13 is new."""
+    monkeypatch.setenv("WINBACK_WORKSPACE", str(shop.workspace))
+    write_campaign(shop, CAMPAIGN.replace("inactive: 60d", "inactive: 106d"))
+    load(shop, "customers", "customer_id,email,email_consent\n00013,c13@example.com,yes\n")
+    load(shop, "orders", "customer_id,order_id,ordered_at,amount\n00013,o13,2025-09-01,9.00\n", "other")
+
+    assert main(["diff", "spring", "--as-of", str(AS_OF + timedelta(days=1)), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert main(["diff", "spring", "--as-of", str(AS_OF + timedelta(days=1))]) == 0
+    shown = capsys.readouterr().out
+
+    assert (found["joined"], found["left"], found["stayed"]) == (1, 4, 7)
+    assert (found["left_because"], found["joined_because"]) == ({"not_at_risk": 4}, {"not_scored": 1})
+    assert (found["already_entered"], found["now"]) == (7, 1)
+    assert "+1 / -4 people, 7 stay" in shown
+    assert "7 did and may not again yet, so a run now takes in 1 person" in shown
+
+
+def test_those_who_may_not_come_again_are_no_difference_of_their_own(shop: Settings):
     write_campaign(shop, CAMPAIGN)
 
     found = differ(shop, "spring", AS_OF + timedelta(days=1))
 
-    assert found.people.left == {"already_entered": 11}
+    assert (found.people.joined, found.people.left, found.people.stayed) == ({}, {}, 11)
+    assert (found.entered, found.now) == (11, 0)
+
+
+def test_a_campaign_that_there_is_not_is_told_with_the_nearest(shop: Settings):
+    with pytest.raises(WrongUse, match=r"no campaign 'sprng' .*did you mean 'spring'"):
+        differ(shop, "sprng", AS_OF)
 
 
 def test_before_the_first_run_there_is_nothing_to_compare_with(shop: Settings):

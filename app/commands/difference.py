@@ -39,6 +39,11 @@ def _show(found: Difference) -> None:
     rows += [("-", count, f"now {why}") for why, count in found.people.left.items()]
     if rows:
         print_table(["", "people", "why"], rows)
+    if found.entered:
+        print(
+            f"as if nobody had entered with that run: {found.entered:,} did and may not again yet, "
+            f"so a run now takes in {found.now:,} {'person' if found.now == 1 else 'people'}"
+        )
     for line in (*map(_field_line, found.fields), *_edit_lines(found)):
         print(line)
     if found.new_facts:
@@ -72,6 +77,8 @@ def _as_dict(found: Difference) -> dict[str, Any]:
         "joined": sum(found.people.joined.values()),
         "left": sum(found.people.left.values()),
         "stayed": found.people.stayed,
+        "already_entered": found.entered,
+        "now": found.now,
         "joined_because": found.people.joined,
         "left_because": found.people.left,
         "fields": [asdict(change) for change in found.fields],

@@ -6,6 +6,7 @@ from difflib import SequenceMatcher
 
 import polars as pl
 
+from winback.audience.selection import Reason
 from winback.campaigns.file import values_of
 
 NOT_SCORED = "not_scored"  # had no order by then; not among the reasons, for only customers with orders have one
@@ -47,6 +48,13 @@ def people(then: pl.DataFrame, now: pl.DataFrame) -> People:
         joined=_counted(both.filter(~was & is_in)["reason"]),
         left=_counted(both.filter(was & ~is_in)["reason_now"]),
     )
+
+
+def already_entered(anew: pl.DataFrame, now: pl.DataFrame) -> int:
+    """How many of those in ``anew`` are not in ``now`` because they entered before."""
+    inside = anew.filter(pl.col("arm").is_not_null()).select("customer_no")
+    kept_out = now.filter(pl.col("reason") == Reason.ALREADY_ENTERED.value)
+    return kept_out.join(inside, on="customer_no", how="semi").height
 
 
 def _reasons(ledger: pl.DataFrame) -> pl.DataFrame:
