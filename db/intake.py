@@ -18,11 +18,10 @@ from db.plain import has_common_ends, plain_rows
 from winback.customers.contact import each_distinct, mask_contact
 from winback.errors import ImportProblem
 from winback.intake.fields import FIELDS, REJECTS, Kind, place
+from winback.report.sheet import safe_texts
 
 BATCH_ROWS = 100_000
 ALLOWED = ".csv, .csv.gz, .parquet"
-
-_FORMULA = r"^[=+\-@\t\r\x00＝＋－＠]"  # OWASP ASVS 5.0, 1.2.10, and the full-width forms
 _CONTROL = r"[\x00-\x1f\x7f]"
 
 
@@ -194,11 +193,9 @@ def write_rejects(path: Path, rejects: pl.DataFrame) -> None:
     shown = pl.when(pl.col("column").is_in(contact)).then(masked).otherwise("value")
     table = rejects.with_columns(shown.alias("value")).with_columns(_harmless("column"), _harmless("value"))
     unfinished = path.with_name(path.name + ".part")
-    table.write_csv(unfinished)
+    table.write_csv(unfinished, include_bom=True)  # by which Excel knows UTF-8
     unfinished.replace(path)
 
 
 def _harmless(column: str) -> pl.Expr:
-    text = pl.col(column)
-    prefixed = pl.when(text.str.contains(_FORMULA)).then(pl.lit("'") + text).otherwise(text)
-    return prefixed.str.replace_all(_CONTROL, "\ufffd").alias(column)
+    return safe_texts(column).str.replace_all(_CONTROL, "\ufffd").alias(column)

@@ -24,7 +24,7 @@ def export_audience(settings: Settings, campaign_id: str, as_of: date, file: Pat
         frame = members(choice.ledger, _addresses(session), masked=masked)
     try:
         with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as opened:
-            frame.write_csv(opened, float_precision=6)
+            frame.write_csv(opened, float_precision=6, include_bom=True)  # by which Excel knows UTF-8
     except OSError as error:
         raise Unusable(f"{file} cannot be written: {error.strerror}") from error
     return frame.height

@@ -77,6 +77,11 @@ def test_it_goes_on_when_somebody_else_says_yes_and_his_name_is_kept(shop: Setti
     [
         ("approval: {above: 10}\n", "ann@example.com", "is the owner: somebody else"),
         ("approval: {above: 10}\n", " ANN@Example.com", "is the owner: somebody else"),
+        ("approval: {above: 10}\n", "ａｎｎ＠example.com", "is the owner: somebody else"),
+        ("approval: {above: 10}\n", "Ann <ann@example.com>", "is the owner: somebody else"),
+        ("approval: {above: 10}\n", "ann@example.com\u200b", "one line of up to 120 letters"),
+        ("approval: {above: 10}\n", "Bea\n\x1b[2Japproved", "one line of up to 120 letters"),
+        ("approval: {above: 10}\n", "B" * 121, "one line of up to 120 letters"),
         ("approval: {above: 10}\n", "  ", "say who"),
         ("approval: {above: 10, by: Bea}\n", "Cem", "only 'Bea' approves it"),
     ],

@@ -11,6 +11,7 @@ from db.settings import Settings
 from tests.builders import scored
 from tests.workspaces import AS_OF, a_quiet_crowd, a_workspace, load
 from winback.audience.file import COLUMNS, members
+from winback.report.sheet import BOM
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def exported(shop: Settings, *more: str) -> list[dict[str, str]]:
     file = shop.workspace / "audience.csv"
     assert main(["preview", "spring", "--as-of", str(AS_OF), "--audience", str(file), *more]) == 0
     assert file.stat().st_mode & 0o777 == 0o600
-    with file.open(encoding="utf-8", newline="") as opened:
+    with file.open(encoding="utf-8-sig", newline="") as opened:
         return list(csv.DictReader(opened))
 
 
@@ -34,6 +35,7 @@ def test_everybody_who_is_in_stands_in_it_with_the_address_masked(shop: Settings
     rows = exported(shop)
 
     assert list(rows[0]) == list(COLUMNS)
+    assert (shop.workspace / "audience.csv").read_bytes().startswith(BOM.encode())
     assert len(rows) == 18
     assert "18 customers" in capsys.readouterr().err
     written = [row for row in rows if row["arm"] != "holdout"]
@@ -53,7 +55,7 @@ def test_unmasked_has_addresses_of_those_who_are_written_to_and_of_nobody_held_o
             assert row["to"] == f"c{int(row['customer_id'])}@example.com"
 
 
-@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠"])
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\n", "\0", "  =", "＝", "＋", "－", "＠"])
 def test_no_text_is_a_formula_and_numbers_keep_their_minus(first: str):
     ledger = scored(customer_id=[f'{first}HYPERLINK("http://evil")'], past_value=[-5.0]).with_columns(
         arm=pl.lit("message"), channel=pl.lit("sms")

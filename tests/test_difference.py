@@ -106,7 +106,7 @@ def test_the_same_again_has_no_difference_and_stores_nothing(shop: Settings):
 
 
 def test_what_an_edit_does_is_told_apart_from_who_entered_already(shop: Settings, capsys, monkeypatch):
-    """All 11 entered with the last run and may not again; 7 of them (n from 5) are quiet for 106 days, 13 is new."""
+    """All 11 entered with the last run, none may again; 7 of them (n from 5) are quiet for 106 days; 13 is new."""
     monkeypatch.setenv("WINBACK_WORKSPACE", str(shop.workspace))
     write_campaign(shop, CAMPAIGN.replace("inactive: 60d", "inactive: 106d"))
     load(shop, "customers", "customer_id,email,email_consent\n00013,c13@example.com,yes\n")

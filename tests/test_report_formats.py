@@ -4,6 +4,7 @@ import csv
 from io import StringIO
 from struct import unpack
 
+import polars as pl
 import pytest
 import vl_convert
 
@@ -15,7 +16,7 @@ from winback.outcomes.outcomes import as_dict
 from winback.report.charts import FONTS, PALETTE, WIDTH
 from winback.report.page import chart_specs, picture_specs
 from winback.report.pictures import CHINESE_FONTS, SCALE, drawable, png, require_fonts
-from winback.report.sheet import BOM, safe
+from winback.report.sheet import BOM, safe, safe_texts
 from winback.report.tables import COLUMNS, as_csv
 from winback.report.words import Speaker
 
@@ -109,6 +110,23 @@ def test_a_name_that_looks_like_a_formula_stays_text(evil):
 
     assert f"'{evil} & co" in cells
     assert not [cell for cell in cells if cell.startswith(evil)]
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("a;=1+1", "a;'=1+1"),  # two cells where a semicolon parts them
+        ("a; -1;b", "a;' -1;b"),
+        ("a\n=1", "a\n'=1"),
+        ("a=1; b-c", "a=1; b-c"),
+        ("", ""),
+    ],
+)
+def test_what_another_spreadsheet_makes_a_cell_of_is_no_formula_either(text: str, written: str):
+    column = pl.DataFrame({"text": [text, None]}).select(safe_texts("text"))["text"].to_list()
+
+    assert safe(text) == written
+    assert column == [written, None]
 
 
 def test_a_negative_number_is_no_formula():

@@ -6,11 +6,11 @@ import polars as pl
 
 from winback.campaigns.campaign import HOLDOUT
 from winback.customers.contact import mask_contact
+from winback.report.sheet import safe_texts
 
 COLUMNS = (
     "customer_id", "arm", "channel", "to", "risk", "expected_value", "past_value", "orders", "last_order_on",
 )  # fmt: skip
-_FORMULA = r"^[=+\-@\t\r\x00＝＋－＠]"  # what spreadsheets take for a formula (ASVS 1.2.10), also in full width
 
 
 def members(ledger: pl.DataFrame, addresses: pl.DataFrame, *, masked: bool) -> pl.DataFrame:
@@ -28,7 +28,7 @@ def members(ledger: pl.DataFrame, addresses: pl.DataFrame, *, masked: bool) -> p
             customer_id=_masked(found["customer_id"].to_list(), only_addresses=True),
             to=_masked(found["to"].to_list(), only_addresses=False),
         )
-    return found.select(COLUMNS).with_columns(_safe(name) for name in ("customer_id", "arm", "channel", "to"))
+    return found.select(COLUMNS).with_columns(safe_texts(name) for name in ("customer_id", "arm", "channel", "to"))
 
 
 def _masked(texts: Sequence[str | None], *, only_addresses: bool) -> pl.Series:
@@ -36,8 +36,3 @@ def _masked(texts: Sequence[str | None], *, only_addresses: bool) -> pl.Series:
         return text if text is None or (only_addresses and "@" not in text) else mask_contact(text)
 
     return pl.Series([shown(text) for text in texts], dtype=pl.String)
-
-
-def _safe(name: str) -> pl.Expr:
-    text = pl.col(name)
-    return pl.when(text.str.contains(_FORMULA)).then(pl.lit("'") + text).otherwise(text).alias(name)

@@ -2,11 +2,14 @@
 
 import hashlib
 from collections.abc import Sequence
+from unicodedata import normalize
 
 import polars as pl
 
-from winback.campaigns.campaign import Campaign, same_name
+from winback.campaigns.campaign import Campaign
+from winback.campaigns.values import same_name
 
+LONGEST_NAME = 120
 NOT_AUTHENTICATED = "not authenticated"  # there are no logins: the name is what was typed
 
 
@@ -30,6 +33,8 @@ def may_not_approve(campaign: Campaign, by: str) -> str | None:
     """Why ``by`` may not approve a run of the campaign, in words; None: he may."""
     if not by.strip():
         return "say who approves it: --by NAME"
+    if len(by) > LONGEST_NAME or not normalize("NFKC", by).isprintable():
+        return f"a name is one line of up to {LONGEST_NAME} letters"
     if same_name(by, campaign.owner):
         return f"{campaign.owner} is the owner: somebody else approves it"
     wanted = campaign.approval.by if campaign.approval else None

@@ -37,6 +37,7 @@ from winback.campaigns.values import (
     Quiet,
     Share,
     check_zone,
+    same_name,
 )
 from winback.channel import CHANNELS, Channel
 from winback.errors import nearest
@@ -389,8 +390,3 @@ class Campaign(Section):
         weights = {variant.name: variant.weight for variant in self.variants} or {"message": 1.0}
         total = sum(weights.values())
         return {HOLDOUT: held} | {name: (1 - held) * weight / total for name, weight in weights.items()}
-
-
-def same_name(one: str, other: str) -> bool:
-    """Whether two names mean the same person, as far as names can tell."""
-    return one.strip().casefold() == other.strip().casefold()

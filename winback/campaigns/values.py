@@ -4,6 +4,7 @@ import re
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
+from unicodedata import normalize
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, WithJsonSchema
@@ -114,6 +115,17 @@ def check_zone(value: str) -> str:
     except (KeyError, ValueError, OSError):  # listing all zones to look it up would take 50 ms
         raise ValueError("not a time zone; zones are named like Europe/London or Asia/Shanghai") from None
     return value
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether two names mean the same person, as far as names can tell."""
+    return _plain_name(one) == _plain_name(other)
+
+
+def _plain_name(name: str) -> str:
+    """The name, or the address beside it in ``Ann <ann@example.com>``, without case, width and spaces around."""
+    address = re.search(r"<([^<>]+)>", name)
+    return " ".join(normalize("NFKC", address[1] if address else name).casefold().split())
 
 
 def _written(pattern: str) -> WithJsonSchema:
