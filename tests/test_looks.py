@@ -59,7 +59,9 @@ def test_no_boundary_is_below_1_96_and_the_first_knows_nothing_of_later_ones(hun
 
 
 def test_what_was_read_before_counts_and_the_same_data_read_again_is_one_look():
-    once, after, again = look_at(1.0), look_at(1.0, earlier=[0.5]), look_at(0.5, earlier=[0.5])
+    half = look_at(0.5)
+
+    once, after, again = look_at(1.0), look_at(1.0, earlier=[half]), look_at(0.5, earlier=[half])
 
     assert once.boundary == printed("1.96")
     assert after.boundary == printed("1.9686")
@@ -74,7 +76,7 @@ def test_looks_that_do_not_grow_within_0_and_1_are_refused(fractions):
 
 def test_information_that_shrinks_is_refused():
     with pytest.raises(WrongUse, match="cannot shrink"):
-        look_at(0.4, earlier=[0.5])
+        look_at(0.4, earlier=[look_at(0.5)])
 
 
 def test_before_the_boundary_is_crossed_there_is_no_verdict_and_the_interval_is_wider():

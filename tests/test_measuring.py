@@ -380,8 +380,8 @@ def test_every_reading_before_the_end_counts_and_widens_the_last_one(shop: Setti
     load(shop, "orders", "customer_id,order_id,ordered_at,amount\n" + "\n".join(early) + "\n")
     carry_out(manual("spring", DAY), shop, NOW)
 
-    first = measure_run(shop, RUN, NOW, as_of=DAY + timedelta(days=10))
-    again = measure_run(shop, RUN, NOW, as_of=DAY + timedelta(days=10))
+    first = measure_run(shop, RUN, NOW, as_of=DAY + timedelta(days=25))
+    again = measure_run(shop, RUN, NOW, as_of=DAY + timedelta(days=25))
     final = measure_run(shop, RUN, NOW)
 
     assert (first.primary.x + first.primary.control_x, first.primary.verdict) == (160, Verdict.INTERIM)

@@ -4,13 +4,14 @@ Churn is a share of customers who have not come back by a day, so the difference
 pooled odds of having come back: its successive values correlate as sqrt(odds_d / odds_D) (Bernoulli shares of one
 cohort, variance F (1 - F)). Those odds are the information. At the window's end there will be as much as scoring
 expected, or as follows from the pace so far, whichever is more: the other way round too much would be spent early.
+What an earlier look was judged at stands whatever comes of that forecast; it has spent what it spent.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
-from winback.lift.boundaries import CLOSEST, look_at
+from winback.lift.boundaries import CLOSEST, NEVER, look_at
 from winback.lift.looks import Look
 
 LATEST = 0.99  # as much of the final information as a reading before the end can have
@@ -42,30 +43,29 @@ def take_look(
 
     That is day ``day`` of ``days``. ``expected_share``: of all, by the window's end, as expected at t0. None
     before there is information, and at the window's end when nobody looked before: then it is the only reading
-    there is. Earlier looks keep their information, and their fractions follow what is known now of the final one.
+    there is. Nearly the same data as an earlier look's are the same look, at its boundary; with less than an
+    earlier one had, nothing can be claimed.
     """
     if not 0 < back < n or (day == days and not earlier):
         return None
     information = _odds(back / n)
+    if day == days:
+        return _taken(through, information, information, earlier)
     at_this_pace = 1 - (1 - back / n) ** (days / day)
     final = max(_odds(expected_share), _odds(at_this_pace), information / LATEST)
-    final = information if day == days else final
-    fraction = information / final
-    if fraction < CLOSEST:
-        return None
-    before = _apart([each.information / final for each in earlier if each.information < information], fraction)
-    boundary = look_at(fraction, earlier=before).boundary
+    if same := [each for each in earlier if abs(each.information - information) < CLOSEST * final]:
+        return replace(same[0], through=through)
+    return _taken(through, information, final, earlier) if information >= CLOSEST * final else None
+
+
+def _taken(through: date, information: float, final: float, earlier: Sequence[LookTaken]) -> LookTaken:
+    """With the last of the data those that knew no less are the same look: corrections can take some away."""
+    fraction, last = information / final, information == final
+    known = [Look(fraction=min(each.information, information) / final, boundary=each.boundary) for each in earlier]
+    ahead = not last and any(each.information > information for each in earlier)
+    boundary = NEVER if ahead else look_at(fraction, earlier=known).boundary
     return LookTaken(through=through, information=information, fraction=fraction, boundary=boundary)
 
 
 def _odds(share: float) -> float:
     return share / (1 - share) if share < 1 else float("inf")
-
-
-def _apart(fractions: Sequence[float], last: float) -> list[float]:
-    """Fractions in order, those too close to the one before left out: the same data read again is one look."""
-    kept: list[float] = []
-    for fraction in sorted(fractions):
-        if fraction - (kept[-1] if kept else 0.0) >= CLOSEST and fraction <= last - CLOSEST:
-            kept.append(fraction)
-    return kept
