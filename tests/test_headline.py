@@ -39,7 +39,7 @@ def test_the_same_in_chinese():
 def test_the_cards_show_the_four_numbers_each_with_its_n():
     text = page("better").text("cards")
 
-    assert "18.0% 288 of 1,600 95%: 16.2% to 20.0%" in text  # Wilson .1619486, .1995844 (outcomes A10)
+    assert "18.0% 288 of 1,600 95%: 16.2% to 20.0%" in text  # Wilson .1619486, .1995843
     assert "23.0% 92 of 400 95%: 19.1% to 27.4%" in text  # .1914438, .2736928
     assert "−5.0 n = 1,600 and 400 95%: −9.7 to −0.7" in text
     assert "+80 n = 1,600 95%: +11 to +156" in text
