@@ -194,6 +194,28 @@ MEASURED["second"] = replace(
     second=True,
     first=first_of(FIRST),
 )
+VARIANTS = {"advice": (960, 660), "invitation": (970, 712), "voucher": (955, 640)}  # delivered, quiet after
+
+
+def three_variants() -> Outcome:
+    """Everything a report can hold: three variants, value lost as judge, answers, causes, guardrails."""
+    found = an_outcome(
+        {"holdout": (2000, 0.4, 1640, 1444)}
+        | {arm: (1000, 0.2, 820, quiet) for arm, (_, quiet) in VARIANTS.items()},
+        messages={arm: {"delivered": sent, "bounced": 1000 - sent} for arm, (sent, _) in VARIANTS.items()},
+        campaign=a_campaign(
+            measure="value_lost_share", margin="40%", guardrails={"unsubscribed": "0.5%", "bounced": "6%"}
+        ),
+        overlap={"advice": 12},
+        letters=LETTERS,
+        per_person=PerPerson(messages=2, days=30),
+        answering=0.2,
+        causes={"advice": {"price": 40}, "invitation": {"price": 35, "own": 9}, "holdout": {"price": 80}},
+    )
+    told = {"feedback": ["fe" * 32], "subscriptions": ["5b" * 32]}
+    return replace(found, balance=ALIKE, method=replace(METHOD, other_facts=told))
+
+
 JUDGED_BY = [(name, language) for name in MEASURED for language in words.LANGUAGES]
 EVERY = [(name, language) for name in SAMPLES for language in words.LANGUAGES]
 

@@ -8,15 +8,20 @@ import pytest
 
 from app.printer import browser, pdf
 from tests.browser import Tab, a_tab
-from tests.report_samples import EVERY, JUDGED_BY, sample_html
+from tests.report_samples import EVERY, JUDGED_BY, sample_html, three_variants
 from winback import words
 from winback.errors import Unusable
+from winback.report.page import render
 from winback.report.pictures import require_fonts
 
 pytestmark = [pytest.mark.slow, pytest.mark.server]
 AXE = (files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8")
 JUDGE = """axe.run().then(found => found.violations.map(
     each => `${each.id} (${each.impact}): ${each.nodes.map(node => node.html).join(' | ')}`))"""
+
+PAPER = int((210 - 2 * 9) / 25.4 * 96)  # what A4 leaves between its margins, in pixels of 1/96 inch
+SMALLEST = """Math.min(...[...document.querySelectorAll('main *:not(svg *)')].filter(each => each.offsetHeight)
+    .map(each => parseFloat(getComputedStyle(each).fontSize)))"""
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +89,21 @@ def test_it_is_two_to_four_pages_on_paper(name, language):
     assert printed.startswith(b"%PDF-")
     assert 2 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 4
     assert b"/MediaBox [0 0 594.9" in printed  # A4
+
+
+@pytest.mark.parametrize("language", words.LANGUAGES)
+def test_three_variants_and_everything_measured_fit_on_four_pages(tab: Tab, tmp_path: Path, language):
+    """At the size they are meant to have: a page broader than the paper would be made smaller as a whole."""
+    file = tmp_path / "report.html"
+    file.write_text(render(three_variants(), language), encoding="utf-8")
+
+    printed = pdf(file.read_text(encoding="utf-8"))
+    tab.open(file, width=PAPER)
+    tab.ask("Emulation.setEmulatedMedia", media="print")
+
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) <= 4
+    assert tab.value("document.documentElement.scrollWidth") <= PAPER
+    assert tab.value(SMALLEST) >= 8.5
 
 
 def test_without_a_browser_the_error_names_the_command_that_installs_one(monkeypatch, tmp_path: Path):
