@@ -94,9 +94,47 @@ def test_before_the_end_churn_so_far_is_not_passed_off_as_the_answer():
     shown = page(early)
 
     assert "The effect on net contribution is shown when the window is over." in shown.text("effect")
-    assert "Churn, for comparison" in shown.text("effect")
+    assert "Churn so far, for comparison" in shown.text("effect")
     assert shown.text("cards").count("No order so far") == 2
     assert "Difference" not in shown.text("cards")
+
+
+OTHERS = [measure for measure in Measure if measure is not Measure.CHURN]
+SAID = {  # what an early page says of churn beside what judges, and what only a page that shows the effect may say
+    "en": ("Churn so far stands below for comparison", "churn, shown for comparison, is drawn at 2.963"),
+    "zh": ("下方至今的流失情况仅供对照", "仅供对照的流失率按 2.963 倍标准误"),
+}
+
+
+@pytest.mark.parametrize("measure", OTHERS)
+@pytest.mark.parametrize("language", words.LANGUAGES)
+def test_an_early_page_judged_by_another_measure_does_not_contradict_itself(measure, language):
+    look = LookTaken(through=BY_MONEY.window.t0_on, information=0.2, fraction=0.5, boundary=2.963)
+    say = Speaker(language)
+
+    shown = page(by(measure.value, data_through=BY_MONEY.window.first_on, look=look), language)
+
+    beside, drawn = SAID[language]
+    assert beside in shown.text("headline")
+    assert say("interim_day", day=1, days=90) not in shown.text("headline")
+    assert say("churn_so_far") in shown.text("effect")
+    assert say("holm_note") not in shown.text("effect")  # nothing there is judged
+    assert drawn in shown.text("health")
+    assert say("attribution_effect") not in shown.text("responses")  # it is not above yet
+    assert say("returns_note") not in shown.text("returns")
+
+
+@pytest.mark.parametrize("measure", list(Measure))
+def test_an_early_page_without_a_look_speaks_of_no_churn_so_far(measure):
+    early = by(measure.value, data_through=BY_MONEY.window.first_on)
+    looked = replace(early, looks=[LookTaken(through=early.as_of, information=0.2, fraction=0.5, boundary=2.963)])
+
+    shown, after_looks = page(early), page(looked)
+
+    assert "This is day 1 of 90. The effect is shown when the window is over" in shown.text("headline")
+    assert "Churn so far" not in shown.whole_text
+    assert "none before the window's end" in shown.text("health")
+    assert "1 so far; at this reading nothing is compared" in after_looks.text("health")
 
 
 @pytest.mark.parametrize(

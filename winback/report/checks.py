@@ -8,7 +8,7 @@ from winback.campaigns.campaign import HOLDOUT
 from winback.lift.verdict import CONTAMINATION_LIMIT, SRM_LEVEL
 from winback.outcomes.findings import Findings
 from winback.outcomes.outcomes import Outcome
-from winback.report.headline import contaminated_share, held_n, included
+from winback.report.headline import contaminated_share, held_n, included, judged
 from winback.report.words import Speaker
 
 IDS_SHOWN = 12  # hold-out members who were written to, by id; a long list would fill the page
@@ -83,12 +83,16 @@ def _finding_checks(outcome: Outcome, found: Findings, say: Speaker) -> Iterator
 
 def _look_check(outcome: Outcome, say: Speaker) -> Check:
     """Early readings cost certainty, so they are counted and the boundary is named."""
-    look = outcome.look
+    return Check(key="looks", name=say("look_check"), found=_looks_found(outcome, say), status="fine")
+
+
+def _looks_found(outcome: Outcome, say: Speaker) -> str:
+    look, early = outcome.look, not outcome.window.complete
     if look is None:
-        return Check(key="looks", name=say("look_check"), found=say("look_none"), status="fine")
-    number = words.whole(len(outcome.looks) + (not outcome.window.complete))  # a last reading is no early one
-    found = say("look_found", n=number, boundary=words.figure(look.boundary))
-    return Check(key="looks", name=say("look_check"), found=found, status="fine")
+        return say("look_earlier" if outcome.looks else "look_none", n=words.whole(len(outcome.looks)))
+    beside = early and judged(outcome) is None  # churn, shown beside what judges
+    number = words.whole(len(outcome.looks) + early)  # a last reading is no early one
+    return say("look_beside" if beside else "look_found", n=number, boundary=words.figure(look.boundary))
 
 
 def _touched_ids(found: Findings | None, say: Speaker) -> str:

@@ -327,6 +327,11 @@ FINDING_TEXTS: dict[str, Words] = {
     "touched_more": Words(" and {n} more", " 等另 {n} 名"),
     "look_check": Words("Early looks", "提前查看"),
     "look_none": Words("none before the window's end", "观察期结束前没有查看"),
+    "look_earlier": Words("{n} so far; at this reading nothing is compared", "至今 {n} 次；本次读数不作比较"),
+    "look_beside": Words(
+        "{n} so far; churn, shown for comparison, is drawn at {boundary} standard errors in place of 1.96",
+        "至今 {n} 次；仅供对照的流失率按 {boundary} 倍标准误（而非 1.96 倍）画出区间",
+    ),
     "look_found": Words(
         "{n} so far; this reading is judged at {boundary} standard errors in place of 1.96",
         "至今 {n} 次；本次按 {boundary} 倍标准误判断（而非 1.96 倍）",

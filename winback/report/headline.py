@@ -143,9 +143,15 @@ def _sentences(outcome: Outcome, found: Judgement, say: Speaker) -> Iterator[str
     if found.verdict is Verdict.CANT_TELL:
         yield from _needed(outcome, say)
     if not outcome.window.complete and found.verdict is not Verdict.DO_NOT_TRUST:
-        key = "interim_look" if judged(outcome) else "interim_day"
-        yield say(key, day=outcome.window.days_seen, days=outcome.window.days)
+        yield say(_interim(outcome), day=outcome.window.days_seen, days=outcome.window.days)
     yield from _broken(outcome, say)
+
+
+def _interim(outcome: Outcome) -> str:
+    """What of the effect is shown before the end: what judges, churn beside it, or nothing."""
+    if judged(outcome):
+        return "interim_look"
+    return "interim_churn" if outcome.primary else "interim_day"
 
 
 def _facts(outcome: Outcome, say: Speaker) -> Iterator[str]:
@@ -328,7 +334,8 @@ def _came_anyway(outcome: Outcome, say: Speaker) -> Iterator[str]:
         return
     found = held.ordered
     yield say("attribution_held", x=words.whole(found.x), n=words.whole(found.n), rate=words.percent(found.rate))
-    if outcome.primary and outcome.primary.difference is not None:
+    effect = judged(outcome)
+    if effect and effect.difference is not None:
         yield say("attribution_effect")
     drawn = sum(arm.drawn for arm in outcome.arms)
     if drawn < included(outcome):

@@ -96,6 +96,13 @@ TEXTS: dict[str, Words] = {
         "because whoever looks early finds effects that are not there.",
         "目前为第 {day} 天，共 {days} 天，尚非最终结果。提前看数容易把偶然当成效果，因此此时的区间比期满时更宽。",
     ),
+    "interim_churn": Words(
+        "This is day {day} of {days}. What this campaign is judged by is shown when the window is over. Churn so "
+        "far stands below for comparison, with wider intervals: whoever looks early finds effects that are "
+        "not there.",
+        "目前为第 {day} 天，共 {days} 天。本活动所评判的效果在期满后显示；下方至今的流失情况仅供对照，区间更宽："
+        "提前看数，容易把偶然当成效果。",
+    ),
     # Before/after
     "before_after": Words("Before/after alone: not the effect", "仅看前后对比：不是活动效果"),
     "ba_treated": Words(
@@ -154,6 +161,10 @@ TEXTS: dict[str, Words] = {
     ),
     "churn": Words(
         "Churn, for comparison: not what this campaign is judged by", "流失率，仅供对照：本活动不以此评判"
+    ),
+    "churn_so_far": Words(
+        "Churn so far, for comparison: not what this campaign is judged by",
+        "至今的流失率，仅供对照：本活动不以此评判",
     ),
     "effect_pending": Words("No comparison can be shown.", "暂无可显示的比较。"),
     "effect_chart": Words(
