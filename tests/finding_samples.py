@@ -42,7 +42,7 @@ def seen(
         cells += _cells(people)
         first[arm] = Counter(1 + int(dice.expovariate(2 / days)) % days for _ in range(n - churned))
     return Seen(
-        sums=RunSums(days=days, cells=cells, first_orders=first, causes=causes or {}),
+        sums=RunSums(days=days, cells=cells, first_orders=first, causes=causes or {}, cap_minor=MOST_MINOR),
         members={arm: values[0] for arm, values in arms.items()},
         messages=messages, touched=touched, rows_lost=rows_lost, overlap=overlap or {},
         currency=CURRENCY, minor=MINOR, letters=letters or {}, per_person=per_person, priced=priced,

@@ -37,7 +37,7 @@ def a_cell(arm: str, churned: int, n: int, *, repeated: int = 0, **parts: str) -
 
 
 def seen_in(*cells: PartSums, messages: tuple[MessageCount, ...] = ()) -> Seen:
-    sums = RunSums(days=60, cells=cells, first_orders={}, causes={})
+    sums = RunSums(days=60, cells=cells, first_orders={}, causes={}, cap_minor=0)
     members = {cell.arm: cell.n for cell in cells}
     return Seen(sums=sums, members=members, messages=messages, currency="USD", minor=100)
 
@@ -164,7 +164,7 @@ def test_the_effect_by_week_is_of_those_who_first_ordered_in_it():
     """60 days are eight weeks and four days. Held out 1,000: 30, then 20; two variants of 1,000: 90, then none."""
     cells = [a_cell(HOLDOUT, 950, 1000), a_cell("a", 950, 1000), a_cell("b", 960, 1000)]
     first = {HOLDOUT: {7: 30, 57: 20}, "a": {1: 50}, "b": {7: 40}}
-    sums = RunSums(days=60, cells=cells, first_orders=first, causes={})
+    sums = RunSums(days=60, cells=cells, first_orders=first, causes={}, cap_minor=0)
 
     found = weeks(replace(asked(*cells), sums=sums))
 

@@ -193,6 +193,13 @@ def column_of(run: Run, column: str) -> dict[str, list[float]]:
     return {"holdout": held} | {arm: [amount(p, arm) for p in run.members[arm]] for arm in ("treated", "a", "b")}
 
 
+def test_the_cap_of_revenue_is_the_99th_percentile_of_those_who_bought(run: Run):
+    """The smallest amount that 99 of 100 buyers do not exceed, refunds taken off."""
+    buyers = sorted(run.after[p] / 100 for arm in ("holdout", "treated") for p in run.members[arm] if run.days[p])
+
+    assert run.findings.revenue_cap == buyers[math.ceil(0.99 * len(buyers)) - 1]
+
+
 @pytest.mark.parametrize(
     "column",
     [

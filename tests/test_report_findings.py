@@ -368,3 +368,25 @@ def test_a_variant_wins_only_where_it_is_better_than_no_message(churned, held, h
     assert outcome.winner_helped is helped
     assert sentence in page(outcome).whole_text
     assert ["; " in line for line in told] == [helped is not True]
+
+
+@pytest.mark.parametrize(("language", "amount"), [("en", "buyers ($400.00)."), ("zh", "分位（US$400.00）。")])
+def test_the_money_s_small_print_tells_the_cap_and_that_two_tests_decide(language, amount):
+    shown = page("won", language)
+
+    assert amount in shown.text("money")
+    assert Speaker(language)("two_tests") in shown.text("money")
+    assert Speaker(language)("two_tests") not in shown.text("effect")  # churn has one test
+
+
+def test_a_reading_frozen_before_the_cap_was_kept_names_none():
+    won = SAMPLES["won"]
+
+    shown = page(replace(won, findings=replace(won.findings, revenue_cap=None)))
+
+    assert "the 99th percentile of buyers. Adjusted" in shown.text("money")
+
+
+@pytest.mark.parametrize(("name", "said"), [("by_contribution", True), ("by_lost_share", True), ("second", False)])
+def test_where_a_mean_is_judged_its_two_tests_are_told_under_its_table(name, said):
+    assert (Speaker("en")("two_tests") in page(name).text("effect")) is said

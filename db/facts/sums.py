@@ -49,7 +49,7 @@ _SUMS = [
 ]  # fmt: skip
 _ROWS = pl.Schema(
     {
-        "about": pl.String(),  # cells, days or causes
+        "about": pl.String(),  # cells, days, causes or cap
         "arm": pl.String(),
         **{dimension.value: pl.String() for dimension in Dimension},
         "first_day": pl.Int64(),
@@ -82,11 +82,13 @@ def sum_members(
     rows = ask("sums", files, _ROWS, bound, members=members.select(MEMBER_CELLS.names()))
     parts = rows.partition_by("about", as_dict=True)
     cells, days, causes = (parts.get((name,), rows.clear()) for name in ("cells", "days", "causes"))
+    [cap] = parts[("cap",)]["c"]
     return RunSums(
         days=(through - after_on).days,
         cells=[_cell(row) for row in cells.iter_rows(named=True)],
         first_orders=_by_arm(days, "first_day"),
         causes=_by_arm(causes, "cause"),
+        cap_minor=int(cap),
     )
 
 

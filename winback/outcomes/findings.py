@@ -233,11 +233,12 @@ class Findings:
     """All of it. Until the window is complete the lists of effects are empty: who looks early is told less.
 
     ``rates``: column repeated, before it retained where that is the measure. ``money``: revenue, revenue_capped
-    (each customer's at most the 99th percentile of buyers), revenue_adjusted (CUPED: for spend before t0), orders
-    (a number, not money), value_lost (spend before t0 of those who churned) and, with a margin, net_contribution.
-    Each list holds, column by column, all variants together (arm "treated") and then each variant, under Holm.
-    ``value_lost_share``: churn by percent of value. ``touched``: customer ids of the hold-out who were written to,
-    the first 100. ``rows_lost``: customers assigned but not measured, or the other way round. ``pressure``: of all
+    (each customer's at most ``revenue_cap``, the 99th percentile of buyers), revenue_adjusted (CUPED: for spend
+    before t0), orders (a number, not money), value_lost (spend before t0 of those who churned) and, with a margin,
+    net_contribution. Each list holds, column by column, all variants together (arm "treated") and then each
+    variant, under Holm. ``value_lost_share``: churn by percent of value. ``touched``: customer ids of the
+    hold-out who were written to, the first 100. ``rows_lost``: customers assigned but not measured, or the other
+    way round. ``pressure``: of all
     variants together (arm "treated") and of the hold-out; empty while no message has gone.
     """
 
@@ -259,3 +260,4 @@ class Findings:
     pressure: list[Pressure] = field(default_factory=list)  # none in readings frozen before it was counted
     satisfaction: list[Satisfaction] = field(default_factory=list)  # as with pressure
     causes: list[CauseRisk] = field(default_factory=list)  # as with pressure; empty where no cause is known
+    revenue_cap: float | None = None  # as with pressure; None while nobody bought

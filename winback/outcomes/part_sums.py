@@ -94,13 +94,14 @@ class RunSums:
     """A run in the window: the cells of all arms, and per arm on which day (from 1) how many first came back.
 
     Those who did not come back were watched for all ``days`` of the window. ``causes``: arm -> cause -> of those
-    who churned, how many named it in the window.
+    who churned, how many named it in the window. ``cap_minor``: what spend is cut off at; 0: nobody bought.
     """
 
     days: int
     cells: Sequence[PartSums]
     first_orders: Mapping[str, Mapping[int, int]]
     causes: Mapping[str, Mapping[str, int]]
+    cap_minor: int
 
     def arm(self, name: str) -> PartSums:
         """All members of an arm."""

@@ -98,6 +98,7 @@ def find(seen: Seen, success: Success, ask: Question, primary: RateContrast | No
         pressure=_pressure(seen, ask),
         satisfaction=satisfaction(ask) if comparable else [],
         causes=cause_risks(ask) if comparable else [],
+        revenue_cap=seen.sums.cap_minor / seen.minor if comparable and seen.sums.cap_minor else None,
     )
 
 

@@ -70,12 +70,13 @@ CONTRACT_TEXTS: dict[str, Words] = {
         "观察期结束时没有有效合同（入选时都有）。合同在终止之前、或到期未续之前为有效。",
     ),
     "money_note_contract": Words(
-        "Capped: no customer counts for more than the 99th percentile of buyers. Adjusted: for what each customer "
+        "Capped: nobody counts for more than the 99th percentile of buyers{cap}. Adjusted: for what each customer "
         "spent before (CUPED); of net contribution that is what judges. Net contribution: margin times revenue "
         "less the messages. Value lost: what was paid a month when customers were chosen less what is paid a "
         "month at the end of the window, nobody below 0; a smaller contract counts in part. The other rows are of "
         "orders. Small print: {level} intervals by Welch, of rates by Newcombe.",
-        "封顶：每位客户最多计到购买者的第 99 百分位。调整：按客户此前的消费调整（CUPED）；净贡献以调整后的为准。"
+        "封顶：每位客户最多计到购买者的第 99 百分位{cap}。"
+        "调整：按客户此前的消费调整（CUPED）；净贡献以调整后的为准。"
         "净贡献：毛利率乘收入，减去消息成本。流失价值：入选时的每月金额减去观察期结束时的每月金额，每人不低于 0；"
         "合同缩小也部分计入。其余各行按订单计。小字为 {level} 置信区间：金额用 Welch 法，比例用 Newcombe 法。",
     ),

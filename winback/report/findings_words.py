@@ -265,13 +265,21 @@ FINDING_TEXTS: dict[str, Words] = {
     "better": Words("Better", "更好"),
     "worse": Words("Worse", "更差"),
     "money_note": Words(
-        "Capped: no customer counts for more than the 99th percentile of buyers. Adjusted: for what each customer "
+        "Capped: nobody counts for more than the 99th percentile of buyers{cap}. Adjusted: for what each customer "
         "spent before (CUPED); of net contribution that is what judges. Net contribution: margin times revenue "
         "less the messages. Value lost: what those who churned had spent in as many days before, net of refunds, "
         "nobody below 0. Small print: {level} intervals by Welch, of rates by Newcombe.",
-        "封顶：每位客户最多计到购买者的第 99 百分位。调整：按客户此前的消费调整（CUPED）；净贡献以调整后的为准。"
+        "封顶：每位客户最多计到购买者的第 99 百分位{cap}。"
+        "调整：按客户此前的消费调整（CUPED）；净贡献以调整后的为准。"
         "净贡献：毛利率乘收入，减去消息成本。流失价值：流失客户在此前同样天数内的消费（扣除退款，每人不低于 0）。"
         "小字为 {level} 置信区间：金额用 Welch 法，比例用 Newcombe 法。",
+    ),
+    "cap": Words(" ({amount})", "（{amount}）"),
+    "two_tests": Words(
+        "Of means, p is the greater of two tests' (Welch's and the pooled one) and the interval Welch's alone: it "
+        "may leave out 0 where p is above 5%, and then there is no verdict.",
+        "平均值的 p 取两种检验（Welch 与合并方差）中较大的一个，区间只用 Welch 法：区间不含 0 时 p 仍可能高于 5%，"
+        "此时不下结论。",
     ),
     # Returns
     "returns": Words("What it cost and what it brought", "投入与回报"),

@@ -43,7 +43,7 @@ class JudgedRow:
 class Judged:
     """The table of the measure; ``compared``: there is a difference to show. ``several``: variants, under Holm.
 
-    ``caption``: the unit of the chart where that is no share.
+    ``caption``: the unit of the chart where that is no share. ``of_means``: two tests decide.
     """
 
     measure: str
@@ -53,6 +53,7 @@ class Judged:
     rows: list[JudgedRow]
     compared: bool
     several: bool
+    of_means: bool
 
 
 def judged_view(outcome: Outcome, pooled_name: str, say: Speaker) -> Judged | None:
@@ -68,6 +69,7 @@ def judged_view(outcome: Outcome, pooled_name: str, say: Speaker) -> Judged | No
         rows=list(_rows(found, outcome, pooled_name, say)),
         compared=any(each.difference is not None for each in found),
         several=len(found) > 1,
+        of_means=any(isinstance(each, MoneyContrast) for each in found),
     )
 
 

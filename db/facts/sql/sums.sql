@@ -1,6 +1,7 @@
 -- What the members of a run did after $after_on, as sums that add up: one row for each arm and cell of it (alike in
 -- value, risk, orders and channel before t0), one for each arm and day of the first order, counted from $after_on, with
--- n alone (no day: none), and one for each arm and cause that those who churned named (no cause: unknown).
+-- n alone (no day: none), one for each arm and cause that those who churned named (no cause: unknown), and one with
+-- the cap alone, as c.
 -- Orders after $t0_on and up to $after_on count neither before nor after.
 -- `members` is MEMBER_CELLS (db/facts/sums.py), each customer once. Amounts are minor units, net of refunds; those of
 -- c end at the 99th percentile of what buyers spent. Sums leave as text: NumPy has no integer that holds them.
@@ -77,6 +78,9 @@ SELECT 'causes' AS about, arm, cause, count(*) AS n
 FROM facts
 WHERE churned
 GROUP BY arm, cause
+UNION ALL BY NAME
+SELECT 'cap' AS about, most::VARCHAR AS c
+FROM cap
 ORDER BY
     about, arm, value NULLS LAST, risk NULLS LAST, orders NULLS LAST, channel NULLS LAST, first_day NULLS LAST,
     cause NULLS LAST
