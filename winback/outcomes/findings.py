@@ -238,8 +238,8 @@ class Findings:
     net_contribution. Each list holds, column by column, all variants together (arm "treated") and then each
     variant, under Holm. ``value_lost_share``: churn by percent of value. ``touched``: customer ids of the
     hold-out who were written to, the first 100. ``rows_lost``: customers assigned but not measured, or the other
-    way round. ``pressure``: of all
-    variants together (arm "treated") and of the hold-out; empty while no message has gone.
+    way round. ``pressure``: of all variants together (arm "treated") and of the hold-out; empty while no
+    message has gone.
     """
 
     currency: str
