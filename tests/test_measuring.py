@@ -1,5 +1,6 @@
 """Outcomes of a run: intent-to-treat counts worked out by hand, readings, contamination. On both databases."""
 
+import hashlib
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -14,6 +15,7 @@ from db.engine import database, reading, transaction
 from db.readings import latest, save_reading
 from db.settings import Settings
 from db.tables import Assignment, Customer, FactFile, Message, Occurrence
+from db.tables import Outcome as Reading
 from flows.campaign_run import carry_out, manual
 from flows.measuring import measure_run
 from flows.sending import send_due
@@ -404,6 +406,37 @@ def test_a_look_at_which_another_reading_arrived_first_is_taken_again(shop: Sett
         saved = save_reading(session, 1, outcome, NOW, final=False, after=0)
 
     assert saved is None
+
+
+def test_a_look_overtaken_by_one_that_took_the_place_of_the_last_is_taken_again_too(shop: Settings):
+    a_crowd(shop, 50, {1, 2, 3})
+    carry_out(manual("spring", DAY), shop, NOW)
+    seen = measure_run(shop, RUN, NOW, as_of=DAY + timedelta(days=9))
+    measure_run(shop, RUN, NOW, as_of=DAY + timedelta(days=19))
+
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        saved = save_reading(session, 1, seen, NOW, final=False, after=seen.revision.number)
+
+    assert saved is None
+
+
+def test_a_reading_names_its_revision_and_the_digest_of_all_the_rest_of_it(shop: Settings):
+    """Nothing can hold its own digest: it is of the document as stored, in which ``revision`` is null."""
+    a_crowd(shop, 50, {1, 2, 3})
+    carry_out(manual("spring", DAY), shop, NOW)
+    first = measure_run(shop, RUN, NOW, as_of=DAY + timedelta(days=9))
+
+    final = measure_run(shop, RUN, NOW)
+
+    assert (first.revision.number, final.revision.number) == (1, 2)
+    assert measure_run(shop, RUN, NOW) == final
+    with database(shop.database_url) as engine, reading(engine) as session:
+        [(digest, document)] = session.execute(select(col(Reading.digest), col(Reading.document)))
+    assert json.loads(document)["revision"] is None
+    assert final.revision.digest == digest == hashlib.sha256(document.encode()).hexdigest()
+    assert write_outcome(replace(final, revision=None)) == document
+    for report in (render(final, "en"), render(final, "zh"), as_csv(final, "en"), write_outcome(final)):
+        assert digest in report
 
 
 def test_members_lost_after_they_were_assigned_are_found(shop: Settings):

@@ -81,14 +81,13 @@ def sum_members(
     bound = {"t0_on": t0_on, "after_on": after_on, "window_days": window_days, "through": through}
     rows = ask("sums", files, _ROWS, bound, members=members.select(MEMBER_CELLS.names()))
     parts = rows.partition_by("about", as_dict=True)
-    cells, days, causes = (parts.get((name,), rows.clear()) for name in ("cells", "days", "causes"))
-    [cap] = parts[("cap",)]["c"]
+    cells, days, causes, cap = (parts.get((name,), rows.clear()) for name in ("cells", "days", "causes", "cap"))
     return RunSums(
         days=(through - after_on).days,
         cells=[_cell(row) for row in cells.iter_rows(named=True)],
         first_orders=_by_arm(days, "first_day"),
         causes=_by_arm(causes, "cause"),
-        cap_minor=int(cap),
+        cap_minor=sum(map(int, cap["c"])),  # one row; none where there are no files to ask
     )
 
 

@@ -126,6 +126,14 @@ class Method:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """Which of a run's readings it is, counted from 1, and the sha256 of the reading as JSON without this."""
+
+    number: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """One reading of one run; ``read_outcome(write_outcome(o)) == o``.
 
@@ -163,6 +171,7 @@ class Outcome:
     churn_definition: str = "no_order"  # or contract; no_order in readings before there was another
     first: FirstReading | None = None  # beside a second reading; none in those frozen before they kept it
     objective: dict[str, str] = field(default_factory=dict)  # what the campaign is for, where its file says it
+    revision: Revision | None = None  # once it is stored
 
     @property
     def alpha(self) -> float:

@@ -70,8 +70,14 @@ def _report(outcome: Outcome, say: Speaker) -> Iterator[Line]:
         "campaign_digest": outcome.method.campaign_digest,
         "code_version": outcome.method.code_version,
         "seed": outcome.method.seed,
+        **_revision(outcome),
     }
     yield from plain(("report", outcome.run, say("kicker")), values)
+
+
+def _revision(outcome: Outcome) -> dict[str, Cell]:
+    told = outcome.revision
+    return {"revision": told.number, "reading_digest": told.digest} if told else {}
 
 
 def _readings(outcome: Outcome, say: Speaker) -> Iterator[Line]:

@@ -359,6 +359,8 @@ TEXTS: dict[str, Words] = {
     "m_facts_subscriptions": Words("contracts, files: {n}", "合同，文件数：{n}"),
     "m_facts_more": Words("and {n} more", "另有 {n} 个"),
     "m_code": Words("Code version", "程序版本"),
+    "m_reading": Words("This reading (sha256)", "本次读数（sha256）"),
+    "m_revision": Words("revision {number}", "第 {number} 版"),
     "m_seed": Words("Seed of the draw (digest)", "抽签种子（摘要）"),
     "m_repeat": Words("To repeat", "重复方法"),
     **HEALTH_TEXTS,
