@@ -15,9 +15,9 @@ from tests.browser import a_tab
 from tests.test_templates import DEMO, FOOT, a_message, demo_files
 from tests.workspaces import AS_OF, CAMPAIGN, a_quiet_crowd, a_workspace
 from winback.campaigns.campaign import HOLDOUT
+from winback.gallery.letter_height import letter_height
 from winback.gallery.letters import CASES, USUAL, dear_characters, preheader, sheets
 from winback.gallery.words import MEASURES, TEXTS
-from winback.letter_height import letter_height
 from winback.message.rendering import Email, RenderFailure, Sms
 from winback.message.template import load
 from winback.report.pictures import require_fonts

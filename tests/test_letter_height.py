@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from winback.letter_height import letter_height
+from winback.gallery.letter_height import letter_height
 
 PLAIN = "font-size:20px; line-height:30px; margin:0"
 

@@ -12,11 +12,11 @@ from markupsafe import Markup
 
 from winback import words
 from winback.campaigns.campaign import HOLDOUT, IN_POINTS, LocalName, Measure
+from winback.gallery.letter_height import letter_height
 from winback.gallery.letters import Sheet, dear_characters, preheader
 from winback.gallery.preview import Preview
 from winback.gallery.sight import Sight
 from winback.gallery.words import MEASURES, TEXTS
-from winback.letter_height import letter_height
 from winback.lift.estimates import NoEstimate
 from winback.message.rendering import Email, RenderFailure, Sms
 from winback.money import exponent, format_money
