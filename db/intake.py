@@ -18,7 +18,7 @@ from db.plain import has_common_ends, plain_rows
 from winback.customers.contact import each_distinct, mask_contact
 from winback.errors import ImportProblem
 from winback.intake.fields import FIELDS, REJECTS, Kind, place
-from winback.report.sheet import safe_texts
+from winback.sheet import safe_texts
 
 BATCH_ROWS = 100_000
 ALLOWED = ".csv, .csv.gz, .parquet"

@@ -11,7 +11,7 @@ from db.settings import Settings
 from tests.builders import scored
 from tests.workspaces import AS_OF, a_quiet_crowd, a_workspace, load
 from winback.audience.file import COLUMNS, members
-from winback.report.sheet import BOM
+from winback.sheet import BOM
 
 
 @pytest.fixture

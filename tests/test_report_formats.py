@@ -16,9 +16,9 @@ from winback.outcomes.outcomes import as_dict
 from winback.report.charts import FONTS, PALETTE, WIDTH
 from winback.report.page import chart_specs, picture_specs
 from winback.report.pictures import CHINESE_FONTS, SCALE, drawable, png, require_fonts
-from winback.report.sheet import BOM, safe, safe_texts
 from winback.report.tables import COLUMNS, as_csv
 from winback.report.words import Speaker
+from winback.sheet import BOM, safe, safe_texts
 
 NO_FONT_HAS = "\U000323af"  # a character of the newest Chinese block
 

@@ -46,9 +46,9 @@ from winback.overview.cohorts import Cohort
 from winback.overview.months import month_key
 from winback.overview.staying import Staying
 from winback.overview.trend import Comparison, Divergence, MonthChurn
-from winback.report.sheet import sheet
 from winback.scores.high_value import HighValue, high_value, top_customers
 from winback.scores.scoring import Scores
+from winback.sheet import sheet
 
 _REASONS = ("kind", "cause")
 _OF_ORDERS = {"month", "cohort", "value", "first_order", *_REASONS}

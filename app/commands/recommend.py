@@ -9,7 +9,7 @@ from flows.churning import period
 from flows.recommending import advise
 from winback.errors import Exit
 from winback.lift.intervals import Proportion
-from winback.report.sheet import sheet
+from winback.sheet import sheet
 
 
 def recommend(arguments: argparse.Namespace) -> int:

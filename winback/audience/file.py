@@ -6,7 +6,7 @@ import polars as pl
 
 from winback.campaigns.campaign import HOLDOUT
 from winback.customers.contact import mask_contact
-from winback.report.sheet import safe_texts
+from winback.sheet import safe_texts
 
 COLUMNS = (
     "customer_id", "arm", "channel", "to", "risk", "expected_value", "past_value", "orders", "last_order_on",

@@ -59,7 +59,6 @@ class Measure(StrEnum):
 
 IN_POINTS = (Measure.CHURN, Measure.VALUE_LOST_SHARE, Measure.RETENTION, Measure.REPEAT_RATE)  # shares of a whole
 RESERVED = {HOLDOUT, "treated", "base", "top"}  # the groups of a report
-MOST_HELD_OUT = 0.5  # beyond a half, holding out more costs more and shows less
 SMALL_AUDIENCE = 5_000  # below it the default hold-out is a half, else a fifth (outcomes A0)
 
 _STEPS = "(a journey has one step until then)"

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
 
 from winback.outcomes.responses import Share
+from winback.sheet import Cell
 
-Cell = str | int | float | date | None
 Place = tuple[str, str, str]  # table, row, label
 
 

@@ -13,7 +13,7 @@ from winback.outcomes.outcomes import TREATED, Outcome
 from winback.outcomes.second_reading import lasted
 from winback.report.balance import balance_rows
 from winback.report.checks import checks
-from winback.report.csv_lines import Cell, Line, Place, counted, line, plain
+from winback.report.csv_lines import Line, Place, counted, line, plain
 from winback.report.findings_tables import finding_lines, unit_of
 from winback.report.headline import comparable, headline, held_n, judged, judgement
 from winback.report.page import (
@@ -26,8 +26,8 @@ from winback.report.page import (
     response_rows,
 )
 from winback.report.second import second_view
-from winback.report.sheet import sheet
 from winback.report.words import Speaker
+from winback.sheet import Cell, sheet
 from winback.words import Language
 
 COLUMNS = [field.name for field in fields(Line)]

@@ -8,8 +8,7 @@ from io import StringIO
 
 import polars as pl
 
-from winback.report.csv_lines import Cell
-
+Cell = str | int | float | date | None
 BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"  # tells Excel that the file is UTF-8
 # How a text begins that a spreadsheet takes for a formula, in full width too (ASVS 1.2.10; OWASP, CSV Injection).
 # Where the comma is the decimal sign a cell ends at a semicolon, so what comes after one begins a text as well.
