@@ -329,7 +329,7 @@ def test_a_dry_run_of_a_run_that_has_chosen_shows_whom(shop: Settings):
 
 
 def test_a_campaign_with_a_fault_is_not_run(shop: Settings):
-    write_campaign(shop, CAMPAIGN.replace("hello", "winback-advcie"))
+    write_campaign(shop, CAMPAIGN.replace("hello", "helo"))
 
     with pytest.raises(CampaignError, match=r"spring.yaml:7: journey\[1\].send: .*did you mean 'hello'"):
         run(shop)

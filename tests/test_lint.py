@@ -299,9 +299,9 @@ def test_the_shipped_messages_need_an_order_at_most(message):
 
 
 def test_check_says_who_would_get_no_message(shop: Settings, capsys):
-    body = shop.templates / "winback-advice" / "subject.txt"
+    body = shop.templates / "hello" / "subject.txt"
     body.write_text("Hello\n{{ customer.name }}, {{ customer.days_since_order }} days", encoding="utf-8")
-    place = "winback-advice/subject.txt:2: customer."
+    place = "hello/subject.txt:2: customer."
 
     code, _, said = ask(capsys, "check")
     write_campaign(shop, CAMPAIGN.replace("churn: {within", "churn: {definition: contract, within"))
@@ -331,7 +331,7 @@ def test_a_text_is_measured_and_the_character_that_makes_it_dear_is_named():
 def test_check_says_what_dear_texts_cost_and_why(shop: Settings, capsys):
     toml = shop.workspace / "winback.toml"
     toml.write_text(toml.read_text() + '\n[prices]\nsms_segment = "0.01"\n')
-    template = "winback-advice"
+    template = "hello"
     (shop.templates / template / "sms.txt").write_text("Don’t go. Reply STOP to opt out")
 
     assert main(["check"]) == 0
@@ -439,7 +439,7 @@ def test_a_campaign_says_its_own_parameters(shop: Settings):
 
 def test_a_file_that_would_have_to_be_attached_is_refused(shop: Settings):
     [path] = shop.campaigns.glob("*.yaml")
-    template = "winback-advice"
+    template = "hello"
     (shop.templates / template / "prices.pdf").write_bytes(b"%PDF-")
 
     [checked] = check_files(shop, [path])

@@ -210,7 +210,7 @@ def test_a_template_that_is_a_link_out_of_the_workspace_is_not_read(tmp_path: Pa
     shop = a_workspace(tmp_path)
     secret = tmp_path / "secret.txt"
     secret.write_text("the secret", encoding="utf-8")
-    body = shop.templates / "winback-advice/body.txt"
+    body = shop.templates / "hello/body.txt"
     body.unlink()
     body.symlink_to(secret)
 
