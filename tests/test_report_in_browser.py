@@ -20,6 +20,8 @@ JUDGE = """axe.run().then(found => found.violations.map(
     each => `${each.id} (${each.impact}): ${each.nodes.map(node => node.html).join(' | ')}`))"""
 
 PAPER = int((210 - 2 * 9) / 25.4 * 96)  # what A4 leaves between its margins, in pixels of 1/96 inch
+CUT = """[...document.querySelectorAll('main *:not(svg *, .scroll)')]
+    .filter(each => each.clientWidth && each.scrollWidth > each.clientWidth + 1).map(each => each.outerHTML)"""
 SMALLEST = """Math.min(...[...document.querySelectorAll('main *:not(svg *)')].filter(each => each.offsetHeight)
     .map(each => parseFloat(getComputedStyle(each).fontSize)))"""
 
@@ -72,11 +74,13 @@ def test_a_page_that_asks_for_something_would_be_noticed(tab: Tab, tmp_path: Pat
 
 
 @pytest.mark.parametrize(("name", "language"), EVERY + JUDGED_BY)
-def test_it_does_not_scroll_sideways_on_a_phone(tab: Tab, tmp_path: Path, name, language):
-    for width in (390, 760, 1180):
+def test_at_no_width_it_scrolls_sideways_or_cuts_a_word(tab: Tab, tmp_path: Path, name, language):
+    """But for tables in boxes of their own that scroll, and show by a shadow that they go on."""
+    for width in (390, 500, 768, 1180):
         tab.open(written(tmp_path, name, language), width=width)
 
         assert tab.value("document.documentElement.scrollWidth") <= width
+        assert tab.value(CUT) == []
 
 
 @pytest.mark.parametrize("language", words.LANGUAGES)
