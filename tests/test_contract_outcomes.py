@@ -184,6 +184,8 @@ def test_the_report_speaks_of_contracts_not_of_orders(run: Run, measure: str, tm
     assert ("每月" if of_money else "合同") in heads["zh"]
     assert "No live contract at the end of the window" in pages["en"]
     assert "观察期结束时没有有效合同" in pages["zh"]
+    assert "By contract there is no curve and no table of weeks" in pages["en"]
+    assert "按合同评判时没有曲线和逐周表" in pages["zh"]
 
 
 @pytest.mark.slow
@@ -199,6 +201,9 @@ def test_until_contracts_are_known_through_the_window_there_is_nothing_and_no_lo
 
     assert (early.outcome.window.complete, early.outcome.primary, early.outcome.look) == (False, None, None)
     assert early.outcome.window.data_through == DAY + timedelta(days=30)
+    assert "This is day 30 of 60. Nothing is compared before the window is over" in render(early.outcome, "en")
+    assert "期满前不作任何比较" in render(early.outcome, "zh")
+    assert "no table of weeks" not in render(early.outcome, "en")  # nobody looks for one yet
     assert late.window.complete
     assert late.primary is not None
     assert late.looks == []

@@ -390,3 +390,25 @@ def test_a_reading_frozen_before_the_cap_was_kept_names_none():
 @pytest.mark.parametrize(("name", "said"), [("by_contribution", True), ("by_lost_share", True), ("second", False)])
 def test_where_a_mean_is_judged_its_two_tests_are_told_under_its_table(name, said):
     assert (Speaker("en")("two_tests") in page(name).text("effect")) is said
+
+
+@pytest.mark.parametrize("language", words.LANGUAGES)
+def test_without_a_hold_out_the_weeks_tell_of_those_written_to_alone(language):
+    alone = an_outcome({"message": (2200, 1.0, 1800, 1500)}, findings=True)
+
+    weeks = page(alone, language).tables["curve"][1]
+
+    assert len(alone.findings.weeks) == len(weeks) == 13
+    assert {len(row) for row in weeks} == {2}  # the week, and who came
+    assert Speaker(language)("weeks_alone") in page(alone, language).text("curve")
+
+
+def test_where_the_adjusted_contribution_judges_revenue_and_roi_say_that_they_are_plain():
+    judged, other = page("by_contribution"), page("won")
+
+    assert "Net contribution, adjusted" in judged.text("cards")
+    assert (
+        judged.text("cards").count("of plain revenue, not adjusted") == 2
+    )  # extra revenue, and the return on cost
+    assert "Extra revenue and ROI are of plain revenue" in judged.text("returns")
+    assert "plain revenue" not in other.text("cards") + other.text("returns")

@@ -8,9 +8,9 @@ from winback.campaigns.campaign import HOLDOUT, Measure
 from winback.lift.contrast import MoneyContrast, RateContrast
 from winback.lift.estimates import Estimate
 from winback.outcomes.outcomes import Outcome
-from winback.outcomes.part_sums import SHARES
+from winback.outcomes.part_sums import ADJUSTED_CONTRIBUTION, SHARES
 from winback.report.findings import measure_row, return_rows
-from winback.report.headline import drawn_n, treated_n
+from winback.report.headline import drawn_n, judged_column, treated_n
 from winback.report.judged import held_counted
 from winback.report.words import Speaker
 
@@ -129,11 +129,12 @@ def _brought(outcome: Outcome, say: Speaker) -> Iterator[Card]:
         ("revenue", "card_revenue", say("n", n=words.whole(treated_n(outcome)))),
         ("roi", "card_roi", say("card_cost", cost=rows["cost"].text) if rows["cost"].value is not None else ""),
     ]
+    plain = (say("card_plain"),) if judged_column(outcome) == ADJUSTED_CONTRIBUTION else ()
     for key, label, line in told:
         row = rows[key]
         below = () if row.interval else (row.note,)
         yield Card(
-            label=say(label), number=row.text, above=(line,) if line else (), interval=row.interval,
+            label=say(label), number=row.text, above=(*((line,) if line else ()), *plain), interval=row.interval,
             level=words.level(outcome.alpha), below=below,
         )  # fmt: skip
 

@@ -64,6 +64,16 @@ NO_VALUE = Words(
 )
 
 CONTRACT_TEXTS: dict[str, Words] = {
+    "interim_contract": Words(
+        "This is day {day} of {days}. Nothing is compared before the window is over: how fast contracts end was "
+        "not forecast, so an early look could not be judged.",
+        "目前为第 {day} 天，共 {days} 天。期满前不作任何比较：合同多快终止没有事先预测，提前查看无从判断。",
+    ),
+    "curve_contract": Words(
+        "By contract there is no curve and no table of weeks: who was lost is known at the end of the window "
+        "only, and the days of orders are no word on contracts.",
+        "按合同评判时没有曲线和逐周表：谁流失了要到观察期结束才知道，下单的日期说明不了合同。",
+    ),
     "m_churned_contract": Words(
         "No live contract at the end of the window, of those who had one when chosen. A contract is live until it "
         "ends, or runs out without being renewed.",

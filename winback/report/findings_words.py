@@ -61,6 +61,7 @@ FINDING_TEXTS: dict[str, Words] = {
     "kept_sign": Words("negative = lost", "负数 = 多流失"),
     "card_revenue": Words("Extra revenue", "增量收入"),
     "card_roi": Words("Return on cost", "投入回报率"),
+    "card_plain": Words("of plain revenue, not adjusted", "按未调整的收入"),
     "card_cost": Words("messages cost {cost}", "消息成本 {cost}"),
     "card_difference_is": Words("difference {difference} points", "流失率差异 {difference} 个百分点"),
     "card_of_treated": Words("{measure}, written to", "{measure}：实验组"),
@@ -210,6 +211,11 @@ FINDING_TEXTS: dict[str, Words] = {
     "curve_day": Words("Day {day}", "第 {day} 天"),
     "curve_left": Words("{n} away", "{n} 名未回"),
     "weeks": Words("Week by week: explored, not proved", "逐周情况：仅供探索，不作结论"),
+    "weeks_alone": Words(
+        "Of all customers written to, those who ordered for the first time in that week. Nobody was held out to "
+        "show how many would have come anyway.",
+        "实验组全体客户中，在该周第一次下单的比例。没有对照组，无法知道其中有多少人本来就会来。",
+    ),
     "weeks_note": Words(
         "Of all customers of a group, those who ordered for the first time in that week; a plus means that "
         "more of those written to did. Turned round, the differences add up to the effect on churn. That one "
@@ -283,6 +289,11 @@ FINDING_TEXTS: dict[str, Words] = {
     ),
     # Returns
     "returns": Words("What it cost and what it brought", "投入与回报"),
+    "returns_plain": Words(
+        "Extra revenue and ROI are of plain revenue; what judges is adjusted for past spend, so the two can "
+        "differ.",
+        "增量收入与 ROI 按未调整的收入计算；用于评判的是按此前消费调整后的净贡献，两者可能不同。",
+    ),
     "item": Words("Item", "项目"),
     "amount": Words("Amount", "数值"),
     "r_cost": Words("Cost of the messages", "消息成本"),

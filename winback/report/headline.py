@@ -151,6 +151,8 @@ def _interim(outcome: Outcome) -> str:
     """What of the effect is shown before the end: what judges, churn beside it, or nothing."""
     if judged(outcome):
         return "interim_look"
+    if by_contract(outcome):
+        return "interim_contract"
     return "interim_churn" if outcome.primary else "interim_day"
 
 

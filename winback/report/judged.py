@@ -7,7 +7,7 @@ from winback import words
 from winback.campaigns.campaign import HOLDOUT, Measure
 from winback.lift.contrast import MoneyContrast, RateContrast
 from winback.outcomes.outcomes import TREATED, Outcome
-from winback.outcomes.part_sums import SHARES
+from winback.outcomes.part_sums import ADJUSTED_CONTRIBUTION, SHARES
 from winback.report import judged_words, names
 from winback.report.charts import Difference, Spec, forest
 from winback.report.findings import (
@@ -44,6 +44,7 @@ class Judged:
     """The table of the measure; ``compared``: there is a difference to show. ``several``: variants, under Holm.
 
     ``caption``: the unit of the chart where that is no share. ``of_means``: two tests decide.
+    ``adjusted``: for past spend.
     """
 
     measure: str
@@ -54,6 +55,7 @@ class Judged:
     compared: bool
     several: bool
     of_means: bool
+    adjusted: bool
 
 
 def judged_view(outcome: Outcome, pooled_name: str, say: Speaker) -> Judged | None:
@@ -69,6 +71,7 @@ def judged_view(outcome: Outcome, pooled_name: str, say: Speaker) -> Judged | No
         rows=list(_rows(found, outcome, pooled_name, say)),
         compared=any(each.difference is not None for each in found),
         several=len(found) > 1,
+        adjusted=column == ADJUSTED_CONTRIBUTION,
         of_means=any(isinstance(each, MoneyContrast) for each in found),
     )
 
