@@ -25,14 +25,9 @@ class Dimension(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
-    """The effect on a rate in one part of the members: explored, not proved, so it has no verdict.
+class Compared:
+    """``x`` of ``n`` against the hold-out's, with the interval of the difference: explored, without a verdict."""
 
-    ``p_bh``: corrected by Benjamini-Hochberg over all segments of the reading.
-    """
-
-    dimension: Dimension
-    value: str
     x: int
     n: int
     rate: float | None
@@ -42,8 +37,22 @@ class Segment:
     difference: float | None
     low: float | None
     high: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explored(Compared):
+    """One of several asked at once; ``p_bh``: corrected by Benjamini-Hochberg over its kind in the reading."""
+
     p_newcombe: float | None
     p_bh: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment(Explored):
+    """The effect on a rate in one part of the members."""
+
+    dimension: Dimension
+    value: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +85,8 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Week:
-    """Who ordered for the first time in one week of the window: explored, not proved, so it has no verdict.
+class Week(Compared):
+    """Who ordered for the first time in one week of the window.
 
     ``first_day`` to ``last_day``: days since t0, from 1; the last week may be short. Of all variants together and
     of the hold-out; the differences of all weeks add up to that of retention.
@@ -86,15 +95,6 @@ class Week:
     number: int
     first_day: int
     last_day: int
-    x: int
-    n: int
-    rate: float | None
-    control_x: int
-    control_n: int
-    control_rate: float | None
-    difference: float | None
-    low: float | None
-    high: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,25 +207,13 @@ class Satisfaction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CauseRisk:
-    """Who was lost for one cause, of everybody assigned: explored, so it has no verdict.
+class CauseRisk(Explored):
+    """Who was lost for one cause, of everybody assigned.
 
     ``cause``: of churners.causes.Cause, or "unknown". Over all causes ``x`` adds up to those who churned.
-    ``p_bh``: corrected by Benjamini-Hochberg over all of them.
     """
 
     cause: str
-    x: int
-    n: int
-    rate: float | None
-    control_x: int
-    control_n: int
-    control_rate: float | None
-    difference: float | None
-    low: float | None
-    high: float | None
-    p_newcombe: float | None
-    p_bh: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
