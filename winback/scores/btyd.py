@@ -27,8 +27,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh_tridiagonal
-from scipy.optimize import minimize
-from scipy.special import digamma, expit, gammaln
+from scipy.special import digamma, expit, gammaln, zeta
 
 Floats = NDArray[np.float64]
 
@@ -40,7 +39,11 @@ STARTS: Final = (np.array([-2.0, 0.0, 0.5, 1.5]), np.array([0.0, 0.0, -5.0, -2.0
 392 simulated files each start alone missed the higher one in 10 to 27, the two together in 3."""
 
 MANY: Final = 20_000
-"""Distinct histories from which on the better start is found on so many of them; all are used from its top."""
+"""Distinct histories on which the better start is found; all are used from its top."""
+
+STEPS, LONGEST, ROUGH, FLAT = 200, 2.0, 1e-3, 1e-9
+"""Of the search: at most so many steps, none longer in any log, until no slope is more than ROUGH from each start
+and FLAT from the better one."""
 
 NODES: Final = 48
 """Points of the quadrature over p: eight digits as long as the horizon is under 100 * (alpha + T)."""
@@ -111,9 +114,9 @@ def fit(family: Family, histories: Histories) -> Fit:
     longest = float(histories.age.max())
     table = collapse(histories, longest)
     starts = [start[: 2 if family is Family.NBD else 4] for start in STARTS]
-    if len(table.weight) > MANY:
-        starts = [_higher(starts, family, thin(table, MANY))[1]]
-    value, logs = _higher(starts, family, table)
+    rough = thin(table, MANY)
+    _, near = min((_climb(start, family, rough, ROUGH) for start in starts), key=lambda found: found[0])
+    value, logs = _climb(near, family, table, FLAT)
     r, alpha, a, b = _parameters(logs)
     moved = float(histories.repeats.sum()) * float(np.log(longest))
     return Fit(
@@ -198,11 +201,13 @@ def _log_odds_stopped(model: Fit, histories: Histories) -> Floats:
 
 def collapse(histories: Histories, longest: float) -> Table:
     """Identical histories become one row: a day-grained file has few distinct ones."""
-    rows = np.column_stack((histories.repeats, histories.last / longest, histories.age / longest))
-    rows = rows[np.lexsort(rows.T)]
-    starts = np.flatnonzero(np.r_[True, (rows[1:] != rows[:-1]).any(axis=1)])
-    weight = np.diff(np.r_[starts, len(rows)]) / len(rows)
-    repeats, last, age = np.ascontiguousarray(rows[starts].T)
+    columns = histories.repeats, histories.last / longest, histories.age / longest
+    order = np.lexsort(columns)
+    repeats, last, age = (column[order] for column in columns)
+    other = (repeats[1:] != repeats[:-1]) | (last[1:] != last[:-1]) | (age[1:] != age[:-1])
+    starts = np.append(0, np.flatnonzero(other) + 1)
+    weight = np.diff(starts, append=len(order)) / len(order)
+    repeats, last, age = repeats[starts], last[starts], age[starts]
     counts, where = np.unique(repeats, return_inverse=True)
     return Table(
         repeats=repeats,
@@ -216,6 +221,8 @@ def collapse(histories: Histories, longest: float) -> Table:
 
 def thin(table: Table, rows: int) -> Table:
     """At most ``rows`` distinct histories of ``table``, evenly spaced, with weights that sum to 1."""
+    if len(table.weight) <= rows:
+        return table
     step = -(-len(table.weight) // rows)
     kept = slice(None, None, step)
     weight = table.weight[kept] / table.weight[kept].sum()
@@ -236,64 +243,89 @@ def _parameters(logs: Floats) -> tuple[float, float, float, float]:
     return r, alpha, a, b
 
 
-def _higher(starts: list[Floats], family: Family, table: Table) -> tuple[float, Floats]:
-    return min((_climb(start, family, table) for start in starts), key=lambda found: found[0])
+def _climb(start: Floats, family: Family, table: Table, flat: float) -> tuple[float, Floats]:
+    """The lowest loss reached from ``start``, no slope more than ``flat``, and the logs of the parameters there.
+
+    Newton's method: of a curve that bends the wrong way the step goes downhill all the same (Dauphin et al. 2014,
+    "saddle-free"), a parameter at its bound rests, and a step that leads up is cut.
+    """
+    logs, (value, slope, curve) = start, _loss(start, family, table)
+    for _ in range(STEPS):
+        free = ~(((logs <= -BOUND) & (slope > 0)) | ((logs >= BOUND) & (slope < 0)))
+        if not (np.abs(slope[free]) > flat).any():
+            break
+        sizes, axes = np.linalg.eigh(curve[np.ix_(free, free)])
+        step = np.zeros(len(logs))
+        step[free] = -axes @ (slope[free] @ axes / np.maximum(np.abs(sizes), FLAT))
+        step *= min(1.0, LONGEST / np.abs(step).max())
+        found = value, slope, curve
+        while np.abs(step).max() > FLAT:
+            found = _loss(np.clip(logs + step, -BOUND, BOUND), family, table)
+            if found[0] < value:
+                break
+            step /= 4
+        if not found[0] < value:
+            break
+        logs, (value, slope, curve) = np.clip(logs + step, -BOUND, BOUND), found
+    return value, logs
 
 
-def _climb(start: Floats, family: Family, table: Table) -> tuple[float, Floats]:
-    """The lowest loss reached from ``start`` and the logs of the parameters there."""
-    found = minimize(
-        _loss,
-        start,
-        args=(family, table),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=[(-BOUND, BOUND)] * len(start),
-        options={"ftol": 1e-15, "gtol": 1e-8, "maxiter": 500},
-    )
-    return float(found.fun), np.asarray(found.x)
-
-
-def _loss(logs: Floats, family: Family, table: Table) -> tuple[float, Floats]:
-    """Minus the mean log-likelihood and its gradient by the logs of (r, alpha[, a, b])."""
+def _loss(logs: Floats, family: Family, table: Table) -> tuple[float, Floats, Floats]:
+    """Minus the mean log-likelihood, its gradient and second derivatives by the logs of (r, alpha[, a, b])."""
     r, alpha, a, b = _parameters(logs)
-    value, gradient = ordering(r, alpha, table)
+    value, gradient, curve = ordering(r, alpha, table)
     if family is not Family.NBD:
-        more, by_dropout = _stopping(r, alpha, a, b, family.chances_before_repeats, table)
-        value += more
-        gradient = by_dropout + np.r_[gradient, 0.0, 0.0]
-    return -value, -gradient * np.exp(logs)
+        more, by_dropout, bend = _stopping(r, alpha, a, b, family.chances_before_repeats, table)
+        value, gradient = value + more, by_dropout + np.append(gradient, (0.0, 0.0))
+        bend[:2, :2] += curve
+        curve = bend
+    scale = np.exp(logs)
+    gradient = gradient * scale
+    return -value, -gradient, -(curve * np.outer(scale, scale) + np.diag(gradient))
 
 
-def ordering(r: float, alpha: float, table: Table) -> tuple[float, Floats]:
-    """Mean of ln[Gamma(r+x)/Gamma(r) * alpha^r * (alpha+T)^-(r+x)], its derivatives by r and alpha."""
-    shape, living = r + table.repeats, alpha + table.age
-    log_living = np.log(living)
-    value = weighted_sum(table.count_weight, gammaln(r + table.counts)) - gammaln(r) + r * np.log(alpha)
+def ordering(r: float, alpha: float, table: Table) -> tuple[float, Floats, Floats]:
+    """Mean of ln[Gamma(r+x)/Gamma(r) * alpha^r * (alpha+T)^-(r+x)], its derivatives by r and alpha, and theirs."""
+    shape, living, counts = r + table.repeats, alpha + table.age, r + table.counts
+    log_living, orders = np.log(living), shape / living
+    mean_log, mean_orders = weighted_sum(table.weight, log_living), weighted_sum(table.weight, orders)
+    value = weighted_sum(table.count_weight, gammaln(counts)) - gammaln(r) + r * np.log(alpha)
     value -= weighted_sum(table.weight, shape * log_living)
-    by_r = weighted_sum(table.count_weight, digamma(r + table.counts)) - digamma(r) + np.log(alpha)
-    by_r -= weighted_sum(table.weight, log_living)
-    return float(value), np.array([by_r, r / alpha - weighted_sum(table.weight, shape / living)])
+    by_r = weighted_sum(table.count_weight, digamma(counts)) - digamma(r) + np.log(alpha) - mean_log
+    by_both = 1 / alpha - weighted_sum(table.weight, 1 / living)
+    curve = [
+        [weighted_sum(table.count_weight, zeta(2, counts)) - zeta(2, r), by_both],
+        [by_both, weighted_sum(table.weight, orders / living) - r / alpha**2],
+    ]
+    return float(value), np.array([by_r, r / alpha - mean_orders]), np.array(curve)
 
 
-def _stopping(r: float, alpha: float, a: float, b: float, chances: int, table: Table) -> tuple[float, Floats]:
-    """Mean of ln[B(a, b+n)/B(a, b) * (1 + D)], its derivatives by r, alpha, a and b."""
-    shape, living, last = r + table.repeats, alpha + table.age, alpha + table.last
-    n, earlier = table.counts + chances, np.maximum(table.repeats + chances - 1, 0)
-    span = np.log(living / last)
-    odds = np.where(table.repeats + chances > 0, np.log(a / (b + earlier)) + shape * span, -np.inf)
-    stopped = table.weight * expit(odds)
+def _stopping(
+    r: float, alpha: float, a: float, b: float, chances: int, table: Table
+) -> tuple[float, Floats, Floats]:
+    """Mean of ln[B(a, b+n)/B(a, b) * (1 + D)], its derivatives by r, alpha, a and b, and theirs."""
+    shape, living, last = r + table.repeats, 1 / (alpha + table.age), 1 / (alpha + table.last)
+    n, earlier = table.counts + chances, 1 / (b + np.maximum(table.repeats + chances - 1, 0))
+    span, gap = np.log(last / living), living - last
+    odds = np.where(table.repeats + chances > 0, np.log(a * earlier) + shape * span, -np.inf)
+    share = expit(odds)
+    stopped = table.weight * share
     value = weighted_sum(table.count_weight, gammaln(b + n) - gammaln(a + b + n)) + gammaln(a + b) - gammaln(b)
-    value += weighted_sum(table.weight, np.logaddexp(0, odds))
+    value += weighted_sum(table.weight, np.maximum(odds, 0) + np.log1p(np.exp(-np.abs(odds))))
+    by = np.array([span, shape * gap, np.full_like(span, 1 / a), -earlier])  # ln D by the four
+    gradient = (stopped * by).sum(axis=1)
     by_both = digamma(a + b) - weighted_sum(table.count_weight, digamma(a + b + n))
-    by_b = (
-        by_both
-        + weighted_sum(table.count_weight, digamma(b + n))
-        - digamma(b)
-        - weighted_sum(stopped, 1 / (b + earlier))
-    )
-    by_alpha = weighted_sum(stopped, shape * (1 / living - 1 / last))
-    return float(value), np.array([weighted_sum(stopped, span), by_alpha, by_both + stopped.sum() / a, by_b])
+    gradient[2:] += by_both, by_both + weighted_sum(table.count_weight, digamma(b + n)) - digamma(b)
+    curve = np.einsum("in,jn->ij", stopped * (1 - share) * by, by)
+    mixed = weighted_sum(stopped, gap)
+    bend = zeta(2, a + b) - weighted_sum(table.count_weight, zeta(2, a + b + n))
+    own = weighted_sum(table.count_weight, zeta(2, b + n)) - zeta(2, b)
+    curve[:2, :2] += [[0, mixed], [mixed, weighted_sum(stopped, shape * (last**2 - living**2))]]
+    curve[2:, 2:] += [
+        [bend - stopped.sum() / a**2, bend],
+        [bend, bend + own + weighted_sum(stopped, earlier**2)],
+    ]
+    return float(value), gradient, curve
 
 
 def weighted_sum(weight: Floats, values: Floats) -> float:

@@ -219,7 +219,7 @@ def _climb(start: Floats, table: Table, tolerance: float) -> tuple[float, Floats
 def _loss(logs: Floats, table: Table) -> tuple[float, Floats]:
     """Minus the mean log-likelihood and its gradient by the logs of (r, alpha, s, beta)."""
     r, alpha, s, beta = (float(each) for each in np.exp(logs))
-    value, by_ordering = ordering(r, alpha, table)
+    value, by_ordering, _ = ordering(r, alpha, table)
     more, gradient = _staying(r, alpha, s, beta, table)
     gradient[:2] += by_ordering
     return -(value + more), -gradient * np.exp(logs)
