@@ -1,6 +1,6 @@
 """Points in time as written in files: ISO text -> UTC instants; a time without an offset is local."""
 
-from datetime import date
+from datetime import date, datetime, timedelta
 
 import polars as pl
 
@@ -20,6 +20,7 @@ _MIDNIGHT = rf"^{_DAY}(?:[T ]00:00(?::00(?:\.0+)?)?)?$"
 _NEARLY = rf"^{_DAY}(?:$|[T ][0-9])"
 _SERIAL = r"^[0-9]{5}(?:\.[0-9]+)?$"
 
+_ANY_OFFSET = timedelta(days=2)
 _MORE_THAN_ANY_GAP = pl.duration(hours=25)  # the widest gap is a day: Samoa, 30 December 2011
 
 
@@ -31,11 +32,22 @@ def read_moments(texts: pl.Series, timezone: str, not_after: date | None) -> pl.
     else, no such day, outside 1970-2099, or later than the local day ``not_after``.
     """
     instants = _instants(texts, timezone)
+    if _surely_believable(instants["instant"], not_after):
+        return instants["instant"]
     day = local_day(pl.col("instant"), timezone)
     believable = day.dt.year().is_between(FIRST_YEAR, LAST_YEAR)
     if not_after is not None:
         believable &= day <= not_after
     return instants.select(pl.when(believable).then("instant")).to_series()
+
+
+def _surely_believable(instants: pl.Series, not_after: date | None) -> bool:
+    """Are all so far from what is not believed that no zone's day need be reckoned?"""
+    first, last = instants.min(), instants.max()
+    if not isinstance(first, datetime) or not isinstance(last, datetime):
+        return False
+    latest = date(LAST_YEAR, 12, 31) if not_after is None else min(not_after, date(LAST_YEAR, 12, 31))
+    return first.date() > date(FIRST_YEAR, 1, 1) + _ANY_OFFSET and last.date() < latest - _ANY_OFFSET
 
 
 def why_no_moments(texts: pl.Series, timezone: str, not_after: date | None) -> pl.Series:
@@ -76,6 +88,8 @@ def _instants(texts: pl.Series, timezone: str) -> pl.DataFrame:
     before_gap = _localised(pl.col("naive") - _MORE_THAN_ANY_GAP, timezone) + _MORE_THAN_ANY_GAP
     if frame["local"].null_count() > frame["naive"].null_count():
         frame = frame.with_columns(local=pl.coalesce("local", before_gap))
+    if frame["offset"].null_count() == frame.height:
+        return frame.with_columns(instant="local")
     absolute = (pl.col("naive") - pl.col("offset")).dt.replace_time_zone("UTC")
     return frame.with_columns(instant=pl.when(pl.col("offset").is_null()).then("local").otherwise(absolute))
 

@@ -50,13 +50,16 @@ def parse(
         rates=RATES.to_frame() if rates is None else rates,
     )
     fields = (*FIELDS[kind], *_attributes(frame))
-    text = frame.select("line", *(_cleaned(field, frame) for field in fields))
+    clean = frame.select("line", *(_cleaned(field, frame) for field in fields))
+    text = clean.with_columns(pl.when(pl.col(field.name) != "").then(field.name).name.keep() for field in fields)
     values = text.with_columns(
         READERS[field.type].value(pl.col(field.name), workspace).alias(value_of(field.name)) for field in fields
     )
     values = in_own_currency(kind, values, workspace)
     judged = values.with_columns(pl.any_horizontal(_faults(kind, fields)).alias("faulty"))
-    good = judged.filter(~pl.col("faulty")).select(_typed(kind, finished(kind, fields, workspace)))
+    good = (
+        judged.lazy().filter(~pl.col("faulty")).select(_typed(kind, finished(kind, fields, workspace))).collect()
+    )
     faulty = judged.filter("faulty")
     return Parsed(good=good, rejects=_rejects(kind, fields, faulty, workspace))
 
@@ -74,8 +77,7 @@ def _attributes(frame: pl.DataFrame) -> tuple[Field, ...]:
 def _cleaned(field: Field, frame: pl.DataFrame) -> pl.Expr:
     if field.name not in frame.columns:
         return pl.lit(None, dtype=pl.String).alias(field.name)
-    clean = READERS[field.type].clean(pl.col(field.name))
-    return pl.when(clean.str.len_bytes() > 0).then(clean).alias(field.name)
+    return READERS[field.type].clean(pl.col(field.name)).alias(field.name)
 
 
 def _fault(field: Field) -> pl.Expr:
