@@ -1,15 +1,20 @@
 """Everything between the facts and a run's audience, against a bare group-by of the same files; CPU seconds.
 
 Seeded synthetic customers, 20 orders each on average: features, fits, scores, ranks and the ledger, by the fixed
-recipes without and with LightGBM. ``python -m bench.selection [CUSTOMERS]``; 100,000 unless said.
+recipes without and with LightGBM. ``python -m bench.selection [CUSTOMERS]``; 100,000 unless said. With
+LIFETIMES_PYTHON (see ``bench.fit``) also against what the package lifetimes needs for features and expected value
+alone, its rows already in memory.
 """
 
+import os
 import resource
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from datetime import date
+from multiprocessing import Process
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +31,25 @@ from winback.scores.scoring import score
 
 BEGUN, AS_OF, HORIZON = date(2023, 1, 1), date(2025, 9, 30), 90
 DAYS = 1095
+THEIRS = """
+import sys, time, warnings
+warnings.simplefilter("ignore")
+import numpy as np, pandas as pd
+from lifetimes import BetaGeoFitter, GammaGammaFitter
+from lifetimes.utils import summary_data_from_transaction_data
+no, day, minor = (np.load(f"{sys.argv[1]}/{name}.npy") for name in ("customer_no", "ordered_on", "amount_minor"))
+begun = time.process_time()
+rows = pd.DataFrame({"customer": no, "day": pd.to_datetime(day), "amount": minor / 100})
+seen = summary_data_from_transaction_data(rows, "customer", "day", monetary_value_col="amount",
+                                          observation_period_end=pd.Timestamp(sys.argv[2]))
+model = BetaGeoFitter().fit(seen.frequency, seen.recency, seen["T"])
+histories = seen.frequency, seen.recency, seen["T"]
+made = model.conditional_expected_number_of_purchases_up_to_time(int(sys.argv[3]), *histories)
+again = seen[(seen.frequency > 0) & (seen.monetary_value > 0)]
+spend = GammaGammaFitter().fit(again.frequency, again.monetary_value)
+(made * spend.conditional_expected_average_profit(seen.frequency, seen.monetary_value)).rank()
+print(time.process_time() - begun)
+"""
 RULES = AudienceRules(
     top_share=0.2, top_by="expected", inactive_days=None, min_risk=0.5, channels=("email",)
 )  # fmt: skip
@@ -104,16 +128,43 @@ def a_round(files: list[str], customers: int, recipe: Recipe) -> Callable[[], st
     return lambda: select_all(files, ids, contacts, recipe)
 
 
+def by_lifetimes(folder: Path, files: list[str]) -> float | None:
+    """CPU seconds of the package lifetimes, None where there is none."""
+    if "LIFETIMES_PYTHON" not in os.environ:
+        return None
+    asked = (pl.col("ordered_on") <= AS_OF) & (pl.col("amount_minor") > 0)
+    rows = pl.scan_parquet(files).filter(asked).select("customer_no", "ordered_on", "amount_minor").collect()
+    for name in rows.columns:
+        np.save(folder / f"{name}.npy", rows[name].to_numpy())
+    done = subprocess.run(
+        [os.environ["LIFETIMES_PYTHON"], "-c", THEIRS, str(folder), str(AS_OF), str(HORIZON)],
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(done.stdout)
+
+
 def main() -> None:
     customers = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    with tempfile.TemporaryDirectory() as folder:
-        files = write_orders(Path(folder), customers)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        writer = Process(target=write_orders, args=(folder, customers))
+        writer.start()  # what this process had in memory would count as ours
+        writer.join()
+        files = [str(file) for file in sorted(folder.glob("*.parquet"))]
         bare = cpu_seconds(lambda: group_bare(files))
+        spent = []
         for recipe in (PLAIN, FULL) if has_lightgbm() else (PLAIN,):
-            ours = cpu_seconds(a_round(files, customers, recipe))
-            print(f"{' + '.join(recipe.parts)}: {ours:.2f} CPU s, group-by {bare:.2f}: {ours / bare:.1f} times")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{customers:,} customers; peak {peak:,.0f} MB, with the making of the data")
+            spent.append(cpu_seconds(a_round(files, customers, recipe)))
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            said = f"{spent[-1]:.2f} CPU s, group-by {bare:.2f}: {spent[-1] / bare:.1f} times; peak {peak:,.0f} MB"
+            print(f"{' + '.join(recipe.parts)}: {said}")
+        theirs = by_lifetimes(folder, files)
+    if theirs is not None:
+        print(f"lifetimes: {theirs:.2f} CPU s, {theirs / spent[0]:.1f} times the first")
+    print(f"{customers:,} customers")
 
 
 if __name__ == "__main__":
