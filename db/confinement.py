@@ -5,6 +5,7 @@ of its own, forked from this one, which has one thread and no secret: it may tak
 CPU_SECONDS, and is ended by an alarm after SECONDS whatever it does. One that is ended has the answer null.
 """
 
+import gc
 import json
 import os
 import resource
@@ -61,4 +62,5 @@ def _work(request: Mapping[str, Any], writer: int) -> None:
 
 
 if __name__ == "__main__":
+    gc.freeze()  # a collection in a forked process would copy every page that both have
     json.dump([confined(request) for request in json.load(sys.stdin)], sys.stdout)

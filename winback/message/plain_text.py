@@ -60,11 +60,12 @@ def as_text(tree: nodes.Template) -> nodes.Template:
 def seen_in(html: str) -> str:
     """What of finished HTML a reader sees, in words, with the addresses of the links that have any words."""
     reader = _Reader(html)
-    seen = list[str]()
-    for at, character in enumerate([*reader.out, ""]):
-        words, *address = reader.links.get(at, [""])
-        seen += [str(words), *(map(str, address) if words else ()), character]
-    return "".join(seen)
+    seen, last = list[str](), 0
+    for at in sorted(reader.links):
+        words, *address = reader.links[at]
+        seen += [*reader.out[last:at], str(words), *(map(str, address) if words else ())]
+        last = at
+    return "".join([*seen, *reader.out[last:]])
 
 
 def _copy_of(part: str | int, nodes_at: Mapping[int, Filled]) -> nodes.Expr:
