@@ -86,7 +86,7 @@ def look(wanted: Sequence[Wanted]) -> list[Looked]:
             capture_output=True,
             encoding="utf-8",
             timeout=_START_SECONDS + SECONDS * len(wanted),
-            env={},  # no key of a provider is where templates run
+            env={"TZ": "UTC"},  # no key of a provider is where templates run; Babel need not look for a zone
             check=True,
         )
     except (OSError, subprocess.SubprocessError) as error:
