@@ -147,8 +147,10 @@ def test_the_page_has_every_message_in_frames_without_script(pages, language):
     )
 
     assert html.count("<iframe") == len(frames) == 4 * (2 + len(CASES) - 1)
-    assert len({title for _, title, _ in frames}) == len(frames)
-    assert all(unescape(body).startswith("<!doctype html>") for _, _, body in frames)
+    assert len({title for _, _, title, _ in frames}) == len(frames)
+    for kind, height, _, body in frames:
+        assert unescape(body).startswith("<!doctype html>")
+        assert int(height) == letter_height(unescape(body), {"desktop": 640, "phone": 375}[kind]) + 2
     assert "<script" not in unescape(html)
     assert "GSM-7" in html
     assert "UCS-2" in html
