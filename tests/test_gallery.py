@@ -143,7 +143,7 @@ def test_the_page_has_the_numbers_of_the_preview(shop: Settings, pages, language
 def test_the_page_has_every_message_in_frames_without_script(pages, language):
     html = pages[language]
     frames = re.findall(
-        r'<iframe class="(\w+)" height="\d+" sandbox title="([^"]+)" srcdoc="([^"]*)"></iframe>', html
+        r'<iframe class="(\w+)" height="(\d+)" sandbox title="([^"]+)" srcdoc="([^"]*)"></iframe>', html
     )
 
     assert html.count("<iframe") == len(frames) == 4 * (2 + len(CASES) - 1)
