@@ -193,7 +193,7 @@ def write_rejects(path: Path, rejects: pl.DataFrame) -> None:
     shown = pl.when(pl.col("column").is_in(contact)).then(masked).otherwise("value")
     table = rejects.with_columns(shown.alias("value")).with_columns(_harmless("column"), _harmless("value"))
     unfinished = path.with_name(path.name + ".part")
-    table.write_csv(unfinished, include_bom=True)  # by which Excel knows UTF-8
+    table.write_csv(unfinished)
     unfinished.replace(path)
 
 
