@@ -63,6 +63,10 @@ def _doubtful(campaign: Campaign, path: Path) -> Iterator[str]:
         yield f"{path}: holdout: {100 * held:g}%: beyond 50% holding out more shows less, and writes to fewer"
     for template, names in _sharing(campaign.templates()):
         yield f"{path}: variants: {' and '.join(names)} send the same template, {template}: they can't differ"
+    days, weekdays = campaign.schedule.cron.split()[2::2] if campaign.schedule else ("*", "*")
+    if not (days.startswith("*") or weekdays.startswith("*")):
+        both = f"on day {days} of the month and on every {weekdays}"
+        yield f"{path}: schedule.cron: runs {both}, not only where they fall together: leave one of them *"
     by_orders = campaign.success.measure in _VALUE and not campaign.churn.by_contract
     if by_orders and (campaign.audience.inactive or 0) >= campaign.success.window:
         quiet = f"who ordered nothing for {campaign.audience.inactive} days"

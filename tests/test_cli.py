@@ -8,12 +8,14 @@ import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from app.cli import main
 from db.settings import Settings
 from tests.workspaces import AS_OF, CAMPAIGN, a_quiet_crowd, load, write_campaign
+from winback.campaigns.schedule import due_slots
 
 ROOT = Path(__file__).parent.parent
 
@@ -164,6 +166,19 @@ def test_check_warns_of_a_campaign_that_holds_nobody_out(shop: Settings, capsys,
 
     assert (code, out) == (0, "1 campaign: no faults\n")
     assert ("spring.yaml: holdout: 0%: with nobody held out no effect can be measured" in said) is warned
+
+
+@pytest.mark.parametrize(("days", "warned"), [("1 * mon", True), ("* * mon", False), ("1 * *", False)])
+def test_check_warns_of_a_day_and_a_weekday_of_which_either_is_enough(shop: Settings, capsys, days: str, warned):
+    """2026-06-01 is a Monday; so are the 8th, 15th and so on, on which cron runs as well."""
+    write_campaign(shop, CAMPAIGN + f"schedule: {{cron: 0 9 {days}, timezone: UTC}}\n")
+
+    code, _, said = ask(capsys, "check")
+
+    words = "schedule.cron: runs on day 1 of the month and on every mon, not only where they fall together"
+    assert (code, words in said) == (0, warned)
+    span = {"after": datetime(2026, 6, 1, tzinfo=UTC), "now": datetime(2026, 6, 9, tzinfo=UTC)}
+    assert len(due_slots(f"0 9 {days}", ZoneInfo("UTC"), **span)) == (1 if days == "1 * *" else 2)
 
 
 def test_check_warns_of_variants_that_send_the_same(shop: Settings, capsys):
