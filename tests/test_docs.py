@@ -39,7 +39,6 @@ from winback.lift.verdict import Verdict
 from winback.message.environment import FILTERS, TESTS
 from winback.message.fields import NAMES
 from winback.message.inspection import check
-from winback.sheet import BOM
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -423,7 +422,7 @@ def run_tutorial(home: Path) -> list[str]:
     assert done.returncode == 0, done.stdout + done.stderr
     outputs = done.stdout.split(mark)[:-1]
     for (text, shown), output in zip(steps, outputs, strict=True):
-        lines = iter(output.replace(BOM, "").splitlines())
+        lines = iter(output.splitlines())
         missing = [line for line in shown.splitlines() if line not in lines]  # in order: the iterator goes on
         assert missing == [], f"after:\n{text}\nthe README shows what was not printed:\n{output}"
     return outputs
