@@ -539,4 +539,4 @@ def test_the_process_has_no_secret(monkeypatch):
     monkeypatch.setattr(subprocess, "run", lambda *a, **k: given.update(k) or real(*a, **k))
     look((asked(a_message({"hello/subject.txt": "once"}), "hello", ["email"], ()),))
 
-    assert given["env"] == {}
+    assert given["env"] == {"TZ": "UTC"}
