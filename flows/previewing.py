@@ -138,7 +138,8 @@ def _awaited(settings: Settings, choice: Choice) -> AwaitedYes | None:
     if settings.placebo or rule is None or not needs_approval(choice.campaign, choice.ledger):
         return None
     version, audience = version_digest(choice.files), digest(choice.ledger)
-    named = approved_digest(version=version, facts=choice.facts, audience=audience)
+    sender = settings.file.sender.model_dump_json()
+    named = approved_digest(version=version, sender=sender, facts=choice.facts, audience=audience)
     return AwaitedYes(above=rule.above, by=rule.by, owner=choice.campaign.owner, digest=named)
 
 

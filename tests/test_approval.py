@@ -158,12 +158,12 @@ def test_staff_is_told_of_a_scheduled_run_that_waits(shop: Settings):
 
 
 def test_what_is_approved_changes_with_every_part_of_it():
-    parts = {"version": "v", "facts": ["f"], "audience": "a"}
+    parts = {"version": "v", "sender": "s", "facts": ["f"], "audience": "a"}
 
     digests = {approved_digest(**parts | {name: other}) for name, other in
-               {"version": "w", "facts": ["f", "g"], "audience": "b"}.items()}  # fmt: skip
+               {"version": "w", "sender": "t", "facts": ["f", "g"], "audience": "b"}.items()}  # fmt: skip
 
-    assert len(digests | {approved_digest(**parts)}) == 4
+    assert len(digests | {approved_digest(**parts)}) == 5
 
 
 def test_only_a_campaign_that_names_a_size_waits():
@@ -250,6 +250,18 @@ def test_a_rehearsal_says_of_no_approval_either(shop: Settings):
     found = preview(replace(shop, file=WorkspaceFile.model_validate(said)), "spring", AS_OF)
 
     assert found.approval is None
+
+
+def test_another_sender_than_was_looked_at_is_refused(shop: Settings):
+    run(shop)
+    found = waiting(shop, RUN)
+    assert found
+    other = shop.file.sender.model_copy(update={"name": "Somebody else"})
+
+    with pytest.raises(WrongUse, match="not what was looked at: its digest is"):
+        approve(
+            replace(shop, file=shop.file.model_copy(update={"sender": other})), RUN, "Bea", NOW, found.digest[:12]
+        )
 
 
 def test_another_digest_than_was_looked_at_is_refused(shop: Settings):
