@@ -41,6 +41,17 @@ def test_nobody_back_or_everybody_is_no_look(back: int):
     assert take_look(through=DAY, day=9, days=60, n=10_000, back=back, expected_share=0.5, earlier=[]) is None
 
 
+def test_a_last_reading_at_which_everybody_is_back_pays_for_the_looks_before_it_too():
+    """Money is judged then; the look at .9 has spent .0435."""
+    early = a_look(0.9)
+
+    last = a_look(1, earlier=[early], day=60)
+
+    share = early.information / last.information  # 9 of 19,999
+    assert crossed_by_chance(early.boundary, last.boundary, share) == pytest.approx(0.05, abs=1e-4)
+    assert last.boundary > 2.5
+
+
 def test_the_same_data_read_again_are_one_look():
     first = a_look(0.2)
 

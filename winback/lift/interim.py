@@ -46,10 +46,11 @@ def take_look(
     there is. Nearly the same data as an earlier look's are the same look, at its boundary; with less than an
     earlier one had, nothing can be claimed.
     """
-    if not 0 < back < n or (day == days and not earlier):
+    last = day == days
+    if not 0 < back < n + last or (last and not earlier):
         return None
-    information = _odds(back / n)
-    if day == days:
+    information = _odds(min(back, n - 0.5) / n)  # all of them back: as if half a customer were not
+    if last:
         return _taken(through, information, information, earlier)
     at_this_pace = 1 - (1 - back / n) ** (days / day)
     final = max(_odds(expected_share), _odds(at_this_pace), information / LATEST)
