@@ -103,6 +103,21 @@ def test_a_fit_is_the_same_in_days_weeks_and_seconds(sample_days, family):
     np.testing.assert_allclose(in_days, in_weeks, atol=1e-6)
 
 
+@pytest.mark.parametrize("family", list(Family))
+def test_first_and_second_derivatives_are_the_slopes_of_what_they_derive(sample_days, family):
+    """Central differences of 1e-5 in each log: good to 1e-9."""
+    table = btyd.collapse(sample_days, sample_days.age.max())
+    logs = np.array([-1.0, -0.5, 0.3, 0.8])[: 2 if family is Family.NBD else 4]
+    steps = 1e-5 * np.eye(len(logs))
+
+    _, slope, curve = btyd._loss(logs, family, table)
+
+    after, before = ([btyd._loss(logs + sign * step, family, table) for step in steps] for sign in (1, -1))
+    both = list(zip(after, before, strict=True))
+    np.testing.assert_allclose(slope, [(one[0] - other[0]) / 2e-5 for one, other in both], atol=1e-8)
+    np.testing.assert_allclose(curve, [(one[1] - other[1]) / 2e-5 for one, other in both], atol=1e-8)
+
+
 def test_the_order_of_customers_does_not_change_a_fit(sample_days):
     backwards = Histories(
         repeats=sample_days.repeats[::-1], last=sample_days.last[::-1], age=sample_days.age[::-1]

@@ -1,6 +1,6 @@
 """Local times become instants as zoneinfo says, also in the hours that clocks skip or repeat."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
 import polars as pl
@@ -38,3 +38,15 @@ def test_every_half_hour_of_years_with_clock_changes_is_resolved_as_zoneinfo_doe
     read_back = read_moments(pl.Series([f"{moment:%Y-%m-%d %H:%M}" for moment in moments]), zone, None)
 
     assert read_back.to_list() == [moment.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC) for moment in moments]
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Niue"])  # 14 hours ahead of UTC, 11 behind
+def test_the_local_day_decides_what_is_in_the_future_among_many_that_are_not(zone):
+    """Of a column the last minute of 1 March 2026 is taken, the first of the next day and a year later are not."""
+    believed = ["2024-05-01 10:00:00", "2026-02-27 10:00:00", "2026-03-01 23:59:00"]
+    too_late = ["2026-03-02 00:00:00", "2027-03-01 10:00:00"]
+
+    for late in too_late:
+        found = read_moments(pl.Series([*believed, late]), zone, date(2026, 3, 1))
+
+        assert found.is_null().to_list() == [False, False, False, True]

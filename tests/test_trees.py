@@ -7,15 +7,15 @@ from winback.scores.learners import BOOSTED, has_lightgbm
 from winback.scores.trees import asker
 
 
-def leaf(index: int, value: float) -> dict[str, float]:
-    return {"leaf_index": index, "leaf_value": value}
+def leaf(value: float) -> dict[str, float]:
+    return {"leaf_value": value}
 
 
 BY_HAND = {
     "split_feature": 1,
     "threshold": 10.0,
-    "left_child": {"split_feature": 0, "threshold": 0.0, "left_child": leaf(0, 1.0), "right_child": leaf(2, 2.0)},
-    "right_child": leaf(1, 4.0),
+    "left_child": {"split_feature": 0, "threshold": 0.0, "left_child": leaf(1.0), "right_child": leaf(2.0)},
+    "right_child": leaf(4.0),
 }
 
 
