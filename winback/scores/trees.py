@@ -18,6 +18,9 @@ Node = dict[str, Any]
 LEAVES: Final = 8
 """At most so many leaves a tree: one byte holds which are out."""
 
+LEFTMOST: Final = [next((bit for bit in range(LEAVES) if not out >> bit & 1), 0) for out in range(1 << LEAVES)]
+"""The leaf a row is left with, by the bits that are out; never are all."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Tree:
@@ -38,7 +41,7 @@ def asker(trees: Sequence[Node]) -> Callable[[Floats], Floats]:
         columns = [np.ascontiguousarray(column) for column in rows.T]
         found = np.zeros(len(rows))
         for tree in grown:
-            found += tree.values[_out(tree, columns, len(rows))]
+            found += tree.values.take(_out(tree, columns, len(rows)))
         return found
 
     return ask
@@ -55,9 +58,10 @@ def _out(tree: _Tree, columns: Sequence[Floats], count: int) -> NDArray[np.uint8
 
 
 def _grown(tree: Node) -> _Tree:
-    values = list(_leaves(tree))
-    own = [next((bit for bit in range(len(values)) if not out >> bit & 1), 0) for out in range(1 << LEAVES)]
-    return _Tree(splits=tuple(_splits(tree, 0)), values=np.array(values)[own])
+    values = np.zeros(LEAVES)
+    leaves = list(_leaves(tree))
+    values[: len(leaves)] = leaves
+    return _Tree(splits=tuple(_splits(tree, 0)), values=values[LEFTMOST])
 
 
 def _leaves(node: Node) -> Iterator[float]:
