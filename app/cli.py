@@ -134,7 +134,7 @@ def _json(command: argparse.ArgumentParser) -> None:
 def _workspace_commands(command: Command) -> None:
     demo = command("demo", "demo:demo", "a whole campaign on real orders, in a folder of its own")
     demo.add_argument("folder", nargs="?", type=Path, default=Path(".demo"), help="default: .demo")
-    init = command("init", "workspace:init", "make a workspace with an example campaign")
+    init = command("init", "workspace:init", "make a workspace with example campaigns")
     init.add_argument("folder", type=Path)
     status = command("status", "status:status", "what is configured, what is waiting, what is unknown")
     status.add_argument("--watch", action="store_true", help="again every two seconds, until interrupted")

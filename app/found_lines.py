@@ -107,8 +107,10 @@ def _success(outcome: "Outcome") -> str:
 
 
 def _beside(outcome: "Outcome", found: "Findings", level: str) -> Iterator[str]:
-    for rate in found.rates[:1]:
-        yield f"ordered again: {percent(rate.rate)}, hold-out {percent(rate.control_rate)}{_interval(rate, level)}"
+    for rate in found.rates:
+        if rate.column == "repeated" and rate.arm == "treated":
+            shares = f"{percent(rate.rate)}, hold-out {percent(rate.control_rate)}"
+            yield f"ordered on two days or more: {shares}{_interval(rate, level)}"
     for contrast in found.money:
         told = contrast.column in _TOLD and not (outcome.success and contrast.column == outcome.success.column)
         if contrast.arm == "treated" and told and contrast.difference is not None:

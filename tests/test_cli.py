@@ -181,6 +181,14 @@ def test_check_warns_of_a_day_and_a_weekday_of_which_either_is_enough(shop: Sett
     assert len(due_slots(f"0 9 {days}", ZoneInfo("UTC"), **span)) == (1 if days == "1 * *" else 2)
 
 
+def test_check_tells_of_a_file_that_only_looks_like_a_campaign(shop: Settings, capsys):
+    (shop.campaigns / "spring.yaml").rename(shop.campaigns / "spring.yml")
+
+    code, out, _ = ask(capsys, "check")
+
+    assert (code, out) == (1, f"{shop.campaigns / 'spring.yml'}: is not read: a campaign's file ends in .yaml\n")
+
+
 def test_check_warns_of_variants_that_send_the_same(shop: Settings, capsys):
     three = "{name: a}, {name: b, template: winback-invitation}, {name: c, template: hello}"
     write_campaign(shop, CAMPAIGN + f"variants: [{three}]\n")

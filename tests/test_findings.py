@@ -470,7 +470,9 @@ def test_what_measure_prints_of_a_run(run: Run):
     assert lines[0].startswith(
         f"difference {100 * primary.difference:+.1f} points (95 %: {100 * primary.low:+.1f}"
     )
-    assert f"ordered again: {repeated.rate:.1%}, hold-out {repeated.control_rate:.1%}" in "\n".join(lines)
+    assert f"ordered on two days or more: {repeated.rate:.1%}, hold-out {repeated.control_rate:.1%}" in "\n".join(
+        lines
+    )
     assert f"cost of the messages: {returns.total_cost:,.2f} USD" in lines
     assert "which variant won: can't tell, by churned" in lines
     assert "bounced: 0.0%, at most 2.0%: kept" in lines

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from db.campaigns import check_file
+from tests.workspaces import CAMPAIGN as SPRING
 from tests.workspaces import a_workspace, write_campaign
 from winback.campaigns.file import examine
 from winback.campaigns.reference import schema
@@ -204,6 +205,20 @@ def test_a_hostile_file_is_refused_in_one_sentence(text: str, said: str):
     _, problems = examine(text, "campaigns/spring.yaml")
 
     assert any(str(problem).startswith(f"campaigns/spring.yaml:{said}") for problem in problems), problems
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("journey: [{send: hello}]", "journey: hello", "7: journey: write a list: [hello]"),
+        ("journey: [{send: hello}]", "journey: {send: hello}", "7: journey: write a list: entries after hyphens"),
+        ("{send: hello}", "{send: hello, channels: email}", "7: journey[1].channels: write a list: [email]"),
+    ],
+)
+def test_one_value_in_place_of_a_list_is_told_how_a_list_is_written(old: str, new: str, said: str):
+    _, problems = examine(SPRING.replace(old, new), "campaigns/spring.yaml")
+
+    assert [str(problem) for problem in problems] == [f"campaigns/spring.yaml:{said}"]
 
 
 def test_a_template_that_is_a_link_out_of_the_workspace_is_not_read(tmp_path: Path):

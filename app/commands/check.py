@@ -26,6 +26,7 @@ def check(arguments: argparse.Namespace) -> int:
     files = arguments.files or sorted((home / "campaigns").glob("*.yaml"))
     found = _look_or_recall(home, arguments.workspace, files)
     faults = dict.fromkeys(fault for each in found for fault in each["faults"])
+    faults |= {f"{path}: is not read: a campaign's file ends in .yaml": None for path in _strays(home, arguments)}
     for line in faults or [f"{len(files)} campaign{'s' if len(files) != 1 else ''}: no faults"]:
         print(line)
     asking = [str(file) for file, each in zip(files, found, strict=True) if each["asks"]]
@@ -34,6 +35,11 @@ def check(arguments: argparse.Namespace) -> int:
     for line in (*dict.fromkeys((*left, *said)), *_without_lines(arguments.workspace, asking)):
         say(line)
     return Exit.NO if faults else Exit.DONE
+
+
+def _strays(home: Path, arguments: argparse.Namespace) -> list[Path]:
+    """Files that somebody takes for campaigns, where all campaigns are looked at."""
+    return [] if arguments.files else sorted((home / "campaigns").glob("*.yml"))
 
 
 def _look_or_recall(home: Path, workspace: Path | None, files: list[Path]) -> list[dict[str, Any]]:

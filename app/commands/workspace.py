@@ -48,7 +48,7 @@ postal_address = "{address}"
 
 
 def init(arguments: argparse.Namespace) -> int:
-    """Make a workspace: settings with a salt of its own, an example campaign and its templates."""
+    """Make a workspace: settings with a salt of its own, example campaigns and their templates."""
     make_workspace(arguments.folder, salt=secrets.token_hex(16))
     say(f"made {arguments.folder}: next, edit {arguments.folder / FILE_NAME}, then import orders and customers")
     return Exit.DONE

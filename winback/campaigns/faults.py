@@ -197,6 +197,11 @@ def _words(detail: ErrorDetails) -> str:
         return _PLAIN[kind]
     if kind in {"model_type", "model_attributes_type", "dict_type"}:
         return "must hold fields of its own"
+    if kind in {"tuple_type", "frozen_set_type"}:
+        given = detail["input"]
+        return (
+            f"write a list: [{given}]" if isinstance(given, str | int) else "write a list: entries after hyphens"
+        )
     return detail["msg"][0].lower() + detail["msg"][1:]
 
 

@@ -188,7 +188,7 @@ FINDING_TEXTS: dict[str, Words] = {
         "{dimension}：效果可能有差异（{p}，BH 校正），但没有哪个细分明显不同。",
     ),
     "interaction_missing": Words("{dimension}: cannot be tested, {reason}.", "{dimension}：无法检验，{reason}。"),
-    "interaction_left_out": Words(" Left out as too small: {left_out}.", "样本太小未计入：{left_out}。"),
+    "interaction_left_out": Words(" Too small to be asked: {left_out}.", "样本太小，未参与这一检验：{left_out}。"),
     # The curve
     "curve": Words("How fast customers came back", "客户回来得有多快"),
     "curve_lead": Words(
@@ -218,9 +218,9 @@ FINDING_TEXTS: dict[str, Words] = {
     ),
     "weeks_note": Words(
         "Of all customers of a group, those who ordered for the first time in that week; a plus means that "
-        "more of those written to did. Turned round, the differences add up to the effect on churn. That one "
-        "week stands out is often chance, so there is no verdict here.",
-        "各组全体客户中，在该周第一次下单的比例；正数表示实验组更多。各周差异相加再取相反数，即为对流失率的作用。"
+        "more of those written to did. Added up, the differences are the effect on who came back; turned "
+        "round, on churn. That one week stands out is often chance, so there is no verdict here.",
+        "各组全体客户中，在该周第一次下单的比例；正数表示实验组更多。各周差异相加即为对回购的作用，取相反数即为对流失率的作用。"
         "某一周特别突出往往只是偶然，因此不作结论。",
     ),
     "week": Words("Week", "周"),
