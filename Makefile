@@ -1,8 +1,8 @@
 # `make` alone lists what there is.
 PYTHON ?= python3
 BIN := .venv/bin
-# Half of what the tests take is waiting for servers: two workers a core.
-WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 2)
+# Half of what the tests take is waiting for servers: three workers for two cores.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 3 / 2)
 export DO_NOT_TRACK = 1
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 

@@ -96,8 +96,13 @@ class Server:
         return done.stdout
 
     def post(self, path: str, **body: object) -> Any:
-        """The JSON answer to a POST."""
-        answer = self.api.post(path, json=body)
+        """The JSON answer to a POST; a server whose database is locked says 503 and is asked again."""
+
+        def taken() -> httpx.Response | None:
+            answer = self.api.post(path, json=body)
+            return None if answer.status_code == 503 else answer
+
+        answer = until(taken, RUN_SECONDS)
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
 
