@@ -19,7 +19,7 @@ from winback.errors import CampaignError, FileProblem, TemplateError, WrongUse, 
 from winback.message.fields import asks_for_products
 
 if TYPE_CHECKING:
-    from winback.words import Words  # polars comes with it
+    from winback.words import Words  # Babel comes with it
 
 SHIPPED = Path(winback.__file__).with_name("churners") / RULES_FILE
 SHARED, TEMPLATES = "_shared", "templates/"
@@ -34,7 +34,7 @@ def kind_rules(settings: Settings) -> str:
 
 def portrait_names(settings: Settings) -> "dict[str, Words]":
     """Key -> name of the portraits that the workspace's portraits.yaml names; CampaignError for a wrong file."""
-    from winback.churners.names import read_names  # it names things in words, which takes long to import
+    from winback.churners.names import read_names  # it names things in words, and Babel takes long to import
 
     own = settings.workspace / PORTRAITS_FILE
     return read_names(read_text(own)) if own.exists() else {}
