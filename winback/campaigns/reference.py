@@ -306,10 +306,7 @@ FIELDS: Mapping[str, Entry] = {
         required=Words("only with a measure in percent", "只用于百分比指标"),
     ),
     "success.margin": Entry(
-        says=Words(
-            "the share of revenue that is contribution, such as `40%`; the report's return on cost needs it too",
-            "收入中属于毛利的比例，如 `40%`；报告中的投入产出也要用到",
-        ),
+        says=Words("contribution's share of revenue, as `40%`, for returns too", "毛利率，如 `40%`；算回报也用"),
         required=Words("with `net_contribution`", "用 `net_contribution` 时必填"),
     ),
     "success.guardrails.unsubscribed": Entry(
