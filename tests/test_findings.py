@@ -463,6 +463,18 @@ def test_without_one_of_the_groups_nothing_is_claimed_and_nothing_breaks(tmp_pat
     assert list(found_lines(run.outcome))
 
 
+def test_measure_calls_nothing_but_repeat_orders_so(run: Run):
+    """Where retention judges, its rate stands before that of repeat orders."""
+    repeated = run.findings.rates[0]
+    retained = replace(repeated, column="retained", rate=0.123)
+    outcome = replace(run.outcome, findings=replace(run.findings, rates=[retained, *run.findings.rates]))
+
+    told = [line for line in found_lines(outcome) if line.startswith("ordered on two days or more")]
+
+    assert len(told) == 1
+    assert told[0].startswith(f"ordered on two days or more: {repeated.rate:.1%}, hold-out")
+
+
 def test_what_measure_prints_of_a_run(run: Run):
     lines = list(found_lines(run.outcome))
 

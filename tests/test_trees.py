@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from winback.scores.learners import BOOSTED, has_lightgbm
+from winback.scores.learners import BOOSTED
 from winback.scores.trees import asker
 
 
@@ -32,7 +32,6 @@ def test_a_tree_of_one_leaf_adds_it_to_every_row():
     assert asker([{"leaf_value": 0.5}, BY_HAND])(np.array([[0.0, 0.0], [9.0, 99.0]])).tolist() == [1.5, 4.5]
 
 
-@pytest.mark.skipif(not has_lightgbm(), reason="needs the extra [ml]")
 @pytest.mark.parametrize("objective", ["binary", "tweedie"])
 def test_the_answers_are_lightgbm_s_to_the_last_bit(objective):
     import lightgbm
