@@ -196,6 +196,7 @@ def people(customers: int) -> Iterator[dict[str, object]]:
             "customer_id": f"{n:07}",
             "email": email,
             "email_hash": address_hash(email),
+            "email_alone": True,  # as the import would say
             "name": f"Ada Quill {n}",
             "locale": letter.LOCALES[n % len(letter.LOCALES)],
             "country": "GB",

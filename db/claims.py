@@ -132,8 +132,15 @@ def due_runs(
     ]
 
 
+# What the customer ``{0}`` says about being written to: 2 never, 1 not without consent, 0 nothing against it.
+_SAYS = """CASE
+        WHEN EXISTS (SELECT 1 FROM suppression s
+          WHERE s.customer_no = {0}.no AND s.channel IN ('all', :channel, :topic)) THEN 2
+        WHEN NOT {0}.{{consent}} OR {0}.no_personalisation THEN 1
+        ELSE 0 END"""
 # The message first, whatever the planner thinks: CROSS JOIN keeps the order on SQLite. The first columns are those
-# of Claimed. Whoever shares the address is one person: a no of any of them counts, and so does a suppression.
+# of Claimed. Whoever shares the address is one person: a no of any of them counts, and so does a suppression; who
+# has it alone is not looked up among a million others.
 _CANDIDATES = f"""
 SELECT m.id, m.key, m.attempt + 1, m.template, {{address}}, c.name, c.locale, c.country, a.orders, a.last_order_on,
   a.recommended, CASE
@@ -141,12 +148,8 @@ SELECT m.id, m.key, m.attempt + 1, m.template, {{address}}, c.name, c.locale, c.
     WHEN EXISTS (SELECT 1 FROM suppression s
       WHERE s.address_hash = m.address_hash AND s.channel IN ('all', :channel, :topic)) THEN 'suppressed'
     ELSE CASE (
-      SELECT MAX(CASE
-        WHEN EXISTS (SELECT 1 FROM suppression s
-          WHERE s.customer_no = other.no AND s.channel IN ('all', :channel, :topic)) THEN 2
-        WHEN NOT other.{{consent}} OR other.no_personalisation THEN 1
-        ELSE 0 END)
-      FROM customer other WHERE other.{{hash}} = m.address_hash)
+      CASE WHEN c.{{alone}} AND c.{{hash}} = m.address_hash THEN {_SAYS.format("c")}
+      ELSE (SELECT MAX({_SAYS.format("other")}) FROM customer other WHERE other.{{hash}} = m.address_hash) END)
     WHEN 2 THEN 'suppressed'
     WHEN 1 THEN 'no_consent'
     WHEN 0 THEN CASE
@@ -165,8 +168,8 @@ WHERE m.occurrence_id = :run AND m.channel = :channel AND m.{READY.replace("not_
 ORDER BY m.id LIMIT :window FOR UPDATE OF m SKIP LOCKED
 """
 _COLUMNS: Mapping[Channel, Mapping[str, str]] = {
-    "email": {"address": "c.email", "hash": "email_hash", "consent": "email_consent"},
-    "sms": {"address": "c.phone", "hash": "sms_hash", "consent": "sms_consent"},
+    "email": {"address": "c.email", "hash": "email_hash", "alone": "email_alone", "consent": "email_consent"},
+    "sms": {"address": "c.phone", "hash": "sms_hash", "alone": "sms_alone", "consent": "sms_consent"},
 }
 _SELECTS = {channel: Sql(_CANDIDATES.format(**columns)) for channel, columns in _COLUMNS.items()}
 _SKIP, _PERSON, _LESS_OFTEN = 11, 12, 16  # columns

@@ -1,6 +1,7 @@
 """Customers in state: import a frame of them, create those only orders know, list numbers."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -35,11 +36,31 @@ def save_customers(session: Session, frame: pl.DataFrame, fields: Sequence[str])
     known = _known(session, [row["customer_id"] for row in rows], names)
     new = [row for row in rows if row["customer_id"] not in known]
     other = [row for row in rows if known.get(row["customer_id"], _values(row, names)) != _values(row, names)]
+    _say_who_is_alone(session, [*new, *other])
     if new:
         changed(session, insert_or_keep(session, Customer), new)
     for row in other:
         session.execute(update(Customer).where(col(Customer.customer_id) == row["customer_id"]).values(row))
     return len(new), len(other)
+
+
+def _say_who_is_alone(session: Session, rows: list[dict[str, Any]]) -> None:
+    """Set ``email_alone`` and ``sms_alone`` of rows about to be written; whom they join is alone no more."""
+    if session.get_bind().dialect.name == "postgresql":  # two imports would not see each other's customers
+        session.execute(text("SELECT pg_advisory_xact_lock(8025004)"))
+    for channel in ("email", "sms"):
+        held = f"{channel}_hash"
+        told = [(row["customer_id"], row[held]) for row in rows if row.get(held)]
+        hashed, alone = getattr(Customer, held), getattr(Customer, f"{channel}_alone")
+        chosen = select(col(Customer.customer_id), hashed).where(hashed.in_([hash_ for _, hash_ in told]))
+        known = [(id_, hash_) for id_, hash_ in session.execute(chosen)] if told else []
+        holders = Counter(hash_ for _, hash_ in {*told, *known})
+        joined = {hash_ for _, hash_ in known if holders[hash_] > 1}
+        if joined:
+            session.execute(update(Customer).where(hashed.in_(joined)).values({alone: False}))
+        for row in rows:
+            if held in row:
+                row[f"{channel}_alone"] = holders[row[held]] == 1
 
 
 def _known(session: Session, ids: list[str], names: list[str]) -> dict[str, tuple[object, ...]]:

@@ -25,7 +25,11 @@ def _where(condition: str) -> dict[str, Any]:
 
 
 class Customer(SQLModel, table=True):
-    """One customer as the source knows him; ``no`` is the opaque number facts carry."""
+    """One customer as the source knows him; ``no`` is the opaque number facts carry.
+
+    ``email_alone``, ``sms_alone``: nobody else has the address; a claim then need not look for others. Only
+    db.customers says so; None and False: there may be others.
+    """
 
     no: int | None = Field(default=None, primary_key=True)
     customer_id: str = Field(unique=True)
@@ -33,6 +37,8 @@ class Customer(SQLModel, table=True):
     email_hash: str | None = Field(default=None, index=True)
     phone: str | None = None
     sms_hash: str | None = Field(default=None, index=True)
+    email_alone: bool | None = None
+    sms_alone: bool | None = None
     name: str | None = None
     locale: str | None = None
     country: str | None = None
