@@ -143,6 +143,7 @@ class Line:
         self.channel, self.idle_since = channel, NEVER
         self._post, self._connection, self._watch, self._tally = post, connection, watch, tally
         self._provider, self._price = post.providers[channel], post.price_micros.get(channel, 0)
+        self._lease_seconds = post.lease.total_seconds()
         self._batch: Batch | None = None
         self._results, self._answers = list[Result](), list[Answer]()
         self._runs: list[Run] = []
@@ -252,7 +253,7 @@ class Line:
         try:
             if batch.mark is not None:
                 self._post.remember(batch.mark)
-            until = time.monotonic() + self._post.lease.total_seconds() - (self._post.monotonic() - began)
+            until = time.monotonic() + self._lease_seconds - (self._post.monotonic() - began)
             messages = self._outgoing(batch, waiting, now, began)
             for outgoing, answer in self._provider.send_all(messages, until=until):
                 self._answered(self._begun.pop(outgoing.key), outgoing, answer)
@@ -279,7 +280,7 @@ class Line:
     ) -> list[tuple[Claimed, Outgoing | RenderFailure]]:
         """The batch's messages, rendered in one go, which takes a tenth less; those half a lease is enough for."""
         post, done = self._post, list[tuple[Claimed, Outgoing | RenderFailure]]()
-        until = began + post.lease.total_seconds() / 2
+        until = began + self._lease_seconds / 2
         for message in batch.messages:
             done.append((message, post.compose(message, now)))
             if post.monotonic() >= until:
@@ -289,7 +290,7 @@ class Line:
     def _must_stop(self, batch: Batch, began: float) -> bool:
         """Whether no more first byte may leave: lease over, stop pressed, channel closed, provider failing."""
         at = self._post.monotonic()
-        over = at - began >= self._post.lease.total_seconds() or self._post.interrupted()
+        over = at - began >= self._lease_seconds or self._post.interrupted()
         if over or self.channel in self._tally.closed:
             return True
         if at - self._looked >= STOP_SECONDS:
@@ -304,10 +305,10 @@ class Line:
         self._failures = 0 if answer.kind in GOOD else self._failures + 1
         self._answers.append(answer)
         self._units += outgoing.units
-        result = next_state(message, answer, self._provider.name, body_hash(outgoing), self._post.clock)
-        if self._price and result.state in COSTING:
-            result = result._replace(cost_micros=self._price * outgoing.units)
-        self._results.append(result)
+        cost = self._price * outgoing.units if answer.kind in COSTING else 0
+        self._results.append(
+            next_state(message, answer, self._provider.name, body_hash(outgoing), cost, self._post.clock)
+        )
 
     def _record(self, now: datetime) -> None:
         """Store the last batch's results; the gate first, as a claim does, so that nobody waits in a circle."""
@@ -336,18 +337,20 @@ class Line:
         return True
 
 
-COSTING = frozenset({State.ACCEPTED, State.UNCERTAIN})
+COSTING = frozenset({AnswerKind.ACCEPTED, AnswerKind.UNCERTAIN})
 
 
 def next_state(
-    message: Claimed, answer: Answer, provider: str, body: str, clock: Callable[[], datetime]
+    message: Claimed, answer: Answer, provider: str, body: str, cost_micros: int, clock: Callable[[], datetime]
 ) -> Result:
     """A provider's answer as the message's next state (DESIGN: the message state machine)."""
     later = None
     if answer.kind is AnswerKind.RETRY_LATER:
         wait = answer.retry_after_seconds
         later = clock() + (RETRY_AFTER if wait is None else timedelta(seconds=wait))
-    return Result(message, _NEXT[answer.kind], answer.reason, provider, answer.provider_id, body, later)
+    return Result(
+        message, _NEXT[answer.kind], answer.reason, provider, answer.provider_id, body, later, cost_micros
+    )
 
 
 _NEXT = {
