@@ -13,14 +13,16 @@ holds no address. It does not expire: an opt-out link must work for months after
 
 import hmac
 import re
-from base64 import urlsafe_b64encode
+from binascii import b2a_base64
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 
 UNSUBSCRIBE, CLICK = b"winback unsubscribe 1", b"winback click 1"
 MAC_BYTES = 16  # short, because the link stands in text messages too
 AT_ONCE, CLICK_BYTES, CLICK_CHARACTERS = 5, 12, 16  # links that one hash signs, and what it gives each of them
 TOKEN_CHARACTERS = 200
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")  # RFC 4648 5
 _CLICK = re.compile(r"(.{1,150})\.(0|[1-9][0-9]{0,5})\.[^.]*", re.DOTALL)
 
 
@@ -59,13 +61,20 @@ class Signer:
 
 
 def _click_tokens(mac: Callable[[str], str], key: str, numbers: Sequence[int]) -> list[str]:
-    macs = {group: mac(f"{key}.{group}") for group in {number // AT_ONCE for number in numbers}}
-    tokens = []
-    for number in numbers:
-        group, place = divmod(number, AT_ONCE)
-        begin = place * CLICK_CHARACTERS
-        tokens.append(f"{key}.{number}.{macs[group][begin : begin + CLICK_CHARACTERS]}")
-    return tokens
+    groups, places = _places(tuple(numbers))
+    macs = {group: mac(f"{key}.{group}") for group in groups}
+    return [f"{key}.{number}.{macs[group][begin:end]}" for number, group, begin, end in places]
+
+
+@lru_cache(maxsize=1024)
+def _places(numbers: tuple[int, ...]) -> tuple[frozenset[int], list[tuple[int, int, int, int]]]:
+    """Which hashes the links ``numbers`` need, and (number, hash, begin, end) of each link's part."""
+    begins = [(number, *divmod(number, AT_ONCE)) for number in numbers]
+    places = [
+        (number, group, place * CLICK_CHARACTERS, (place + 1) * CLICK_CHARACTERS)
+        for number, group, place in begins
+    ]
+    return frozenset(group for _, group, _ in begins), places
 
 
 def _is_one(token: str, ours: Iterable[str]) -> bool:
@@ -84,6 +93,6 @@ def _mac(salt: str, purpose: bytes, octets: int) -> Callable[[str], str]:
     def mac(text: str) -> str:
         copy = keyed.copy()
         copy.update(text.encode())
-        return urlsafe_b64encode(copy.digest()).decode().rstrip("=")
+        return b2a_base64(copy.digest(), newline=False).translate(_URL_SAFE, b"=").decode()
 
     return mac
