@@ -4,20 +4,19 @@
 
 Claim, render, signed links, JSON or MIME, one call per customer over kept connections to a sink in another
 process, durable record; SQLite in WAL with synchronous=FULL. A fifth of the customers is written to. The bare loop
-runs right before and after every send; a round's ratio is of what was measured in it, and the least of the rounds
-is shown, because the machine is shared. ``ratio`` is of the whole process; ``steady`` leaves out what the command
-costs when nothing waits; ``claim+record`` is the share of the transactions that claim and record.
+runs in the sender's process, in slices between its transactions, because the pace of a shared machine changes by
+half within a minute; of several rounds the middle one is shown. ``ratio`` is of the whole process; ``steady``
+leaves out what the command costs when nothing waits; ``claim+record`` is the share of the transactions that claim
+and record.
 """
 
 import argparse
 import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -32,7 +31,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from sqlalchemy import create_engine, text
 
-from bench import letter
 from bench.crowd import Wanted, make_shop
 from bench.one_send import Spent
 from db.engine import database, reading
@@ -40,7 +38,6 @@ from db.outbox import counts
 from db.settings import Settings
 
 ROOT = Path(__file__).parent.parent
-BARE_CUSTOMERS, BARE_ROUNDS = 400, 7
 YEAR = timedelta(days=365)
 
 
@@ -87,17 +84,15 @@ def measure(folder: Path, given: argparse.Namespace) -> None:
             way, rounds = WAYS[name], list[Round]()
             for number in range(given.rounds):
                 place = folder / f"{name.replace(' ', '-')}-{number}"
-                bare = bare_seconds()
                 spent = send(place, way, given.customers, server, whole_run=given.whole_run, profile=given.profile)
-                rounds.append(Round(bare=(bare + bare_seconds()) / 2, senders=spent[:-1], start=spent[-1].cpu))
-            say(name, min(rounds, key=lambda each: each.ratio))
+                rounds.append(Round(senders=spent[:-1], start=spent[-1].cpu))
+            say(name, sorted(rounds, key=lambda each: each.ratio)[len(rounds) // 2])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """One send between two bare loops: CPU seconds of a bare message, and of a sender with nothing to send."""
+    """One send; ``start``: CPU seconds of a sender with nothing to send."""
 
-    bare: float
     senders: Sequence[Spent]
     start: float
 
@@ -109,12 +104,12 @@ class Round:
     @property
     def ratio(self) -> float:
         """Of the whole process."""
-        return self.worst.cpu / self.worst.sent / self.bare
+        return self.worst.cpu / self.worst.sent / self.worst.bare
 
     @property
     def steady(self) -> float:
         """Without its start."""
-        return (self.worst.cpu - self.start) / self.worst.sent / self.bare
+        return (self.worst.cpu - self.start) / self.worst.sent / self.worst.bare
 
 
 def say(name: str, found: Round) -> None:
@@ -122,21 +117,11 @@ def say(name: str, found: Round) -> None:
     spent = found.worst
     whole = spent.cpu / spent.sent
     print(
-        f"{name:24} {spent.sent:7,} messages  bare {found.bare * 1e6:4.0f} us  whole {whole * 1e6:4.0f} us"
+        f"{name:24} {spent.sent:7,} messages  bare {spent.bare * 1e6:4.0f} us  whole {whole * 1e6:4.0f} us"
         f"  ratio {found.ratio:4.2f}  steady {found.steady:4.2f}  claim+record {spent.claim / spent.cpu:4.0%}"
         f"  start {found.start:4.2f} s  {spent.rss:4.0f} MiB  {spent.sent / spent.wall:6,.0f}/s",
         flush=True,
     )
-
-
-def bare_seconds() -> float:
-    """CPU seconds of one customer in the bare loop, the middle of a few rounds."""
-    customers, rounds = letter.make_customers(BARE_CUSTOMERS), list[float]()
-    for _ in range(BARE_ROUNDS):
-        begun = time.process_time()
-        letter.bare_loop(customers)
-        rounds.append((time.process_time() - begun) / BARE_CUSTOMERS)
-    return statistics.median(rounds)
 
 
 def steady_seconds(spent: Sequence[Spent]) -> float:

@@ -1,6 +1,9 @@
-"""``winback send`` in a process that imports nothing else; prints what it took as JSON.
+"""``winback send`` in a process that imports little else; prints what it took as JSON.
 
 python -m bench.one_send WORKSPACE [PROFILE]
+
+The machine's pace changes by half within a minute, so the bare loop runs in this process, a slice at a time
+between the sender's transactions; its own CPU is not counted as the sender's.
 """
 
 import io
@@ -14,13 +17,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+SLICE, EVERY = 40, 20  # customers of the bare loop at a time, and transactions between two slices
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """What one sender took: CPU seconds in all and in claim and record, messages, MiB at most, wall seconds."""
+    """What one sender took: CPU seconds in all and in claim and record, messages, MiB at most, wall seconds.
+
+    ``bare``: CPU seconds of one customer in the bare loop, meanwhile.
+    """
 
     cpu: float
     claim: float
+    bare: float
     sent: int
     rss: float
     wall: float
@@ -30,15 +39,19 @@ def main(workspace: str, profile: str | None = None) -> None:
     import flows.dispatch
     from app.cli import main as winback
 
-    clock, begun = Stopwatch(flows.dispatch.writing), time.monotonic()
+    yardstick = Yardstick()
+    clock, begun = Stopwatch(flows.dispatch.writing, yardstick), time.monotonic()
     flows.dispatch.writing = clock
     with redirect_stdout(io.StringIO()) as said, _profiler(profile):
         code = winback(["--workspace", workspace, "send"])
     assert code == 0, code
     used = resource.getrusage(resource.RUSAGE_SELF)
+    if not yardstick.customers:
+        yardstick.slice()
     spent = Spent(
-        cpu=used.ru_utime + used.ru_stime,
+        cpu=used.ru_utime + used.ru_stime - yardstick.aside,
         claim=clock.seconds,
+        bare=yardstick.seconds / yardstick.customers,
         sent=sum(
             int(line.split()[1].replace(",", "")) for line in said.getvalue().splitlines() if "accepted" in line
         ),
@@ -66,11 +79,31 @@ def _profiler(file: str | None) -> Iterator[None]:
     profiler.dump_stats(file)
 
 
-class Stopwatch:
-    """The dispatch loop's write transactions, with their CPU seconds added up."""
+class Yardstick:
+    """The bare loop in slices; ``aside``: all CPU seconds that went into measuring."""
 
-    def __init__(self, writing: Callable[[Any], AbstractContextManager[Any]]) -> None:
-        self._writing, self.seconds = writing, 0.0
+    def __init__(self) -> None:
+        begun = time.process_time()
+        from bench import letter
+
+        self._loop, self._customers = letter.bare_loop, letter.make_customers(SLICE)
+        self._loop(self._customers[:1])  # compiled
+        self.aside, self.seconds, self.customers = time.process_time() - begun, 0.0, 0
+
+    def slice(self) -> None:
+        """One more slice."""
+        begun = time.process_time()
+        self._loop(self._customers)
+        spent = time.process_time() - begun
+        self.aside, self.seconds, self.customers = self.aside + spent, self.seconds + spent, self.customers + SLICE
+
+
+class Stopwatch:
+    """The dispatch loop's write transactions, with their CPU seconds added up; between some, a slice of bare."""
+
+    def __init__(self, writing: Callable[[Any], AbstractContextManager[Any]], yardstick: Yardstick) -> None:
+        self._writing, self._yardstick = writing, yardstick
+        self.seconds, self._transactions = 0.0, 0
 
     @contextmanager
     def __call__(self, connection: Any) -> Iterator[Any]:
@@ -78,6 +111,9 @@ class Stopwatch:
         with self._writing(connection):
             yield connection
         self.seconds += time.process_time() - begun
+        self._transactions += 1
+        if self._transactions % EVERY == 0:
+            self._yardstick.slice()
 
 
 if __name__ == "__main__":
