@@ -63,10 +63,10 @@ def make_state(path: Path, chance: random.Random) -> list[str]:
         )
         state.executemany(
             "INSERT INTO message (key, occurrence_id, campaign_id, assignment_id, customer_no, person, step, "
-            "channel, template, address_hash, state, attempt, owner, provider, provider_id, body_hash, "
+            "channel, template, address_hash, state, attempt, owner, provider, provider_id, "
             "cost_micros, sent_at, state_at) "
             "SELECT ?1, 1, 'spring', no, no, customer_id, 'hello', 'email', 'hello', email_hash, 'accepted', "
-            "1, 'host-12345-abcdef', 'sendgrid', ?3, email_hash, 0, '2026-03-02 11:59:00.000000', "
+            "1, 'host-12345-abcdef', 'sendgrid', ?3, 0, '2026-03-02 11:59:00.000000', "
             "'2026-03-02 11:59:01.000000' FROM customer WHERE no = ?2",
             ((key, n, "".join(chance.choices(LETTERS, k=22))) for n, key in zip(numbers, keys, strict=True)),
         )

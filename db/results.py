@@ -22,7 +22,6 @@ class Result(NamedTuple):
     reason: str | None = None
     provider: str | None = None
     provider_id: str | None = None
-    body_hash: str | None = None
     not_before: datetime | None = None
     cost_micros: int = 0
 
@@ -30,20 +29,20 @@ class Result(NamedTuple):
 # Every row is locked and looked at before (_OURS, _KNOWN), so these need no more than its attempt.
 _ACCEPT = """
 UPDATE message SET state = {to}, reason = {why}, state_at = {now}, provider = {by}, provider_id = {theirs},
-  body_hash = {hash}, cost_micros = cost_micros + {cost}
+  cost_micros = cost_micros + {cost}
 {rows}"""
 _SETTLE = """
 UPDATE message SET state = {to}, reason = {why}, not_before = {later}, state_at = {now}, provider = {by},
   sent_at = CASE WHEN {went} THEN COALESCE(sent_at, {now}) END,
-  provider_id = {theirs}, body_hash = {hash}, cost_micros = cost_micros + {cost}
+  provider_id = {theirs}, cost_micros = cost_micros + {cost}
 {rows}"""
 _ADD = """
-UPDATE message SET provider = {by}, provider_id = {theirs}, body_hash = {hash}, cost_micros = cost_micros + {cost},
+UPDATE message SET provider = {by}, provider_id = {theirs}, cost_micros = cost_micros + {cost},
   sent_at = COALESCE(sent_at, {now})
 {rows}"""
-_NAMES = ("id", "owner", "attempt", "to", "why", "later", "went", "now", "by", "theirs", "hash", "cost")
+_NAMES = ("id", "owner", "attempt", "to", "why", "later", "went", "now", "by", "theirs", "cost")
 _TYPES = (
-    "bigint", "text", "int", "text", "text", "timestamptz", "bool", "timestamptz", "text", "text", "text", "bigint"
+    "bigint", "text", "int", "text", "text", "timestamptz", "bool", "timestamptz", "text", "text", "bigint"
 )  # fmt: skip
 
 
@@ -137,7 +136,7 @@ def _values(tolds: Sequence[Told], now: datetime, *, sqlite: bool) -> Any:  # no
     rows = [
         (r.message.id, r.message.owner, r.message.attempt, r.state.value, r.reason,
          stamp(r.not_before) if sqlite else r.not_before, r.state not in UNSENT, at,
-         r.provider, r.provider_id, r.body_hash, cost)
+         r.provider, r.provider_id, cost)
         for r, cost, _ in tolds
     ]  # fmt: skip
     return rows if sqlite else tuple(map(list, zip(*rows, strict=True)))

@@ -236,7 +236,6 @@ class Message(SQLModel, table=True):
     cost_micros: int = Field(default=0, sa_type=BigInteger)  # millionths of a major unit
     provider: str | None = None
     provider_id: str | None = None
-    body_hash: str | None = None
     unsubscribed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     state_at: datetime = Field(sa_type=UtcDateTime)
 

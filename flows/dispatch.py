@@ -5,7 +5,6 @@ next. A sender that outlives its lease gives back what it has not begun; whateve
 ``uncertain``, never ``queued``.
 """
 
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -306,9 +305,7 @@ class Line:
         self._answers.append(answer)
         self._units += outgoing.units
         cost = self._price * outgoing.units if answer.kind in COSTING else 0
-        self._results.append(
-            next_state(message, answer, self._provider.name, body_hash(outgoing), cost, self._post.clock)
-        )
+        self._results.append(next_state(message, answer, self._provider.name, cost, self._post.clock))
 
     def _record(self, now: datetime) -> None:
         """Store the last batch's results; the gate first, as a claim does, so that nobody waits in a circle."""
@@ -341,16 +338,14 @@ COSTING = frozenset({AnswerKind.ACCEPTED, AnswerKind.UNCERTAIN})
 
 
 def next_state(
-    message: Claimed, answer: Answer, provider: str, body: str, cost_micros: int, clock: Callable[[], datetime]
+    message: Claimed, answer: Answer, provider: str, cost_micros: int, clock: Callable[[], datetime]
 ) -> Result:
     """A provider's answer as the message's next state (DESIGN: the message state machine)."""
     later = None
     if answer.kind is AnswerKind.RETRY_LATER:
         wait = answer.retry_after_seconds
         later = clock() + (RETRY_AFTER if wait is None else timedelta(seconds=wait))
-    return Result(
-        message, _NEXT[answer.kind], answer.reason, provider, answer.provider_id, body, later, cost_micros
-    )
+    return Result(message, _NEXT[answer.kind], answer.reason, provider, answer.provider_id, later, cost_micros)
 
 
 _NEXT = {
@@ -360,12 +355,6 @@ _NEXT = {
     AnswerKind.CHANNEL_STOP: State.QUEUED,
     AnswerKind.UNCERTAIN: State.UNCERTAIN,
 }
-
-
-def body_hash(outgoing: Outgoing) -> str:
-    """sha256 of what the customer reads: proves later what was sent without keeping it."""
-    parts = [part.encode("utf-8", "surrogatepass") for part in (outgoing.subject, outgoing.html, outgoing.text)]
-    return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
 def _anything_waiting(post: Post, channels: list[Channel]) -> bool:

@@ -85,7 +85,8 @@ def test_down_and_up_again_keeps_every_row_of_what_the_older_schema_knows(engine
 
     downgrade(engine, to)
     older = shape(engine)
-    kept = everything(engine)
+    older["message"].remove("body_hash")  # a column of old that is no more
+    kept = everything(engine, older)
     upgrade(engine)
 
     assert schema_of(engine) == SCHEMA

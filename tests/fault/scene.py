@@ -80,7 +80,7 @@ def again(shop: Settings) -> None:
     """Put the outbox back to the moment of its release, for another death."""
     with database(shop.database_url) as engine, transaction(engine) as session:
         fresh = {"state": "queued", "attempt": 0, "owner": None, "lease_until": None, "sent_at": None}
-        emptied = dict.fromkeys(("reason", "not_before", "provider", "provider_id", "body_hash"))
+        emptied = dict.fromkeys(("reason", "not_before", "provider", "provider_id"))
         session.execute(update(Message).values(**fresh, **emptied))
         session.execute(delete(Gate))
     (shop.state / "last-claim").unlink(missing_ok=True)  # else this state counts as put back from a backup

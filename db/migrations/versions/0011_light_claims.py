@@ -1,4 +1,4 @@
-"""whether a customer's address is nobody else's
+"""whether a customer's address is nobody else's; no hash of what was sent, which nobody read
 
 Revision ID: 0011
 Revises: 0010
@@ -20,8 +20,10 @@ def upgrade() -> None:
 UPDATE customer SET {channel}_alone = TRUE WHERE {channel}_hash IN (
   SELECT {channel}_hash FROM customer WHERE {channel}_hash IS NOT NULL
   GROUP BY {channel}_hash HAVING COUNT(*) = 1)""")
+    op.drop_column("message", "body_hash")
 
 
 def downgrade() -> None:
+    op.add_column("message", sa.Column("body_hash", sa.String(), nullable=True))
     for channel in ("email", "sms"):
         op.drop_column("customer", f"{channel}_alone")
