@@ -13,6 +13,8 @@ from typing import NamedTuple
 class State(StrEnum):
     """The states of a message (DESIGN: the message state machine)."""
 
+    __hash__ = str.__hash__  # that of Enum is Python code, and runs several times a message
+
     PLANNED = "planned"
     QUEUED = "queued"
     SENDING = "sending"

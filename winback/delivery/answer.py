@@ -15,16 +15,18 @@ The question behind every row is "could the customer have got it?". Neither prov
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 MAX_RETRY_AFTER_SECONDS = 24 * 3600  # a longer wait is not believed: the message would be late anyway
 
 
 class AnswerKind(StrEnum):
     """What is known of a message after one attempt."""
+
+    __hash__ = str.__hash__  # that of Enum is Python code, and runs six times a message
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"
@@ -41,8 +43,7 @@ class ErrorKind(StrEnum):
     BROKEN_OFF = "broken_off"  # bytes left, then the connection broke or the answer was no HTTP
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(NamedTuple):
     """One attempt's outcome; ``reason`` is a short word for people and tables and holds no customer data."""
 
     kind: AnswerKind

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from time import monotonic
 
@@ -185,7 +185,7 @@ class SmtpConnection(Connection[Outgoing, Answer]):
         if self._fault:
             return self._fault
         answer = from_error(kind)
-        return answer if self._on_its_way else replace(answer, kind=AnswerKind.RETRY_LATER)
+        return answer if self._on_its_way else answer._replace(kind=AnswerKind.RETRY_LATER)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever waits for a reply."""

@@ -10,7 +10,6 @@ import math
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -130,7 +129,7 @@ def read_answer(status: int, headers: Mapping[str, str], text: bytes | str) -> A
         said = OPTED_OUT if code == _OPTED_OUT_CODE else f"twilio_{code}"
     answer = from_http(status, headers, bool(_SID.fullmatch(sid)), provider_id=sid, reason=said)
     if answer.kind is AnswerKind.REJECTED and code in _SENDER_CODES:
-        return replace(answer, kind=AnswerKind.CHANNEL_STOP)
+        return answer._replace(kind=AnswerKind.CHANNEL_STOP)
     return answer
 
 
