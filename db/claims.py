@@ -7,6 +7,7 @@ attempt may record what came of it. Whatever nobody can know becomes ``uncertain
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy.engine import Connection
@@ -228,7 +229,10 @@ def _claimed(row: Any, wish: Wish, run: Run) -> Claimed:  # noqa: ANN401 - a row
 
 def _candidate(row: Any) -> Candidate:  # noqa: ANN401 - a row of _CANDIDATES
     person, address_hash, timezone, country, less_often, late_after = row[_PERSON:]
-    return Candidate(row[0], person, address_hash, timezone, country, less_often, as_instant(late_after))
+    return Candidate(row[0], person, address_hash, timezone, country, less_often, _instant(late_after))
+
+
+_instant = lru_cache(maxsize=64)(as_instant)  # one for all messages of a run, nearly always
 
 
 def _held_back(connection: Connection, wish: Wish, run: Run, rules: Rules, rows: Sequence[Any]) -> list[Held]:
