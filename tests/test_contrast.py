@@ -226,3 +226,26 @@ def test_the_numbers_of_a_million_customers_are_finite():
     contrast = a_rate((300_000, 800_000), (100_000, 200_000))
 
     assert all(math.isfinite(value) for value in contrast_dict(contrast).values() if isinstance(value, float))
+
+
+def test_where_events_are_too_few_the_customers_it_takes_are_those_that_bring_enough_of_them():
+    """2 of 10 against 6 of 10: the formula's 2.801585^2 (0.2 0.8 + 0.6 0.4) / 0.4^2 = 19.6 an arm, 40 in all;
+    but the 2 grow to 5 only with 20 x 5 / 2 = 50 customers."""
+    contrast = a_rate((2, 10), (6, 10))
+
+    assert contrast.needed_n == 40
+    assert contrast.reason == (
+        "an arm has fewer than 5 customers with the event or without it; the interval includes 0: would need 50 "
+        "customers, as a verdict takes 5 customers with the event and as many without it in each arm"
+    )
+
+
+def test_of_an_event_nobody_had_no_number_of_customers_is_named():
+    assert a_rate((0, 50), (3, 50)).reason.endswith("; the interval includes 0")
+
+
+def test_money_below_the_floor_asks_for_as_many_customers_as_bring_the_buyers():
+    """The fewer buyers are 2, and 50 are asked for: 20 x 50 / 2 = 500 customers."""
+    contrast = some_money([10, 10, 10, 0, 0, 0, 0, 0, 0, 0], [5, 5, 0, 0, 0, 0, 0, 0, 0, 0])
+
+    assert contrast.reason.endswith("would need 500 customers, as a verdict takes 50 buyers in each arm")

@@ -255,6 +255,34 @@ def test_an_inconclusive_reading_says_what_would_have_to_be_true():
 
 
 @pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "5 customers who churned and 5 who did not in each group, however large the difference; at the "
+         "shares seen here that is about 50 customers, both groups together: 3 runs like this one of 20."),
+        ("zh", "每组至少要有流失与未流失的客户各 5 名；按本次的比例，两组合计需要约 50 名客户"),
+    ],
+)  # fmt: skip
+def test_with_too_few_events_it_says_how_many_customers_bring_enough_of_them(language, said):
+    """2 of 10 against 6 of 10: by the formula 40 customers would do, but 2 grow to 5 only with 20 x 5 / 2 = 50."""
+    arms = {"holdout": (10, 0.5, 9, 6), "message": (10, 0.5, 9, 2)}
+
+    text = page(an_outcome(arms, campaign=a_campaign(None)), language).text("needed")
+
+    assert said in text
+    assert "40" not in text
+    assert "four times in five" not in text  # without a verdict nothing would have been seen
+
+
+def test_where_nobody_stayed_no_number_of_customers_is_named():
+    arms = {"holdout": (10, 0.5, 9, 10), "message": (10, 0.5, 9, 2)}
+
+    text = page(an_outcome(arms, campaign=a_campaign(None))).text("needed")
+
+    assert "one of these counts is 0, so nobody can tell" in text
+    assert "about" not in text
+
+
+@pytest.mark.parametrize(
     ("language", "assumed"),
     [("en", "If the true difference is what was seen"), ("zh", "如果真实差异正好等于本次看到的差异")],
 )

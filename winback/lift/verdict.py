@@ -196,18 +196,39 @@ def explain(
         "rows_lost": conditions.rows_lost,
         "enough": evidence.enough,
         "scarcest": evidence.scarcest,
-        "undecided": _undecided(evidence, needed_n),
+        "undecided": _undecided(evidence, needed_n, matured=conditions.matured),
     }
     return "; ".join(_SENTENCES[rule].format_map(facts) for rule in judgement.rules)
 
 
-def _undecided(evidence: Evidence, needed_n: int | None) -> str:
+def enough_n(*, customers: int, scarcest: int, enough: int) -> int | None:
+    """Customers at which the scarcest count, growing with them, is ``enough``; None where there is none of it."""
+    if scarcest <= 0:
+        return None
+    return max(customers, -(-customers * enough // scarcest))  # rounded up
+
+
+def needed_for_verdict(evidence: Evidence, needed_n: int | None) -> int | None:
+    """What the formula asks for, which knows of the difference alone, but at least what the counts must reach."""
+    if evidence.scarcest >= evidence.enough:
+        return needed_n
+    counts = enough_n(customers=evidence.customers, scarcest=evidence.scarcest, enough=evidence.enough)
+    return None if counts is None else max(counts, needed_n or 0)
+
+
+def _undecided(evidence: Evidence, needed_n: int | None, *, matured: bool) -> str:
     said = "the interval includes 0"
     if (evidence.low or 0) > 0 or (evidence.high or 0) < 0:
         also = " or not in the pooled-variance test" if evidence.scarcity is Rule.FEW_BUYERS else ""
         said = f"the interval excludes 0, but not at its Holm level{also}"
+    need = needed_for_verdict(evidence, needed_n) if matured else None
     # With enough customers for the smallest effect and still no answer, a number already reached would mislead.
-    if (needed_n or 0) <= evidence.customers:
+    if need is None or need <= evidence.customers:
         return said
-    needed = "more customers than anybody has" if (needed_n or 0) > MOST_CUSTOMERS else f"{needed_n:,} customers"
-    return f"{said}: would need {needed}"
+    needed = "more customers than anybody has" if need > MOST_CUSTOMERS else f"{need:,} customers"
+    scarce = need > (needed_n or 0)
+    why = f", as a verdict takes {evidence.enough} {_COUNTED[evidence.scarcity]} in each arm" if scarce else ""
+    return f"{said}: would need {needed}{why}"
+
+
+_COUNTED = {Rule.FEW_EVENTS: "customers with the event and as many without it", Rule.FEW_BUYERS: "buyers"}

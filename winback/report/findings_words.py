@@ -75,6 +75,24 @@ FINDING_TEXTS: dict[str, Words] = {
         "smaller ones usually stay hidden.",
         "以目前两组的规模，{visible}及以上的效果有八成机会能看出；更小的效果通常看不出来。",
     ),
+    "needed_enough": Words(
+        "A verdict takes at least {what} in each group, however large the difference; at the shares seen here "
+        "that is {needed}, both groups together{runs}.",
+        "无论差异多大，要下结论，每组至少要有{what}；按本次的比例，两组合计需要{needed}{runs}。",
+    ),
+    "needed_enough_unknown": Words(
+        "A verdict takes at least {what} in each group, however large the difference; one of these counts "
+        "is 0, so nobody can tell how many customers that takes.",
+        "无论差异多大，要下结论，每组至少要有{what}；其中有一项人数为 0，无法推算需要多少客户。",
+    ),
+    "enough_churned": Words(
+        "{enough} customers who churned and {enough} who did not", "流失与未流失的客户各 {enough} 名"
+    ),
+    "enough_repeated": Words(
+        "{enough} customers who ordered again and {enough} who did not", "复购与未复购的客户各 {enough} 名"
+    ),
+    "enough_buyers": Words("{enough} buyers", " {enough} 名购买者"),
+    "enough_contracts": Words("{enough} customers who kept a contract", " {enough} 名保住合同的客户"),
     "needed_runs": Words(
         "To see the smallest effect worth having, {smallest}, {needed} would be needed, both groups together"
         "{runs}.",

@@ -16,9 +16,10 @@ from winback.lift.planning import (
     smallest_visible_mean,
     visible_for_error,
 )
-from winback.lift.verdict import MONEY_FLOOR, MOST_CUSTOMERS, Verdict
+from winback.lift.verdict import FEWEST_EVENTS, MONEY_FLOOR, MOST_CUSTOMERS, Verdict, enough_n
 from winback.outcomes.outcomes import Outcome
-from winback.report.headline import customers, drawn_n, judged, judgement, mean_error, needed_n
+from winback.report.headline import by_contract, customers, drawn_n, judged, judgement, mean_error, needed_n
+from winback.report.judged_words import VALUE
 from winback.report.words import Speaker
 
 CLEARLY = 0.001  # by so much less must be visible for another hold-out to be worth a line
@@ -28,12 +29,17 @@ _INCONCLUSIVE = (Verdict.CANT_TELL, Verdict.NOT_ENOUGH_DATA)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
-    """What the two groups could show: ``visible`` and ``best`` in the measure's unit, None where not known."""
+    """What the two groups could show: ``visible`` and ``best`` in the measure's unit, None where not known.
+
+    ``scarcest`` must reach ``enough`` for a verdict, whatever could be seen.
+    """
 
     have: int
     held_share: float
     visible: float | None
     best: Visibility | None
+    scarcest: int
+    enough: int
 
 
 def needed_sentences(outcome: Outcome, say: Speaker) -> list[str]:
@@ -55,7 +61,8 @@ def _rate_seen(found: RateContrast | None, outcome: Outcome) -> _Seen | None:
     clearly = isinstance(best, Visibility) and visible is not None and visible - best.effect >= CLEARLY
     return _Seen(
         have=have, held_share=share, visible=visible,
-        best=best if isinstance(best, Visibility) and clearly else None,
+        best=best if isinstance(best, Visibility) and clearly else None, enough=FEWEST_EVENTS,
+        scarcest=min(found.x, found.n - found.x, found.control_x, found.control_n - found.control_x),
     )  # fmt: skip
 
 
@@ -75,30 +82,53 @@ def _mean_seen(found: MoneyContrast, outcome: Outcome) -> _Seen | None:
     return _Seen(
         have=have, held_share=held / have, visible=visible,
         best=best if isinstance(best, Visibility) and clearly else None,
+        scarcest=min(found.buyers, found.control_buyers), enough=MONEY_FLOOR,
     )  # fmt: skip
 
 
 def _sentences(outcome: Outcome, seen: _Seen, say: Speaker) -> Iterator[str]:
     needed, smallest = needed_n(outcome), outcome.smallest_effect
-    if seen.visible:
+    scarce = seen.scarcest < seen.enough  # then no effect could have been seen, however large
+    counts = enough_n(customers=seen.have, scarcest=seen.scarcest, enough=seen.enough) if scarce else None
+    if scarce:
+        yield _enough(counts, seen, outcome, say)
+    elif seen.visible:
         yield say("needed_visible", visible=_size(seen.visible, outcome, say))
-    if needed is not None and needed > seen.have:
+    if needed is not None and needed > max(seen.have, counts or 0):
         yield _runs(needed, seen.have, outcome, say)
     if seen.best:
         yield say(
             "needed_holdout", share=words.percent(seen.best.holdout_share),
             visible=_size(seen.best.effect, outcome, say), held=words.percent(seen.held_share),
         )  # fmt: skip
-    if smallest and seen.visible and seen.visible > smallest:
+    if smallest and seen.visible and seen.visible > smallest and not scarce:
         yield say(
             "needed_effect", smallest=_size(smallest, outcome, say), visible=_size(seen.visible, outcome, say)
         )
 
 
+def _enough(counts: int | None, seen: _Seen, outcome: Outcome, say: Speaker) -> str:
+    """How many customers bring the counts a verdict takes: by the formula of the difference fewer may do."""
+    what = say(_counted(outcome), enough=seen.enough)
+    if counts is None:
+        return say("needed_enough_unknown", what=what)
+    return say("needed_enough", what=what, needed=customers(counts, say), runs=_like_this(counts, seen.have, say))
+
+
+def _counted(outcome: Outcome) -> str:
+    if isinstance(judged(outcome), MoneyContrast):
+        return "enough_contracts" if by_contract(outcome) and outcome.judged_by in VALUE else "enough_buyers"
+    return "enough_repeated" if outcome.judged_by is Measure.REPEAT_RATE else "enough_churned"
+
+
+def _like_this(needed: int, have: int, say: Speaker) -> str:
+    """So many runs of this one's size; nothing where nobody has so many customers."""
+    runs = words.whole(math.ceil(needed / have))
+    return say("runs_like_this", runs=runs, have=words.whole(have)) if needed <= MOST_CUSTOMERS else ""
+
+
 def _runs(needed: int, have: int, outcome: Outcome, say: Speaker) -> str:
-    told = needed <= MOST_CUSTOMERS
-    runs, smallest = math.ceil(needed / have), outcome.smallest_effect
-    like_this = say("runs_like_this", runs=words.whole(runs), have=words.whole(have)) if told else ""
+    smallest, like_this = outcome.smallest_effect, _like_this(needed, have, say)
     if smallest:
         size = _size(smallest, outcome, say)
         return say("needed_runs", smallest=size, needed=customers(needed, say), runs=like_this)
