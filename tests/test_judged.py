@@ -48,13 +48,15 @@ def by_repeat_orders(x: int, control_x: int) -> Outcome:
     return replace(an_outcome(ARMS), judged_by=Measure.REPEAT_RATE, success=contrast, findings=a_finding())
 
 
-def by_contribution(mean: str, control_mean: str) -> Outcome:
+def by_contribution(mean: str, control_mean: str, buyers: int = 300) -> Outcome:
     """The worked example of the reference: sd 60 of 1,600 and 55 of 400."""
 
     def sums(arm: str, n: int, mean: str, sd: int) -> MoneySums:
         centre = Fraction(mean)
         squares = sd * sd * (n - 1) + n * centre**2
-        return MoneySums(column="net_contribution", arm=arm, n=n, buyers=300, total=n * centre, total_sq=squares)
+        return MoneySums(
+            column="net_contribution", arm=arm, n=n, buyers=buyers, total=n * centre, total_sq=squares
+        )
 
     treated, held = sums("treated", 1600, mean, 60), sums(HOLDOUT, 400, control_mean, 55)
     [contrast] = money_family([treated], held, TERMS)
@@ -150,6 +152,24 @@ def test_more_customers_than_anybody_has_are_not_counted(language, said):
     assert said in text.text("needed")
     assert "runs like this" not in text.text("needed")
     assert outcome.success.reason.endswith("would need more customers than anybody has")
+
+
+@pytest.mark.parametrize(
+    ("buyers", "said"),
+    [
+        (49, "fewer than 50 buyers: too few for a verdict on money, and for an interval you can trust"),
+        (50, "too few for an interval of money you can fully trust"),
+        (250, "held the truth in 90 of 100 trials with 50 buyers, in 93 of 100 with 250"),
+        (251, None),
+    ],
+)
+def test_an_interval_of_money_from_few_buyers_is_not_told_without_its_weakness(buyers, said):
+    """Decision 028: lognormal spend, each arm by its own slope; beside the interval, whatever the verdict."""
+    for mean in ("41.4", "18.9"):
+        text = page(by_contribution(mean, "18.8", buyers)).text("headline")
+
+        assert ("trust" in text) == bool(said)
+        assert (said or "") in text
 
 
 def test_contribution_decides_though_churn_could_not():

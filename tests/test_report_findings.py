@@ -255,6 +255,25 @@ def test_an_inconclusive_reading_says_what_would_have_to_be_true():
 
 
 @pytest.mark.parametrize(
+    ("stayed", "card", "note"),
+    [
+        (40, "approximate: few buyers", "fewer than 50 buyers: do not trust the intervals of money here"),
+        (200, "approximate: few buyers", "250 buyers or fewer: the intervals of money are approximate"),
+        (260, None, None),
+    ],
+)
+def test_money_of_few_buyers_says_so_in_its_cards_and_under_its_tables(stayed, card, note):
+    arms = dict.fromkeys(("holdout", "message"), (600, 0.5, 500, 600 - stayed))
+
+    shown = page(an_outcome(arms, findings=True))
+
+    assert shown.text("cards").count("few buyers") == (1 if card else 0)  # no margin: no return to speak of
+    for section in ("money", "returns"):
+        assert ("intervals of money" in shown.text(section)) == bool(note)
+        assert (note or "") in shown.text(section)
+
+
+@pytest.mark.parametrize(
     ("language", "said"),
     [
         ("en", "5 customers who churned and 5 who did not in each group, however large the difference; at the "

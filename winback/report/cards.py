@@ -9,7 +9,7 @@ from winback.lift.contrast import MoneyContrast, RateContrast
 from winback.lift.estimates import Estimate
 from winback.outcomes.outcomes import Outcome
 from winback.outcomes.part_sums import ADJUSTED_CONTRIBUTION, SHARES
-from winback.report.findings import measure_row, return_rows
+from winback.report.findings import few_buyers, measure_row, return_rows
 from winback.report.headline import drawn_n, judged_column, treated_n
 from winback.report.judged import held_counted
 from winback.report.words import Speaker
@@ -130,9 +130,10 @@ def _brought(outcome: Outcome, say: Speaker) -> Iterator[Card]:
         ("roi", "card_roi", say("card_cost", cost=rows["cost"].text) if rows["cost"].value is not None else ""),
     ]
     plain = (say("card_plain"),) if judged_column(outcome) == ADJUSTED_CONTRIBUTION else ()
+    few = (say("card_few_buyers"),) if few_buyers(outcome) else ()
     for key, label, line in told:
         row = rows[key]
-        below = () if row.interval else (row.note,)
+        below = few if row.interval else (row.note,)
         yield Card(
             label=say(label), number=row.text, above=(*((line,) if line else ()), *plain), interval=row.interval,
             level=words.level(outcome.alpha), below=below,

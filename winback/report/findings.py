@@ -9,10 +9,10 @@ from winback.campaigns.campaign import HOLDOUT
 from winback.lift.contrast import MoneyContrast, RateContrast, p_deciding
 from winback.lift.estimates import Estimate, Missing, NoEstimate
 from winback.lift.survival import LogRank
-from winback.lift.verdict import Rule, Verdict
+from winback.lift.verdict import APPROXIMATE_UP_TO, MONEY_FLOOR, Rule, Verdict
 from winback.outcomes.findings import Findings, Guardrail, Kept, Pressure, Returns
 from winback.outcomes.outcomes import TREATED, Outcome
-from winback.outcomes.part_sums import CONTRIBUTION, LOST_SHARE, ORDERS, SHARES, VALUE_LOST
+from winback.outcomes.part_sums import CONTRIBUTION, LOST_SHARE, ORDERS, REVENUE, SHARES, VALUE_LOST
 from winback.report import names
 from winback.report.charts import Difference, Spec, forest
 from winback.report.curves import curve_chart, curve_rows, marked_days
@@ -221,6 +221,13 @@ def told_returns(outcome: Outcome, say: Speaker) -> list[ReturnRow]:
     return [row for row in rows if row.key == "cost" and row.value != 0]
 
 
+def few_buyers(outcome: Outcome) -> Rule | None:
+    """FEW_BUYERS or APPROXIMATE where that holds of revenue: its intervals are not to be taken at their word."""
+    found = outcome.findings.money if outcome.findings else []
+    rules = next((each.rules for each in found if (each.column, each.arm) == (REVENUE, TREATED)), ())
+    return next((rule for rule in (Rule.FEW_BUYERS, Rule.APPROXIMATE) if rule in rules), None)
+
+
 def _returns(found: Returns, currency: str, say: Speaker) -> Iterator[ReturnRow]:
     def money(value: float | None) -> str:
         return words.money(value, currency, say.language)
@@ -307,6 +314,9 @@ def finding_views(outcome: Outcome, say: Speaker, pooled_name: str) -> dict[str,
     few = len(outcome.variants) <= VARIANTS_SHOWN
     return {
         "measures": [row for row in told_measures(outcome, say) if row.pooled or few],
+        "few_buyers": say(f"money_{rule}", floor=MONEY_FLOOR, most=APPROXIMATE_UP_TO)
+        if (rule := few_buyers(outcome))
+        else "",
         "measures_in_csv": "" if few else say("variants_in_csv"),
         "returns": told_returns(outcome, say),
         "guardrails": guardrail_rows(outcome, say),

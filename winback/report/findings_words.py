@@ -62,6 +62,7 @@ FINDING_TEXTS: dict[str, Words] = {
     "card_revenue": Words("Extra revenue", "增量收入"),
     "card_roi": Words("Return on cost", "投入回报率"),
     "card_plain": Words("of plain revenue, not adjusted", "按未调整的收入"),
+    "card_few_buyers": Words("approximate: few buyers", "购买者少，仅供参考"),
     "card_cost": Words("messages cost {cost}", "消息成本 {cost}"),
     "card_difference_is": Words("difference {difference} points", "流失率差异 {difference} 个百分点"),
     "card_of_treated": Words("{measure}, written to", "{measure}：实验组"),
@@ -297,6 +298,15 @@ FINDING_TEXTS: dict[str, Words] = {
         "调整：按客户此前的消费调整（CUPED）；净贡献以调整后的为准。"
         "净贡献：毛利率乘收入，减去消息成本。流失价值：流失客户在此前同样天数内的消费（扣除退款，每人不低于 0）。"
         "小字为 {level} 置信区间：金额用 Welch 法，比例用 Newcombe 法。",
+    ),
+    "money_few_buyers": Words(
+        "One of the groups has fewer than {floor} buyers: do not trust the intervals of money here.",
+        "有一组的购买人数不足 {floor} 名，此处金额的置信区间不可靠。",
+    ),
+    "money_approximate": Words(
+        "One of the groups has {most} buyers or fewer: the intervals of money are approximate, a little too "
+        "narrow.",
+        "有一组的购买人数不超过 {most} 名，此处金额的置信区间仅供参考，略嫌过窄。",
     ),
     "cap": Words(" ({amount})", "（{amount}）"),
     "two_tests": Words(

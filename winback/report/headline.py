@@ -10,6 +10,7 @@ from winback.lift.contrast import MoneyContrast, RateContrast
 from winback.lift.intervals import standard_error
 from winback.lift.planning import needed_for_error
 from winback.lift.verdict import (
+    APPROXIMATE_UP_TO,
     CONTAMINATION_LIMIT,
     FEWEST_EVENTS,
     MONEY_FLOOR,
@@ -136,7 +137,7 @@ def _missing_group(outcome: Outcome) -> str | None:
 def _sentences(outcome: Outcome, found: Judgement, say: Speaker) -> Iterator[str]:
     speaker = first_to_speak(found.rules)
     why = rule_sentence(speaker, outcome, say)
-    facts = _facts(outcome, say)
+    facts = [*_facts(outcome, say), *_approximate(found, outcome, say)]
     yield from [why, *facts] if found.verdict is Verdict.DO_NOT_TRUST else [*facts, why]
     if found.verdict in (Verdict.BETTER, Verdict.WORSE):
         yield from _kept(outcome, say, lost=found.verdict is Verdict.WORSE)
@@ -145,6 +146,12 @@ def _sentences(outcome: Outcome, found: Judgement, say: Speaker) -> Iterator[str
     if not outcome.window.complete and found.verdict is not Verdict.DO_NOT_TRUST:
         yield say(_interim(outcome), day=outcome.window.days_seen, days=outcome.window.days)
     yield from _broken(outcome, say)
+
+
+def _approximate(found: Judgement, outcome: Outcome, say: Speaker) -> Iterator[str]:
+    """That an interval is too narrow must stand beside it, whatever the verdict."""
+    if Rule.APPROXIMATE in found.rules:
+        yield rule_sentence(Rule.APPROXIMATE, outcome, say)
 
 
 def _interim(outcome: Outcome) -> str:
@@ -278,7 +285,7 @@ def rule_sentence(rule: Rule, outcome: Outcome, say: Speaker) -> str:
         touched=words.percent(contaminated_share(outcome)), limit=words.percent(CONTAMINATION_LIMIT),
         through=words.day(outcome.window.data_through, say.language),
         last=words.day(outcome.window.last_on, say.language),
-        level=words.level(outcome.alpha), enough=FEWEST_EVENTS, floor=MONEY_FLOOR,
+        level=words.level(outcome.alpha), enough=FEWEST_EVENTS, floor=MONEY_FLOOR, most=APPROXIMATE_UP_TO,
         smallest=words.size(outcome.smallest_effect),
     )  # fmt: skip
 

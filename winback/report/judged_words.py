@@ -82,8 +82,9 @@ TITLES: dict[tuple[Measure, Verdict], Words] = {
 
 _MEANS = (*VALUE, Measure.PURCHASE_FREQUENCY)
 _FEW_BUYERS = Words(
-    "One of the groups has fewer than {floor} buyers: too few for a verdict on a mean.",
-    "有一组的购买人数不足 {floor} 名，不足以对平均值下结论。",
+    "One of the groups has fewer than {floor} buyers: too few for a verdict on a mean, and for an interval you "
+    "can trust.",
+    "有一组的购买人数不足 {floor} 名，不足以对平均值下结论，置信区间也不可靠。",
 )
 _APPROXIMATE = Words(
     "One of the groups has few buyers: take the interval as approximate.",

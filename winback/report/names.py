@@ -55,12 +55,16 @@ RULES: dict[Rule, Words] = {
         "有一组的流失人数或未流失人数不足 {enough} 名，不足以下结论。",
     ),
     Rule.FEW_BUYERS: Words(
-        "One of the groups has fewer than {floor} buyers: too few for a verdict on money.",
-        "有一组的购买人数不足 {floor} 名，不足以对金额下结论。",
+        "One of the groups has fewer than {floor} buyers: too few for a verdict on money, and for an interval you "
+        "can trust.",
+        "有一组的购买人数不足 {floor} 名，不足以对金额下结论，置信区间也不可靠。",
     ),
-    Rule.APPROXIMATE: Words(
-        "One of the groups has few buyers: take the interval of the money as approximate.",
-        "有一组的购买人数较少，金额的置信区间仅供参考。",
+    Rule.APPROXIMATE: Words(  # the trials: docs/decisions/028
+        "One of the groups has {most} buyers or fewer, too few for an interval of money you can fully trust: "
+        "where a few large orders decide, a 95% interval held the truth in 90 of 100 trials with 50 buyers, in 93 "
+        "of 100 with 250.",
+        "有一组的购买人数不超过 {most} 名，金额的置信区间不完全可靠：在少数大单左右金额的情况下，"
+        "95% 置信区间在 100 次试验中包含真值的次数，购买者为 50 名时是 90 次，250 名时是 93 次。",
     ),
     Rule.NO_INTERVAL: Words("No interval can be computed.", "无法计算置信区间。"),
     Rule.EXCLUDES_ZERO: Words(
