@@ -72,8 +72,8 @@ def test_a_segment_that_differs_is_named_and_worth_a_test_of_its_own():
     text = page(outcome).text("segments")
 
     assert (
-        "Expected value: the effect seems to differ (p = 0.004, adjusted by BH); apart from the others: top 20%"
-        in text
+        "Expected value: the effect seems to differ (p = 0.004, adjusted by BH); apart from the others: top 20% "
+        "of all" in text
     )
     assert "Worth a test of its own." in text
 
@@ -335,8 +335,8 @@ def test_top_20_percent_is_named_by_which_value_it_is():
 
     assert shown.tables["before-after"][0][-1][0][0] == "Top 20% by past value"
     assert chinese.tables["before-after"][0][-1][0][0] == "历史消费前 20% 客户"
-    assert "Expected value: top 20%" in [row[0][0] for row in shown.tables["segments"][0]]
-    assert "预期价值：前 20%" in [row[0][0] for row in chinese.tables["segments"][0]]
+    assert "Expected value: top 20% of all" in [row[0][0] for row in shown.tables["segments"][0]]
+    assert "预期价值：全体前 20%" in [row[0][0] for row in chinese.tables["segments"][0]]
 
 
 @pytest.mark.parametrize("language", words.LANGUAGES)

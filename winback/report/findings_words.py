@@ -167,10 +167,13 @@ FINDING_TEXTS: dict[str, Words] = {
     ),
     "segments_note": Words(
         "Grey because nobody drew these groups beforehand to be judged: with many of them some will look good or "
-        "bad by chance. p is adjusted over all of them (BH: Benjamini-Hochberg); there is no verdict. Expected "
-        "value, risk and orders are as known when customers were chosen.",
+        "bad by chance. p is adjusted over all of them (BH: Benjamini-Hochberg); there is no verdict. Top "
+        "20% of all: among the fifth of all scored customers, in this run or not, from whom most is expected (not "
+        "who spent most). Expected value, risk and orders are as known when customers were chosen.",
         "以灰色显示，因为这些细分不是事先设定要下结论的：细分一多，总有一些会碰巧显得好或差。"
-        "p 已在全部细分间校正（BH：Benjamini-Hochberg），不作结论。预期价值、风险与订单数均为选择客户时所知。",
+        "p 已在全部细分间校正（BH：Benjamini-Hochberg），不作结论。“全体前 20%”指全部评分客户"
+        "（无论是否入选本批次）中预期价值（而非历史消费）排在前 20% 的客户。"
+        "预期价值、风险与订单数均为选择客户时所知。",
     ),
     "segments_chart": Words(
         "Difference in each segment with its {level} interval; the numbers are in the table that follows.",
@@ -184,8 +187,8 @@ FINDING_TEXTS: dict[str, Words] = {
     "by_risk": Words("Risk", "风险"),
     "by_orders": Words("Orders", "订单数"),
     "by_channel": Words("Channel", "渠道"),
-    "value_top": Words("top 20%", "前 20%"),
-    "value_other": Words("others", "其他"),
+    "value_top": Words("top 20% of all", "全体前 20%"),
+    "value_other": Words("the other 80%", "其余 80%"),
     "risk_low": Words("low", "低"),
     "risk_middle": Words("middle", "中"),
     "risk_high": Words("high", "高"),

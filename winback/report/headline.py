@@ -25,7 +25,7 @@ from winback.lift.verdict import (
 )
 from winback.outcomes.effects import COLUMNS
 from winback.outcomes.findings import Kept
-from winback.outcomes.outcomes import TREATED, BeforeAfter, Outcome
+from winback.outcomes.outcomes import ArmResult, Outcome
 from winback.outcomes.part_sums import ADJUSTED_CONTRIBUTION, LOST_SHARE, ORDERS
 from winback.outcomes.second_reading import FirstReading
 from winback.report import contract_words, judged_words, names
@@ -71,6 +71,16 @@ def treated_n(outcome: Outcome) -> int:
 def included(outcome: Outcome) -> int:
     """Customers of all arms."""
     return sum(arm.n for arm in outcome.arms)
+
+
+def variants(outcome: Outcome) -> list[ArmResult]:
+    """The arms that were to be written to."""
+    return [arm for arm in outcome.arms if arm.name != HOLDOUT]
+
+
+def all_treated(outcome: Outcome, say: Speaker) -> str:
+    """What all variants together are called; a single one is simply those written to."""
+    return say("all_variants" if len(variants(outcome)) > 1 else "treated")
 
 
 def contaminated_share(outcome: Outcome) -> float | None:
@@ -349,32 +359,3 @@ def _came_anyway(outcome: Outcome, say: Speaker) -> Iterator[str]:
     drawn = sum(arm.drawn for arm in outcome.arms)
     if drawn < included(outcome):
         yield say("re_entered", drawn=words.whole(drawn))
-
-
-def before_after_sentences(outcome: Outcome, say: Speaker) -> list[str]:
-    """What before/after alone would claim, and the hold-out's own before and after."""
-    known = {shares.name: shares for shares in outcome.before_after}
-    treated, held = known.get(TREATED), known.get(HOLDOUT)
-    if treated is None or treated.before is None:
-        return []
-    if treated.after is None:
-        return [say("ba_pending")]
-    moved = say("ba_treated", before=words.percent(treated.before), after=words.percent(treated.after))
-    return [moved, _claim(treated.after - treated.before, say), *_yardstick(treated, held, say)]
-
-
-def _claim(change: float, say: Speaker) -> str:
-    if words.size(change) == words.size(0):
-        return say("ba_unchanged")
-    return say("ba_improved" if change < 0 else "ba_worsened", change=words.size(change))
-
-
-def _yardstick(treated: BeforeAfter, held: BeforeAfter | None, say: Speaker) -> Iterator[str]:
-    seen = held if held and held.before is not None and held.after is not None else None
-    if seen:
-        yield say("ba_holdout", before=words.percent(seen.before), after=words.percent(seen.after))
-    else:
-        yield say("ba_no_holdout")
-    like = seen or treated
-    quieter_before = (like.after or 0) < (like.before or 0)
-    yield say("ba_quiet" if quieter_before else "ba_drift")

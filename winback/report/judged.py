@@ -18,7 +18,7 @@ from winback.report.findings import (
     measure_row,
     p_of,
 )
-from winback.report.headline import drawn_n, judged_column
+from winback.report.headline import drawn_n, judged, judged_column
 from winback.report.segments import difference_head
 from winback.report.words import Speaker
 
@@ -74,6 +74,12 @@ def judged_view(outcome: Outcome, pooled_name: str, say: Speaker) -> Judged | No
         adjusted=column == ADJUSTED_CONTRIBUTION,
         of_means=any(isinstance(each, MoneyContrast) for each in found),
     )
+
+
+def answer_rows(outcome: Outcome, say: Speaker) -> list[MeasureRow]:
+    """The contrast that is the answer as it is written; none before there is one."""
+    found, currency = judged(outcome), outcome.findings.currency if outcome.findings else ""
+    return [measure_row(found, None, currency, say)] if found else []
 
 
 def chart_unit(outcome: Outcome, say: Speaker) -> str:

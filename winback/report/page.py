@@ -7,7 +7,6 @@ undefined is an en dash. The same outcome gives the same bytes.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,17 +19,24 @@ from winback.campaigns.campaign import HOLDOUT, Measure
 from winback.campaigns.schedule import REPLAY
 from winback.events import State
 from winback.lift.contrast import RateContrast
-from winback.outcomes.outcomes import BASE, TOP, TREATED, ArmResult, BeforeAfter, Outcome
+from winback.outcomes.outcomes import TREATED, ArmResult, Outcome
 from winback.outcomes.part_sums import CHURNED
 from winback.outcomes.responses import Responses
 from winback.report import names
 from winback.report.answers import cause_rows, told_satisfaction
 from winback.report.balance import balance_rows
+from winback.report.before_after import (
+    ROLES,
+    before_after_groups,
+    before_after_sentences,
+    before_window,
+    changes,
+    counted,
+)
 from winback.report.cards import cards
 from winback.report.charts import (
     FONTS,
     PALETTE,
-    Change,
     Difference,
     Spec,
     Step,
@@ -42,8 +48,8 @@ from winback.report.charts import (
 from winback.report.checks import checks
 from winback.report.findings import VARIANTS_SHOWN, finding_charts, finding_views
 from winback.report.headline import (
+    all_treated,
     attribution_sentences,
-    before_after_sentences,
     comparable,
     headline,
     held_n,
@@ -51,11 +57,13 @@ from winback.report.headline import (
     judgement,
     rule_sentence,
     treated_n,
+    variants,
 )
-from winback.report.judged import judged_chart, judged_view
+from winback.report.judged import answer_rows, judged_chart, judged_view
 from winback.report.judged_words import SIDES
 from winback.report.needed import needed_sentences
 from winback.report.picture_frame import framed
+from winback.report.rounding import apart, of_change, of_measure, of_rate
 from winback.report.second import second_chart, second_view
 from winback.report.segments import smallest_in
 from winback.report.words import Speaker
@@ -66,7 +74,6 @@ WORD_JOINER = "\N{WORD JOINER}"
 _MINUS_AND_MONEY = re.compile(f"{words.MINUS}(?=[^\\d\\s])")
 FACTS_SHOWN = 12  # digests of fact files written out; a long history would fill the page
 _RECORDED = ("model", "weights", "fallback_reason", "horizon_days", "digest")  # what scoring says of itself
-_ROLES = {TREATED: "treated", HOLDOUT: "holdout", BASE: "others", TOP: "others"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,21 +84,6 @@ class EffectRow:
     label: str
     n: int
     contrast: RateContrast | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """One group's before and after, with its name and the role that colours it."""
-
-    label: str
-    role: str
-    shares: BeforeAfter
-
-    @property
-    def change(self) -> float | None:
-        """After less before, as a share; None while one of them is not known."""
-        before, after = self.shares.before, self.shares.after
-        return None if before is None or after is None else after - before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,18 +158,42 @@ def _written(value: object) -> object:
 
 
 def _views(outcome: Outcome, say: Speaker) -> dict[str, Any]:
+    shown = _shown(outcome, say)
+    return shown | {"rounded": _rounded(shown)}
+
+
+def _rounded(shown: dict[str, Any]) -> set[str]:
+    """The sections in which a printed difference is not that of the printed numbers in its last digit."""
+    told = {
+        "headline": [of_measure(row) for row in shown["answer"]],
+        "before-after": [of_change(group.told) for group in shown["groups"]],
+        "effect": [of_rate(row.contrast) for row in shown["effects"] if row.contrast]
+        + [of_measure(row.compared) for row in (shown["judged"].rows if shown["judged"] else []) if row.compared],
+        "second": [of_measure(row.found) for row in (shown["second"].rows if shown["second"] else [])],
+        "segments": [of_rate(row.found) for row in shown["segments"]],
+        "weeks": [of_rate(week) for week in shown["weeks"]],
+        "money": [of_measure(row) for row in shown["measures"]],
+        "satisfaction": [of_measure(row) for row in shown["satisfaction"]],
+        "causes": [of_rate(row.found) for row in shown["causes"]],
+    }
+    return {section for section, rows in told.items() if apart(rows)}
+
+
+def _shown(outcome: Outcome, say: Speaker) -> dict[str, Any]:
     return {
         "name": outcome.campaign_name.get(say.language) or outcome.campaign_id,
         "objective": outcome.objective.get(say.language) or outcome.objective.get("en"),
         "headline": headline(outcome, say),
         "cards": cards(outcome, say),
+        "answer": answer_rows(outcome, say),
         "held_n": held_n(outcome),
         "before_first": before_window(outcome)[0],
         "before_last": before_window(outcome)[1],
         "before_after": before_after_sentences(outcome, say),
         "groups": before_after_groups(outcome, say),
+        "ba_counted": counted(outcome, say),
         "effects": _churn_rows(outcome, say),
-        "judged": judged_view(outcome, _all_treated(outcome, say), say),
+        "judged": judged_view(outcome, all_treated(outcome, say), say),
         "second": second_view(outcome, say),
         "level": words.level(outcome.alpha),
         "responses": response_rows(outcome, say),
@@ -194,7 +210,7 @@ def _views(outcome: Outcome, say: Speaker) -> dict[str, Any]:
         "facts": list(_facts_named(outcome, say)),
         "needed": needed_sentences(outcome, say),
         "repeat": repeat_commands(outcome),
-        **finding_views(outcome, say, _all_treated(outcome, say)),
+        **finding_views(outcome, say, all_treated(outcome, say)),
         "satisfaction": told_satisfaction(outcome, say),
         "causes": cause_rows(outcome, say),
         "charts": {name: spec and Markup(draw(spec)) for name, spec in chart_specs(outcome, say).items()},
@@ -213,9 +229,9 @@ def repeat_commands(outcome: Outcome) -> list[str]:
 
 def chart_specs(outcome: Outcome, say: Speaker) -> dict[str, Spec | None]:
     """The report's charts by name; None where there is nothing to draw."""
-    pooled, by_churn = _all_treated(outcome, say), outcome.judged_by is Measure.CHURN
+    pooled, by_churn = all_treated(outcome, say), outcome.judged_by is Measure.CHURN
     churn = _churn_chart(outcome, say)
-    changes = list(_changes(before_after_groups(outcome, say), say))
+    moved = list(changes(outcome, say))
     steps = [
         Step(label=row.label, role=row.role, start=row.start, n=row.n, n_text=words.whole(row.n))
         for row in audience_rows(outcome, say)
@@ -224,7 +240,7 @@ def chart_specs(outcome: Outcome, say: Speaker) -> dict[str, Spec | None]:
         "effect": churn if by_churn else judged_chart(outcome, pooled, say),
         "churn": None if by_churn else churn,
         "second": second_chart(outcome, say),
-        "before_after": dumbbell(changes) if changes else None,
+        "before_after": dumbbell(moved) if moved else None,
         "audience": waterfall(steps),
         **finding_charts(outcome, say, pooled),
     }  # fmt: skip
@@ -248,7 +264,7 @@ def picture_specs(outcome: Outcome, say: Speaker) -> dict[str, Spec]:
     """The charts there are, each with a head and a legend: for where no page stands around them."""
     shown = comparable(outcome)
     return {
-        name: framed(name, spec, shown, say, _all_treated(shown, say))
+        name: framed(name, spec, shown, say, all_treated(shown, say))
         for name, spec in chart_specs(shown, say).items()
         if spec
     }
@@ -263,23 +279,6 @@ def _differences(rows: list[EffectRow], say: Speaker) -> Iterator[Difference]:
             yield Difference(
                 label=row.label, note=note, difference=found.difference, low=found.low, high=found.high
             )
-
-
-def _changes(groups: list[Group], say: Speaker) -> Iterator[Change]:
-    for group in groups:
-        shares = group.shares
-        if shares.before is not None:
-            yield Change(
-                label=group.label, note=say("n", n=words.whole(shares.n)), role=group.role,
-                before=shares.before, before_text=words.percent(shares.before),
-                after=shares.after, after_text=words.percent(shares.after),
-            )  # fmt: skip
-
-
-def before_window(outcome: Outcome) -> tuple[date, date]:
-    """The window before, as long as the one after; both days included."""
-    last = outcome.window.t0_on
-    return last - timedelta(days=outcome.window.days - 1), last
 
 
 _FACTS = {
@@ -307,42 +306,21 @@ def arm_name(name: str, say: Speaker) -> str:
     return say(HOLDOUT) if name == HOLDOUT else name
 
 
-def _all_treated(outcome: Outcome, say: Speaker) -> str:
-    return say("all_variants" if len(_variants(outcome)) > 1 else "treated")
-
-
-def _variants(outcome: Outcome) -> list[ArmResult]:
-    return [arm for arm in outcome.arms if arm.name != HOLDOUT]
-
-
 def effect_rows(outcome: Outcome, say: Speaker) -> list[EffectRow]:
     """All variants together, then each; a single variant only once."""
-    variants = _variants(outcome)
+    arms = variants(outcome)
     contrasts = {each.arm: each for each in outcome.variants}
     pooled = EffectRow(
-        key=TREATED, label=_all_treated(outcome, say), n=treated_n(outcome), contrast=outcome.primary
+        key=TREATED, label=all_treated(outcome, say), n=treated_n(outcome), contrast=outcome.primary
     )
-    each = [EffectRow(key=arm.name, label=arm.name, n=arm.n, contrast=contrasts.get(arm.name)) for arm in variants]
-    return [pooled, *(each if len(variants) > 1 else [])]
-
-
-def before_after_groups(outcome: Outcome, say: Speaker) -> list[Group]:
-    """Treated, each variant (if several), hold-out, whole base, whole top 20 %; those that were counted."""
-    variants = [arm.name for arm in _variants(outcome)]
-    order = [TREATED, *(variants if len(variants) > 1 else []), HOLDOUT, BASE, TOP]
-    labels = {HOLDOUT: say(HOLDOUT), BASE: say(BASE), TOP: say(TOP), TREATED: _all_treated(outcome, say)}
-    known = {shares.name: shares for shares in outcome.before_after}
-    return [
-        Group(label=labels.get(name, name), role=_ROLES.get(name, "treated"), shares=known[name])
-        for name in order
-        if name in known
-    ]
+    each = [EffectRow(key=arm.name, label=arm.name, n=arm.n, contrast=contrasts.get(arm.name)) for arm in arms]
+    return [pooled, *(each if len(arms) > 1 else [])]
 
 
 def response_rows(outcome: Outcome, say: Speaker) -> list[ResponseRow]:
     """Every arm in the order of the outcome; none in a reading that did not count them."""
     return [
-        ResponseRow(label=arm_name(each.arm, say), role=_ROLES.get(each.arm, "treated"), found=each)
+        ResponseRow(label=arm_name(each.arm, say), role=ROLES.get(each.arm, "treated"), found=each)
         for each in outcome.responses
     ]
 

@@ -7,6 +7,7 @@ from winback import words
 from winback.outcomes.effects import rate_of
 from winback.outcomes.outcomes import Outcome
 from winback.outcomes.part_sums import CONTRIBUTION, ORDERS, SHARES
+from winback.report.before_after import counted
 from winback.report.charts import PALETTE, WIDTH, Spec
 from winback.report.headline import judged_column
 from winback.report.segments import smallest_in
@@ -45,7 +46,10 @@ def framed(name: str, spec: Spec, outcome: Outcome, say: Speaker, pooled_name: s
 def _legend(name: str, outcome: Outcome, say: Speaker, pooled_name: str) -> list[_Entry]:
     treated, held = _Entry(role="treated", text=pooled_name), _Entry(role="holdout", text=say("holdout"))
     against = say("legend_against", level=words.level(outcome.alpha))
-    others, points = _Entry(role="others", text=say("legend_others")), _Entry(role="", text=say("legend_points"))
+    others, points = (
+        _Entry(role="others", text=say("legend_others")),
+        _Entry(role="", text=say("legend_points", counted=counted(outcome, say))),
+    )
     return {
         "effect": [_judged(outcome, say), *_band(judged_column(outcome), outcome, say)],
         "second": [_judged(outcome, say), *_band(judged_column(outcome), outcome, say)],

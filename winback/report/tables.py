@@ -12,6 +12,7 @@ from winback.lift.contrast import RateContrast
 from winback.outcomes.outcomes import TREATED, Outcome
 from winback.outcomes.second_reading import lasted
 from winback.report.balance import balance_rows
+from winback.report.before_after import before_after_groups
 from winback.report.checks import checks
 from winback.report.csv_lines import Line, Place, counted, line, plain
 from winback.report.findings_tables import finding_lines, unit_of
@@ -19,7 +20,6 @@ from winback.report.headline import comparable, headline, held_n, judged, judgem
 from winback.report.page import (
     arm_name,
     audience_rows,
-    before_after_groups,
     effect_rows,
     message_states,
     observed_share,

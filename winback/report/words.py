@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from winback.report.answers_words import ANSWER_TEXTS
+from winback.report.before_after_words import BEFORE_AFTER_TEXTS
 from winback.report.contract_words import CONTRACT_TEXTS
 from winback.report.findings_words import FINDING_TEXTS
 from winback.report.health_words import HEALTH_TEXTS
@@ -103,49 +104,6 @@ TEXTS: dict[str, Words] = {
         "目前为第 {day} 天，共 {days} 天。本活动所评判的效果在期满后显示；下方至今的流失情况仅供对照，区间更宽："
         "提前看数，容易把偶然当成效果。",
     ),
-    # Before/after
-    "before_after": Words("Before/after alone: not the effect", "仅看前后对比：不是活动效果"),
-    "ba_treated": Words(
-        "Those written to went from {before} to {after} inactive.", "实验组的不活跃比例从 {before} 变为 {after}。"
-    ),
-    "ba_improved": Words(
-        "This alone would claim an improvement of {change} points.", "只看这一点，会宣称改善了 {change} 个百分点。"
-    ),
-    "ba_worsened": Words(
-        "This alone would claim a harm of {change} points.", "只看这一点，会宣称恶化了 {change} 个百分点。"
-    ),
-    "ba_unchanged": Words("This alone would claim no change.", "只看这一点，会宣称没有变化。"),
-    "ba_holdout": Words(
-        "The hold-out, left alone on purpose, went from {before} to {after}.",
-        "而特意不发送的对照组，从 {before} 变为 {after}。",
-    ),
-    "ba_no_holdout": Words(
-        "There is no hold-out to show how much of that would have happened anyway.",
-        "没有对照组，无法知道其中有多少本来就会发生。",
-    ),
-    "ba_quiet": Words(
-        "Customers are picked when they are at their quietest, so many come back anyway (regression to the mean).",
-        "入选的客户正处于最沉寂的时候，不做任何事也会有许多人回来（均值回归）。",
-    ),
-    "ba_drift": Words(
-        "Customers picked by their past drift back to their average by themselves (regression to the mean), "
-        "so a change of the same persons says nothing of the campaign.",
-        "按过去表现选出的客户，本来就会向平均水平回落或回升（均值回归），同一批人的前后变化说明不了活动的作用。",
-    ),
-    "ba_pending": Words("The second number follows when the window is complete.", "观察期满后才有后一个数字。"),
-    "ba_inactive": Words(
-        "Inactive = no order. Before: {before_first} to {before_last}; after: {first} to {last}; the same "
-        "persons. Past value = spent up to {before_last}, of all scored customers.",
-        "不活跃 = 没有下单。前：{before_first} 至 {before_last}；后：{first} 至 {last}；前后为同一批客户。"
-        "历史消费 = 全部评分客户截至{before_last}的消费。",
-    ),
-    "ba_chart": Words(
-        "Share of inactive customers of each group before and after; the numbers are in the table that follows.",
-        "各组客户前后不活跃的比例；数字见随后的表格。",
-    ),
-    "before": Words("Before", "前"),
-    "after": Words("After", "后"),
-    "change": Words("Change, points", "变化（百分点）"),
     # Groups
     "group": Words("Group", "组别"),
     "treated": Words("Written to", "实验组"),
@@ -189,6 +147,10 @@ TEXTS: dict[str, Words] = {
     "verdict": Words("Verdict", "结论"),
     "yardstick": Words("yardstick", "参照"),
     "interval_note": Words("Small print: 95% intervals.", "小字为 95% 置信区间。"),
+    "rounded": Words(
+        "Differences are taken before rounding, so their last digit can differ from that of the numbers shown.",
+        "差异按四舍五入前的数值计算，末位可能与所列数字直接相减的结果不同。",
+    ),
     "level_note": Words(
         "Those of differences are at {level}, wider because this was looked at before the end.",
         "差异的区间为 {level}：因提前查看过而更宽。",
@@ -205,7 +167,7 @@ TEXTS: dict[str, Words] = {
     ),
     "legend_dropped": Words("left out", "未入选"),
     "legend_others": Words("for comparison", "供比较"),
-    "legend_points": Words("hollow: before, filled: after", "空心：前，实心：后"),
+    "legend_points": Words("hollow: before, filled: after; {counted}", "空心：前，实心：后；{counted}"),
     # Responses
     "responses": Words("Responses: what people did", "客户响应"),
     "not_counted": Words(
@@ -363,6 +325,7 @@ TEXTS: dict[str, Words] = {
     "m_revision": Words("revision {number}", "第 {number} 版"),
     "m_seed": Words("Seed of the draw (digest)", "抽签种子（摘要）"),
     "m_repeat": Words("To repeat", "重复方法"),
+    **BEFORE_AFTER_TEXTS,
     **HEALTH_TEXTS,
     **FINDING_TEXTS,
     **ANSWER_TEXTS,
