@@ -1,4 +1,6 @@
-"""Before and after in the report: in the words of what judges; where it is told of something else, that is said."""
+"""Before and after in the report: in the words of what judges; where it is of something else, that is said."""
+
+from dataclasses import replace
 
 import pytest
 
@@ -63,6 +65,16 @@ def test_where_something_else_is_judged_it_is_said_that_this_is_not_it(measure, 
 
     assert f"Counted here is who ordered at all, not {named}, by which this campaign is judged." in english
     assert f"此处只看客户是否下单，而不是本活动所评判的{in_chinese}。" in chinese
+
+
+@pytest.mark.parametrize("measure", ["churn", "retention", "value_lost"])
+def test_by_contract_it_is_told_of_orders_and_says_so(measure):
+    outcome = replace(judged_by(measure), churn_definition="contract")
+
+    text = page(outcome).text("before-after")
+
+    assert "went from 75.0% to 18.0% inactive" in text
+    assert "Counted here are orders, not contracts: everybody had a live contract when chosen" in text
 
 
 def test_churn_needs_no_such_sentence():

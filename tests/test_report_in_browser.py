@@ -22,6 +22,8 @@ JUDGE = """axe.run().then(found => found.violations.map(
 PAPER = int((210 - 2 * 9) / 25.4 * 96)  # what A4 leaves between its margins, in pixels of 1/96 inch
 CUT = """[...document.querySelectorAll('main *:not(svg *, .scroll)')]
     .filter(each => each.clientWidth && each.scrollWidth > each.clientWidth + 1).map(each => each.outerHTML)"""
+UPRIGHT = """[...document.querySelectorAll('td.word, thead th')].filter(each => each.innerText.length > 1
+    && each.clientWidth < 2.5 * parseFloat(getComputedStyle(each).fontSize)).map(each => each.outerHTML)"""
 SMALLEST = """Math.min(...[...document.querySelectorAll('main *:not(svg *)')].filter(each => each.offsetHeight)
     .map(each => parseFloat(getComputedStyle(each).fontSize)))"""
 
@@ -81,6 +83,14 @@ def test_at_no_width_it_scrolls_sideways_or_cuts_a_word(tab: Tab, tmp_path: Path
 
         assert tab.value("document.documentElement.scrollWidth") <= width
         assert tab.value(CUT) == []
+
+
+@pytest.mark.parametrize("name", ["won", "by_contribution"])
+def test_on_a_phone_no_chinese_word_of_a_table_stands_upright(tab: Tab, tmp_path: Path, name):
+    """Chinese may break anywhere, so a narrow column would write a verdict one character to the line."""
+    tab.open(written(tmp_path, name, "zh"), width=390)
+
+    assert tab.value(UPRIGHT) == []
 
 
 @pytest.mark.parametrize("language", words.LANGUAGES)

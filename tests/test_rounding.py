@@ -36,7 +36,7 @@ def test_numbers_that_add_up_have_none(language):
 
 @pytest.mark.parametrize(("before", "footnote"), [(100, True), (101, False)])
 def test_before_and_after_have_their_own(before, footnote):
-    """50/300 = 16.67 % after; before 33.33: -16.67, not 16.7 less 33.3; before 33.67: -17.00, as 16.7 less 33.7."""
+    """50/300 = 16.67 % after; before 33.33: -16.67, not 16.7 - 33.3; before 33.67: -17.00, as 16.7 - 33.7."""
     found = an_outcome({"holdout": (300, 0.5, before, 50), "message": (300, 0.5, before, 50)})
     alone = replace(found, before_after=[each for each in found.before_after if each.name == "treated"])
 

@@ -167,13 +167,11 @@ FINDING_TEXTS: dict[str, Words] = {
     ),
     "segments_note": Words(
         "Grey because nobody drew these groups beforehand to be judged: with many of them some will look good or "
-        "bad by chance. p is adjusted over all of them (BH: Benjamini-Hochberg); there is no verdict. Top "
-        "20% of all: among the fifth of all scored customers, in this run or not, from whom most is expected (not "
-        "who spent most). Expected value, risk and orders are as known when customers were chosen.",
+        "bad by chance. p is adjusted over all of them (BH: Benjamini-Hochberg); there is no verdict. All of it "
+        "as known when customers were chosen; top 20% of all: of all scored customers, by expected value.",
         "以灰色显示，因为这些细分不是事先设定要下结论的：细分一多，总有一些会碰巧显得好或差。"
-        "p 已在全部细分间校正（BH：Benjamini-Hochberg），不作结论。“全体前 20%”指全部评分客户"
-        "（无论是否入选本批次）中预期价值（而非历史消费）排在前 20% 的客户。"
-        "预期价值、风险与订单数均为选择客户时所知。",
+        "p 已在全部细分间校正（BH：Benjamini-Hochberg），不作结论。各项均为选择客户时所知；“全体前 20%”"
+        "指全部评分客户中预期价值排在前 20% 的客户。",
     ),
     "segments_chart": Words(
         "Difference in each segment with its {level} interval; the numbers are in the table that follows.",

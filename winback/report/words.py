@@ -148,8 +148,8 @@ TEXTS: dict[str, Words] = {
     "yardstick": Words("yardstick", "参照"),
     "interval_note": Words("Small print: 95% intervals.", "小字为 95% 置信区间。"),
     "rounded": Words(
-        "Differences are taken before rounding, so their last digit can differ from that of the numbers shown.",
-        "差异按四舍五入前的数值计算，末位可能与所列数字直接相减的结果不同。",
+        "Differences are taken before rounding: a last digit may seem not to add up.",
+        "差异按四舍五入前的数值计算，末位可能与所列数字相减略有出入。",
     ),
     "level_note": Words(
         "Those of differences are at {level}, wider because this was looked at before the end.",
