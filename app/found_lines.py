@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from winback.lift.estimates import Estimate
+from winback.lift.verdict import Rule
 
 if TYPE_CHECKING:  # with polars and pydantic 0.3 s to import
     from winback.lift.contrast import MoneyContrast, RateContrast
@@ -12,6 +13,12 @@ if TYPE_CHECKING:  # with polars and pydantic 0.3 s to import
 
 NOT_TOLD = "can't tell"
 _TOLD = ("revenue", "net_contribution", "net_contribution_adjusted")  # of the amounts
+_BY = {
+    "churned": "churn",
+    "retained": "retention",
+    "repeated": "repeat orders",
+    "net_contribution_adjusted": "net contribution, adjusted",
+}
 _SHARES = ("churned", "retained", "repeated", "value_lost_share")  # told in points
 
 
@@ -114,7 +121,7 @@ def _beside(outcome: "Outcome", found: "Findings", level: str) -> Iterator[str]:
     for contrast in found.money:
         told = contrast.column in _TOLD and not (outcome.success and contrast.column == outcome.success.column)
         if contrast.arm == "treated" and told and contrast.difference is not None:
-            yield f"{contrast.column.replace('_', ' ')} a customer: {_money(contrast, level)} {found.currency}"
+            yield f"{contrast.column.replace('_', ' ')} a customer, {found.currency}: {_money(contrast, level)}"
     yield from _returns(found.returns, found.currency)
     if found.contest:
         yield _contest(found.contest, outcome.winner_helped)
@@ -172,7 +179,8 @@ def _returns(found: "Returns", currency: str) -> Iterator[str]:
 
 
 def _contest(found: "Contest", helped: bool | None) -> str:
-    said = f"which variant won: {found.winner or NOT_TOLD}, by {found.column.replace('_', ' ')}"
+    by = _BY.get(found.column, found.column.replace("_", " "))
+    said = f"which variant won: {found.winner or NOT_TOLD}, by {by}"
     if not found.winner or helped:
         return said
     none = "nobody was held out, so nobody knows whether any variant helped"
@@ -204,7 +212,8 @@ def _money(c: "MoneyContrast", level: str) -> str:
     if c.mean is None or c.control_mean is None or c.difference is None or c.low is None or c.high is None:
         return "-"
     ends = f"{c.difference:+,.2f} ({level}: {c.low:+,.2f} to {c.high:+,.2f})"
-    return f"{c.mean:,.2f}, hold-out {c.control_mean:,.2f}: {ends}"
+    few = "; few buyers: approximate" if {Rule.FEW_BUYERS, Rule.APPROXIMATE} & {*c.rules} else ""
+    return f"{c.mean:,.2f}, hold-out {c.control_mean:,.2f}: {ends}{few}"
 
 
 def percent(share: float | None) -> str:

@@ -486,5 +486,5 @@ def test_what_measure_prints_of_a_run(run: Run):
         lines
     )
     assert f"cost of the messages: {returns.total_cost:,.2f} USD" in lines
-    assert "which variant won: can't tell, by churned" in lines
+    assert "which variant won: can't tell, by churn" in lines
     assert "bounced: 0.0%, at most 2.0%: kept" in lines

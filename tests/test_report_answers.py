@@ -1,6 +1,7 @@
 """What customers said, in the report: the value's numbers, with who answered, and nothing where nobody did."""
 
 import csv
+import re
 from dataclasses import replace
 from io import StringIO
 
@@ -27,7 +28,7 @@ def test_the_table_of_satisfaction_holds_the_means_and_who_answered(language):
     table = page("won", language).tables["answers"][0]
 
     given = [each for each in FOUND.satisfaction if each.kind == "csat"]
-    assert [row[0][0].partition(":")[0] for row in table[1:]] == ["advice", "invitation"]
+    assert [re.split("[:：]", row[0][0])[0] for row in table[1:]] == ["advice", "invitation"]
     assert len(table) == len(given) == 3
     for row, each in zip(table, given, strict=True):
         assert shows(number(row[1][0]), each.mean, digits=2)

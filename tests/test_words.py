@@ -168,3 +168,20 @@ def test_days_are_written_by_the_language():
 def test_a_stored_key_this_version_does_not_know_is_shown_as_it_is():
     assert names.name_of("delivered", names.STATES, "zh") == "已送达"
     assert names.name_of("teleported", names.STATES, "en") == "teleported"
+
+
+@pytest.mark.parametrize(
+    ("gain", "said"),
+    [
+        (0.354, "+35%"),
+        (-1, "−100%"),
+        (9.99, "+999%"),
+        (10, "+10.0×"),
+        (83.82, "+83.8×"),
+        (-372.1, "−372×"),
+        (None, "–"),
+    ],
+)
+def test_a_return_of_ten_times_the_cost_is_written_as_a_multiple(gain, said):
+    """Messages cost next to nothing, and nobody reads −37,213% to +53,977%."""
+    assert words.gain_percent(gain) == said

@@ -65,8 +65,12 @@ def percent(share: float | None) -> str:
 
 
 def gain_percent(share: float | None) -> str:
-    """A gain on what was spent, in whole percent with its sign: ``+35%``, ``−100%``."""
-    return UNDEFINED if share is None or not defined(share) else _signed(f"{share * 100:+,.0f}") + "%"
+    """A gain on what was spent, in whole percent with its sign: ``+35%``; from tenfold on ``+83.8×``."""
+    if share is None or not defined(share):
+        return UNDEFINED
+    if abs(share) < 10:
+        return _signed(f"{share * 100:+,.0f}") + "%"
+    return _signed(f"{share:+,.0f}" if abs(share) >= 100 else f"{share:+.1f}") + "\N{MULTIPLICATION SIGN}"
 
 
 def points(share: float | None) -> str:

@@ -52,7 +52,7 @@ def _satisfaction(found: Satisfaction, say: Speaker) -> SatisfactionRow:
     known = found.difference is not None and found.low is not None
     ends = (words.gain_number(found.low), words.gain_number(found.high))
     return SatisfactionRow(
-        label=name if found.arm == TREATED else f"{found.arm}: {name}", found=found,
+        label=name if found.arm == TREATED else say("segment_name", dimension=found.arm, value=name), found=found,
         treated=words.number(found.mean), held=words.number(found.control_mean),
         difference=UNDEFINED if found.difference is None else words.gain_number(found.difference),
         interval=words.between(*ends, say.language) if known else "",

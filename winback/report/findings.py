@@ -142,7 +142,8 @@ def measure_row(found: Contrast, p: float | None, currency: str, say: Speaker) -
     else:
         level, held = (amount(each, found.column, currency, say) for each in (found.mean, found.control_mean))
     return MeasureRow(
-        key=found.column, arm=found.arm, label=name if pooled else f"{found.arm}: {name}", pooled=pooled,
+        key=found.column, arm=found.arm, pooled=pooled,
+        label=name if pooled else say("segment_name", dimension=found.arm, value=name),
         counted=counted(found, say), treated=level, held=held, difference=_difference(found, currency, say),
         unit=say("unit_points") if found.column in SHARES and found.difference is not None else "",
         p=p, p_note="" if pooled else say("holm"), verdict=_verdict(found.verdict, say), contrast=found,

@@ -339,9 +339,9 @@ FINDING_TEXTS: dict[str, Words] = {
     "r_margin_none": Words("not in the campaign file", "活动文件未写明"),
     "returns_note": Words(
         "Extra revenue = difference per customer times the customers written to. ROI = (margin times extra "
-        "revenue less cost) / cost. The effect per delivered message is the effect on all over the share "
-        "delivered (Bloom).",
-        "增量收入 = 每位客户的差异乘以实验组人数。ROI =（毛利率 × 增量收入 − 成本）/ 成本。"
+        "revenue less cost) / cost; 1× = 100%. The effect per delivered message is the effect on all over the "
+        "share delivered (Bloom).",
+        "增量收入 = 每位客户的差异乘以实验组人数。ROI =（毛利率 × 增量收入 − 成本）/ 成本；1× = 100%。"
         "每条送达消息的作用 = 对全体的作用除以送达比例（Bloom）。",
     ),
     # Guardrails
