@@ -186,8 +186,11 @@ def a_lost_crowd(shop) -> None:
 @pytest.mark.parametrize(
     ("language", "texts"),
     [
-        ("en", ("Portraits of the lost", "Big one-timers", "spent above", "bought: Mug (60)", "50.0%")),
-        ("zh", ("流失客户画像", "大额一次客", "消费大于", "买过：Mug (60)", "50.0%")),
+        (
+            "en",
+            ("Portraits of the lost", "Big one-timers", "spent above", "bought: Mug (60)", "50.0%", "is in USD"),
+        ),
+        ("zh", ("流失客户画像", "大额一次客", "消费大于", "买过：Mug (60)", "50.0%", "消费以 USD 计")),
     ],
 )
 def test_the_page_shows_the_portraits_with_their_rules(shop, tmp_path, capsys, language, texts):

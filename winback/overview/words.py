@@ -177,7 +177,7 @@ TEXTS: dict[str, Words] = {
         "{both} customers are in both. The top by expected value spent {spent} of all past spending; "
         "the top by past value hold {expected} of all expected value.",
         "两份名单共有 {both} 名客户。预期价值前 20% 的客户占过去全部消费的 {spent}；"
-        "过去价值前 20% 的客户占全部预期价值的 {expected}。",
+        "历史消费前 20% 的客户占全部预期价值的 {expected}。",
     ),
     "top_note": Words(
         "Risks as of {day} by {model}, over the {days} days after it. "
@@ -199,8 +199,9 @@ TEXTS: dict[str, Words] = {
     "portraits_few": Words("Too few were lost for portraits.", "流失客户太少，无法分组画像。"),
     "portraits_note": Words(
         "Means of the members. The rules put {agreement} of the customers where the grouping does. Names are "
-        "suggestions: write your own into portraits.yaml.",
-        "各项为组内均值。规则与分组对 {agreement} 的客户一致。名称为建议，可在 portraits.yaml 中改写。",
+        "suggestions: write your own into portraits.yaml. What was spent is in {currency}.",
+        "各项为组内均值，消费以 {currency} 计。规则与分组对 {agreement} 的客户一致。"
+        "名称为建议，可在 portraits.yaml 中改写。",
     ),
     "portrait": Words("Portrait", "画像"),
     "recency": Words("Days since order", "距上次下单天数"),
