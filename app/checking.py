@@ -13,6 +13,7 @@ from winback.campaigns.campaign import Campaign, Measure
 from winback.channel import Channel
 from winback.message.fields import RECOMMENDED, WITH_AN_ORDER
 
+MUCH = 0.1  # of messages: more unsubscribed, complained or bounced than any guardrail is meant to allow
 FEW_CHARACTERS = 3  # more are another script, not a slip
 _VALUE = (Measure.VALUE_LOST, Measure.VALUE_LOST_SHARE)
 _CHANNEL_WORDS: dict[Channel, str] = {"email": "e-mails", "sms": "text messages"}
@@ -63,6 +64,10 @@ def _doubtful(campaign: Campaign, path: Path) -> Iterator[str]:
         yield f"{path}: holdout: {100 * held:g}%: beyond 50% holding out more shows less, and writes to fewer"
     for template, names in _sharing(campaign.templates()):
         yield f"{path}: variants: {' and '.join(names)} send the same template, {template}: they can't differ"
+    for field, most in campaign.success.guardrails.model_dump(exclude_none=True).items():
+        if most >= MUCH:
+            said = f"{100 * most:g}% of all messages is hardly a limit: did you mean {most:g}%?"
+            yield f"{path}: success.guardrails.{field}: {said}"
     days, weekdays = campaign.schedule.cron.split()[2::2] if campaign.schedule else ("*", "*")
     if not (days.startswith("*") or weekdays.startswith("*")):
         both = f"on day {days} of the month and on every {weekdays}"

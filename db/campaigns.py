@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import winback
 from db.confined import NeededField, SampleText, Wanted, asked
-from db.home import FILE_NAME
+from db.home import FILE_NAME, NOT_READ
 from db.looked import look_or_recall
 from db.settings import Settings
 from winback.campaigns.campaign import Campaign, Measure
 from winback.campaigns.churn_kind import PORTRAITS_FILE, RULES_FILE
 from winback.campaigns.file import examine, line_of, read_campaign
 from winback.channel import Channel
-from winback.errors import CampaignError, FileProblem, TemplateError, WrongUse, nearest
+from winback.errors import CampaignError, FileProblem, TemplateError, WrongUse, nearest, unprintable
 from winback.message.fields import asks_for_products
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ def campaign_path(settings: Settings, campaign_id: str) -> Path:
     """The campaign's file; WrongUse with the nearest name when there is none."""
     known = campaign_ids(settings)
     if campaign_id not in known:
+        if (stray := settings.campaigns / f"{campaign_id}.yml").exists():
+            raise WrongUse(f"{stray} {NOT_READ}")
         near = nearest(campaign_id, known)
         hint = f"did you mean '{near}'?" if near else f"there are: {', '.join(known) or 'none'}"
         raise WrongUse(f"no campaign '{campaign_id}' in {settings.campaigns} ({hint})")
@@ -273,8 +275,12 @@ def read_text(path: Path) -> str:
     """A text file, or the FileProblem that says why not."""
     kind = CampaignError if path.suffix == ".yaml" else TemplateError
     try:
-        return path.read_text(encoding="utf-8-sig")
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise kind(f"is not UTF-8 (byte {error.start + 1})", file=str(path)) from error
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise kind(f"is not UTF-8 (byte {error.start + 1})", file=str(path), line=line) from error
     except OSError as error:
         raise kind(f"cannot be read: {error.strerror}", file=str(path)) from error
+    if "\0" in text:
+        raise kind(unprintable("\0"), file=str(path), line=text.count("\n", 0, text.index("\0")) + 1)
+    return text

@@ -5,6 +5,7 @@ from pathlib import Path
 
 FILE_NAME = "winback.toml"
 STATE = ".winback"
+NOT_READ = "is not read: a campaign's file ends in .yaml"
 
 
 def home_of(environ: Mapping[str, str], start: Path, workspace: Path | None) -> Path:

@@ -189,6 +189,36 @@ def test_check_tells_of_a_file_that_only_looks_like_a_campaign(shop: Settings, c
     assert (code, out) == (1, f"{shop.campaigns / 'spring.yml'}: is not read: a campaign's file ends in .yaml\n")
 
 
+@pytest.mark.parametrize("command", [["preview", "spring", "--as-of", str(AS_OF)], ["run", "spring"]])
+def test_a_campaign_whose_file_has_the_other_ending_is_told_of_where_it_is_asked_for(
+    shop: Settings, capsys, command: list[str]
+):
+    file = (shop.campaigns / "spring.yaml").rename(shop.campaigns / "spring.yml")
+
+    code, _, said = ask(capsys, *command)
+
+    assert (code, said) == (2, f"winback: {file} is not read: a campaign's file ends in .yaml\n")
+
+
+def test_check_of_one_file_with_the_other_ending_says_that_nothing_reads_it(shop: Settings, capsys):
+    file = (shop.campaigns / "spring.yaml").rename(shop.campaigns / "spring.yml")
+
+    code, out, _ = ask(capsys, "check", str(file))
+
+    assert (code, out) == (1, f"{file}: is not read: a campaign's file ends in .yaml\n")
+
+
+@pytest.mark.parametrize(("most", "warned"), [("0.1", True), ("10%", True), ("0.1%", False), ("9.9%", False)])
+def test_check_warns_of_a_guardrail_that_lacks_its_percent_sign(shop: Settings, capsys, most: str, warned: bool):
+    text = CAMPAIGN.replace("success: {", f"success: {{guardrails: {{complained: {most}}}, ")
+    write_campaign(shop, text)
+
+    code, _, said = ask(capsys, "check")
+
+    words = "success.guardrails.complained: 10% of all messages is hardly a limit: did you mean 0.1%?"
+    assert (code, words in said) == (0, warned)
+
+
 def test_check_warns_of_variants_that_send_the_same(shop: Settings, capsys):
     three = "{name: a}, {name: b, template: winback-invitation}, {name: c, template: hello}"
     write_campaign(shop, CAMPAIGN + f"variants: [{three}]\n")

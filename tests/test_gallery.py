@@ -122,6 +122,22 @@ def pages(shop: Settings) -> dict[str, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("language", "titles", "group"),
+    [("en", ["English", "Chinese (Simplified, China)"], "Written to"), ("zh", ["英语", "中文 (简体, 中国)"], "实验组")],
+)
+def test_what_has_no_name_in_the_campaign_has_none_on_the_page(tmp_path: Path, language, titles, group):
+    shop = a_workspace(tmp_path)
+    a_quiet_crowd(shop, 12)
+
+    html = page(shop, "spring", AS_OF, language)[1]
+
+    assert re.findall(r"<h3>([^<]*)</h3>", html) == titles
+    assert f'<tr><th scope="row">{group}</th>' in html
+    assert ">message<" not in html
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_page_has_the_numbers_of_the_preview(shop: Settings, pages, language):
     found, html = preview(shop, "spring", AS_OF), pages[language]

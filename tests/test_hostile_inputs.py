@@ -225,7 +225,22 @@ def test_a_template_that_is_not_utf_8_is_named(shop: Settings):  # 51
 
     _, [problem] = check_file(shop, shop.campaigns / "spring.yaml")
 
-    assert "is not UTF-8 (byte 1)" in str(problem)
+    assert "body.txt:1: is not UTF-8 (byte 1)" in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (b"Hello\nyou\n\0", "body.txt:3: holds the invisible character U+0000: take it out"),
+        ("Hello\n您好".encode("gbk"), "body.txt:2: is not UTF-8 (byte 7)"),
+    ],
+)
+def test_a_template_with_what_no_text_holds_is_named_with_its_line(shop: Settings, written: bytes, said: str):
+    (shop.templates / "hello" / "body.txt").write_bytes(written)
+
+    _, [problem] = check_file(shop, shop.campaigns / "spring.yaml")
+
+    assert said in str(problem)
 
 
 # --- 74, 76: links -----------------------------------------------------------------------------------------------

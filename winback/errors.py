@@ -82,6 +82,11 @@ class Unusable(WinbackError):
     exit_code = Exit.UNUSABLE
 
 
+def unprintable(character: str) -> str:
+    """What is wrong with a character that no text holds on purpose, as NUL."""
+    return f"holds the invisible character U+{ord(character):04X}: take it out, or write the line anew"
+
+
 def nearest(word: str, known: list[str]) -> str | None:
     """The known name closest to ``word``, or None when none is close."""
     matches = get_close_matches(word, known, n=1, cutoff=0.6)

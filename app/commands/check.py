@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from app.terminal import print_json, say
-from db.home import FILE_NAME, STATE, home_of
+from db.home import FILE_NAME, NOT_READ, STATE, home_of
 from db.remembered import contents_below, digest_of, recall, remember
 from winback.errors import Exit
 
@@ -26,7 +26,7 @@ def check(arguments: argparse.Namespace) -> int:
     files = arguments.files or sorted((home / "campaigns").glob("*.yaml"))
     found = _look_or_recall(home, arguments.workspace, files)
     faults = dict.fromkeys(fault for each in found for fault in each["faults"])
-    faults |= {f"{path}: is not read: a campaign's file ends in .yaml": None for path in _strays(home, arguments)}
+    faults |= {f"{path}: {NOT_READ}": None for path in _strays(home, arguments)}
     for line in faults or [f"{len(files)} campaign{'s' if len(files) != 1 else ''}: no faults"]:
         print(line)
     asking = [str(file) for file, each in zip(files, found, strict=True) if each["asks"]]
@@ -38,8 +38,10 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 def _strays(home: Path, arguments: argparse.Namespace) -> list[Path]:
-    """Files that somebody takes for campaigns, where all campaigns are looked at."""
-    return [] if arguments.files else sorted((home / "campaigns").glob("*.yml"))
+    """Files that somebody takes for campaigns: of those named, else of all there are."""
+    return [
+        path for path in arguments.files or sorted((home / "campaigns").glob("*.yml")) if path.suffix == ".yml"
+    ]
 
 
 def _look_or_recall(home: Path, workspace: Path | None, files: list[Path]) -> list[dict[str, Any]]:

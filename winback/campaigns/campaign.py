@@ -32,17 +32,20 @@ from winback.campaigns.values import (
     Identifier,
     LawPacks,
     MessagesPerPerson,
+    MostShare,
     Points,
     PositiveShare,
     Quiet,
     Share,
     check_zone,
+    in_languages,
     same_name,
 )
 from winback.channel import CHANNELS, Channel
 from winback.errors import nearest
 
 HOLDOUT = "holdout"
+ONLY = "message"  # the one variant of a campaign that names none
 
 
 class Measure(StrEnum):
@@ -65,7 +68,7 @@ _STEPS = "(a journey has one step until then)"
 # Words of later versions: refused by name, with what to do instead.
 NOT_YET = {
     "offers": "", "offer": "(until then a variant differs by its template only)",
-    "wait": _STEPS, "unless": _STEPS, "call": _STEPS, "when": _STEPS, "due": _STEPS,
+    "wait": _STEPS, "unless": _STEPS, "call": _STEPS, "call_task": _STEPS, "when": _STEPS, "due": _STEPS,
     "threshold": "",
     "local_time": "(limits.quiet_hours goes by the recipient's clock already)",
 }  # fmt: skip
@@ -97,10 +100,6 @@ def _one_step(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _names(value: object) -> object:
-    return {"en": value} if isinstance(value, str) else value
-
-
 class Section(BaseModel):
     """A part of a campaign file: nothing unknown, nothing coerced, nothing changed after reading."""
 
@@ -115,7 +114,7 @@ class LocalName(Section):
     zh: str | None = Field(default=None, min_length=1, max_length=120)
 
 
-Names = Annotated[LocalName, BeforeValidator(_names)]
+Names = Annotated[LocalName, BeforeValidator(in_languages)]
 
 
 class LocalText(Section):
@@ -125,7 +124,7 @@ class LocalText(Section):
     zh: str | None = Field(default=None, min_length=1, max_length=300)
 
 
-Texts = Annotated[LocalText, BeforeValidator(_names)]
+Texts = Annotated[LocalText, BeforeValidator(in_languages)]
 
 
 class ChurnRule(Section):
@@ -272,9 +271,9 @@ class Utm(Section):
 class Guardrails(Section):
     """What may not get worse: of the messages that left, the most that may be unsubscribed from and so on."""
 
-    unsubscribed: PositiveShare | None = None
-    complained: PositiveShare | None = None
-    bounced: PositiveShare | None = None
+    unsubscribed: MostShare | None = None
+    complained: MostShare | None = None
+    bounced: MostShare | None = None
 
 
 class Success(Section):
@@ -372,9 +371,9 @@ class Campaign(Section):
         return self.journey[0]
 
     def templates(self) -> dict[str, str]:
-        """Variant name -> template folder; a campaign without variants has one, called 'message'."""
+        """Variant name -> template folder; a campaign without variants has ONLY one."""
         if not self.variants:
-            return {"message": self.step.send}
+            return {ONLY: self.step.send}
         return {variant.name: variant.template or self.step.send for variant in self.variants}
 
     def holdout_for(self, people: int) -> float:
@@ -386,6 +385,6 @@ class Campaign(Section):
     def arm_shares(self, people: int) -> dict[str, float]:
         """Arm -> planned share, hold-out first, in the order of the file; they sum to 1."""
         held = self.holdout_for(people)
-        weights = {variant.name: variant.weight for variant in self.variants} or {"message": 1.0}
+        weights = {variant.name: variant.weight for variant in self.variants} or {ONLY: 1.0}
         total = sum(weights.values())
         return {HOLDOUT: held} | {name: (1 - held) * weight / total for name, weight in weights.items()}

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from winback.campaigns.campaign import NOT_YET, Campaign
 from winback.campaigns.faults import Path, dotted, explain, line_at
-from winback.errors import CampaignError
+from winback.errors import CampaignError, unprintable
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 12
@@ -129,11 +129,18 @@ def _plain_data(text: str, file: str, places: _Places) -> object:
         mark = error.problem_mark
         line = mark.line + 1 if mark else None
         raise CampaignError(f"not readable as YAML: {error.problem}", file=file, line=line) from error
-    except yaml.YAMLError as error:
-        raise CampaignError(f"not readable as YAML: {error}", file=file) from error
+    except yaml.reader.ReaderError as error:
+        raise _no_text(text, file) from error
     if not isinstance(node, yaml.MappingNode):
         raise CampaignError("is empty or not a list of 'field: value' lines", file=file, line=1)
     return _value(node, (), file, places)
+
+
+def _no_text(text: str, file: str) -> CampaignError:
+    """Of a character that YAML has no place for: the parser says where it is, but not in which line."""
+    found = yaml.reader.Reader.NON_PRINTABLE.search(text)
+    assert found, "only such a character is unreadable in a decoded text"
+    return CampaignError(unprintable(found[0]), file=file, line=text.count("\n", 0, found.start()) + 1)
 
 
 def _refuse_tricks(text: str, file: str) -> None:

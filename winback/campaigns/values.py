@@ -16,6 +16,8 @@ from winback.campaigns.quiet_hours import QuietHours, read_quiet_hours
 from winback.campaigns.where import Where, read_where
 from winback.errors import nearest
 
+_IN_LANGUAGES = "write one text, or one for each language, en and zh"
+
 
 def _days(value: object) -> object:
     if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,4})d", value.strip())):
@@ -41,8 +43,17 @@ def _share(value: object) -> object:
     raise ValueError("write a share as a percentage, such as 20%, or as a number from 0 to 1")
 
 
+def _most(value: object) -> object:
+    share = _share(value)
+    if share == 1:
+        raise ValueError(f"{value} is everybody: no limit at all; write a share such as 1%")
+    return share
+
+
 def _points(value: object) -> object:
-    if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,2}(?:\.\d+)?)\s*pp", value.strip())):
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,3}(?:\.\d+)?)\s*pp", value.strip())):
+        if float(found[1]) >= 100:
+            raise ValueError(f"{found[0]} is everybody or more: less than 100pp, such as 3pp")
         return float(found[1]) / 100
     raise ValueError("write percentage points as a number and pp, such as 3pp")
 
@@ -108,6 +119,17 @@ def _packs(value: object) -> object:
     raise ValueError("write a list of law packs: [default]")
 
 
+def in_languages(value: object) -> object:
+    """A text, or one for each language, as a dict of them; ValueError in words for whatever else."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        raise ValueError(f"is empty: {_IN_LANGUAGES}")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError(f'is a number: write it in quotes, "{value}"')
+    if not isinstance(value, str | dict):
+        raise ValueError(_IN_LANGUAGES)
+    return {"en": value} if isinstance(value, str) else value
+
+
 def check_zone(value: str) -> str:
     """The zone's own name, or ValueError: it must be in the time zone database."""
     try:
@@ -141,6 +163,14 @@ _SHARES = WithJsonSchema(
         ]
     }
 )
+_MOST = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "string", "pattern": r"^\d{1,2}(\.\d+)?\s*%$"},
+            {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+        ]
+    }
+)
 _AMOUNTS = WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 1_000_000_000})
 
 Days = Annotated[int, BeforeValidator(_days), Field(ge=1, le=3650), _written(r"^\d{1,4}d$")]
@@ -148,6 +178,7 @@ BlankDays = Annotated[int, BeforeValidator(_days), Field(ge=0, le=3650), _writte
 Hours = Annotated[int, BeforeValidator(_hours), Field(ge=1, le=168), _written(r"^\d{1,3}h$")]
 Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1), _SHARES]
 PositiveShare = Annotated[float, BeforeValidator(_share), Field(gt=0, le=1), _SHARES]
+MostShare = Annotated[float, BeforeValidator(_most), Field(gt=0, lt=1), _MOST]
 Points = Annotated[float, BeforeValidator(_points), Field(gt=0, le=1), _written(r"^\d{1,2}(\.\d+)?\s*pp$")]
 Amount = Annotated[
     Decimal, BeforeValidator(_amount), Field(gt=0, le=1_000_000_000), AfterValidator(_exact), _AMOUNTS

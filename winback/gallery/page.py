@@ -11,7 +11,7 @@ from babel import Locale
 from markupsafe import Markup
 
 from winback import words
-from winback.campaigns.campaign import HOLDOUT, IN_POINTS, LocalName, Measure
+from winback.campaigns.campaign import HOLDOUT, IN_POINTS, ONLY, LocalName, Measure
 from winback.gallery.letter_height import letter_height
 from winback.gallery.letters import Sheet, dear_characters, preheader
 from winback.gallery.preview import Preview
@@ -42,21 +42,27 @@ def render(
     say = Speaker(language, TEXTS)
     page = environment(templates, say).get_template("gallery.html")
     steps = list(_steps(found, say))
+    several = len({sheet.variant for sheet in sheets}) > 1
     return page.render(
         found=found,
         lang=words.LANG_TAGS[language],
         name=(name.zh if language == "zh" else None) or name.en,
         steps=steps,
         chart=Markup(draw(waterfall(steps))),
-        arms=[(say("holdout") if arm.name == HOLDOUT else arm.name, arm) for arm in found.arms],
+        arms=[(_group(arm.name, say), arm) for arm in found.arms],
         sight=list(sight_sentences(found.sight, found.arms_before, say)),
         balance=_balance(found, say),
         expected=_money(found.worth.expected_minor, found, language),
         at_risk=_money(found.worth.at_risk_minor, found, language),
         costs=list(_costs(found, say)),
         approval=_approval(found, say),
-        sheets=[_view(sheet, say, found.currency, segment_micros) for sheet in sheets],
+        sheets=[_view(sheet, say, found.currency, segment_micros, several) for sheet in sheets],
     )
+
+
+def _group(arm: str, say: Speaker) -> str:
+    """What a group is called: a variant as its campaign calls it, what has no name of its own in words."""
+    return say({HOLDOUT: "holdout", ONLY: "written_to"}[arm]) if arm in (HOLDOUT, ONLY) else arm
 
 
 def _steps(found: Preview, say: Speaker) -> Iterator[Step]:
@@ -144,8 +150,8 @@ def _balance(found: Preview, say: Speaker) -> str:
     return say("unequal", names=between.join(unequal)) if unequal else say("alike")
 
 
-def _view(sheet: Sheet, say: Speaker, currency: str, segment_micros: int) -> dict[str, Any]:
-    """One variant in one language as the page shows it."""
+def _view(sheet: Sheet, say: Speaker, currency: str, segment_micros: int, several: bool) -> dict[str, Any]:
+    """One variant in one language as the page shows it; ``several``: it is not the only variant."""
     tag = Locale.parse(sheet.language, sep="-")
     spoken = tag.get_display_name("zh" if say.language == "zh" else "en") or sheet.language
     cases = [
@@ -157,7 +163,7 @@ def _view(sheet: Sheet, say: Speaker, currency: str, segment_micros: int) -> dic
         }
         for each in sheet.written
     ]
-    title = say("sheet", variant=sheet.variant, spoken=spoken)
+    title = say("sheet", variant=sheet.variant, spoken=spoken) if several else spoken
     return {"title": title, "language": sheet.language, "usual": cases[0], "others": cases[1:]}
 
 

@@ -20,6 +20,7 @@ TEXTS: dict[str, Words] = {
     "group": Words("Group", "组别"),
     "planned": Words("Planned share", "计划占比"),
     "holdout": Words("Hold-out (nothing is sent)", "对照组（不发送）"),
+    "written_to": Words("Written to", "实验组"),
     "value_at_risk": Words("Value at risk", "面临流失的价值"),
     "value_of": Words(
         "of {total} expected of them within {days} days", "这些客户 {days} 天内的预期消费为 {total}"
