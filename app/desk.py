@@ -63,11 +63,12 @@ class Desk:
     ) -> Response:
         """One page in the language chosen on it, else the customer's, else the browser's."""
         sender, asked = self.settings.file.sender, request.query_params.get(LANGUAGE)
+        speech = choose_language(asked, locale, request.headers.get("Accept-Language", ""))
         html = render(
             notice,
             view=view,
-            speech=choose_language(asked, locale, request.headers.get("Accept-Language", "")),
-            sender=sender.name,
+            speech=speech,
+            sender=sender.name_in(speech.language),
             reply_to=sender.reply_to or sender.email,
             postal=sender.postal_address,
         )

@@ -7,25 +7,23 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from db.occurrences import Stage, advance
-from db.settings import Sender
 from db.tables import Approval, CampaignVersion, Occurrence
 from winback.campaigns.approval import approved_digest
 
 
-def approve(session: Session, occurrence: Occurrence, sender: Sender, by: str, now: datetime) -> bool:
+def approve(session: Session, occurrence: Occurrence, by: str, now: datetime) -> bool:
     """Record the yes and let the run go on; False when it does not wait any more."""
-    occurrence_id, digest = occurrence.id or 0, to_approve(session, occurrence, sender)
+    occurrence_id, digest = occurrence.id or 0, to_approve(session, occurrence)
     if not advance(session, occurrence_id, come_from=Stage.WAITING, to=Stage.SELECTED):
         return False
     session.add(Approval(occurrence_id=occurrence_id, digest=digest, approved_by=by.strip(), at=now))
     return True
 
 
-def to_approve(session: Session, occurrence: Occurrence, sender: Sender) -> str:
+def to_approve(session: Session, occurrence: Occurrence) -> str:
     """The digest of what a yes to the run would be about."""
     return approved_digest(
         version=session.get_one(CampaignVersion, occurrence.version_id).digest,
-        sender=sender.model_dump_json(),
         facts=[*json.loads(occurrence.facts), *json.loads(occurrence.other_facts or "[]")],
         audience=occurrence.audience_digest or "",
     )

@@ -10,7 +10,7 @@ import winback
 from db.confined import NeededField, SampleText, Wanted, asked
 from db.home import FILE_NAME, NOT_READ
 from db.looked import look_or_recall
-from db.settings import Settings
+from db.settings import Sender, Settings
 from winback.campaigns.campaign import Campaign, Measure
 from winback.campaigns.churn_kind import PORTRAITS_FILE, RULES_FILE
 from winback.campaigns.file import examine, line_of, read_campaign
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from winback.words import Words  # Babel comes with it
 
 SHIPPED = Path(winback.__file__).with_name("churners") / RULES_FILE
+SENDER = f"{FILE_NAME} [sender]"  # the name under which a run pins who writes
 SHARED, TEMPLATES = "_shared", "templates/"
 PARTS = {".txt", ".html", ".mjml"}
 
@@ -250,19 +251,25 @@ def template_files(settings: Settings, messages: Iterable[str]) -> dict[str, str
 
 
 def read_files(settings: Settings, campaign_id: str) -> dict[str, str]:
-    """Everything a run of the campaign pins: its file and its templates. Raises what `check` would report."""
+    """All that a run of the campaign pins: its file, its templates, who writes. Raises what `check` reports."""
     path = campaign_path(settings, campaign_id)
     campaign, problems = check_file(settings, path)
     if problems or campaign is None:
         raise problems[0]
     found = template_files(settings, campaign.templates().values())
     templates = {TEMPLATES + name: text for name, text in found.items()}
-    return templates | {RULES_FILE: kind_rules(settings), f"campaigns/{campaign_id}.yaml": read_text(path)}
+    beside = {RULES_FILE: kind_rules(settings), SENDER: settings.file.sender.model_dump_json(indent=0)}
+    return templates | beside | {f"campaigns/{campaign_id}.yaml": read_text(path)}
 
 
 def pinned_templates(files: dict[str, str]) -> dict[str, str]:
     """Path below templates/ -> text, of the files a run pinned."""
     return {name.removeprefix(TEMPLATES): text for name, text in files.items() if name.startswith(TEMPLATES)}
+
+
+def pinned_sender(files: Mapping[str, str], settings: Settings) -> Sender:
+    """Who writes, as a run pinned it; the workspace's of one opened before that was pinned."""
+    return Sender.model_validate_json(files[SENDER]) if SENDER in files else settings.file.sender
 
 
 def pinned_campaign(files: Mapping[str, str]) -> Campaign:

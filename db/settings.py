@@ -15,14 +15,14 @@ from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from db.home import FILE_NAME, STATE, home_of
 from winback.campaigns.campaign import Names
 from winback.campaigns.faults import CURRENCY, EMAIL, HOST, SENDER_NAME, explain
 from winback.campaigns.limits import micros
 from winback.campaigns.toml_lines import lines_of
-from winback.campaigns.values import Identifier, check_zone
+from winback.campaigns.values import Identifier, check_zone, in_languages
 from winback.channel import CHANNELS, Channel
 from winback.customers.products import PLACE
 from winback.errors import FileProblem, Unusable, WrongUse, nearest
@@ -39,15 +39,31 @@ class Providers(BaseModel):
     sms: Literal["folder", "twilio"] = "folder"
 
 
+class SenderName(BaseModel):
+    """A name in the languages that are written in; English is the fallback."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    en: str = Field(pattern=SENDER_NAME)
+    zh: str | None = Field(default=None, pattern=SENDER_NAME)
+
+
 class Sender(BaseModel):
     """Who writes: shown in every message and, for e-mail, in its headers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    name: str = Field(default="Example shop", pattern=SENDER_NAME)
+    name: Annotated[SenderName, BeforeValidator(in_languages)] = SenderName(en="Example shop")
     email: str = Field(default="hello@example.com", pattern=EMAIL)
     reply_to: str | None = Field(default=None, pattern=EMAIL)
     postal_address: str = Field(default="1 Example Street, Example Town", min_length=1, max_length=300)
     phone: str = Field(default="+15005550006", min_length=3, max_length=40)
+
+    def name_in(self, language: str) -> str:
+        """The name for who is written to in ``language``; English where there is no other."""
+        return (self.name.zh if language.startswith("zh") else None) or self.name.en
+
+    def values(self, language: str) -> dict[str, str]:
+        """What a template in ``language`` may know of the sender (winback.message.fields)."""
+        return {"name": self.name_in(language), "postal_address": self.postal_address}
 
 
 Price = Annotated[Decimal, Field(ge=0, lt=1_000, decimal_places=6)]
@@ -247,7 +263,7 @@ def _check_identity(settings: Settings, wanted: Collection[str]) -> None:
         raise WrongUse("live sending needs WINBACK_PUBLIC_URL: the unsubscribe link must open for the customer")
     if (
         re.search(r"[@.]example\.(com|org|net)$", settings.file.sender.email)
-        or "Example" in settings.file.sender.name
+        or "Example" in settings.file.sender.name.en
     ):
         raise WrongUse(f"{FILE_NAME}: live sending needs your own name, e-mail and address under [sender]")
 

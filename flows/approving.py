@@ -45,7 +45,7 @@ def waiting(settings: Settings, run: str) -> Waiting | None:
             people=sum(summary.arms.values()),
             above=campaign.approval.above if campaign.approval else 0,
             who=who_approves(campaign),
-            digest=to_approve(session, found, settings.file.sender),
+            digest=to_approve(session, found),
             late_after=found.late_after,
         )
 
@@ -67,7 +67,7 @@ def approve(settings: Settings, run: str, by: str, now: datetime, digest: str = 
             order = Order(
                 campaign_id=found.campaign_id, slot=found.slot, as_of=found.as_of, late_after=found.late_after
             )
-            asked = to_approve(session, found, settings.file.sender)
+            asked = to_approve(session, found)
             if not asked.startswith(digest):
                 raise WrongUse(f"{run} is not what was looked at: its digest is {asked[:12]}")
             seen, occurrence_id = (found.version_id, found.audience_digest), found.id or 0
@@ -75,7 +75,7 @@ def approve(settings: Settings, run: str, by: str, now: datetime, digest: str = 
         with transaction(engine) as session:
             found = find_run(session, run)
             same = (found.version_id, found.audience_digest) == seen
-            approved = same and record(session, found, settings.file.sender, by, now)
+            approved = same and record(session, found, by, now)
         if not approved:
             return Answer(summary=summarise(occurrence_id, settings), changed=True)
     return Answer(summary=carry_out(order, settings, now), changed=False)

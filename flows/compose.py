@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 from sqlalchemy import Engine
 
-from db.campaigns import pinned_templates
+from db.campaigns import pinned_sender, pinned_templates
 from db.claims import Claimed
 from db.engine import reading
 from db.occurrences import version_files
-from db.settings import Settings
+from db.settings import Sender, Settings
 from winback.campaigns.campaign import Campaign
 from winback.campaigns.file import read_campaign
 from winback.channel import Channel
@@ -31,13 +31,15 @@ class Letter(NamedTuple):
     clicks: tuple[str, ...]
     numbers: tuple[int, ...]
     unsubscribe: bool
+    sender: Sender
+    from_name: str
 
 
 class Composer:
     """Renders claimed messages; templates are compiled once per version, and once more per language."""
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
-        self._engine, self._sender = engine, settings.file.sender
+        self._engine, self._settings = engine, settings
         self._signer = Signer([settings.file.salt])
         self._url = settings.public_url.rstrip("/")
         self._made = PlainLinks if needs_nothing(self._url) else dict[str, str]
@@ -68,16 +70,17 @@ class Composer:
                 to=claimed.address,
                 dated_at=dated_at,
                 text=rendered.text,
+                from_address=letter.sender.phone,
                 units=rendered.size.segments,
             )
-        sender = self._sender
+        sender = letter.sender
         return Outgoing(
             key=claimed.key,
             channel="email",
             to=claimed.address,
             to_name=clean_line(claimed.name or "") or None,
             from_address=sender.email,
-            from_name=sender.name,
+            from_name=letter.from_name,
             reply_to=sender.reply_to,
             subject=rendered.subject,
             html=rendered.html,
@@ -99,7 +102,7 @@ class Composer:
         self, version_id: int, campaign_id: str, template: str, channel: Channel, locale: str | None
     ) -> Letter:
         language = self._message(version_id, campaign_id, template).language(locale).tag
-        chinese = language.startswith("zh")
+        chinese, sender = language.startswith("zh"), self._version(version_id, campaign_id)[2]
         edition = self._prepared(version_id, campaign_id, template, channel, chinese).edition(locale)
         numbers = {name: number for name in edition.links if (number := link_number(name)) is not None}
         return Letter(
@@ -107,24 +110,27 @@ class Composer:
             clicks=tuple(numbers),
             numbers=tuple(numbers.values()),
             unsubscribe="unsubscribe" in edition.links,
+            sender=sender,
+            from_name=sender.name_in(language),
         )
 
     def _prepare(
         self, version_id: int, campaign_id: str, template: str, channel: Channel, chinese: bool
     ) -> Prepared:
-        name, sender = self.campaign(version_id, campaign_id).name, self._sender
+        campaign, _, sender = self._version(version_id, campaign_id)
+        name = campaign.name
         return prepare(
             self._message(version_id, campaign_id, template),
             channel,
             campaign={"name": (name.zh if chinese else None) or name.en},
-            sender={"name": sender.name, "postal_address": sender.postal_address},
+            sender=sender.values("zh" if chinese else "en"),
         )
 
-    def _read_version(self, version_id: int, campaign_id: str) -> tuple[Campaign, dict[str, str]]:
+    def _read_version(self, version_id: int, campaign_id: str) -> tuple[Campaign, dict[str, str], Sender]:
         with reading(self._engine) as session:
             files = version_files(session, version_id)
         name = f"campaigns/{campaign_id}.yaml"
-        return read_campaign(files[name], name), pinned_templates(files)
+        return read_campaign(files[name], name), pinned_templates(files), pinned_sender(files, self._settings)
 
     def _compile(self, version_id: int, campaign_id: str, template: str) -> Message:
         return load_tracked(self._version(version_id, campaign_id)[1], template)

@@ -58,7 +58,7 @@ from winback.message.template import Message, load
 from winback.money import exponent
 from winback.outcomes.arms_alike import arms_alike
 from winback.outcomes.part_sums import PartSums, RunSums
-from winback.words import Language
+from winback.words import LANGUAGES, Language
 
 MEASURED_TEXTS = 200  # text messages rendered to learn how many segments one has
 
@@ -138,8 +138,7 @@ def _awaited(settings: Settings, choice: Choice) -> AwaitedYes | None:
     if settings.placebo or rule is None or not needs_approval(choice.campaign, choice.ledger):
         return None
     version, audience = version_digest(choice.files), digest(choice.ledger)
-    sender = settings.file.sender.model_dump_json()
-    named = approved_digest(version=version, sender=sender, facts=choice.facts, audience=audience)
+    named = approved_digest(version=version, facts=choice.facts, audience=audience)
     return AwaitedYes(above=rule.above, by=rule.by, owner=choice.campaign.owner, digest=named)
 
 
@@ -243,7 +242,7 @@ class _Letters:
     def written(self, row: Mapping[str, Any], customer: Customer) -> Email | Sms | RenderFailure:
         """The message of one member: ``row`` of the ledger."""
         message, name = self._of(row["arm"]), self._campaign.name
-        chinese = message.language(customer.locale).tag.startswith("zh")
+        language = message.language(customer.locale).tag
         written = render(
             message,
             row["channel"],
@@ -254,9 +253,9 @@ class _Letters:
                 "recommended": read_products(self._recommended.get(row["customer_no"])),
                 **order_values(row["orders"], row["last_order_on"], self._as_of),
             },
-            campaign={"name": (name.zh if chinese else None) or name.en},
+            campaign={"name": (name.zh if language.startswith("zh") else None) or name.en},
             links=samples()["links"],
-            sender={"name": self._sender.name, "postal_address": self._sender.postal_address},
+            sender=self._sender.values(language),
         )
         refused = unlawful(written, customer.phone or "", message.name) if isinstance(written, Sms) else None
         return refused or written
@@ -268,7 +267,7 @@ class _Letters:
             {variant: self._message(template) for variant, template in self._campaign.templates().items()},
             self._campaign.step.channels,
             campaign={"en": {"name": name.en}, "zh": {"name": name.zh or name.en}},
-            sender={"name": sender.name, "postal_address": sender.postal_address},
+            sender={language: sender.values(language) for language in LANGUAGES},
         )
 
     def _of(self, arm: str) -> Message:

@@ -106,7 +106,6 @@ def _open(name: str, settings: Settings) -> Provider:
             "account_sid": secrets.twilio_sid,
             "auth_token": secrets.twilio_token,
             "url": settings.twilio_url,
-            "sender": settings.file.sender.phone,
             "status_callback": f"{settings.public_url}/hooks/twilio",
         },
     }

@@ -143,7 +143,7 @@ class _Sheet:
             customer=samples()["customer"] | {"locale": locale},
             campaign={"name": (name.zh if language.startswith("zh") else None) or name.en},
             links={"unsubscribe": link},
-            sender={"name": sender.name, "postal_address": sender.postal_address},
+            sender=sender.values(language),
         )
         if isinstance(rendered, RenderFailure):
             raise TemplateError(rendered.problem, file=rendered.file, line=rendered.line, field=rendered.field)
@@ -152,10 +152,18 @@ class _Sheet:
         return language, self._addressed(rendered, key, link)
 
     def _addressed(self, rendered: Email | Sms, key: str, link: str) -> Outgoing:
+        sender = self._settings.file.sender
         if isinstance(rendered, Sms):  # marked at its end: carriers look for a signature at the start
             text, units = f"{rendered.text} {MARK}", sms_size(f"{rendered.text} {MARK}").segments
-            return Outgoing(key=key, channel="sms", to=self._to, dated_at=self._now, text=text, units=units)
-        sender = self._settings.file.sender
+            return Outgoing(
+                key=key,
+                channel="sms",
+                to=self._to,
+                dated_at=self._now,
+                text=text,
+                from_address=sender.phone,
+                units=units,
+            )
         return Outgoing(
             key=key,
             channel="email",
@@ -163,7 +171,7 @@ class _Sheet:
             dated_at=self._now,
             text=rendered.text,
             from_address=sender.email,
-            from_name=sender.name,
+            from_name=sender.name_in(rendered.language),
             reply_to=sender.reply_to,
             subject=f"{MARK} {rendered.subject}",
             html=rendered.html,

@@ -34,6 +34,7 @@ def an_sms(**changes: Any) -> Outgoing:
         "channel": "sms",
         "to": "+15005550009",
         "dated_at": NOON,
+        "from_address": "+15005550006",
         "text": "Harbour Records: come and listen. Reply STOP to opt out",
     }
     return Outgoing(**values | changes)

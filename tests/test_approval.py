@@ -10,18 +10,22 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from app.cli import main
+from db.claims import Claimed
 from db.engine import database, reading
 from db.occurrences import find_run
 from db.settings import Secrets, Settings, WorkspaceFile
 from db.tables import Approval, Assignment, Message
 from flows.approving import approve, waiting
 from flows.campaign_run import RunSummary, carry_out, manual, summaries
+from flows.compose import Composer
 from flows.due import look_for_due
 from flows.previewing import page, preview
 from tests.builders import scored
 from tests.workspaces import AS_OF, CAMPAIGN, NOW, a_quiet_crowd, a_workspace, load, write_campaign
 from winback.campaigns.approval import approved_digest, needs_approval
 from winback.campaigns.file import read_campaign
+from winback.channel import Channel
+from winback.delivery.outgoing import Outgoing
 from winback.errors import WrongUse
 
 RUN = f"spring/manual-{AS_OF}"
@@ -158,12 +162,12 @@ def test_staff_is_told_of_a_scheduled_run_that_waits(shop: Settings):
 
 
 def test_what_is_approved_changes_with_every_part_of_it():
-    parts = {"version": "v", "sender": "s", "facts": ["f"], "audience": "a"}
+    parts = {"version": "v", "facts": ["f"], "audience": "a"}
 
     digests = {approved_digest(**parts | {name: other}) for name, other in
-               {"version": "w", "sender": "t", "facts": ["f", "g"], "audience": "b"}.items()}  # fmt: skip
+               {"version": "w", "facts": ["f", "g"], "audience": "b"}.items()}  # fmt: skip
 
-    assert len(digests | {approved_digest(**parts)}) == 5
+    assert len(digests | {approved_digest(**parts)}) == 4
 
 
 def test_only_a_campaign_that_names_a_size_waits():
@@ -252,16 +256,68 @@ def test_a_rehearsal_says_of_no_approval_either(shop: Settings):
     assert found.approval is None
 
 
-def test_another_sender_than_was_looked_at_is_refused(shop: Settings):
-    run(shop)
-    found = waiting(shop, RUN)
-    assert found
-    other = shop.file.sender.model_copy(update={"name": "Somebody else"})
+def with_sender(shop: Settings, **said: str) -> Settings:
+    sender = shop.file.sender.model_dump() | said
+    return replace(shop, file=WorkspaceFile.model_validate(shop.file.model_dump() | {"sender": sender}))
 
-    with pytest.raises(WrongUse, match="not what was looked at: its digest is"):
-        approve(
-            replace(shop, file=shop.file.model_copy(update={"sender": other})), RUN, "Bea", NOW, found.digest[:12]
+
+@pytest.mark.parametrize(
+    "said", [{"name": "Somebody else"}, {"email": "other@shop.example"}, {"phone": "+15005550001"}]
+)
+def test_another_sender_needs_another_look_and_then_its_own_yes(shop: Settings, said: dict[str, str]):
+    run(shop)
+    found, other = waiting(shop, RUN), with_sender(shop, **said)
+    assert found
+
+    first = approve(other, RUN, "Bea", NOW, found.digest[:12])
+    renewed = waiting(other, RUN)
+
+    assert (first.changed, first.summary.stage, first.summary.approved_by) == (True, "waiting", None)
+    assert renewed
+    assert renewed.digest != found.digest
+    assert approve(other, RUN, "Bea", NOW, renewed.digest[:12]).summary.stage == "released"
+
+
+def a_claim(version: int, key: str, channel: Channel, to: str) -> Claimed:
+    return Claimed(
+        id=1,
+        key=key,
+        owner="me",
+        attempt=1,
+        campaign_id="spring",
+        occurrence_id=1,
+        version_id=version,
+        template="hello",
+        channel=channel,
+        address=to,
+        name="Ada",
+        locale="en",
+        country=None,
+        orders=1,
+        last_order_on=AS_OF,
+        as_of=AS_OF,
+    )
+
+
+def test_a_message_leaves_in_the_name_of_the_sender_that_was_approved(shop: Settings):
+    run(shop)
+    approve(shop, RUN, "Bea", NOW)
+    other = with_sender(shop, name="Somebody else", email="other@shop.example", phone="+15005550001")
+
+    with database(shop.database_url) as engine:
+        with reading(engine) as session:
+            row = session.execute(select(Message).where(col(Message.occurrence_id) == 1).limit(1)).scalar_one()
+            version, key = find_run(session, RUN).version_id or 0, row.key
+        letter, text = (
+            Composer(engine, other)(a_claim(version, key, channel, to), NOW)
+            for channel, to in (("email", "c1@example.com"), ("sms", "+15005550009"))
         )
+
+    assert isinstance(letter, Outgoing)
+    assert isinstance(text, Outgoing)
+    assert (letter.from_name, letter.from_address) == ("Example Shop", "hello@example.com")
+    assert text.text == "Example Shop: hello. Reply STOP to opt out"
+    assert text.from_address == shop.file.sender.phone == "+15005550006"
 
 
 def test_another_digest_than_was_looked_at_is_refused(shop: Settings):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -123,3 +124,23 @@ def test_whoever_cannot_be_written_to_is_told_with_the_line_and_the_field(compos
 
     assert isinstance(failure, RenderFailure)
     assert (failure.file, failure.line, failure.field) == ("hello/subject.txt", 1, "customer.name")
+
+
+def test_who_has_a_chinese_name_writes_chinese_letters_under_it(engine: Engine):
+    files = {"campaigns/spring.yaml": CAMPAIGN}
+    files |= {f"templates/{path}": text + " {{ sender.name }}" for path, text in FILES.items()}
+    an_outbox(engine, messages=1)
+    with transaction(engine) as session:
+        session.execute(update(CampaignVersion).values(files=json.dumps(files)))
+    settings = a_settings()
+    sender = Sender.model_validate(
+        settings.file.sender.model_dump() | {"name": {"en": "Harbour", "zh": "海港唱片"}}
+    )
+    composer = Composer(engine, replace(settings, file=settings.file.model_copy(update={"sender": sender})))
+
+    english, chinese, french = (composer(claimed(locale=each), NOON) for each in ("en-GB", "zh-CN", "fr"))
+
+    assert [each.from_name for each in (english, chinese, french)] == ["Harbour", "海港唱片", "Harbour"]
+    for letter in (english, chinese, french):
+        for part in (letter.subject, letter.html, letter.text.strip()):
+            assert part.endswith(f" {letter.from_name}")

@@ -23,7 +23,7 @@ from pydantic import BaseModel
 
 from app.cli import parser
 from db.home import FILE_NAME
-from db.settings import WorkspaceFile
+from db.settings import SenderName, WorkspaceFile
 from docs.make_reference import generated
 from winback import __version__
 from winback.audience.selection import Reason
@@ -197,7 +197,9 @@ def test_the_reference_has_every_setting_with_its_default_and_no_other(path: Pat
 
 def settings_of(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, object]]:
     for name, field in model.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+        if field.annotation is SenderName:  # one setting, given as a text or as one in each language
+            yield prefix + name, field.default.en
+        elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from settings_of(field.annotation, f"{name}.")
         else:
             yield prefix + name, field.default

@@ -378,7 +378,7 @@ SETTINGS = {
     "folder": {},
     "sendgrid": {"key": "k", "url": "http://127.0.0.1:9"},
     "smtp": {"url": "smtp://127.0.0.1:9"},
-    "twilio": {"account_sid": "AC", "auth_token": "t", "sender": "+15005550006", "url": "http://127.0.0.1:9"},
+    "twilio": {"account_sid": "AC", "auth_token": "t", "url": "http://127.0.0.1:9"},
 }
 
 

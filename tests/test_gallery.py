@@ -23,7 +23,10 @@ from winback.message.template import load
 from winback.report.pictures import require_fonts
 from winback.words import LANGUAGES
 
-SENDER = {"name": "Harbour Records", "postal_address": "1 Quay Lane"}
+SENDER = {
+    "en": {"name": "Harbour Records", "postal_address": "1 Quay Lane"},
+    "zh": {"name": "海港唱片", "postal_address": "1 Quay Lane"},
+}
 NAMES = {"en": {"name": "Spring"}, "zh": {"name": "春天"}}
 AXE = (files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8")
 JUDGE = """axe.run(document, {iframes: false}).then(found => found.violations.map(
@@ -56,6 +59,19 @@ def test_a_name_that_a_template_cannot_do_without_is_seen_in_the_preview():
     failed = {each.case for each in sheet.written if isinstance(each.email, RenderFailure)}
 
     assert failed == {"missing"}
+
+
+def test_each_language_shows_the_name_its_letters_are_signed_with():
+    chinese = {f"hello/{part}": "{{ sender.name }} " + text for part, text in {
+        "subject.zh.txt": "您好", "body.zh.html": FOOT, "body.zh.txt": FOOT, "sms.zh.txt": "【海港】拒收请回复R",
+    }.items()}  # fmt: skip
+
+    found = shown({"hello/subject.txt": "{{ sender.name }}"} | chinese, channels=("email",))
+
+    assert [(sheet.language, sheet.usual.email.subject) for sheet in found] == [
+        ("en", "Harbour Records"),
+        ("zh", "海港唱片 您好"),
+    ]
 
 
 def test_only_the_campaigns_channels_are_shown():
@@ -124,7 +140,10 @@ def pages(shop: Settings) -> dict[str, str]:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("language", "titles", "group"),
-    [("en", ["English", "Chinese (Simplified, China)"], "Written to"), ("zh", ["英语", "中文 (简体, 中国)"], "实验组")],
+    [
+        ("en", ["English", "Chinese (Simplified, China)"], "Written to"),
+        ("zh", ["英语", "中文 (简体, 中国)"], "实验组"),
+    ],
 )
 def test_what_has_no_name_in_the_campaign_has_none_on_the_page(tmp_path: Path, language, titles, group):
     shop = a_workspace(tmp_path)

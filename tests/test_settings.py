@@ -52,8 +52,8 @@ def test_prices_are_whole_millionths_and_unknown_where_nobody_said(home: Path):
         ("[pace]\nemail_per_second = 0\n", "3: pace.email_per_second: is too small (allowed: more than 0)"),
         ("[pace]\nsms_segments_per_second = -1\n", "3: pace.sms_segments_per_second: is too small"),
         ("[pace]\nemail_per_second = inf\n", "3: pace.email_per_second: is too large (allowed: at most 100000)"),
-        ("[topics]\nnews = 5\n", "3: topics.news: must hold fields of its own (allowed: en, zh)"),
-        ('[topics]\nnews = ""\n', "3: topics.news.en: is too short (allowed: at least 1 character)"),
+        ("[topics]\nnews = 5\n", '3: topics.news: is a number: write it in quotes, "5"'),
+        ('[topics]\nnews = ""\n', "3: topics.news: is empty: write one text, or one for each language, en and zh"),
         ('[topics]\nnews = {zh = "新闻"}\n', "3: topics.news.en: is missing"),
         (
             '[topics]\n"Our News" = {en = "News"}\n',
@@ -74,6 +74,12 @@ def test_prices_are_whole_millionths_and_unknown_where_nobody_said(home: Path):
         ),
         ('[sender]\npostal_address = ""\n', "3: sender.postal_address: is too short"),
         ('[sender]\nname = """\nTea\n"""\n', "3: sender.name: must be one line of up to 120 characters"),
+        (
+            '[sender]\nname = {en = "Tea", zh = ""}\n',
+            "3: sender.name.zh: must be one line of up to 120 characters",
+        ),
+        ('[sender]\nname = {zh = "茶"}\n', "3: sender.name.en: is missing"),
+        ("[sender]\nname = 5\n", '3: sender.name: is a number: write it in quotes, "5"'),
         ('timezone = "Europe/Lodnon"\n', "did you mean 'Europe/London'?"),
         ('salt = "another salt"\n', "2: is given twice"),
         ("[sender]\n[sender]\n", "3: is given twice"),
@@ -100,6 +106,14 @@ def test_an_unknown_setting_is_refused_at_its_line_with_the_nearest(
 
     assert f"winback.toml:{field}: is not a field here (allowed: " in said
     assert f"did you mean '{nearest}'" in said
+
+
+def test_a_sender_is_named_once_or_in_each_language(home: Path):
+    one = said(home, '[sender]\nname = "Tea"\n').file.sender
+    two = said(home, '[sender]\nname = {en = "Tea", zh = "茶铺"}\n').file.sender
+
+    assert [one.name_in(language) for language in ("en", "zh", "zh-CN", "fr")] == ["Tea", "Tea", "Tea", "Tea"]
+    assert [two.name_in(language) for language in ("en", "zh", "zh-CN", "fr")] == ["Tea", "茶铺", "茶铺", "Tea"]
 
 
 def test_a_topic_is_named_as_a_campaign_is_in_one_language_or_in_both(home: Path):

@@ -47,7 +47,6 @@ def twilio(url, **changes):
     usual = {
         "account_sid": ACCOUNT,
         "auth_token": TOKEN,
-        "sender": NUMBER,
         "url": url,
         "status_callback": CALLBACK,
         "timeout_seconds": 2.0,
@@ -103,11 +102,11 @@ def created_by_the_official_client(message, sender, callback):
     callback=st.sampled_from([CALLBACK, None]),
 )
 def test_the_form_is_the_one_the_official_client_sends(text, number, sender, callback):
-    message = an_sms(text=text, to=number)
+    message = an_sms(text=text, to=number, from_address=sender)
 
     _, _, _, data, _, _ = created_by_the_official_client(message, sender, callback)
 
-    assert message_fields(message, sender, callback) == data
+    assert message_fields(message, callback) == data
 
 
 @settings(max_examples=25)
@@ -119,7 +118,7 @@ def test_the_form_is_the_one_the_official_client_sends(text, number, sender, cal
 )
 def test_the_bulk_request_is_the_one_the_official_client_sends(text, number, sender, callback):
     """Method, path, authorization, content type and form, and the other headers that mean something there."""
-    message = an_sms(text=text, to=number)
+    message = an_sms(text=text, to=number, from_address=sender)
 
     with tempfile.TemporaryDirectory() as folder, Sink(Path(folder)) as sink:
         client = Client(ACCOUNT, TOKEN, environment={"TWILIO_REGION": ""})
@@ -128,7 +127,7 @@ def test_the_bulk_request_is_the_one_the_official_client_sends(text, number, sen
         optional = {"status_callback": f"{callback}?key={message.key}"} if callback else {}
         client.messages.create(to=message.to, body=message.text, **origin, **optional)
         client.http_client.session.close()
-        answer_to(in_bulk, sink.url, message, sender=sender, status_callback=callback)
+        answer_to(in_bulk, sink.url, message, status_callback=callback)
         official, ours = sink.requests()
 
     assert (ours.method, ours.path) == (official.method, official.path)
@@ -155,7 +154,7 @@ def test_one_send_is_the_request_of_the_official_client(tmp_path, send):
 
 
 def test_the_key_goes_into_the_query_of_a_callback_address_that_already_has_one():
-    fields = message_fields(an_sms(key="k-1"), NUMBER, "https://shop.example/hooks/twilio?site=2")
+    fields = message_fields(an_sms(key="k-1"), "https://shop.example/hooks/twilio?site=2")
 
     assert fields["StatusCallback"] == "https://shop.example/hooks/twilio?site=2&key=k-1"
 

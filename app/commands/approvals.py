@@ -23,7 +23,7 @@ def approve(arguments: argparse.Namespace) -> int:
     else:
         show_summary(answer.summary)
     if answer.changed:
-        say("the campaign or its templates have changed since: the run was chosen anew, look at it and approve it")
+        say("campaign, templates or sender have changed since: the run was chosen anew, look at it and approve it")
         return Exit.NO
     say(f"approved by {answer.summary.approved_by} ({NOT_AUTHENTICATED})")
     return Exit.DONE

@@ -27,7 +27,7 @@ email = "folder"             # folder | sendgrid | smtp
 sms = "folder"               # folder | twilio
 
 [sender]
-name = "{sender}"
+name = "{sender}"        # or one for each language: {{en = "Example Shop", zh = "示例商店"}}
 email = "hello@example.com"
 postal_address = "{address}"
 

@@ -18,12 +18,12 @@ def needs_approval(campaign: Campaign, ledger: pl.DataFrame) -> bool:
     return campaign.approval is not None and ledger["reason"].null_count() > campaign.approval.above
 
 
-def approved_digest(*, version: str, sender: str, facts: Sequence[str], audience: str) -> str:
-    """What is approved: sha256 over the digests of campaign and templates, the facts and the audience.
+def approved_digest(*, version: str, facts: Sequence[str], audience: str) -> str:
+    """What is approved: sha256 over the digests of the version, the facts and the audience.
 
-    ``sender``: who writes, as JSON: every message shows it.
+    The version holds campaign, templates and who writes: every message shows it.
     """
-    return hashlib.sha256("\n".join((version, sender, *facts, audience)).encode()).hexdigest()
+    return hashlib.sha256("\n".join((version, *facts, audience)).encode()).hexdigest()
 
 
 def who_approves(campaign: Campaign) -> str:

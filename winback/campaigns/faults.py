@@ -175,6 +175,8 @@ def _explain(
     later: Mapping[str, str],
 ) -> E:
     path: Path = tuple(part for part in detail["loc"] if part != "[key]")  # of a name that is at fault itself
+    if detail["type"].startswith("string_") and path not in lines:
+        path = path[:-1]  # one text for all languages
     known = fields_at(model, path[:-1])
     place: dict[str, Any] = {"file": file, "line": line_at(path, lines), "field": dotted(path)}
     if detail["type"] != "extra_forbidden":

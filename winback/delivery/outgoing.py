@@ -18,6 +18,7 @@ _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")  # E.164
 _LINK = re.compile(r"https?://[\x21-\x3b\x3d\x3f-\x7e]{1,900}")  # ASCII without blanks, < and >
 _CUSTOMERS = ("to", "to_name", "subject")
 _OURS = ("from_address", "from_name", "reply_to", "unsubscribe_url", "category")  # the same in every message
+_OF_E_MAILS = _OURS[1:]
 _FORMS: Mapping[Channel, Mapping[str, re.Pattern[str]]] = {
     "email": {"to": _EMAIL, "from_address": _EMAIL, "reply_to": _EMAIL, "unsubscribe_url": _LINK},
     "sms": {"to": _PHONE},
@@ -34,8 +35,9 @@ class Outgoing:
 
     ``key`` is opaque: it comes back in the provider's events and stands in file names, so it says nothing about
     the customer. E-mail: ``subject``, ``html``, ``text``, ``from_address``, ``unsubscribe_url`` (one-click, RFC
-    8058). SMS: ``text`` alone; ``to`` in E.164. ``dated_at`` is the time of the claim. ``category`` may be an
-    opaque campaign id. ``units`` is what providers count and charge: 1, or the segments of an SMS.
+    8058). SMS: ``text``, and ``from_address`` as its provider takes it; ``to`` in E.164. ``dated_at`` is the time
+    of the claim. ``category`` may be an opaque campaign id. ``units`` is what providers count and charge: 1, or
+    the segments of an SMS.
     """
 
     key: str
@@ -73,7 +75,8 @@ def refused(message: Outgoing) -> Answer | None:
 def _is_fine(message: Outgoing) -> bool:
     """All of ``_refusal`` at a fifth of its price: what is ours is looked at once for all messages."""
     if message.channel == "sms":
-        return bool(message.text and _PHONE.fullmatch(message.to) and _is_bare(message))
+        plain = message.from_address.isprintable() and _is_bare(message)
+        return bool(message.text and _PHONE.fullmatch(message.to) and plain)
     return bool(
         message.subject
         and message.html
@@ -88,7 +91,7 @@ def _is_fine(message: Outgoing) -> bool:
 
 def _is_bare(message: Outgoing) -> bool:
     """Whether an SMS has nothing of an e-mail on it."""
-    e_mails = (message.to_name, message.subject, *(getattr(message, field) for field in _OURS))
+    e_mails = (message.to_name, message.subject, *(getattr(message, field) for field in _OF_E_MAILS))
     return not any(e_mails)
 
 

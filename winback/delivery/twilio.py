@@ -34,8 +34,9 @@ _SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
 _SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
 
 
-def message_fields(message: Outgoing, sender: str, status_callback: str | None) -> dict[str, str]:
-    """The form of one SMS. ``sender``: a number, an alphanumeric name, or a Messaging Service sid (MG...)."""
+def message_fields(message: Outgoing, status_callback: str | None) -> dict[str, str]:
+    """The form of one SMS, from a number, an alphanumeric name, or a Messaging Service sid (MG...)."""
+    sender = message.from_address
     fields = {
         "To": message.to,
         "MessagingServiceSid" if _SERVICE.fullmatch(sender) else "From": sender,
@@ -58,12 +59,11 @@ class Twilio:
         *,
         account_sid: str,
         auth_token: str,
-        sender: str,
         url: str,
         status_callback: str | None = None,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
-        self._account, self._token, self._sender = account_sid, auth_token, sender
+        self._account, self._token = account_sid, auth_token
         self._url, self._path = base_url(url), f"/2010-04-01/Accounts/{quote(account_sid, safe='')}/Messages.json"
         self._status_callback, self._timeout_seconds = status_callback, timeout_seconds
         self._transport = Transport(url, timeout_seconds=timeout_seconds)
@@ -98,7 +98,7 @@ class Twilio:
             return UNENCODABLE
 
     def _fields(self, message: Outgoing) -> dict[str, str]:
-        return message_fields(message, self._sender, self._status_callback)
+        return message_fields(message, self._status_callback)
 
     def test_send(self, message: Outgoing) -> Answer:
         """Hand one SMS over through the official client."""

@@ -65,19 +65,19 @@ def sheets(
     channels: tuple[Channel, ...],
     *,
     campaign: Mapping[str, Values],
-    sender: Values,
+    sender: Mapping[str, Values],
 ) -> Iterator[Sheet]:
-    """One Sheet for each variant and language; ``campaign``: "en", "zh" -> what a template may know of it."""
+    """One Sheet for each variant and language; ``campaign``, ``sender``: "en", "zh" -> what templates may know."""
     for variant, message in variants.items():
         for suffix in sorted(message.suffixes):
             locale = suffix or PLAIN
-            chinese = message.language(locale).tag.startswith("zh")
-            names = _CHINESE_NAMES if chinese else _NAMES
+            spoken = "zh" if message.language(locale).tag.startswith("zh") else "en"
+            names = _CHINESE_NAMES if spoken == "zh" else _NAMES
             yield Sheet(
                 variant=variant,
                 language=locale,
                 written=tuple(
-                    _written(message, channels, case, name, locale, campaign["zh" if chinese else "en"], sender)
+                    _written(message, channels, case, name, locale, campaign[spoken], sender[spoken])
                     for case, name in names.items()
                 ),
             )

@@ -117,12 +117,20 @@ NAMES: Mapping[str, Mapping[str, Field]] = {
     "sender": SENDER_FIELDS,
     "message": MESSAGE_FIELDS,
 }
+_CHINESE_SAMPLES: Mapping[str, Mapping[str, Value]] = {
+    "customer": {"name": "林晓雨"},
+    "campaign": {"name": "欢迎回来"},
+    "sender": {"name": "海港唱片"},
+}
 REQUIRED_IN_EMAIL = ("links.unsubscribe", "sender.postal_address")  # CAN-SPAM; safety L1
 
 
-def samples() -> dict[str, dict[str, Value]]:
-    """A made-up customer with every field, for checks and previews."""
-    return {group: {name: field.sample for name, field in fields.items()} for group, fields in NAMES.items()}
+def samples(language: str = "") -> dict[str, dict[str, Value]]:
+    """A made-up customer with every field, for checks and previews of what is written in ``language``."""
+    made = {group: {name: field.sample for name, field in fields.items()} for group, fields in NAMES.items()}
+    for group, names in (_CHINESE_SAMPLES if language.startswith("zh") else {}).items():
+        made[group] |= names
+    return made
 
 
 def asks_for_products(templates: Mapping[str, str]) -> bool:

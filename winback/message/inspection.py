@@ -287,8 +287,8 @@ def _unidentified(read: Mapping[str, _Read], name: str) -> Iterator[TemplateErro
 
 def _sample_problems(message: Message) -> Iterator[TemplateError]:
     """Render every language and channel for a made-up customer who has every field."""
-    values = samples()
     for suffix in sorted(message.suffixes):
+        values = samples(suffix)
         customer = values["customer"] | {"locale": suffix or "en"}
         groups = {"campaign": values["campaign"], "links": values["links"], "sender": values["sender"]}
         for channel in sorted(message.channels):
@@ -329,12 +329,11 @@ def text_sizes(loaded: Message) -> list[TextSize]:
     """The text messages of a faultless message, one for each language."""
     if "sms" not in loaded.channels:
         return []
-    values = samples()
-    groups = {"campaign": values["campaign"], "links": values["links"], "sender": values["sender"]}
     found = {}
     for suffix in sorted(loaded.suffixes):
-        name = "林晓雨" if suffix.startswith("zh") else values["customer"]["name"]
-        customer = values["customer"] | {"locale": suffix or "en", "name": name}
+        values = samples(suffix)
+        groups = {"campaign": values["campaign"], "links": values["links"], "sender": values["sender"]}
+        customer = values["customer"] | {"locale": suffix or "en"}
         sms, file = render(loaded, "sms", customer=customer, **groups), loaded.editions[suffix, SMS].filename
         if isinstance(sms, Sms) and file:
             found[file] = TextSize(file=file, size=sms.size, outside=tuple(outside_gsm(sms.text)))
