@@ -107,6 +107,55 @@ def test_addresses_in_texts_are_held_to_the_list_too(part, address):
     assert "leads where no link may" in text
 
 
+@pytest.mark.parametrize("part", ["body_txt", "sms_txt"])
+@pytest.mark.parametrize(
+    ("written", "named"),
+    [
+        ("www.evil.example/x", "www.evil.example/x"),
+        ("See WWW.Evil-Shop.co.uk.", "WWW.Evil-Shop.co.uk"),
+        ("evil.example/sale", "evil.example/sale"),
+        ("bit.ly/3xYz", "bit.ly/3xYz"),
+        ("(t.cn/A6x)", "t.cn/A6x"),
+        ("evil.com", "evil.com"),
+        ("evil.io:8443/a?b=c", "evil.io:8443/a?b=c"),
+        ("新到唱片请看evil.com.cn/new，谢谢", "evil.com.cn/new"),
+        ("shop.example.evil.com/a", "shop.example.evil.com/a"),
+        ("{{ customer.name }},evil.com/{{ customer.orders }}", "evil.com/"),
+    ],
+)
+def test_an_address_without_its_scheme_is_held_to_the_list_too(part, written, named):
+    [(line, text)] = problems(hosts=HOSTS, **{part: f"Look:\n{written} {SMS} {FOOT}"})
+
+    assert line == 2
+    assert text.partition(": ")[2].startswith(f"{named} leads where no link may")
+
+
+@pytest.mark.parametrize("part", ["body_txt", "sms_txt"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "records, e.g./and books", "i.e./that is", "a.m./p.m.", "and/or", "3.50/kg", "from 9.95/month",
+        "12.03.25/13.03.25", "2026.11.22", "report.pdf", "notes.md/drafts", "Node.js/Deno", "U.S./UK",
+        "v1.2/3", "St.Mary/Ann", "the end.Come in", "24/7", "10.000,00 EUR", "Dr.Who", "P.S.",
+        "hello@evil.com", "ann.me@evil.com/x", "www.", "etc.", "7:30/8:15", "shop.example/sale",
+        "www.shop.example", "shop.example", "https://shop.example/go?to=evil.com/x",
+        "{{ sender.name }} {{ customer.country|default('evil.com/x') }}", "{# evil.com/x #}", 
+        "¥9.9/3.5",
+    ],
+)  # fmt: skip
+def test_ordinary_words_and_the_shops_own_addresses_are_no_links_elsewhere(part, text):
+    assert problems(hosts=HOSTS, **{part: f"{text} {SMS} {FOOT}"}) == []
+
+
+def test_without_a_list_an_address_may_do_without_its_scheme():
+    assert problems(body_txt=f"www.evil.example/x evil.com {FOOT}") == []
+
+
+@pytest.mark.parametrize("message", DEMO)
+def test_the_shipped_messages_lead_to_their_own_shop_alone(message):
+    assert check(demo_files(), message, ("email", "sms"), ("harbour-records.example",)) == []
+
+
 EVIL = "https://evil.example/a"
 
 

@@ -9,6 +9,7 @@ from jinja2 import Template, meta, nodes
 
 from winback.channel import Channel
 from winback.errors import TemplateError, nearest
+from winback.message.bare_addresses import bare_addresses
 from winback.message.fields import NAMES, PERSONAL, REQUIRED_IN_EMAIL, samples
 from winback.message.formats import is_currency
 from winback.message.languages import candidates
@@ -267,13 +268,15 @@ def _telling(found: Collection[nodes.Node]) -> re.Pattern[str]:
 
 
 def _address_problems(source: Source, hosts: Collection[str]) -> Iterator[TemplateError]:
-    """Addresses written out in a text that lead elsewhere than they may."""
-    for found in _ADDRESS.finditer(source.text):
-        if found[1].lower() != "https" or not is_known_host(found[2], hosts):
+    """Addresses written out in a text, in full or without ``https://``, that lead elsewhere than they may."""
+    full = ((found.start(), found[1].lower(), found[2], found[0]) for found in _ADDRESS.finditer(source.text))
+    bare = ((at, "https", host, written) for at, host, written in bare_addresses(source.text))
+    for at, scheme, host, written in (*full, *bare):
+        if scheme != "https" or not is_known_host(host, hosts):
             yield TemplateError(
-                f"{found[0]} leads where no link may",
+                f"{written} leads where no link may",
                 file=source.path,
-                line=source.text.count("\n", 0, found.start()) + 1,
+                line=source.text.count("\n", 0, at) + 1,
                 allowed=", ".join(f"https://{host}/" for host in hosts) or "https://",
             )
 
