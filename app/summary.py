@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from app.terminal import print_table, say, waterfall_rows
 
 if TYPE_CHECKING:
+    from db.settings import Settings
     from flows.campaign_run import RunSummary  # 0.7 s to import
 
 
@@ -20,3 +21,12 @@ def show_summary(summary: "RunSummary") -> None:
         print(f"risk from: {summary.model}")
     for state, count in summary.messages.items():
         print(f"messages {state}: {count:,}")
+
+
+def say_what_waits(settings: "Settings", run: str) -> None:
+    """How a run that waits is approved, and by whom; nothing of one that does not wait."""
+    from flows.approving import waiting  # as long as above
+
+    if found := waiting(settings, run):
+        say(f"{run} waits for approval: winback approve {run} --by NAME --digest {found.digest[:12]}")
+        say(f"who may approve it: {found.who}")

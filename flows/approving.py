@@ -6,7 +6,7 @@ from datetime import datetime
 from db.approvals import approve as record
 from db.approvals import to_approve
 from db.engine import database, reading, transaction
-from db.occurrences import Stage, find_run, pinned_campaign
+from db.occurrences import Stage, find_run, pinned_campaign, version_files
 from db.settings import Settings
 from flows.campaign_run import Order, RunSummary, carry_out, summarise
 from winback.campaigns.approval import may_not_approve, who_approves
@@ -15,10 +15,14 @@ from winback.errors import WrongUse
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The run after the approval; ``changed``: nothing was approved, it was chosen anew from changed files."""
+    """The run after the approval; ``changed``: nothing was approved, it was chosen anew.
+
+    ``edited``: what of its files, or of who writes, is not as it was.
+    """
 
     summary: RunSummary
     changed: bool
+    edited: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +75,14 @@ def approve(settings: Settings, run: str, by: str, now: datetime, digest: str = 
             if not asked.startswith(digest):
                 raise WrongUse(f"{run} is not what was looked at: its digest is {asked[:12]}")
             seen, occurrence_id = (found.version_id, found.audience_digest), found.id or 0
+            before = version_files(session, found.version_id or 0)
         carry_out(order, settings, now)  # chosen anew where the files have changed since
         with transaction(engine) as session:
             found = find_run(session, run)
+            after = version_files(session, found.version_id or 0)
             same = (found.version_id, found.audience_digest) == seen
             approved = same and record(session, found, by, now)
         if not approved:
-            return Answer(summary=summarise(occurrence_id, settings), changed=True)
+            edited = tuple(sorted(name for name in {*before, *after} if before.get(name) != after.get(name)))
+            return Answer(summary=summarise(occurrence_id, settings), changed=True, edited=edited)
     return Answer(summary=carry_out(order, settings, now), changed=False)

@@ -217,6 +217,30 @@ def test_the_terminal_says_what_waits_and_who_approved_it(shop: Settings, capsys
     assert "approved by Bea (not authenticated)" in approved
 
 
+def test_the_terminal_says_what_has_changed_since_and_how_that_is_approved(shop: Settings, capsys, monkeypatch):
+    """The command reads the clock and asks for live settings: the fixture's day is long over."""
+    now_and_here = {"here": lambda _: shop, "check_live": lambda _: None}
+    now_and_here |= {"say_yes": lambda settings, run, by, _, digest: approve(settings, run, by, NOW, digest)}
+    for name, instead in now_and_here.items():
+        monkeypatch.setattr(f"app.commands.approvals.{name}", instead)
+    run(shop)
+    subject = shop.templates / "hello/subject.txt"
+    subject.write_text(subject.read_text(encoding="utf-8") + "!", encoding="utf-8")
+
+    code, said = main(["approve", RUN, "--by", "Bea"]), capsys.readouterr().err
+    found = waiting(shop, RUN)
+    write_campaign(shop, ABOVE_TEN.replace("inactive: 60d", "inactive: 106d"))
+    fewer, said_of_fewer = main(["approve", RUN, "--by", "Bea"]), capsys.readouterr().err
+
+    assert found
+    assert code == 1
+    assert "not approved: it has changed since (templates/hello/subject.txt) and was chosen anew" in said
+    assert f"winback approve {RUN} --by NAME --digest {found.digest[:12]}\n" in said
+    assert fewer == 0
+    assert "changed since (campaigns/spring.yaml) and was chosen anew" in said_of_fewer
+    assert "so few people are in now that it needs no approval" in said_of_fewer
+
+
 def test_the_preview_says_that_a_run_will_wait_whose_yes_for_and_to_what(shop: Settings, capsys, monkeypatch):
     monkeypatch.setattr("app.commands.preview.here", lambda _: shop)
     load(shop, "feedback", f"customer_id,at,kind,score\n00001,{AS_OF},nps,9\n")

@@ -305,6 +305,22 @@ def test_one_customer_gets_his_message_or_the_reason_why_not(shop: Settings):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("variants", "said"),
+    [("", "e-mail to c***@e***.com"), ("variants: [{name: tea}]\n", "tea, e-mail to c***@e***.com")],
+)
+def test_one_customers_variant_is_named_where_the_campaign_names_one(
+    shop: Settings, capsys: pytest.CaptureFixture[str], variants: str, said: str
+):
+    write_campaign(shop, CAMPAIGN.replace("50%", "0%") + variants)
+    a_quiet_crowd(shop, 3)
+
+    main(["--workspace", str(shop.workspace), "preview", "spring", "--as-of", str(AS_OF), "--customer", "00001"])
+
+    assert capsys.readouterr().out.splitlines()[1].startswith(said)
+
+
+@pytest.mark.slow
 def test_a_message_that_cannot_be_written_for_somebody_is_exit_one(
     shop: Settings, capsys: pytest.CaptureFixture[str]
 ):

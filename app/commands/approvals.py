@@ -3,7 +3,7 @@
 import argparse
 from datetime import UTC, datetime
 
-from app.summary import show_summary
+from app.summary import say_what_waits, show_summary
 from app.terminal import print_json, say, working
 from db.settings import check_live, here
 from flows.approving import approve as say_yes
@@ -12,7 +12,7 @@ from winback.errors import Exit
 
 
 def approve(arguments: argparse.Namespace) -> int:
-    """Approve a run and carry it on; exit 1 where it was changed since and has to be looked at again."""
+    """Approve a run and carry it on; exit 1 where it has changed since and has to be looked at again."""
     settings = here(arguments.workspace)
     check_live(settings)
     with working("approving"):
@@ -23,7 +23,12 @@ def approve(arguments: argparse.Namespace) -> int:
     else:
         show_summary(answer.summary)
     if answer.changed:
-        say("campaign, templates or sender have changed since: the run was chosen anew, look at it and approve it")
+        what = f" ({', '.join(answer.edited)})" if answer.edited else ""
+        say(f"not approved: it has changed since{what} and was chosen anew")
+        if answer.summary.stage != "waiting":
+            say("so few people are in now that it needs no approval")
+            return Exit.DONE
+        say_what_waits(settings, answer.summary.run)
         return Exit.NO
     say(f"approved by {answer.summary.approved_by} ({NOT_AUTHENTICATED})")
     return Exit.DONE

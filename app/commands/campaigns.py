@@ -6,7 +6,7 @@ import os
 from datetime import UTC, date, datetime
 
 from app.checking import half_live
-from app.summary import show_summary
+from app.summary import say_what_waits, show_summary
 from app.terminal import asked_to_end, print_json, print_table, progress_bar, say, working
 from db.campaigns import campaign_path
 from db.settings import Settings, check_live, here
@@ -47,16 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         show_summary(summary)
     if summary.stage == "waiting":
-        _say_what_waits(settings, summary.run)
+        say_what_waits(settings, summary.run)
     return Exit.DONE
-
-
-def _say_what_waits(settings: Settings, run: str) -> None:
-    from flows.approving import waiting
-
-    if found := waiting(settings, run):
-        say(f"{run} waits for approval: winback approve {run} --by NAME --digest {found.digest[:12]}")
-        say(f"who may approve it: {found.who}")
 
 
 def warn_of_old_data(settings: Settings, as_of: date) -> None:

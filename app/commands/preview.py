@@ -13,7 +13,7 @@ from db.settings import here
 from flows.audience_export import export_audience
 from flows.previewing import OneCustomer, page, preview_customer
 from flows.previewing import preview as look
-from winback.campaigns.campaign import HOLDOUT, IN_POINTS, Measure
+from winback.campaigns.campaign import HOLDOUT, IN_POINTS, ONLY, Measure
 from winback.campaigns.schedule import last_whole_day
 from winback.channel import Channel
 from winback.errors import Exit, WrongUse
@@ -258,12 +258,17 @@ def _show_customer(one: OneCustomer) -> None:
         fault = one.message
         print(f"cannot be written: {fault.file}:{fault.line or 1}: {fault.field or 'message'}: {fault.problem}")
     elif isinstance(one.message, Email):
-        print(f"{one.arm}, e-mail to {one.to}, {one.message.language}; its links are placeholders")
+        print(f"{_variant(one)}e-mail to {one.to}, {one.message.language}; its links are placeholders")
         print(f"Subject: {one.message.subject}\n\n{one.message.text}")
     elif isinstance(one.message, Sms):
         size = one.message.size
-        print(f"{one.arm}, text message to {one.to}, {one.message.language}; its links are placeholders")
+        print(f"{_variant(one)}text message to {one.to}, {one.message.language}; its links are placeholders")
         print(f"{size.segments} segment{'s' if size.segments != 1 else ''}\n\n{one.message.text}")
+
+
+def _variant(one: OneCustomer) -> str:
+    """The variant, where the campaign names any."""
+    return "" if one.arm == ONLY else f"{one.arm}, "
 
 
 def _customer_as_dict(one: OneCustomer) -> dict[str, Any]:

@@ -25,7 +25,7 @@ TEXTS: dict[str, Words] = {
     "value_of": Words(
         "of {total} expected of them within {days} days", "这些客户 {days} 天内的预期消费为 {total}"
     ),
-    "top": Words("Of the top 20 % by expected value", "预期价值前 20 % 的客户"),
+    "top": Words("Of the top 20 % by expected value: {n}", "预期价值前 20 % 的客户：{n}"),
     "risk": Words("Risk of no order", "不再下单的风险"),
     "risk_range": Words("median; from {low} to {high}", "中位数；最低 {low}，最高 {high}"),
     "cost": Words("Cost of sending", "发送费用"),
