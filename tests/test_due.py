@@ -202,7 +202,7 @@ def test_a_template_that_is_no_text_raises_an_alarm_and_not_an_error(shop: Setti
     [alarm] = look_for_due(shop, NOW).alarms
 
     assert alarm.kind == "invalid"
-    assert "subject.txt: is not UTF-8" in alarm.text
+    assert "subject.txt:1: is not UTF-8" in alarm.text
 
 
 @pytest.mark.parametrize(
