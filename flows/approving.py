@@ -12,6 +12,8 @@ from flows.campaign_run import Order, RunSummary, carry_out, summarise
 from winback.campaigns.approval import may_not_approve, who_approves
 from winback.errors import WrongUse
 
+DIGEST_CHARACTERS = 8  # the least that name one digest among all that anybody looked at
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -72,6 +74,8 @@ def approve(settings: Settings, run: str, by: str, now: datetime, digest: str = 
                 campaign_id=found.campaign_id, slot=found.slot, as_of=found.as_of, late_after=found.late_after
             )
             asked = to_approve(session, found)
+            if 0 < len(digest) < DIGEST_CHARACTERS:
+                raise WrongUse(f"--digest '{digest}' is too short: {DIGEST_CHARACTERS} characters or more")
             if not asked.startswith(digest):
                 raise WrongUse(f"{run} is not what was looked at: its digest is {asked[:12]}")
             seen, occurrence_id = (found.version_id, found.audience_digest), found.id or 0

@@ -351,6 +351,8 @@ def test_another_digest_than_was_looked_at_is_refused(shop: Settings):
 
     with pytest.raises(WrongUse, match="not what was looked at: its digest is"):
         approve(shop, RUN, "Bea", NOW, "0" * 12)
+    with pytest.raises(WrongUse, match="is too short: 8 characters or more"):
+        approve(shop, RUN, "Bea", NOW, found.digest[:7])
 
     assert run(shop).stage == "waiting"
     assert approve(shop, RUN, "Bea", NOW, found.digest[:12]).summary.stage == "released"

@@ -32,8 +32,10 @@ FINDING_TEXTS: dict[str, Words] = {
     ),
     "lasted_nothing_to_last": Words(
         "The first reading, after {first} days, told no effect, so there is none that could have lasted until "
-        "day {days}.",
-        "第一次读数（{first} 天）没有得出有效果的结论，因此谈不上效果是否持续到第 {days} 天。",
+        "day {days}. What only the second shows is a question for the next run: two readings find something by "
+        "chance more often than one.",
+        "第一次读数（{first} 天）没有得出有效果的结论，因此谈不上效果是否持续到第 {days} 天。"
+        "只有第二次读数才显示的效果，请留待下次活动验证：读两次比读一次更容易碰巧看出效果。",
     ),
     "second_chart": Words(
         "Difference in {measure} against the hold-out in both readings with their intervals; the numbers are in "
