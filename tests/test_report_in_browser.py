@@ -44,12 +44,16 @@ def written(folder: Path, name: str, language: words.Language) -> Path:
 
 @pytest.mark.parametrize(("name", "language"), EVERY + JUDGED_BY)
 def test_everybody_can_read_it(tab: Tab, tmp_path: Path, name, language):
-    """axe-core finds nothing: contrast, headings, names of pictures and tables, language; light, and dark."""
-    for width, dark in ((1180, False), (390, True)):
-        tab.open(written(tmp_path, name, language), width=width, dark=dark)
-        tab.value(f"{AXE}; 0")
+    """axe-core finds nothing: contrast, headings, names of pictures and tables, language.
 
-        assert tab.value(JUDGE) == []
+    Light on a desk in English, dark on a phone in Chinese: what is drawn does not hang on the language, and both
+    ways in both would take two minutes.
+    """
+    width, dark = (1180, False) if language == "en" else (390, True)
+    tab.open(written(tmp_path, name, language), width=width, dark=dark)
+    tab.value(f"{AXE}; 0")
+
+    assert tab.value(JUDGE) == []
 
 
 @pytest.mark.parametrize(("name", "language"), EVERY + JUDGED_BY)
