@@ -225,6 +225,23 @@ def test_a_sender_that_outlives_its_lease_gives_back_what_it_has_not_begun(engin
     assert states(engine) == {"accepted": 3}
 
 
+def test_messages_slower_to_render_than_a_lease_allows_for_all_leave_a_few_at_a_time(engine: Engine):
+    """Five take 40 s each to render, and a lease is 120 s: had all to be ready first, none would ever leave."""
+    an_outbox(engine, messages=5)
+    clock, provider, rendered = Clock(), Recorder(), list[str]()
+
+    def slow(claimed: Claimed, dated_at: datetime) -> Outgoing | RenderFailure:
+        clock.pass_(40)
+        rendered.append(claimed.key)
+        assert len(rendered) < 20, "it goes round in a circle"
+        return compose(claimed, dated_at)
+
+    drain(a_post(engine, provider, clock, compose=slow))
+
+    assert provider.sent == rendered == ["k-1", "k-2", "k-3", "k-4", "k-5"]
+    assert states(engine) == {"accepted": 5}
+
+
 def test_a_lease_that_ran_out_elsewhere_makes_no_second_copy(engine: Engine):
     """A second sender calls the first one's messages uncertain while it is still at work; both finish."""
     an_outbox(engine, messages=4)

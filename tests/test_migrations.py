@@ -10,8 +10,20 @@ from sqlmodel import SQLModel, col
 
 from db.engine import SCHEMA, schema_of, transaction
 from db.migrate import MIGRATIONS, upgrade
-from db.tables import Alert, Approval, Assignment, Event, Gate, Message, Occurrence, Restore, Sender, Stop
-from tests.builders import NOON, an_outbox
+from db.tables import (
+    Alert,
+    Approval,
+    Assignment,
+    Customer,
+    Event,
+    Gate,
+    Message,
+    Occurrence,
+    Restore,
+    Sender,
+    Stop,
+)
+from tests.builders import NOON, a_customer, an_outbox
 
 Rows = list[Mapping[str, object]]
 
@@ -111,6 +123,18 @@ def test_from_the_first_schema_what_is_new_is_filled_in(engine: Engine):
         )
         assert messages.all() == [("k-1", NOON, 0), ("k-2", NOON, 1), ("k-3", None, 0)]
         assert set(connection.execute(select(col(Assignment.code))).scalars()) == {"id1", "id2", "id3"}
+
+
+def test_who_shares_an_address_is_not_alone_with_it_after_an_upgrade(engine: Engine):
+    with transaction(engine) as session:
+        session.add_all([a_customer(1), a_customer(2), a_customer(3, email_hash="mail-1", sms_hash=None)])
+    downgrade(engine, "0010")
+
+    upgrade(engine)
+
+    with engine.connect() as connection:
+        chosen = select(col(Customer.email_alone), col(Customer.sms_alone)).order_by(col(Customer.no))
+        assert connection.execute(chosen).all() == [(None, True), (True, True), (None, None)]
 
 
 def test_down_to_nothing_and_up_makes_an_empty_database(engine: Engine):
