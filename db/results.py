@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy.engine import Connection
@@ -66,6 +67,7 @@ _RECORDS = {
 }
 
 
+_ID = attrgetter("message.id")
 _OURS = Sql("""
 SELECT id FROM message WHERE id AMONG(:ids) AND owner = :owner AND state = 'sending' ORDER BY id FOR UPDATE""")
 _KNOWN = Sql("""
@@ -89,9 +91,10 @@ def record(connection: Connection, batch: Batch, results: Sequence[Result], now:
     if not results:
         return
     price = batch.rules.price_micros
-    settled, lifted = _sorted_out(connection, sorted(results, key=_id_of), price)
-    plain = [told for told in settled if told.result.state is State.ACCEPTED and not told.counted]
-    others = [told for told in settled if told.result.state is not State.ACCEPTED or told.counted]
+    settled, lifted = _sorted_out(connection, sorted(results, key=_ID), price)
+    plain, others = list[Told](), list[Told]()
+    for told in settled:
+        (plain if told.result.state is State.ACCEPTED and not told.counted else others).append(told)
     for statement, tolds in zip(_RECORDS[is_sqlite(connection)], (plain, others, lifted), strict=True):
         if tolds:
             execute(connection, statement, _values(tolds, now, sqlite=is_sqlite(connection)))
@@ -134,13 +137,8 @@ def _values(tolds: Sequence[Told], now: datetime, *, sqlite: bool) -> Any:  # no
     """The values of _NAMES: a row for each result on SQLite, a list for each name on PostgreSQL."""
     at = stamp(now) if sqlite else now
     rows = [
-        (r.message.id, r.message.owner, r.message.attempt, r.state.value, r.reason,
-         stamp(r.not_before) if sqlite else r.not_before, r.state not in UNSENT, at,
-         r.provider, r.provider_id, cost)
-        for r, cost, _ in tolds
+        (message.id, message.owner, message.attempt, state.value, reason,
+         stamp(later) if sqlite and later else later, state not in UNSENT, at, provider, provider_id, cost)
+        for (message, state, reason, provider, provider_id, later, _), cost, _ in tolds
     ]  # fmt: skip
     return rows if sqlite else tuple(map(list, zip(*rows, strict=True)))
-
-
-def _id_of(result: Result) -> int:
-    return result.message.id

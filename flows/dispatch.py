@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
@@ -187,7 +188,7 @@ class Line:
                 self._tidy(now, at)
             with writing(self._connection):
                 batch = self._claim(now)
-        self._batch, self._looked = batch, NEVER
+        self._batch, self._looked, self._is_stopped = batch, at, False  # a claim takes nothing of a stopped run
         return batch
 
     def settle(self) -> None:
@@ -321,7 +322,7 @@ class Line:
 
     def _forget(self) -> None:
         """What was recorded is counted, and held no longer."""
-        self._tally.states.update(result.state.value for result in self._results)
+        self._tally.states.update(map(_STATE, self._results))
         self._results, self._answers, self._units, self._failures = [], [], 0, 0
 
     def _clock_jumped(self, at: float, now: datetime) -> bool:
@@ -334,6 +335,7 @@ class Line:
         return True
 
 
+_STATE = attrgetter("state")
 COSTING = frozenset({AnswerKind.ACCEPTED, AnswerKind.UNCERTAIN})
 
 
