@@ -46,6 +46,7 @@ from winback.report.charts import (
     waterfall,
 )
 from winback.report.checks import checks
+from winback.report.compiled import COMPILED
 from winback.report.findings import VARIANTS_SHOWN, finding_charts, finding_views
 from winback.report.headline import (
     all_treated,
@@ -123,6 +124,7 @@ def environment(templates: Path, say: Speaker) -> Environment:
     """The templates of ``templates`` with the writers of numbers, in the language of ``say``."""
     made = Environment(
         loader=FileSystemLoader(templates),
+        bytecode_cache=COMPILED,
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_written,
