@@ -150,9 +150,15 @@ def _frame(
     return pl.DataFrame([_series(name, columns[name], kind) for name, kind in schema.items()])
 
 
+@cache
+def _instance() -> duckdb.DuckDBPyConnection:
+    """An empty database in memory: starting one takes longer than most questions."""
+    return duckdb.connect(config={"autoinstall_known_extensions": False})
+
+
 @contextmanager
 def _connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    connection = duckdb.connect(config={"autoinstall_known_extensions": False})
+    connection = _instance().cursor()  # what it registers and calls TEMP is its own
     try:
         yield connection
     except duckdb.Error as problem:
