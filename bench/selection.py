@@ -24,6 +24,7 @@ from bench.features import cpu_seconds, group_bare
 from db.facts.queries import read_log
 from winback.audience.selection import CONTACTS, SCORED, AudienceRules, digest, select
 from winback.customers.order_log import number_of
+from winback.customers.tie_key import tie_keys
 from winback.scores.learners import has_lightgbm
 from winback.scores.material import material
 from winback.scores.recipe import FULL, PLAIN, Recipe
@@ -121,11 +122,12 @@ class Laps:
 def a_round(files: list[str], customers: int, recipe: Recipe) -> Callable[[], str]:
     no = np.arange(1, customers + 1)
     ids = pl.DataFrame({"customer_no": no, "customer_id": [f"c{each:07}" for each in no]})
+    keyed = ids.with_columns(tie_key=tie_keys(ids["customer_id"]))  # as the database keeps it
     contacts = ids.with_columns(
         email_hash=pl.col("customer_id"), email_consent=True, email_suppressed=False,
         sms_hash=pl.lit(None, pl.String), sms_consent=pl.lit(None, pl.Boolean), sms_suppressed=False,
     ).select(list(CONTACTS))  # fmt: skip
-    return lambda: select_all(files, ids, contacts, recipe)
+    return lambda: select_all(files, keyed, contacts, recipe)
 
 
 def by_lifetimes(folder: Path, files: list[str]) -> float | None:

@@ -11,6 +11,7 @@ from sqlmodel import Field, SQLModel
 
 from db.instants import UtcDateTime
 from winback.campaigns.schedule import REPLAY
+from winback.customers.tie_key import tie_key
 
 NO_REPLAY = f"SUBSTR(slot, 1, {len(REPLAY)}) <> '{REPLAY}'"  # a run that is no replay on history
 UNFINISHED = f"stage IN ('opened', 'waiting', 'selected', 'assigned', 'planned') AND {NO_REPLAY}"
@@ -24,15 +25,21 @@ def _where(condition: str) -> dict[str, Any]:
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
+def _tie_key(context: Any) -> int:  # noqa: ANN401 - SQLAlchemy's, of one row that is inserted
+    return tie_key(context.get_current_parameters()["customer_id"])
+
+
 class Customer(SQLModel, table=True):
     """One customer as the source knows him; ``no`` is the opaque number facts carry.
 
+    ``tie_key``: winback.customers.tie_key of his id, hashed once, when he is written.
     ``email_alone``, ``sms_alone``: nobody else has the address; a claim then need not look for others. Only
     db.customers says so; None and False: there may be others.
     """
 
     no: int | None = Field(default=None, primary_key=True)
     customer_id: str = Field(unique=True)
+    tie_key: int | None = Field(default=None, sa_type=BigInteger, sa_column_kwargs={"default": _tie_key})
     email: str | None = None
     email_hash: str | None = Field(default=None, index=True)
     phone: str | None = None

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from sqlmodel import Session
 
-from db.customers import numbers
+from db.customers import identified
 from db.facts.queries import read_log
 from db.facts.store import data_through, digests, path_of
 from db.settings import Settings
@@ -80,7 +80,7 @@ def backtest(
     found: list[Measured] = []
     calibration: tuple[Band, ...] = ()
     notes: list[str] = []
-    ids = numbers(session)
+    ids = identified(session)
     for done, cut in enumerate(days):
         progress(done, len(days))
         rows, curve, remarks = at_cut(log, ids, cut, horizon_days)

@@ -9,7 +9,7 @@ import polars as pl
 from sqlmodel import Session
 
 from db.choices import latest_choice
-from db.customers import numbers
+from db.customers import identified
 from db.facts.queries import CHURN_COUNTS, read_log
 from db.facts.store import path_of
 from db.settings import Settings
@@ -53,7 +53,7 @@ def _scored(
 ) -> tuple[OrderLog, pl.DataFrame, Scores]:
     log = read_log([path_of(settings.facts, digest) for digest in facts], as_of=as_of)
     recipe, remark = recipe_at(session, as_of)
-    given = material(log, numbers(session), as_of, horizon_days, recipe)
+    given = material(log, identified(session), as_of, horizon_days, recipe)
     scorer = partial(
         score,
         given.features,

@@ -15,6 +15,7 @@ from flows.backtesting import at_cut, backtest, cut_days
 from flows.scoring import score_all
 from tests.workspaces import load
 from winback.customers.order_log import OrderLog, followed, number_of, order_log, windows_at
+from winback.customers.tie_key import tie_keys
 from winback.scores.backtest import Measured, Truth, bands, calibration_error, choose, measured, name_of
 from winback.scores.recipe import FULL, PLAIN, Model, default_recipe
 
@@ -28,7 +29,7 @@ def a_truth(silent, minor, past=None) -> Truth:
         silent=np.asarray(silent, dtype=bool),
         minor=values,
         past_minor=values if past is None else np.asarray(past, dtype=float),
-        keys=np.arange(len(values), dtype=np.uint64),
+        keys=np.arange(len(values), dtype=np.int64),
     )
 
 
@@ -105,7 +106,8 @@ def a_log(seed: int = 4, customers: int = 2_000, *, until: date = date.max) -> O
 
 
 def ids_of(log: OrderLog) -> pl.DataFrame:
-    return pl.DataFrame({"customer_no": log.no, "customer_id": [f"{no:05}" for no in log.no]})
+    ids = pl.Series([f"{no:05}" for no in log.no])
+    return pl.DataFrame({"customer_no": log.no, "customer_id": ids, "tie_key": tie_keys(ids)})
 
 
 def highest_auc(log: OrderLog) -> float:

@@ -12,6 +12,7 @@ from db.facts.queries import read_log
 from flows.backtesting import at_cut
 from tests.facts import MASTER, write_cdnow
 from winback.customers.order_log import OrderLog, earlier_window, followed, number_of, order_log
+from winback.customers.tie_key import tie_keys
 from winback.scores.backtest import area_under_curve, choose
 from winback.scores.btyd import Family, Fit, Histories, probability_of_no_order
 from winback.scores.learners import has_lightgbm
@@ -25,7 +26,8 @@ DAY_0 = date(2024, 1, 1)
 
 
 def ids_of(log: OrderLog) -> pl.DataFrame:
-    return pl.DataFrame({"customer_no": log.no, "customer_id": [f"{no:05}" for no in log.no]})
+    ids = pl.Series([f"{no:05}" for no in log.no])
+    return pl.DataFrame({"customer_no": log.no, "customer_id": ids, "tie_key": tie_keys(ids)})
 
 
 def scored(log: OrderLog, as_of: date, horizon_days: int, recipe: Recipe) -> tuple[Material, Scores]:

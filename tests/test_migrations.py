@@ -8,7 +8,8 @@ from alembic.config import Config
 from sqlalchemy import Engine, MetaData, Table, inspect, select, update
 from sqlmodel import SQLModel, col
 
-from db.engine import SCHEMA, schema_of, transaction
+from db.customers import create_customers, identified
+from db.engine import SCHEMA, reading, schema_of, transaction
 from db.migrate import MIGRATIONS, upgrade
 from db.tables import (
     Alert,
@@ -24,6 +25,7 @@ from db.tables import (
     Stop,
 )
 from tests.builders import NOON, a_customer, an_outbox
+from winback.customers.tie_key import tie_key
 
 Rows = list[Mapping[str, object]]
 
@@ -135,6 +137,24 @@ def test_who_shares_an_address_is_not_alone_with_it_after_an_upgrade(engine: Eng
     with engine.connect() as connection:
         chosen = select(col(Customer.email_alone), col(Customer.sms_alone)).order_by(col(Customer.no))
         assert connection.execute(chosen).all() == [(None, True), (True, True), (None, None)]
+
+
+def test_the_hashes_of_ids_are_those_of_customers_written_today_after_an_upgrade(engine: Engine):
+    """The first 8 bytes of sha256("c1") are 0xd0f631ca1ddba8db, from sha256sum; less 2^63."""
+    with transaction(engine) as session:
+        session.add_all([a_customer(11, customer_id="c1"), a_customer(12, customer_id="\u00e9-2")])
+        create_customers(session, ["c3"])
+    with reading(engine) as session:
+        written = identified(session).sort("customer_no")
+    downgrade(engine, "0011")
+
+    upgrade(engine)
+
+    with reading(engine) as session:
+        assert identified(session).sort("customer_no").equals(written)
+    keys = dict(written.select("customer_id", "tie_key").iter_rows())
+    assert keys["c1"] == 0xD0F631CA1DDBA8DB - 2**63
+    assert keys == {each: tie_key(each) for each in keys}
 
 
 def test_down_to_nothing_and_up_makes_an_empty_database(engine: Engine):

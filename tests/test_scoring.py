@@ -1,6 +1,7 @@
 """Scores of CDNOW against what was measured elsewhere; every fall-back; degenerate files; ranks and digest."""
 
 import hashlib
+import struct
 from datetime import date, timedelta
 
 import numpy as np
@@ -311,12 +312,12 @@ def test_values_that_differ_in_the_seventh_decimal_are_equal():
 def test_the_digest_is_what_its_docstring_says():
     frame = scored(simulated(50)).frame
 
-    lines = sorted(
-        f"{row['customer_id']}\t{row['risk']:.6f}\t{row['expected_value']:.6f}\t{row['value_rank']}"
-        f"\t{row['past_value']:.6f}\t{row['past_rank']}\n".encode()
-        for row in frame.to_dicts()
-    )
-    assert digest_of(frame) == hashlib.sha256(b"".join(lines)).hexdigest()
+    rows = sorted(frame.to_dicts(), key=lambda row: row["value_rank"])
+    told = "".join(f"{row['customer_id']}\n" for row in rows).encode()
+    for name in ("risk", "expected_value", "past_value"):
+        told += struct.pack("<50d", *(row[name] for row in rows))
+    told += struct.pack("<50q", *(row["past_rank"] for row in rows))
+    assert digest_of(frame) == hashlib.sha256(told).hexdigest()
     assert digest_of(frame.reverse()) == digest_of(frame)
 
 

@@ -52,7 +52,7 @@ class Truth:
     silent: Mask
     minor: Floats
     past_minor: Floats
-    keys: NDArray[np.uint64]
+    keys: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

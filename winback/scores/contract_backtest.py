@@ -12,9 +12,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from winback.customers.tie_key import tie_keys
 from winback.scores.backtest import Band, Measured, Truth, bands, measured
 from winback.scores.contracts import DAYS_A_MONTH, ContractModel, ahead, at_one_rate, learn
-from winback.scores.scoring import smallest, tie_keys
+from winback.scores.scoring import smallest
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -18,10 +18,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from winback.customers.tie_key import tie_keys
 from winback.errors import WrongUse
 from winback.scores.contract_columns import Columns, columns_of
 from winback.scores.hazard import Hazard, Penalty, Spells, fit_hazard, log_likelihood
-from winback.scores.scoring import FITTED_CUSTOMERS, SCORES, Scores, digest_of, ranked, rounded, smallest, tie_keys
+from winback.scores.scoring import FITTED_CUSTOMERS, SCORES, Scores, digest_of, ranked, rounded, smallest
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -184,7 +185,7 @@ class _Sample:
     spells: Spells
     traits: Floats
     stratum: Integers
-    keys: NDArray[np.uint64]
+    keys: NDArray[np.int64]
 
     def of(self, rows: Integers) -> "_Sample":
         return _Sample(self.spells.of(rows), self.traits[rows], self.stratum[rows], self.keys[rows])

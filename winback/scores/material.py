@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from winback.customers.order_log import OrderLog, Windows, features_at, first_day, followed, only, windows_at
 from winback.scores.outlook import Lesson, Standing
 from winback.scores.recipe import LEARNERS, Recipe
-from winback.scores.scoring import FITTED_CUSTOMERS, smallest, tie_keys
+from winback.scores.scoring import FITTED_CUSTOMERS, smallest
 
 YEAR: Final = 365
 
@@ -24,19 +24,19 @@ class Material:
     """The arguments of ``score`` that come from the log."""
 
     features: pl.DataFrame
-    keys: NDArray[np.uint64]
+    keys: NDArray[np.int64]
     windows: Windows | None
     lesson: Lesson | None
     season: Lesson | None
 
 
 def material(log: OrderLog, ids: pl.DataFrame, as_of: date, horizon_days: int, recipe: Recipe) -> Material:
-    """The material of everybody known at the end of ``as_of``; ``ids``: customer_no, customer_id.
+    """The material of everybody known at the end of ``as_of``; ``ids``: customer_no, customer_id, tie_key.
 
     Only what ``recipe`` asks for is computed.
     """
     features = features_at(log, as_of).join(ids, on="customer_no", how="left", maintain_order="left")
-    keys = tie_keys(features["customer_id"])
+    keys = features.drop_in_place("tie_key").to_numpy()
     taken = features["customer_no"].to_numpy()[smallest(keys, FITTED_CUSTOMERS)]
     sample = _Sample(log=only(log, taken), customer_no=taken)
     learns = any(part in LEARNERS for part in recipe.parts)
