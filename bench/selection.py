@@ -120,7 +120,7 @@ class Laps:
 
 
 def a_round(files: list[str], customers: int, recipe: Recipe) -> Callable[[], str]:
-    no = np.arange(1, customers + 1)
+    no = pl.int_range(1, customers + 1, eager=True)  # polars knows that they ascend, as of the database's
     ids = pl.DataFrame({"customer_no": no, "customer_id": [f"c{each:07}" for each in no]})
     keyed = ids.with_columns(tie_key=tie_keys(ids["customer_id"]))  # as the database keeps it
     contacts = ids.with_columns(

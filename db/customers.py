@@ -104,14 +104,15 @@ def numbers(session: Session) -> pl.DataFrame:
 
 
 def identified(session: Session) -> pl.DataFrame:
-    """customer_id, customer_no and tie_key (winback.customers.tie_key) of all customers."""
+    """customer_id, customer_no and tie_key (winback.customers.tie_key) of all customers, by customer_no."""
     rows = _IDENTIFIED.run(session.connection()).fetchall()  # past SQLAlchemy: a third of the CPU
     schema = {"customer_id": pl.String(), "customer_no": pl.Int64(), "tie_key": pl.Int64()}
     columns = zip(*rows, strict=True) if rows else ((), (), ())
-    return pl.DataFrame([pl.Series(n, c, dtype=t) for (n, t), c in zip(schema.items(), columns, strict=True)])
+    frame = pl.DataFrame([pl.Series(n, c, dtype=t) for (n, t), c in zip(schema.items(), columns, strict=True)])
+    return frame.with_columns(pl.col("customer_no").set_sorted())  # a join of two such takes a tenth of the time
 
 
-_IDENTIFIED = Sql("SELECT customer_id, no, tie_key FROM customer")
+_IDENTIFIED = Sql("SELECT customer_id, no, tie_key FROM customer ORDER BY no")
 
 
 def by_field(session: Session, field: str) -> pl.DataFrame:

@@ -52,7 +52,8 @@ def contacts(session: Session, *, unknown_email_consent: bool, topic: str | None
     everyone = shared.with_columns(consents).with_columns(
         _suppressed_for_all(channel) for channel in ("email", "sms")
     )
-    return everyone.select(pl.col(name).cast(kind) for name, kind in CONTACTS.items())
+    named = everyone.select(pl.col(name).cast(kind) for name, kind in CONTACTS.items())
+    return named.with_columns(pl.col("customer_no").set_sorted())
 
 
 def _asked_not_to_be_chosen(session: Session) -> pl.Expr:

@@ -191,6 +191,11 @@ def test_a_copy_that_is_out_for_another_reason_does_not_take_the_place():
     ]
 
 
+def test_a_customer_in_two_rows_is_refused():
+    with pytest.raises(ValueError, match="two rows"):
+        reasons(scored(customer_no=[1, 2]), contacts(customer_no=[1, 2, 2]))
+
+
 def test_the_digest_is_the_documented_one():
     ledger = select(
         scored(customer_no=[1, 2], risk=[0.9, 0.1]), contacts(customer_no=[1, 2]), [], rules(min_risk=0.5), 0
@@ -199,6 +204,10 @@ def test_the_digest_is_the_documented_one():
 
     assert digest(ledger) == hashlib.sha256(b"00001\tholdout\n00002\tnot_at_risk\n").hexdigest()
     assert digest(ledger.reverse()) == digest(ledger)
+
+
+def test_the_digest_of_nobody_is_that_of_no_bytes():
+    assert digest(pl.DataFrame(schema=LEDGER)) == hashlib.sha256(b"").hexdigest()
 
 
 def test_the_digest_sorts_by_bytes_not_by_letters():

@@ -9,7 +9,7 @@ import pytest
 from db.facts.queries import read_log
 from tests.facts import an_order, write_orders
 from winback.customers import order_log as module
-from winback.customers.order_log import EPOCH, features_at, followed, order_log, recent_of
+from winback.customers.order_log import EPOCH, features_at, followed, order_log, recent_of, windows_at
 from winback.errors import Unusable
 
 AS_OF = EPOCH + timedelta(days=60)
@@ -109,3 +109,23 @@ def test_fact_files_from_before_a_column_was_added_are_read_beside_newer_ones(tm
 
     for files in ([older, newer], [newer, older]):
         assert read_log(files, as_of=AS_OF.replace(year=2030)).no.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("until", [40, 60, 89, 120])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_windows_tell_of_purchase_days_and_spend_within_multiples_of_the_unit(seed: int, until: int, blocks):
+    """Purchase days of the last 2, 4, 8, 16 and 32 days, spend of the last 4 to 32 in mean purchase days."""
+    rows, unit = some_rows(seed), 16
+    log, day = log_of(rows), EPOCH + timedelta(days=until)
+    features = features_at(log, day)
+
+    found = np.expm1(windows_at(log, day, features, unit)(slice(None)))
+
+    orders = rows.filter((pl.col("minor") >= 0) & (pl.col("day") <= until))
+    mean_spend = orders["minor"].sum() / orders.unique(["no", "day"]).height
+    for no, told in zip(features["customer_no"], found, strict=True):
+        recent = [
+            orders.filter((pl.col("no") == no) & (pl.col("day") > until - back)) for back in (2, 4, 8, 16, 32)
+        ]
+        assert told[7:12] == pytest.approx([each["day"].n_unique() for each in recent])
+        assert told[12:16] == pytest.approx([each["minor"].sum() / mean_spend for each in recent[1:]])

@@ -137,7 +137,7 @@ def select(
     known = contacts.drop("customer_id").with_columns(persons(contacts)["person"])
     entered_persons = known.filter(pl.col("customer_no").is_in(list(entered)))["person"].unique()
     candidates = (
-        scored.join(known, on="customer_no", how="left", validate="1:1")
+        _beside(scored, known)
         .pipe(_with_traits, traits)
         .pipe(_with_kinds, kinds)
         .with_columns(_channel(rules.channels), _address(rules.channels), _no_channel(rules.channels))
@@ -159,14 +159,27 @@ def _with_kinds(frame: pl.DataFrame, kinds: pl.DataFrame | None) -> pl.DataFrame
     if kinds is None:
         unknown = dict.fromkeys(("kind", "cause", "evidence"), pl.lit(None, dtype=pl.String))
         return frame.with_columns(**unknown, barred=pl.lit(False))
-    return frame.join(kinds, on="customer_no", how="left", validate="1:1")
+    return _beside(frame, kinds)
 
 
 def _with_traits(frame: pl.DataFrame, traits: pl.DataFrame | None) -> pl.DataFrame:
     if traits is None:
         return frame
     wanted = [name for name in traits.columns if name not in frame.columns or name == "customer_no"]
-    return frame.join(traits.select(wanted), on="customer_no", how="left", validate="1:1")
+    return _beside(frame, traits.select(wanted))
+
+
+def _beside(frame: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
+    """``frame`` with what ``other`` says of the same customers; ValueError where either names one twice."""
+    return _ascending(frame).join(_ascending(other), on="customer_no", how="left")
+
+
+def _ascending(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame, with a word to polars where its numbers ascend: it then joins in a tenth of the time."""
+    numbers = frame["customer_no"]
+    if numbers.n_unique() < frame.height:
+        raise ValueError("a customer stands in two rows")
+    return frame.with_columns(pl.col("customer_no").set_sorted()) if numbers.is_sorted() else frame
 
 
 def _or_reason(test: pl.Expr, reason: Reason) -> pl.Expr:
@@ -275,5 +288,6 @@ def risk_range(ledger: pl.DataFrame) -> tuple[float, float, float] | None:
 def digest(ledger: pl.DataFrame) -> str:
     """sha256 over the lines ``customer_id<TAB>reason or arm``, UTF-8, sorted by bytes, each ended by newline."""
     line = pl.concat_str("customer_id", pl.coalesce("reason", "arm"), separator="\t")
-    lines = ledger.select(line=line)["line"].sort() + "\n"  # texts sort as their bytes do
-    return hashlib.sha256(lines.str.join("").item().encode()).hexdigest()
+    lines = ledger.select(line=line)["line"].sort()  # texts sort as their bytes do
+    ended = lines.str.join("\n").item() + "\n" if len(lines) else ""
+    return hashlib.sha256(ended.encode()).hexdigest()
