@@ -12,6 +12,7 @@ from db.settings import Settings, here
 from winback.campaigns.campaign import Campaign, Measure
 from winback.channel import Channel
 from winback.message.fields import RECOMMENDED, WITH_AN_ORDER
+from winback.message.sms import LONGEST_SIGNATURE, SHORTEST_SIGNATURE, is_signature
 
 MUCH = 0.1  # of messages: more unsubscribed, complained or bounced than any guardrail is meant to allow
 FEW_CHARACTERS = 3  # more are another script, not a slip
@@ -42,6 +43,7 @@ def found_in(workspace: Path | None, files: Sequence[Path]) -> list[Found]:
 
 def _found(settings: Settings, checked: Checked) -> Found:
     said = list(_doubtful(checked.campaign, checked.path)) if checked.campaign else []
+    said += unsigned(checked, settings)
     return Found(
         faults=[str(fault) for fault in checked.problems],
         said=[*said, *_skipping(checked), *(line for text in checked.texts for line in dear(text, settings))],
@@ -112,6 +114,24 @@ def _has_lines(settings: Settings) -> bool:
 
     with database(settings.database_url) as engine, reading(engine) as session:
         return bool(digests(session, Kind.LINES))
+
+
+def unsigned_of(settings: Settings, campaign_id: str) -> list[str]:
+    """``unsigned`` of one campaign."""
+    [checked] = check_files(settings, [campaign_path(settings, campaign_id)])
+    return list(unsigned(checked, settings))
+
+
+def unsigned(checked: Checked, settings: Settings) -> Iterator[str]:
+    """Where the sender's name is the signature of a text, and is none that goes to Chinese numbers."""
+    name = settings.file.sender.name_in("zh")
+    for text in () if is_signature(name) else (text for text in checked.texts if text.signed):
+        shortest, longest = SHORTEST_SIGNATURE, LONGEST_SIGNATURE
+        instead = f'sender.name = {{en = "{settings.file.sender.name.en}", zh = "..."}} in {FILE_NAME}'
+        yield (
+            f"{text.file}: the signature 【{name}】 has {len(name)} characters, allowed are {shortest} to {longest}: "
+            f"nothing goes to +86 numbers; give the sender a name for Chinese: {instead}"
+        )
 
 
 def dear(text: SampleText, settings: Settings) -> Iterator[str]:

@@ -32,13 +32,17 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleText:
-    """What a text message to a made-up customer costs; ``outside``: the characters that GSM-7 does not have."""
+    """What a text message to a made-up customer costs; ``outside``: the characters that GSM-7 does not have.
+
+    ``signed``: its signature, in 【】, is the sender's name.
+    """
 
     file: str
     encoding: str
     units: int
     segments: int
     outside: tuple[str, ...]
+    signed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +104,8 @@ def _read(asked: Wanted, answer: Mapping[str, Any] | None) -> Looked:
         problem = f"takes more than {CPU_SECONDS} s or {MEMORY_BYTES // 2**20} MB to read: was ended"
         return Looked(problems=({"problem": problem, "file": f"{asked.message}/"},), texts=(), ended=True)
     texts = (
-        SampleText(file=each["file"], **each["size"], outside=tuple(each["outside"])) for each in answer["texts"]
+        SampleText(file=each["file"], **each["size"], outside=tuple(each["outside"]), signed=each["signed"])
+        for each in answer["texts"]
     )
     needs = tuple(NeededField(**each) for each in answer["needs"])
     return Looked(problems=tuple(answer["problems"]), texts=tuple(texts), needs=needs)

@@ -9,7 +9,7 @@ from sqlmodel import Session, col
 
 from db.campaigns import campaign_path
 from db.engine import database, reading
-from db.occurrences import counted_for, run_name, version_files
+from db.occurrences import Stage, counted_for, run_name, version_files
 from db.settings import Settings
 from db.tables import Occurrence
 from flows.campaign_run import manual, read_ledger
@@ -64,17 +64,17 @@ def differ(settings: Settings, campaign_id: str, as_of: date) -> Difference:
 
 
 def _last_run(session: Session, campaign_id: str, slot: str, *, placebo: bool) -> Occurrence:
-    """The newest that chose an audience; for one really sent, of those really sent."""
+    """The newest that went out, not one that waits for approval; for one really sent, of those really sent."""
     chosen = select(Occurrence).where(
         col(Occurrence.campaign_id) == campaign_id,
-        col(Occurrence.audience_file).is_not(None),
+        col(Occurrence.stage) == Stage.RELEASED.value,
         counted_for(slot, placebo=placebo),
     )
     found: Occurrence | None = session.execute(
         chosen.order_by(col(Occurrence.id).desc()).limit(1)
     ).scalar_one_or_none()
     if found is None:
-        raise WrongUse(f"{campaign_id} has not run yet: winback preview {campaign_id} shows what it would do")
+        raise WrongUse(f"{campaign_id} has not gone out yet: winback preview {campaign_id} shows what it would do")
     return found
 
 

@@ -140,7 +140,7 @@ class _Sheet:
         rendered = render(
             message,
             self._channel,
-            customer=samples()["customer"] | {"locale": locale},
+            customer=samples(language)["customer"] | {"locale": locale},
             campaign={"name": (name.zh if language.startswith("zh") else None) or name.en},
             links={"unsubscribe": link},
             sender=sender.values(language),

@@ -18,6 +18,7 @@ from db.tables import Approval, Assignment, Message
 from flows.approving import approve, waiting
 from flows.campaign_run import RunSummary, carry_out, manual, summaries
 from flows.compose import Composer
+from flows.differing import differ
 from flows.due import look_for_due
 from flows.previewing import page, preview
 from tests.builders import scored
@@ -119,6 +120,24 @@ def test_a_changed_campaign_is_chosen_anew_while_it_waits(shop: Settings):
 
     assert renewed.stage == "released"  # six were away so long: no approval needed
     assert sum(renewed.arms.values()) == 6
+
+
+def test_a_run_that_waits_is_compared_with_the_last_that_went_out_also_once_chosen_anew(shop: Settings):
+    """11 went out; a day later 7 of them (n from 5) are quiet for 106 days. What waits is none to compare with."""
+    write_campaign(shop, CAMPAIGN + "again_after: 1d\n")
+    run(shop)
+    later, stricter = (
+        manual("spring", AS_OF + timedelta(days=1)),
+        CAMPAIGN.replace("inactive: 60d", "inactive: 106d"),
+    )
+    write_campaign(shop, stricter + "again_after: 1d\napproval: {above: 1}\n")
+    waits = carry_out(later, shop, NOW + timedelta(days=1))
+
+    found = differ(shop, "spring", later.as_of)
+
+    assert waits.stage == "waiting"
+    assert (found.against, found.people.left, found.people.stayed) == (RUN, {"not_at_risk": 4}, 7)
+    assert [change.field for change in found.fields] == ["audience.inactive", "approval.above"]
 
 
 def test_a_rehearsal_does_not_wait(shop: Settings):

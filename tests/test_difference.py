@@ -141,5 +141,5 @@ def test_a_campaign_that_there_is_not_is_told_with_the_nearest(shop: Settings):
 def test_before_the_first_run_there_is_nothing_to_compare_with(shop: Settings):
     write_campaign(shop, AGAIN.replace("id: spring", "id: autumn"), "autumn")
 
-    with pytest.raises(WrongUse, match="has not run yet: winback preview autumn"):
+    with pytest.raises(WrongUse, match="has not gone out yet: winback preview autumn"):
         differ(shop, "autumn", AS_OF)

@@ -37,6 +37,18 @@ def shown(changes=None, channels=("email", "sms")):
     return list(sheets({"a": load(a_message(changes), "hello")}, channels, campaign=NAMES, sender=SENDER))
 
 
+def test_the_page_says_which_text_goes_to_no_chinese_number(tmp_path: Path):
+    shop = a_workspace(tmp_path)
+    toml = shop.workspace / "winback.toml"
+    toml.write_text(toml.read_text().replace('"Example Shop"', '"Harbour Records"'))
+    (shop.templates / "hello/sms.zh-CN.txt").write_text("【{{ sender.name }}】您好。拒收请回复R", encoding="utf-8")
+    a_quiet_crowd(shop, 1)
+
+    _, text = page(read_settings({}, shop.workspace), "spring", AS_OF, "en")
+
+    assert "not sent to +86 numbers: the signature in 【】 needs 2 to 12 characters" in text
+
+
 def test_every_variant_and_language_is_shown_with_every_name():
     messages = {name: load(demo_files(), name) for name in DEMO}
 

@@ -389,10 +389,41 @@ def test_check_says_what_dear_texts_cost_and_why(shop: Settings, capsys):
     assert "’ (right single quotation mark): 70 characters a segment, not 160; about 0.01 " in said
 
 
+def test_a_name_that_is_no_chinese_signature_is_told_of_before_a_run_is_refused(shop: Settings, capsys):
+    """Harbour Records has 15 characters."""
+    toml, text = shop.workspace / "winback.toml", "【{{ sender.name }}】您好。拒收请回复R"
+    (shop.templates / "hello" / "sms.zh-CN.txt").write_text(text, encoding="utf-8")
+    short = toml.read_text()
+    long = short.replace('"Example Shop"', '"Harbour Records"')
+    chinese = short.replace('"Example Shop"', '{en = "Harbour Records", zh = "海港唱片"}')
+
+    said = {}
+    for name in (short, long, chinese):
+        toml.write_text(name, encoding="utf-8")
+        code, _, said[name] = ask(capsys, "check")
+        assert code == 0
+
+    assert (said[short], said[chinese]) == ("", "")
+    assert (
+        "hello/sms.zh-CN.txt: the signature 【Harbour Records】 has 15 characters, allowed are 2 to 12"
+        in said[long]
+    )
+    assert 'sender.name = {en = "Harbour Records", zh = "..."} in winback.toml' in said[long]
+
+
+def test_a_signature_of_the_templates_own_is_not_held_against_the_senders_name(shop: Settings, capsys):
+    toml = shop.workspace / "winback.toml"
+    toml.write_text(toml.read_text().replace('"Example Shop"', '"Harbour Records"'))
+
+    assert ask(capsys, "check") == (0, "1 campaign: no faults\n", "")
+
+
 @pytest.mark.parametrize(
     ("text", "lacks"),
     [
         ("Hi. Reply STOP to opt out", 2),
+        ("【海港唱片是一家很好很好的店】您好，拒收请回复R", 1),
+        ("【海】您好，拒收请回复R", 1),
         ("【Harbour】Hi. Reply STOP", 1),
         ("【海港唱片】您好，退订回T", 0),
         ("您好，拒收请回复R【海港唱片】", 0),

@@ -72,6 +72,13 @@ def test_every_variant_in_every_language_asked_for_is_one_message(shop: Settings
     assert len({each.subject for each in tried}) == 4
 
 
+def test_the_made_up_customer_has_a_name_of_the_language_he_is_written_to_in(shop: Settings):
+    english, chinese = try_out(shop, trial(locales=["en", "zh-CN"]), NOW)
+
+    assert english.subject == "[TEST] Hello Ada Quill"
+    assert chinese.subject == "[TEST] （AD）林晓雨，您好"
+
+
 @pytest.mark.parametrize("locale", ["xx", "fr-FR", "zh-TW", "English", "", "e" * 200])
 def test_a_language_without_an_edition_is_refused_and_nothing_is_sent(shop: Settings, locale: str):
     with pytest.raises(WrongUse) as refusal:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from app.checking import unsigned_of
 from app.commands.campaigns import warn_of_old_data
 from app.terminal import print_json, print_table, say, waterfall_rows, working
 from db.home import FILE_NAME
@@ -73,6 +74,8 @@ def preview(arguments: argparse.Namespace) -> int:
         else:
             found = look(settings, arguments.campaign, as_of)
     warn_of_old_data(settings, as_of)
+    for line in unsigned_of(settings, arguments.campaign):
+        say(line)
     if arguments.out:
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
         arguments.out.write_text(text, encoding="utf-8")

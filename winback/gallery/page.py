@@ -19,6 +19,7 @@ from winback.gallery.sight import Sight
 from winback.gallery.words import MEASURES, TEXTS
 from winback.lift.estimates import NoEstimate
 from winback.message.rendering import Email, RenderFailure, Sms
+from winback.message.sms import LONGEST_SIGNATURE, SHORTEST_SIGNATURE, is_signature, signatures
 from winback.money import exponent, format_money
 from winback.report import names
 from winback.report.charts import Step, draw, waterfall
@@ -193,6 +194,8 @@ def _sms(
         notes.append(say("sms_cost", cost=cost))
     if dear:
         notes.append(say("sms_dear", letters=" ".join(dear)))
+    if sms.language.startswith("zh") and not any(map(is_signature, signatures(sms.text))):
+        notes.append(say("sms_unsigned", shortest=SHORTEST_SIGNATURE, longest=LONGEST_SIGNATURE))
     return {"fault": None, "text": sms.text, "notes": notes, "segments": size.segments}
 
 

@@ -96,6 +96,10 @@ TEXTS: dict[str, Words] = {
     "sms_dear": Words(
         "not in GSM-7, so 70 characters a segment: {letters}", "不在 GSM-7 中，因此每段只有 70 字：{letters}"
     ),
+    "sms_unsigned": Words(
+        "not sent to +86 numbers: the signature in 【】 needs {shortest} to {longest} characters (sender.name)",
+        "不会发往 +86 号码：【】中的签名须为 {shortest} 到 {longest} 个字（sender.name）",
+    ),
     "edge": Words("With other names", "换成其他名字"),
     "failed": Words("Cannot be written: {problem} ({place})", "无法生成：{problem}（{place}）"),
     "case_usual": Words("as usual", "一般情况"),

@@ -17,7 +17,7 @@ from winback.message.markup import is_known_host, markup_problems
 from winback.message.needs import Need, needs_of
 from winback.message.plain_text import seen_in
 from winback.message.rendering import RenderFailure, Sms, render
-from winback.message.sms import SmsSize, lacks_in_chinese, outside_gsm
+from winback.message.sms import SmsSize, lacks_in_chinese, outside_gsm, signatures
 from winback.message.template import (
     HTML,
     PARTS,
@@ -47,6 +47,7 @@ _WEB = re.compile(
 )
 _SETS = (nodes.Assign, nodes.AssignBlock)
 MAX_HTML = 100_000  # bytes: Gmail cuts a mail off at 102 kB and hides the rest, its way out among it
+SOMEBODY = "某某商店"  # a sender of no template's own signature, as long as the made-up one
 _OF_JINJA = {"self", "super", "caller", "loop"}
 
 
@@ -63,11 +64,15 @@ def check(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextSize:
-    """What one text message to the made-up customer costs; ``outside``: what keeps it out of GSM-7."""
+    """What one text message to the made-up customer costs; ``outside``: what keeps it out of GSM-7.
+
+    ``signed``: its signature, in 【】, is the sender's name.
+    """
 
     file: str
     size: SmsSize
     outside: tuple[str, ...]
+    signed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -335,9 +340,11 @@ def text_sizes(loaded: Message) -> list[TextSize]:
     found = {}
     for suffix in sorted(loaded.suffixes):
         values = samples(suffix)
-        groups = {"campaign": values["campaign"], "links": values["links"], "sender": values["sender"]}
+        sender = values["sender"] | ({"name": SOMEBODY} if suffix.startswith("zh") else {})
+        groups = {"campaign": values["campaign"], "links": values["links"], "sender": sender}
         customer = values["customer"] | {"locale": suffix or "en"}
         sms, file = render(loaded, "sms", customer=customer, **groups), loaded.editions[suffix, SMS].filename
         if isinstance(sms, Sms) and file:
-            found[file] = TextSize(file=file, size=sms.size, outside=tuple(outside_gsm(sms.text)))
+            outside, signed = tuple(outside_gsm(sms.text)), SOMEBODY in signatures(sms.text)
+            found[file] = TextSize(file=file, size=sms.size, outside=outside, signed=signed)
     return list(found.values())

@@ -34,7 +34,10 @@ class SmsSize:
     segments: int
 
 
-_SIGNED = re.compile(r"^【[^】]{2,12}】|【[^】]{2,12}】$")  # the sender's signature of a Chinese SMS; safety L13
+_SIGNATURE = re.compile(
+    r"^【([^【】]{0,200})】|【([^【】]{0,200})】$"
+)  # the sender's, of a Chinese SMS; safety L13
+SHORTEST_SIGNATURE, LONGEST_SIGNATURE = 2, 12  # characters
 _OPT_OUT_ZH = re.compile("退订|拒收")
 CHINA = "+86"
 
@@ -50,11 +53,21 @@ class Lack:
 def lacks_in_chinese(text: str) -> list[Lack]:
     """What a text to a Chinese number, or in Chinese, must have and has not (通信短信息服务管理规定, 2015)."""
     found = []
-    if not _SIGNED.search(text):
+    if not any(is_signature(each) for each in signatures(text)):
         found.append(Lack(problem="a Chinese SMS must start or end with its signature", allowed="【海港唱片】"))
     if not _OPT_OUT_ZH.search(text):
         found.append(Lack(problem="a Chinese SMS must say how to opt out", allowed="退订 / 拒收请回复R"))
     return found
+
+
+def signatures(text: str) -> list[str]:
+    """What stands in 【】 at the start and at the end of a text."""
+    return [found[1] or found[2] or "" for found in _SIGNATURE.finditer(text)]
+
+
+def is_signature(name: str) -> bool:
+    """Whether carriers in China take ``name`` for a signature."""
+    return SHORTEST_SIGNATURE <= len(name) <= LONGEST_SIGNATURE
 
 
 def outside_gsm(text: str) -> list[str]:
