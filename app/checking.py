@@ -129,8 +129,8 @@ def unsigned(checked: Checked, settings: Settings) -> Iterator[str]:
         shortest, longest = SHORTEST_SIGNATURE, LONGEST_SIGNATURE
         instead = f'sender.name = {{en = "{settings.file.sender.name.en}", zh = "..."}} in {FILE_NAME}'
         yield (
-            f"{text.file}: the signature 【{name}】 has {len(name)} characters, allowed are {shortest} to {longest}: "
-            f"nothing goes to +86 numbers; give the sender a name for Chinese: {instead}"
+            f"{text.file}: the signature 【{name}】 has {len(name)} characters, allowed are {shortest} to "
+            f"{longest}: it goes to no +86 number; give the sender a name for Chinese: {instead}"
         )
 
 

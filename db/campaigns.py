@@ -13,7 +13,7 @@ from db.looked import look_or_recall
 from db.settings import Sender, Settings
 from winback.campaigns.campaign import Campaign, Measure
 from winback.campaigns.churn_kind import PORTRAITS_FILE, RULES_FILE
-from winback.campaigns.file import examine, line_of, read_campaign
+from winback.campaigns.file import examine, line_of, read_pinned
 from winback.channel import Channel
 from winback.errors import CampaignError, FileProblem, TemplateError, WrongUse, nearest, unprintable
 from winback.message.fields import asks_for_products
@@ -275,7 +275,7 @@ def pinned_sender(files: Mapping[str, str], settings: Settings) -> Sender:
 def pinned_campaign(files: Mapping[str, str]) -> Campaign:
     """The campaign of the files a run pinned."""
     [name] = (name for name in files if name.startswith("campaigns/"))
-    return read_campaign(files[name], name)
+    return read_pinned(files[name], name)
 
 
 def read_text(path: Path) -> str:

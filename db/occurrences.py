@@ -13,7 +13,7 @@ from sqlmodel import Session, col
 from db.engine import changed, insert_or_keep
 from db.tables import Assignment, CampaignVersion, Message, Occurrence, Outcome
 from winback.campaigns.campaign import Campaign
-from winback.campaigns.file import read_campaign
+from winback.campaigns.file import read_campaign, read_pinned
 from winback.campaigns.schedule import REPLAY
 from winback.errors import WrongUse
 
@@ -83,7 +83,7 @@ def version_files(session: Session, version_id: int) -> dict[str, str]:
 def pinned_campaign(session: Session, occurrence: Occurrence) -> Campaign:
     """The campaign as the run pinned it."""
     name = f"campaigns/{occurrence.campaign_id}.yaml"
-    return read_campaign(version_files(session, occurrence.version_id or 0)[name], name)
+    return read_pinned(version_files(session, occurrence.version_id or 0)[name], name)
 
 
 def pin_anew(

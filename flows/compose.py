@@ -12,7 +12,7 @@ from db.engine import reading
 from db.occurrences import version_files
 from db.settings import Sender, Settings
 from winback.campaigns.campaign import Campaign
-from winback.campaigns.file import read_campaign
+from winback.campaigns.file import read_pinned
 from winback.channel import Channel
 from winback.customers.products import read_products
 from winback.delivery.outgoing import Outgoing
@@ -130,7 +130,7 @@ class Composer:
         with reading(self._engine) as session:
             files = version_files(session, version_id)
         name = f"campaigns/{campaign_id}.yaml"
-        return read_campaign(files[name], name), pinned_templates(files), pinned_sender(files, self._settings)
+        return read_pinned(files[name], name), pinned_templates(files), pinned_sender(files, self._settings)
 
     def _compile(self, version_id: int, campaign_id: str, template: str) -> Message:
         return load_tracked(self._version(version_id, campaign_id)[1], template)

@@ -34,7 +34,7 @@ from db.settings import Settings
 from flows.lookups import LookUps
 from flows.sending import rules_of
 from winback.campaigns.campaign import Campaign
-from winback.campaigns.file import read_campaign
+from winback.campaigns.file import read_pinned
 from winback.delivery.claiming import Rules
 from winback.delivery.lookup import PAUSE_SECONDS, Found
 from winback.delivery.settling import Unknown, after_absence, after_denial, is_past, may_be_asked_from
@@ -82,7 +82,7 @@ class Campaigns:
             name = f"campaigns/{message.campaign_id}.yaml"
             with reading(self._engine) as session:
                 text = version_files(session, message.version_id)[name]
-            self._known[message.version_id] = read_campaign(text, name)
+            self._known[message.version_id] = read_pinned(text, name)
         return self._known[message.version_id]
 
     def unknown(self, message: Uncertain) -> Unknown:

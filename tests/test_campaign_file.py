@@ -13,7 +13,7 @@ from tests.builders import CAMPAIGN
 from tests.workspaces import CAMPAIGN as SHOWN
 from tests.workspaces import a_workspace, write_campaign
 from winback.campaigns.campaign import Campaign, Limits
-from winback.campaigns.file import examine, line_of, read_campaign
+from winback.campaigns.file import examine, line_of, read_campaign, read_pinned
 from winback.campaigns.limits import PerPerson
 from winback.campaigns.quiet_hours import QuietHours
 from winback.errors import CampaignError
@@ -361,6 +361,28 @@ def test_tricks_and_things_that_are_no_campaign_are_refused_in_one_sentence(text
 def test_reading_raises_the_first_problem():
     with pytest.raises(CampaignError, match="spring.yaml:1: id"):
         read_campaign(CAMPAIGN.replace("id: spring", "id: 7"), "spring.yaml")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CAMPAIGN.replace("window: 90d", "window: 90d, guardrails: {unsubscribed: 100%}"),
+        CAMPAIGN.replace("name: Spring", 'name: " "'),
+        CAMPAIGN + "holdout:\n",
+        CAMPAIGN + "variants: [{name: top}, {name: base}]\n",
+        CAMPAIGN + "approval: {above: 10, by: Ann <ann@example.com>}\n",
+    ],
+)
+def test_a_rule_that_came_later_does_not_take_a_run_its_campaign(text: str):
+    with pytest.raises(CampaignError):
+        read_campaign(text, "spring.yaml")
+
+    assert read_pinned(text, "spring.yaml").id == "spring"
+
+
+def test_what_nobody_could_ever_pin_is_no_campaign_of_a_run():
+    with pytest.raises(CampaignError, match="audience.inactive: write days"):
+        read_pinned(CAMPAIGN.replace("60d", "60"), "spring.yaml")
 
 
 def test_a_campaign_cannot_be_changed_after_reading():

@@ -14,7 +14,7 @@ from sqlmodel import col
 from db.engine import database, reading, transaction
 from db.readings import latest, save_reading
 from db.settings import Settings
-from db.tables import Assignment, Customer, FactFile, Message, Occurrence
+from db.tables import Assignment, CampaignVersion, Customer, FactFile, Message, Occurrence
 from db.tables import Outcome as Reading
 from flows.campaign_run import carry_out, manual
 from flows.measuring import measure_run
@@ -87,6 +87,21 @@ def test_churn_of_each_arm_counts_everyone_assigned_to_it(shop: Settings):
     assert outcome.saved.customers == pytest.approx(-(primary.rate - primary.control_rate) * primary.n)
     assert outcome.contaminated == 0
     assert outcome.window.complete
+
+
+def test_a_run_opened_before_a_guardrail_of_everybody_was_refused_is_measured_and_sent_as_ever(shop: Settings):
+    a_crowd(shop, 50, {1, 2, 3})
+    carry_out(manual("spring", DAY), shop, NOW)
+    then = CAMPAIGN.replace("window: 60d", "window: 60d, guardrails: {unsubscribed: 100%}")
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        version = session.execute(select(CampaignVersion)).scalar_one()
+        version.files = json.dumps(json.loads(version.files) | {"campaigns/spring.yaml": then})
+        session.add(version)
+
+    sent, outcome = send_due(shop, lambda: NOW), measure_run(shop, RUN, NOW)
+
+    assert sent.states["accepted"] == outcome.primary.n
+    assert outcome.primary.n == len(arms(shop)["message"])
 
 
 def test_before_and_after_are_of_the_same_persons_and_cover_base_and_top(shop: Settings):

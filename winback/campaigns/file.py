@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from winback.campaigns.campaign import NOT_YET, Campaign
 from winback.campaigns.faults import Path, dotted, explain, line_at
+from winback.campaigns.values import PINNED
 from winback.errors import CampaignError, unprintable
 
 MAX_BYTES = 64 * 1024
@@ -28,6 +29,17 @@ def read_campaign(text: str, file: str) -> Campaign:
     return campaign
 
 
+def read_pinned(text: str, file: str) -> Campaign:
+    """The campaign in a text that a run has pinned: what was right when it was pinned still is.
+
+    Rules that only keep a new file from a slip do not apply. Raises as ``read_campaign``.
+    """
+    campaign, found = examine_as(Campaign, text, file, pinned=True)
+    if campaign is None:
+        raise found[0]
+    return campaign
+
+
 def campaign_of(files: Mapping[str, str], campaign_id: str) -> Campaign:
     """The campaign among the files of a folder (path -> text); raises as ``read_campaign``."""
     return read_campaign(files[f"campaigns/{campaign_id}.yaml"], campaign_id)
@@ -39,7 +51,12 @@ def examine(text: str, file: str) -> tuple[Campaign | None, list[CampaignError]]
 
 
 def examine_as(
-    model: type[M], text: str, file: str, later: Mapping[str, str] = MappingProxyType({})
+    model: type[M],
+    text: str,
+    file: str,
+    *,
+    later: Mapping[str, str] = MappingProxyType({}),
+    pinned: bool = False,
 ) -> tuple[M | None, list[CampaignError]]:
     """A file that marketers write, as ``model``; ``later``: its fields of later versions (campaigns.faults)."""
     places = _Places(text)
@@ -47,9 +64,9 @@ def examine_as(
         data = _plain_data(text, file, places)
     except CampaignError as error:
         return None, [error]
-    empty = list(_empty(places, file))
+    empty = [] if pinned else list(_empty(places, file))
     try:
-        found = model.model_validate(data)
+        found = model.model_validate(data, context={PINNED: pinned})
     except ValidationError as error:
         faults = explain(
             error, model=model, error=CampaignError, file=file, lines=places.lines, later=later, spot=places.spot

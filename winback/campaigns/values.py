@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from unicodedata import normalize
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, ValidationInfo, WithJsonSchema
 
 from winback.campaigns.churn_kind import ChurnKind
 from winback.campaigns.faults import IDENTIFIER
@@ -16,7 +16,13 @@ from winback.campaigns.quiet_hours import QuietHours, read_quiet_hours
 from winback.campaigns.where import Where, read_where
 from winback.errors import nearest
 
+PINNED = "pinned"  # key of the context in which a file is read that a run has pinned
 _IN_LANGUAGES = "write one text, or one for each language, en and zh"
+
+
+def is_pinned(info: ValidationInfo) -> bool:
+    """Whether a run has pinned the file: rules that came later do not take its campaign away."""
+    return bool(info.context and info.context[PINNED])
 
 
 def _days(value: object) -> object:
@@ -43,9 +49,9 @@ def _share(value: object) -> object:
     raise ValueError("write a share as a percentage, such as 20%, or as a number from 0 to 1")
 
 
-def _most(value: object) -> object:
+def _most(value: object, info: ValidationInfo) -> object:
     share = _share(value)
-    if share == 1:
+    if share == 1 and not is_pinned(info):
         raise ValueError(f"{value} is everybody: no limit at all; write a share such as 1%")
     return share
 
@@ -119,9 +125,9 @@ def _packs(value: object) -> object:
     raise ValueError("write a list of law packs: [default]")
 
 
-def in_languages(value: object) -> object:
+def in_languages(value: object, info: ValidationInfo) -> object:
     """A text, or one for each language, as a dict of them; ValueError in words for whatever else."""
-    if value is None or (isinstance(value, str) and not value.strip()):
+    if value is None or (isinstance(value, str) and not value.strip() and not is_pinned(info)):
         raise ValueError(f"is empty: {_IN_LANGUAGES}")
     if isinstance(value, int | float) and not isinstance(value, bool):
         raise ValueError(f'is a number: write it in quotes, "{value}"')
@@ -178,7 +184,7 @@ BlankDays = Annotated[int, BeforeValidator(_days), Field(ge=0, le=3650), _writte
 Hours = Annotated[int, BeforeValidator(_hours), Field(ge=1, le=168), _written(r"^\d{1,3}h$")]
 Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1), _SHARES]
 PositiveShare = Annotated[float, BeforeValidator(_share), Field(gt=0, le=1), _SHARES]
-MostShare = Annotated[float, BeforeValidator(_most), Field(gt=0, lt=1), _MOST]
+MostShare = Annotated[float, BeforeValidator(_most), Field(gt=0, le=1), _MOST]
 Points = Annotated[float, BeforeValidator(_points), Field(gt=0, le=1), _written(r"^\d{1,2}(\.\d+)?\s*pp$")]
 Amount = Annotated[
     Decimal, BeforeValidator(_amount), Field(gt=0, le=1_000_000_000), AfterValidator(_exact), _AMOUNTS
