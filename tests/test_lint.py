@@ -18,11 +18,11 @@ from tests.workspaces import CAMPAIGN, write_campaign
 from winback.campaigns.file import read_campaign
 from winback.message.fields import samples
 from winback.message.inspection import check, examine, text_sizes
-from winback.message.markup import is_known_host
 from winback.message.rendering import Email, render
 from winback.message.sms import lacks_in_chinese, outside_gsm
 from winback.message.template import load
 from winback.message.tracking import with_parameters
+from winback.message.written_addresses import is_known_host
 
 HOSTS = ("shop.example",)
 
@@ -107,7 +107,7 @@ def test_addresses_in_texts_are_held_to_the_list_too(part, address):
     assert "leads where no link may" in text
 
 
-@pytest.mark.parametrize("part", ["body_txt", "sms_txt"])
+@pytest.mark.parametrize("part", ["html", "body_txt", "sms_txt"])
 @pytest.mark.parametrize(
     ("written", "named"),
     [
@@ -120,17 +120,29 @@ def test_addresses_in_texts_are_held_to_the_list_too(part, address):
         ("evil.io:8443/a?b=c", "evil.io:8443/a?b=c"),
         ("新到唱片请看evil.com.cn/new，谢谢", "evil.com.cn/new"),
         ("shop.example.evil.com/a", "shop.example.evil.com/a"),
-        ("{{ customer.name }},evil.com/{{ customer.orders }}", "evil.com/"),
+        ("{{ customer.name }},evil.com/{{ customer.orders }}", "evil.com/{{ ... }}"),
+        ("{{ customer.country }}.evil.com", "{{ ... }}.evil.com"),
+        ("{{ customer.country }}.com", "{{ ... }}.com"),
+        ("www.{{ customer.country }}", "www.{{ ... }}"),
+        ("shop.example{{ customer.country }}", "shop.example"),
+        ("https://{{ customer.country }}.evil.com", "https://{{ ... }}.evil.com"),
+        ("https://shop.example{{ customer.country }}", "https://shop.example{{ ... }}"),
+        ("https://shop.exampleа.com/", "https://shop.exampleа.com/"),  # the letter before .com is Cyrillic
+        ("ev{% if customer.name %}il.com{% endif %}", "evil.com"),
+        ("evil.com欢迎光临", "evil.com"),
     ],
 )
-def test_an_address_without_its_scheme_is_held_to_the_list_too(part, written, named):
-    [(line, text)] = problems(hosts=HOSTS, **{part: f"Look:\n{written} {SMS} {FOOT}"})
+def test_a_written_address_is_held_to_the_list_as_a_link_is(part, written, named):
+    if part == "html":
+        [(line, text)] = problems(f"\n<p>Look:\n{written}</p>", HOSTS)
+    else:
+        [(line, text)] = problems(hosts=HOSTS, **{part: f"\n\n\nLook:\n{written} {SMS} {FOOT}"})
 
-    assert line == 2
+    assert line == (4 if part == "html" else 5)
     assert text.partition(": ")[2].startswith(f"{named} leads where no link may")
 
 
-@pytest.mark.parametrize("part", ["body_txt", "sms_txt"])
+@pytest.mark.parametrize("part", ["html", "body_txt", "sms_txt"])
 @pytest.mark.parametrize(
     "text",
     [
@@ -140,15 +152,43 @@ def test_an_address_without_its_scheme_is_held_to_the_list_too(part, written, na
         "hello@evil.com", "ann.me@evil.com/x", "www.", "etc.", "7:30/8:15", "shop.example/sale",
         "www.shop.example", "shop.example", "https://shop.example/go?to=evil.com/x",
         "{{ sender.name }} {{ customer.country|default('evil.com/x') }}", "{# evil.com/x #}", 
-        "¥9.9/3.5",
+        "¥9.9/3.5", "No.1", "Node.js", "3.5", "e.g.", "v2.0", "{{ customer.orders }}.50", "Hi {{ sender.name }}.", 
+        "新到。请看shop.example，谢谢", "请看https://shop.example，谢谢！", "(https://shop.example), or call.",
+        "https://shop.example。", "{% if customer.name %}shop.example{% endif %}",
+        "https://{{ customer.country }}.shop.example/", "vol.2/no.3", "Fr.–So. 10.00–18.30", "¡Hola!¿Qué tal?", 
     ],
 )  # fmt: skip
 def test_ordinary_words_and_the_shops_own_addresses_are_no_links_elsewhere(part, text):
-    assert problems(hosts=HOSTS, **{part: f"{text} {SMS} {FOOT}"}) == []
+    part, text = ("body_html", f"<p>{text}</p>") if part == "html" else (part, text)
+
+    found = problems(hosts=HOSTS, **{part: f"{text} {SMS} {FOOT} 退订【海港唱片】"})
+
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<p>evil&#46;com</p>",
+        '<p><a href="https://shop.example/">evil.com</a></p>',  # a text made of it names evil.com
+        "<p title='x'>Look: <b>https://evil.com/a</b></p>",
+        "<p>http://shop.example/</p>",
+        "<!--[if mso]><p>www.evil.com</p><![endif]-->",
+    ],
+)
+def test_what_is_seen_in_html_is_held_to_the_list_however_it_is_written(html):
+    [(line, text)] = problems(html, HOSTS)
+
+    assert line == 2
+    assert "leads where no link may (allowed: https://shop.example/)" in text
+
+
+def test_what_nobody_sees_in_html_is_no_address():
+    assert problems("<style>.evil.com { color: red }</style><!-- evil.com --><p id='evil.com'>Hi</p>", HOSTS) == []
 
 
 def test_without_a_list_an_address_may_do_without_its_scheme():
-    assert problems(body_txt=f"www.evil.example/x evil.com {FOOT}") == []
+    assert problems("<p>evil.com</p>", body_txt=f"www.evil.example/x evil.com {FOOT}") == []
 
 
 @pytest.mark.parametrize("message", DEMO)

@@ -9,11 +9,10 @@ from jinja2 import Template, meta, nodes
 
 from winback.channel import Channel
 from winback.errors import TemplateError, nearest
-from winback.message.bare_addresses import bare_addresses
 from winback.message.fields import NAMES, PERSONAL, REQUIRED_IN_EMAIL, samples
 from winback.message.formats import is_currency
 from winback.message.languages import candidates
-from winback.message.markup import is_known_host, markup_problems
+from winback.message.markup import markup_problems
 from winback.message.needs import Need, needs_of
 from winback.message.plain_text import seen_in
 from winback.message.rendering import RenderFailure, Sms, render
@@ -37,10 +36,10 @@ from winback.message.template import (
     sources,
     suffixes_of,
 )
+from winback.message.written_addresses import ELSEWHERE, allowed_places, elsewhere_in_template
 
 _CHINESE = re.compile("[\u4e00-\u9fff]")
 _OPT_OUT = re.compile(r"\bSTOP\b")
-_ADDRESS = re.compile(r"\b([a-z][a-z0-9+.-]*)://([^\s/?#<>\"'{]*)", re.IGNORECASE)
 _CODE = re.compile(r"\{[{%][^{}]*\}")  # no brace within: an opening one that never closes costs no more time
 _WEB = re.compile(
     rf"(?:https?://|\{{\{{\s*links\.\w+\s*\}}\}})(?:{_CODE.pattern}\}}?|[^\s\"'<>{{}}])*", re.IGNORECASE
@@ -274,16 +273,10 @@ def _telling(found: Collection[nodes.Node]) -> re.Pattern[str]:
 
 def _address_problems(source: Source, hosts: Collection[str]) -> Iterator[TemplateError]:
     """Addresses written out in a text, in full or without ``https://``, that lead elsewhere than they may."""
-    full = ((found.start(), found[1].lower(), found[2], found[0]) for found in _ADDRESS.finditer(source.text))
-    bare = ((at, "https", host, written) for at, host, written in bare_addresses(source.text))
-    for at, scheme, host, written in (*full, *bare):
-        if scheme != "https" or not is_known_host(host, hosts):
-            yield TemplateError(
-                f"{written} leads where no link may",
-                file=source.path,
-                line=source.text.count("\n", 0, at) + 1,
-                allowed=", ".join(f"https://{host}/" for host in hosts) or "https://",
-            )
+    for at, written in elsewhere_in_template(source.text, hosts):
+        line = source.text.count("\n", 0, at) + 1
+        allowed = allowed_places(hosts)
+        yield TemplateError(f"{written} {ELSEWHERE}", file=source.path, line=line, allowed=allowed)
 
 
 def _unidentified(read: Mapping[str, _Read], name: str) -> Iterator[TemplateError]:

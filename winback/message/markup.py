@@ -15,6 +15,7 @@ from winback.message.environment import MessageEnvironment
 from winback.message.fields import RECOMMENDED
 from winback.message.pieces import MAX_TAGS
 from winback.message.template import Source
+from winback.message.written_addresses import ELSEWHERE, VALUE, allowed_places, is_known_host, leading_elsewhere
 
 LINKS = frozenset(
     {
@@ -32,13 +33,6 @@ _CONDITIONAL = re.compile(r"<!--\[if\b[^\]>]*\]>(?:\s*<!--+>)?|(?:<!--\s*)?<!\[e
 _FROM_ELSEWHERE = re.compile(r"@import|@font-face|url\s*\(", re.IGNORECASE)
 _OWN_LINK = re.compile(r"links\.\w+")
 _PRODUCT_LINK = re.compile(r"(\w+)\.link")
-
-
-def is_known_host(host: str, known: Collection[str]) -> bool:
-    """Whether links may lead to ``host``: to one of ``known`` or a name below it; anywhere if there are none."""
-    name = host.lower().partition(":")[0].rstrip(".")
-    plain = bool(name) and not set(name) & set("@\\%")
-    return plain and (not known or any(name == each or name.endswith(f".{each}") for each in known))
 
 
 def markup_problems(
@@ -59,7 +53,7 @@ def markup_problems(
 class _Reader(HTMLParser):
     def __init__(self, source: Source, environment: MessageEnvironment, hosts: Collection[str]) -> None:
         super().__init__(convert_charrefs=True)
-        self._hosts = hosts
+        self._hosts, self._https = hosts, allowed_places(hosts)
         self.problems: list[TemplateError] = []
         self._file, self._expressions = source.path, list[str]()
         self._inside = ""
@@ -84,8 +78,9 @@ class _Reader(HTMLParser):
                 continue
             yield "\n" * value.count("\n")
 
-    def report(self, problem: str, allowed: str | None = None) -> None:
-        line = None if self._file.endswith(".mjml") else self.getpos()[0]  # MJML has other lines than its HTML
+    def report(self, problem: str, allowed: str | None = None, below: int = 0) -> None:
+        """``below``: so many lines from where the parser stands."""
+        line = None if self._file.endswith(".mjml") else self.getpos()[0] + below  # MJML has lines of its own
         self.problems.append(TemplateError(problem, file=self._file, line=line, allowed=allowed))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -111,6 +106,10 @@ class _Reader(HTMLParser):
             self.report(f"an expression inside <{self._inside}> is not escaped safely")
         if self._inside == "style" and _FROM_ELSEWHERE.search(data):
             self.report("a style loads something from elsewhere: not allowed")
+        if not self._inside:
+            text = _MARK.sub(VALUE, data)
+            for at, written in leading_elsewhere(text, self._hosts):
+                self.report(f"{written} {ELSEWHERE}", self._https, below=text.count("\n", 0, at))
 
     def _attribute(self, name: str, value: str) -> None:
         if name.startswith("on"):
@@ -120,10 +119,8 @@ class _Reader(HTMLParser):
         elif name == "style" and _FROM_ELSEWHERE.search(value):
             self.report("a style loads something from elsewhere: not allowed")
         elif name in LINKS and not all(map(self._is_safe_link, _addresses(name, value))):
-            https = ", ".join(f"https://{host}/" for host in self._hosts) or "https://"
-            self.report(
-                f"{name} must lead to a known place", f"{https}, mailto:, tel:, or {{{{ links.unsubscribe }}}}"
-            )
+            allowed = f"{self._https}, mailto:, tel:, or {{{{ links.unsubscribe }}}}"
+            self.report(f"{name} must lead to a known place", allowed)
 
     def _is_safe_link(self, value: str) -> bool:
         mark = _MARK.match(value)
