@@ -6,11 +6,12 @@ from pathlib import Path
 from unicodedata import name
 
 from db.campaigns import Checked, campaign_ids, campaign_path, channels_used, check_files
-from db.confined import SampleText
+from db.confined import Child, SampleText
 from db.home import FILE_NAME
 from db.settings import Settings, here
 from winback.campaigns.campaign import Campaign, Measure
 from winback.channel import Channel
+from winback.lift.shares import MOST_HELD_OUT
 from winback.message.fields import RECOMMENDED, WITH_AN_ORDER
 from winback.message.sms import LONGEST_SIGNATURE, SHORTEST_SIGNATURE, is_signature
 
@@ -35,10 +36,10 @@ class Found:
     asks: bool
 
 
-def found_in(workspace: Path | None, files: Sequence[Path]) -> list[Found]:
-    """What is found in each of the files; those templates that are new are looked at all together."""
+def found_in(workspace: Path | None, files: Sequence[Path], begun: Child | None) -> list[Found]:
+    """What is found in each of the files; new templates are looked at all together, in ``begun``."""
     settings = here(workspace)
-    return [_found(settings, each) for each in check_files(settings, files)]
+    return [_found(settings, each) for each in check_files(settings, files, begun)]
 
 
 def _found(settings: Settings, checked: Checked) -> Found:
@@ -55,8 +56,6 @@ def _found(settings: Settings, checked: Checked) -> Found:
 
 def _doubtful(campaign: Campaign, path: Path) -> Iterator[str]:
     """What is allowed and hardly meant."""
-    from winback.lift.planning import MOST_HELD_OUT  # 15 ms, for files that were edited
-
     held = campaign.holdout or 0
     if campaign.holdout == 0:
         yield f"{path}: holdout: 0%: with nobody held out no effect can be measured"

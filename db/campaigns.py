@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import winback
-from db.confined import NeededField, SampleText, Wanted, asked
+from db.confined import Child, NeededField, SampleText, Wanted, asked
 from db.home import FILE_NAME, NOT_READ
 from db.looked import look_or_recall
 from db.settings import Sender, Settings
@@ -94,13 +94,16 @@ class Checked:
     ended: bool = False
 
 
-def check_files(settings: Settings, paths: Iterable[Path]) -> list[Checked]:
-    """Every campaign file with everything wrong with it and its templates, which are looked at all together."""
+def check_files(settings: Settings, paths: Iterable[Path], begun: Child | None = None) -> list[Checked]:
+    """Every campaign file with everything wrong with it and its templates, which are looked at all together.
+
+    ``begun``: the process to look at them in, if there is one already.
+    """
     beside = [*_kind_problems(settings), *_portrait_problems(settings)]
     messages = _messages(settings)
     read = [_check_file(settings, path, beside, messages) for path in paths]
     different = tuple(dict.fromkeys(each for _, wanted in read for each in wanted))
-    looked = look_or_recall(settings.state, different)
+    looked = look_or_recall(settings.state, different, begun)
     found = []
     for checked, wanted in read:
         mine = [looked[each] for each in wanted]

@@ -5,11 +5,13 @@ there (db.confinement). What was found is remembered by content (db.looked): the
 """
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeAlias
 
 from winback.channel import Channel
 from winback.errors import TemplateError, Unusable
@@ -18,6 +20,8 @@ MEMORY_BYTES = 400 * 2**20
 CPU_SECONDS = 3
 SECONDS = 4.0  # of the clock, for one message
 _START_SECONDS = 30.0
+_BEGIN = "import gc, sys; gc.disable(); sys.path += sys.argv[1:]; from db.confinement import main; main()"
+Child: TypeAlias = subprocess.Popen[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,25 +82,47 @@ def asked(files: Mapping[str, str], message: str, channels: Collection[Channel],
     )
 
 
-def look(wanted: Sequence[Wanted]) -> list[Looked]:
-    """What is found in each message, all looked at in one child process; Unusable when there cannot be one."""
+def begin() -> Child:
+    """A process that templates will be looked at in; it takes a while to load, so it may be begun before its use.
+
+    Isolated (-I), and without what ``site`` loads (-S): that is half of what bare Python takes to start.
+    """
+    root, here = str(Path(__file__).parent.parent), os.getcwd()
+    places = [root, *(each for each in sys.path if each not in {"", here})]
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _BEGIN, *places],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            encoding="utf-8",
+            env={"TZ": "UTC"},  # no key of a provider is where templates run; Babel need not look for a zone
+        )
+    except OSError as error:
+        raise _unusable(error) from error
+
+
+def look(wanted: Sequence[Wanted], begun: Child | None = None) -> list[Looked]:
+    """What is found in each message, all looked at in one child process; Unusable when there cannot be one.
+
+    ``begun``: the process to take, if there is one already; it is used up.
+    """
     if not wanted:
         return []
     requests = json.dumps([asdict(each) | {"files": dict(each.files)} for each in wanted])
-    try:
-        child = subprocess.run(
-            [sys.executable, "-I", "-m", "db.confinement"],
-            input=requests,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=_START_SECONDS + SECONDS * len(wanted),
-            env={"TZ": "UTC"},  # no key of a provider is where templates run; Babel need not look for a zone
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        raise Unusable(f"templates cannot be looked at: {type(error).__name__} in their process") from error
-    answers = json.loads(child.stdout)
+    with begun or begin() as child:
+        try:
+            text, _ = child.communicate(requests, _START_SECONDS + SECONDS * len(wanted))
+            answers = json.loads(text)
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            raise _unusable(error) from error
+        finally:
+            child.kill()  # one that has ended is left alone
     return [_read(each, answer) for each, answer in zip(wanted, answers, strict=True)]
+
+
+def _unusable(error: Exception) -> Unusable:
+    return Unusable(f"templates cannot be looked at: {type(error).__name__} in their process")
 
 
 def _read(asked: Wanted, answer: Mapping[str, Any] | None) -> Looked:

@@ -1,4 +1,4 @@
-"""The child process in which templates are looked at: ``python -m db.confinement``, started by db.confined.
+"""The child process in which templates are looked at, started by db.confined.
 
 Requests come as one JSON list on standard input, answers go as one to standard output. Each request has a process
 of its own, forked from this one, which has one thread and no secret: it may take MEMORY_BYTES of address space and
@@ -61,6 +61,9 @@ def _work(request: Mapping[str, Any], writer: int) -> None:
         os._exit(status)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Answer what standard input asks; who asks nothing gets nothing."""
+    requests = json.loads(sys.stdin.read() or "[]")
+    gc.enable()
     gc.freeze()  # a collection in a forked process would copy every page that both have
-    json.dump([confined(request) for request in json.load(sys.stdin)], sys.stdout)
+    json.dump([confined(request) for request in requests], sys.stdout)

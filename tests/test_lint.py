@@ -655,8 +655,8 @@ def test_a_process_that_takes_too_much_is_ended_and_the_next_one_is_as_ever(harm
 def test_the_process_has_no_secret(monkeypatch):
     monkeypatch.setenv("WINBACK_SENDGRID_KEY", "SG.secret")
     given = {}
-    real = subprocess.run
-    monkeypatch.setattr(subprocess, "run", lambda *a, **k: given.update(k) or real(*a, **k))
+    real = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda *a, **k: given.update(k) or real(*a, **k))
     look((asked(a_message({"hello/subject.txt": "once"}), "hello", ["email"], ()),))
 
     assert given["env"] == {"TZ": "UTC"}

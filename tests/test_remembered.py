@@ -6,7 +6,7 @@ import pytest
 
 from app import checking
 from app.cli import main
-from db import remembered
+from db import confined, remembered
 from db.confined import Looked, asked, look
 from db.looked import FILE, look_or_recall
 from db.remembered import digest_of, recall, remember
@@ -61,7 +61,9 @@ def test_of_several_campaigns_only_the_edited_one_is_read(shop: Settings, capsys
     write_campaign(shop, CAMPAIGN.replace("id: spring", "id: summer"), "summer")
     a_check(shop, capsys)
     read, look_in = [], checking.found_in
-    monkeypatch.setattr(checking, "found_in", lambda where, files: read.extend(files) or look_in(where, files))
+    monkeypatch.setattr(
+        checking, "found_in", lambda where, files, begun: read.extend(files) or look_in(where, files, begun)
+    )
     write_campaign(shop, CAMPAIGN.replace("id: spring", "id: summer") + "frequncy_cap: 2\n", "summer")
 
     code, out, _ = a_check(shop, capsys)
@@ -69,6 +71,37 @@ def test_of_several_campaigns_only_the_edited_one_is_read(shop: Settings, capsys
     assert (code, "summer.yaml:9: frequncy_cap" in out) == (1, True)
     assert [path.name for path in read] == ["summer.yaml"]
     assert a_check(shop, capsys)[1] == out
+
+
+def test_a_process_for_templates_is_begun_beforehand_only_where_they_are_new(shop: Settings, capsys, monkeypatch):
+    begun, begin = [], confined.begin
+    monkeypatch.setattr("app.commands.check.begin", lambda: begun.append(begin()) or begun[-1])
+    counts = []
+    for file, text in (("", ""), ("campaigns/spring.yaml", "# edited\n"), ("templates/hello/subject.txt", "Hi")):
+        if file:
+            (shop.workspace / file).write_text((shop.workspace / file).read_text() + text, encoding="utf-8")
+        code, _, _ = a_check(shop, capsys)
+        counts.append((code, len(begun)))
+
+    assert counts == [(0, 1), (0, 1), (0, 2)]
+    assert [process.poll() is not None for process in begun] == [True, True]
+
+
+def test_a_process_that_is_asked_nothing_answers_nothing_and_ends():
+    with confined.begin() as process:
+        assert process.communicate("", 30) == ("[]", None)
+
+    assert process.returncode == 0
+
+
+def test_what_lies_in_the_folder_one_stands_in_is_not_loaded_beside_templates(tmp_path: Path, monkeypatch):
+    (tmp_path / "jinja2.py").write_text("raise SystemExit", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+    [found] = look([asked(a_message(), "hello", ["email"], ())])
+
+    assert found.problems == ()
 
 
 def test_no_campaign_at_all_has_no_faults(shop: Settings, capsys):
@@ -99,7 +132,7 @@ def test_a_message_looked_at_once_is_remembered_with_its_faults_and_its_costs(tm
     )
     wrong = asked(a_message({"hello/subject.txt": "{{ nmae }}"}), "hello", ["email"], ())
     first = look_or_recall(tmp_path, [fine, wrong])
-    monkeypatch.setattr("db.looked.look", lambda wanted: [] if not wanted else pytest.fail("looked again"))
+    monkeypatch.setattr("db.looked.look", lambda wanted, _: [] if not wanted else pytest.fail("looked again"))
 
     again = look_or_recall(tmp_path, [wrong, fine])
 
@@ -111,7 +144,7 @@ def test_a_message_looked_at_once_is_remembered_with_its_faults_and_its_costs(tm
 def test_a_message_that_had_to_be_ended_is_looked_at_again(tmp_path: Path, monkeypatch):
     ended = Looked(problems=({"problem": "takes too long", "file": "hello/"},), texts=(), ended=True)
     bomb = asked(a_message(), "hello", ["email"], ())
-    monkeypatch.setattr("db.looked.look", lambda wanted: [ended for _ in wanted])
+    monkeypatch.setattr("db.looked.look", lambda wanted, _: [ended for _ in wanted])
 
     found = look_or_recall(tmp_path, [bomb])
 

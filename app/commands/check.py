@@ -2,17 +2,21 @@
 
 import argparse
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from app.terminal import print_json, say
+from db.confined import Child, begin
 from db.home import FILE_NAME, NOT_READ, STATE, home_of
-from db.remembered import contents_below, digest_of, recall, remember
+from db.remembered import Memory, contents_below, digest_of, recall, remember
 from winback.errors import Exit
 
 MEMORY = "checked.json"
 MOST = 500  # campaign files
+_TEMPLATES = 32  # characters of a digest
 
 
 def check(arguments: argparse.Namespace) -> int:
@@ -51,13 +55,27 @@ def _look_or_recall(home: Path, workspace: Path | None, files: list[Path]) -> li
     new = [at for at, key in enumerate(keys) if key not in memory]
     found = {at: memory[key] for at, key in enumerate(keys) if key in memory}
     if new or not files:
-        from app.checking import found_in  # pydantic and the campaign's model take 0.1 s to import
+        with _begun(memory, keys) as begun:
+            from app.checking import found_in  # pydantic and the campaign's model take 0.1 s to import
 
-        looked = map(asdict, found_in(workspace, [files[at] for at in new]))
-        found |= zip(new, looked, strict=True)
+            looked = map(asdict, found_in(workspace, [files[at] for at in new], begun))
+            found |= zip(new, looked, strict=True)
         lasting = {keys[at]: found[at] for at in new if keys[at] and not found[at]["ended"]}
         remember(place, memory | lasting, MOST)
     return [found[at] for at in range(len(files))]
+
+
+@contextmanager
+def _begun(memory: Memory, keys: list[str]) -> Iterator[Child | None]:
+    """The process to look at templates in, loading while this one loads; None where they are remembered."""
+    if not keys or any(key.startswith(keys[0][:_TEMPLATES]) for key in memory):
+        yield None
+        return
+    with begin() as begun:
+        try:
+            yield begun
+        finally:
+            begun.kill()  # one that has ended is left alone
 
 
 def _without_lines(workspace: Path | None, asking: list[str]) -> list[str]:
@@ -70,11 +88,14 @@ def _without_lines(workspace: Path | None, asking: list[str]) -> list[str]:
 
 
 def _digests(home: Path, files: list[Path]) -> list[str]:
-    """Of each file with all else that its check reads; empty where something cannot be read: then that is said."""
+    """Of each file with all else that its check reads; empty where something cannot be read: then that is said.
+
+    The first _TEMPLATES characters are of the templates alone.
+    """
     settings = [path for name in (FILE_NAME, "kinds.yaml", "portraits.yaml") if (path := home / name).exists()]
     try:
-        contents = [*(path.read_bytes() for path in settings), *contents_below(home / "templates")]
-        beside = digest_of([str(home), [str(path) for path in settings]], contents)
-        return [digest_of([beside, str(path)], [path.read_bytes()]) for path in files]
+        templates = digest_of(str(home), contents_below(home / "templates"))[:_TEMPLATES]
+        beside = digest_of([str(path) for path in settings], (path.read_bytes() for path in settings))
+        return [templates + digest_of([templates, beside, str(path)], [path.read_bytes()]) for path in files]
     except OSError:
         return [""] * len(files)

@@ -12,10 +12,10 @@ from statistics import NormalDist
 
 from winback.lift.estimates import Missing, NoEstimate
 from winback.lift.intervals import ALPHA
+from winback.lift.shares import MOST_HELD_OUT
 from winback.lift.verdict import FEWEST_EVENTS
 
 POWER = 0.8
-MOST_HELD_OUT = 0.5  # beyond a half, holding out more costs more and shows less
 
 
 def _z2(alpha: float = ALPHA) -> float:

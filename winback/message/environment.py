@@ -167,7 +167,8 @@ class PlainGenerator(CodeGenerator):
 class MessageEnvironment(ImmutableSandboxedEnvironment):
     """One language and one kind of part (HTML or text) of one message.
 
-    ``rewrite`` changes every parsed file before it is compiled.
+    ``rewrite`` changes every parsed file before it is compiled. ``parsed``, ``rewritten``: (text, path) -> tree of
+    files that were parsed already, each taken once; parsing takes about as long as compiling.
     """
 
     code_generator_class = PlainGenerator
@@ -181,6 +182,8 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
         rewrite: Callable[[nodes.Template], nodes.Template],
     ) -> None:
         self._rewrite = rewrite
+        self.parsed: dict[tuple[str, str | None], nodes.Template] = {}
+        self.rewritten: dict[tuple[str, str | None], nodes.Template] = {}
         super().__init__(
             loader=loader,
             autoescape=escape,
@@ -210,8 +213,13 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
         return "".join(pieces)
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
-        tree = super()._parse(source, name, filename)
-        return self._rewrite(_Bounded(name, filename).visit(tree))
+        file = source, filename
+        if file in self.rewritten:
+            return self.rewritten.pop(file)
+        tree = self.parsed.pop(file, None) or _Bounded(name, filename).visit(
+            super()._parse(source, name, filename)
+        )
+        return self._rewrite(tree)
 
     def getattr(self, obj: Any, attribute: str) -> Any:  # noqa: ANN401 - Jinja's signature
         """A dict's entry, or what loops, imports and blocks offer; never an attribute of a value."""

@@ -191,10 +191,11 @@ def _those(found: Iterable[nodes.Node], kind: type[N]) -> Iterator[N]:
 def _unknown_names(read: Collection[_Read]) -> Iterator[TemplateError]:
     known = {*NAMES, *_OF_JINJA}.union(*(_own_names(each.nodes) for each in read))
     for source, found in read:
-        with as_template_error(source.path):
-            undeclared = meta.find_undeclared_variables(source.tree)
-        for name in _those(found, nodes.Name):
-            if name.name in undeclared - known:
+        loaded = [name for name in _those(found, nodes.Name) if name.ctx == "load" and name.name not in known]
+        with as_template_error(source.path):  # it takes as long as compiling
+            undeclared = meta.find_undeclared_variables(source.tree) if loaded else set[str]()
+        for name in loaded:
+            if name.name in undeclared:
                 yield _unknown(source.path, name.lineno, name.name, sorted(NAMES))
         for group, named, line in _fields(found):
             if named not in NAMES[group]:

@@ -7,7 +7,7 @@ a run renders the version it was released with, never the folder.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -20,7 +20,7 @@ from winback.message.cleaning import clean_text
 from winback.message.environment import FILTERS, TESTS, MessageEnvironment
 from winback.message.fields import LINK_FIELDS
 from winback.message.formats import FORMATS
-from winback.message.inlining import Rule, inlined, rules_of
+from winback.message.inlining import inlined, rules_of
 from winback.message.languages import LONGEST_TAG, PLAIN, Language, candidates, choose
 from winback.message.mjml import as_html
 from winback.message.pieces import Written
@@ -162,17 +162,19 @@ def environment(
         return MessageEnvironment(stored, escape=False, rewrite=lambda tree: rewrite(as_text(tree)))
     if part != HTML:
         return MessageEnvironment(stored, escape=False, rewrite=rewrite)
-    rules = _rules(stored, f"{message}/{part}")
-    return MessageEnvironment(stored, escape=True, rewrite=lambda tree: rewrite(inlined(tree, rules)))
-
-
-def _rules(stored: "Stored", name: str) -> list[Rule]:
-    """The CSS of all files of a part; none of one that cannot be read, which its reader will say."""
     try:
-        found = sources(MessageEnvironment(stored, escape=True, rewrite=_as_written), name)
-    except TemplateError:
-        return []
-    return rules_of(Written(source.tree).text for source in found.values())
+        plain = MessageEnvironment(stored, escape=True, rewrite=_as_written)
+        read = list(sources(plain, f"{message}/{part}").values())
+    except TemplateError:  # whoever reads the part will say so
+        read = []
+    rules = rules_of(Written(source.tree).text for source in read)  # the CSS of all its files
+    made = MessageEnvironment(stored, escape=True, rewrite=lambda tree: rewrite(inlined(tree, rules)))
+    made.parsed |= _trees(read)
+    return made
+
+
+def _trees(read: Iterable["Source"]) -> dict[tuple[str, str | None], nodes.Template]:
+    return {(source.text, source.path): source.tree for source in read}
 
 
 class Stored(BaseLoader):
@@ -238,7 +240,8 @@ def compiled(environment: MessageEnvironment, name: str) -> Template:
 
 
 def compiled_of(environment: MessageEnvironment, name: str, read: Mapping[str, Source]) -> Template:
-    """``compiled``, of one whose sources were read."""
+    """``compiled``, of one whose sources were read; their trees are used up."""
+    environment.rewritten |= _trees(read.values())
     for other, source in read.items():
         with as_template_error(source.path):
             environment.get_template(other)
