@@ -101,6 +101,7 @@ def the_members(customers: int) -> pl.DataFrame:
             "risk": np.full(customers, "high"),
             "orders": dice.integers(1, 25, customers).astype(str),
             "channel": np.full(customers, "email"),
+            "kind": pl.repeat(None, customers, eager=True),
             "cost_micros": np.where(arms == HOLDOUT, 0, 2_000),
             "nps": pl.Series(dice.integers(0, 11, customers)).set(pl.Series(dice.random(customers) > 0.1), None),
             "csat": pl.Series(dice.integers(1, 6, customers)).set(pl.Series(dice.random(customers) > 0.1), None),

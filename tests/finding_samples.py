@@ -29,17 +29,18 @@ def seen(
     priced=True,
     causes=None,
     answering=0.0,
+    kinds=(),
 ) -> Seen:
     """``arms``: name -> (n, planned share, inactive before, inactive after); who comes back spends.
 
-    ``answering``: of the members, how many give a score of satisfaction.
+    ``answering``: of the members, how many give a score of satisfaction. ``kinds``: theirs of churn, by lot.
     """
     dice = random.Random(7)
-    voices, cells = random.Random(8), list[PartSums]()
+    voices, lots, cells = random.Random(8), random.Random(9), list[PartSums]()
     first: dict[str, Counter[int]] = {}
     for arm, (n, _, _, churned) in arms.items():
         people = [_scoring(_a_member(dice, arm, number, churned), voices, answering) for number in range(n)]
-        cells += _cells(people)
+        cells += _cells([_of_kind(person, lots, kinds) for person in people] if kinds else people)
         first[arm] = Counter(1 + int(dice.expovariate(2 / days)) % days for _ in range(n - churned))
     return Seen(
         sums=RunSums(days=days, cells=cells, first_orders=first, causes=causes or {}, cap_minor=MOST_MINOR),
@@ -76,6 +77,10 @@ def _scoring(member: PartSums, voices: random.Random, share: float) -> PartSums:
         return member
     score = voices.choice([2, 3, 4, 4, 5] if member.buyers else [1, 2, 3, 4])
     return replace(member, scores={"nps": NOBODY, "csat": Sums(n=1, total=score, total_sq=score**2)})
+
+
+def _of_kind(member: PartSums, lots: random.Random, kinds: tuple[str, ...]) -> PartSums:
+    return replace(member, parts={**member.parts, Dimension.KIND: lots.choice(kinds)})
 
 
 def _pair(x: int, y: int) -> PairSums:

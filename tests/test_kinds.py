@@ -8,14 +8,17 @@ import pytest
 
 from db.campaigns import SHIPPED, check_file
 from flows.campaign_run import carry_out, manual
+from flows.measuring import measure_run
 from tests.test_cli import as_json
 from tests.workspaces import AS_OF as DAY
 from tests.workspaces import CAMPAIGN, NOW, a_workspace, load, write_campaign
+from winback.audience.dimensions import dimensions
 from winback.campaigns.churn_kind import ChurnKind
 from winback.churners.causes import CAUSE_NAMES, CAUSE_OF, Cause
 from winback.churners.kinds import KIND_NAMES, Known, kinds_of, read_rules
 from winback.customers.behaviour import ACTIVITY, CONTRACTS, FEEDBACK, Behaviour
 from winback.errors import CampaignError
+from winback.outcomes.findings import Dimension
 from winback.signals.registry import SIGNALS
 
 AS_OF = date(2026, 1, 31)  # window 30 days: Jan 2 to 31
@@ -184,6 +187,42 @@ def test_what_is_imported_after_a_run_was_pinned_decides_no_kind(tmp_path):
     run = carry_out(manual("spring", DAY), settings, NOW, between)
 
     assert run.reasons == {"kind": 3}
+
+
+def test_whom_a_campaign_helped_is_told_by_the_kind_each_was_of_when_chosen(tmp_path):
+    """Forty left for a rival, forty for a fault of ours, forty are there still; each third orders after."""
+    day = DAY - timedelta(days=61)
+    settings = a_workspace(tmp_path, campaign=CAMPAIGN.replace("inactive: 60d", "value: {top: 100%}"))
+    people = range(1, 121)
+    causes = {n: "competitor" if n <= 40 else "quality" for n in people if n <= 80}
+    rows = "".join(f"{n},c{n}@example.com,yes\n" for n in people)
+    load(settings, "customers", "customer_id,email,email_consent\n" + rows)
+    left, lately = day - timedelta(days=90), day - timedelta(days=3)
+    orders = "".join(f"{n},o{n},{left if n <= 80 else lately},10\n" for n in people)
+    orders += "".join(f"{n},b{n},{day + timedelta(days=5)},10\n" for n in people if n % 3 == 0)
+    orders += f"1,end,{DAY},5\n"
+    load(settings, "orders", "customer_id,order_id,ordered_at,amount\n" + orders)
+    said = "".join(f"{n},{left},exit,{cause}\n" for n, cause in causes.items())
+    load(settings, "feedback", "customer_id,at,kind,cause\n" + said)
+    carry_out(manual("spring", day), settings, NOW)
+
+    found = measure_run(settings, f"spring/manual-{day}", NOW).findings
+
+    segments = [each for each in found.segments if each.dimension is Dimension.KIND]
+    counted = [(each.value, each.n + each.control_n, each.x + each.control_x) for each in segments]
+    assert counted == [("competitive", 40, 27), ("fault", 40, 27), ("none", 40, 26)]  # 13, 13, 14 thirds came back
+    assert [each.segments for each in found.interactions if each.dimension is Dimension.KIND] == [
+        ["competitive", "fault", "none"]
+    ]
+
+
+def test_where_nobody_is_of_a_known_kind_none_is_a_segment():
+    ledger = pl.DataFrame(
+        {"customer_no": [1, 2], "arm": "a", "drawn_before": False, "value_rank": [1, 2], "risk": [0.1, 0.9],
+         "orders": 1, "channel": "email", "kind": pl.Series([None, None], dtype=pl.String)}
+    )  # fmt: skip
+
+    assert dimensions(ledger)["kind"].to_list() == [None, None]
 
 
 def test_a_campaign_names_kinds_that_there_are(tmp_path):

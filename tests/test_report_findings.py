@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 
 from app.found_lines import found_lines
-from tests.report_samples import SAMPLES, TWO, a_campaign, an_outcome, page, sample_html
+from tests.report_samples import SAMPLES, TWO, WON, a_campaign, an_outcome, page, sample_html
 from tests.test_report import assert_with_interval, number, shows
 from winback import words
 from winback.campaigns.campaign import HOLDOUT
@@ -62,6 +62,22 @@ def test_segments_are_called_explored_and_have_no_verdict(language):
     assert len(SAMPLES["won"].findings.interactions) == 4
     for dimension in ("by_value", "by_risk", "by_orders", "by_channel"):
         assert say("interaction_none", dimension=say(dimension), p="").split("（")[0].split("(")[0].strip() in text
+
+
+@pytest.mark.parametrize(
+    ("language", "labels"),
+    [
+        ("en", ["Kind of churn: Our fault", "Kind of churn: Hidden", "Kind of churn: none found"]),
+        ("zh", ["流失类型：过失流失", "流失类型：隐性流失", "流失类型：未判定"]),
+    ],
+)
+def test_kinds_of_churn_are_segments_called_by_their_names(language, labels):
+    outcome = an_outcome(WON, campaign=a_campaign(), kinds=("hidden", "fault", "none"))
+
+    shown = page(outcome, language)
+
+    assert [row[0][0] for row in shown.tables["segments"][0]][-3:] == labels
+    assert labels[0].split("：")[0].split(":")[0] in shown.text("segments").split(labels[0])[0]  # its own test
 
 
 def test_a_segment_that_differs_is_named_and_worth_a_test_of_its_own():

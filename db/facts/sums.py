@@ -24,6 +24,7 @@ MEMBER_CELLS = pl.Schema(
         "risk": pl.String(),
         "orders": pl.String(),
         "channel": pl.String(),
+        "kind": pl.String(),
         "cost_micros": pl.Int64(),
         **dict.fromkeys(SCORES, pl.Int64()),
         "cause": pl.String(),

@@ -3,15 +3,17 @@
 import polars as pl
 
 from winback.audience.selection import top_count
+from winback.campaigns.churn_kind import NO_KIND
 
 TOP_SHARE = 0.2  # by expected value, of all scored
 
 
 def dimensions(ledger: pl.DataFrame) -> pl.DataFrame:
-    """customer_no, arm, value, risk, orders, channel of every member whose arm was drawn in this run.
+    """customer_no, arm, value, risk, orders, channel, kind of every member whose arm was drawn in this run.
 
     ``ledger``: winback.audience.selection.LEDGER. ``risk``: thirds of these members by predicted risk; equal
-    risks are in one third, so the thirds may differ in size. The words are those of outcomes.findings.Dimension.
+    risks are in one third, so the thirds may differ in size. ``kind``: null of all where nobody's is known. The
+    words are those of outcomes.findings.Dimension.
     """
     top = pl.col("value_rank") <= top_count(TOP_SHARE, ledger.height)
     drawn = ledger.filter(pl.col("arm").is_not_null() & ~pl.col("drawn_before"))
@@ -31,6 +33,7 @@ def dimensions(ledger: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("2-4"))
         .otherwise(pl.lit("5+")),
         channel="channel",
+        kind=pl.when(pl.col("kind").is_not_null().any()).then(pl.col("kind").fill_null(NO_KIND)),
     )
 
 

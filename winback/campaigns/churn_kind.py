@@ -16,6 +16,7 @@ class ChurnKind(StrEnum):
     EXTORTION = "extortion"
 
 
+NO_KIND = "none"  # no rule holds
 RULES_FILE = "kinds.yaml"  # of the workspace: which customers are of which kind (winback.churners.kinds)
 PORTRAITS_FILE = "portraits.yaml"  # what portraits of the lost are called
 NEVER = (ChurnKind.MALICIOUS, ChurnKind.EXTORTION)  # whatever a campaign says

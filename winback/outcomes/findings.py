@@ -22,6 +22,7 @@ class Dimension(StrEnum):
     RISK = "risk"  # low, middle, high: thirds of this run's members by predicted risk
     ORDERS = "orders"  # 1, 2-4, 5+: orders up to as_of
     CHANNEL = "channel"  # email, sms: by which they were or would have been written to
+    KIND = "kind"  # of churn, by the rules the run pinned (campaigns.churn_kind), or none: no rule held
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

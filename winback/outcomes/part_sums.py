@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from winback.campaigns.churn_kind import NO_KIND, ChurnKind
 from winback.campaigns.limits import MICROS
 from winback.lift.contrast import MoneySums, RateSums
 from winback.lift.intervals import Amount, Sums
@@ -25,7 +26,8 @@ SCORES = ("nps", "csat")  # kinds of feedback with a score
 SHARES = (*RATES, LOST_SHARE)  # the other columns are amounts, but for ORDERS, a number
 # Parts that have an order other than the alphabet's.
 _IN_ORDER = {
-    value: place for place, value in enumerate(("top", "other", "low", "middle", "high", "1", "2-4", "5+"))
+    value: place
+    for place, value in enumerate(("top", "other", "low", "middle", "high", "1", "2-4", "5+", *ChurnKind, NO_KIND))
 }
 
 

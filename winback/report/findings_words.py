@@ -187,6 +187,8 @@ FINDING_TEXTS: dict[str, Words] = {
     "by_risk": Words("Risk", "风险"),
     "by_orders": Words("Orders", "订单数"),
     "by_channel": Words("Channel", "渠道"),
+    "by_kind": Words("Kind of churn", "流失类型"),
+    "kind_none": Words("none found", "未判定"),
     "value_top": Words("top 20% of all", "全体前 20%"),
     "value_other": Words("the other 80%", "其余 80%"),
     "risk_low": Words("low", "低"),

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from winback import words
+from winback.campaigns.churn_kind import NO_KIND, ChurnKind
+from winback.churners.kinds import KIND_NAMES
 from winback.outcomes.effects import COLUMNS, rate_of
 from winback.outcomes.findings import Contest, Dimension, Interaction, Pair, Segment
 from winback.outcomes.outcomes import Outcome
@@ -14,7 +16,9 @@ from winback.report.words import Speaker
 from winback.words import UNDEFINED
 
 PAIRS_SHOWN = 12  # of twenty variants there are 190
-_VALUES = ["top", "other", "low", "middle", "high", "1", "2-4", "5+", "email", "sms"]  # in a reader's order
+_VALUES = [
+    "top", "other", "low", "middle", "high", "1", "2-4", "5+", "email", "sms", *ChurnKind, NO_KIND,
+]  # in a reader's order  # fmt: skip
 SIGN = 0.05  # an interaction test above this is no sign of a difference
 
 
@@ -75,6 +79,8 @@ def _segment(found: Segment, say: Speaker) -> SegmentRow:
 def _value_name(dimension: Dimension, value: str, say: Speaker) -> str:
     if dimension is Dimension.ORDERS:
         return say("orders_segment", value=value)
+    if dimension is Dimension.KIND and value != NO_KIND:
+        return KIND_NAMES[ChurnKind(value)].say(say.language)
     return say(f"{dimension}_{value}")
 
 

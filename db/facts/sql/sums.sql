@@ -1,7 +1,7 @@
 -- What the members of a run did after $after_on, as sums that add up: one row for each arm and cell of it (alike in
--- value, risk, orders and channel before t0), one for each arm and day of the first order, counted from $after_on, with
--- n alone (no day: none), one for each arm and cause that those who churned named (no cause: unknown), and one with
--- the cap alone, as c.
+-- value, risk, orders, channel and kind before t0), one for each arm and day of the first order, counted from
+-- $after_on, with n alone (no day: none), one for each arm and cause that those who churned named (no cause: unknown),
+-- and one with the cap alone, as c.
 -- Orders after $t0_on and up to $after_on count neither before nor after.
 -- `members` is MEMBER_CELLS (db/facts/sums.py), each customer once. Amounts are minor units, net of refunds; those of
 -- c end at the 99th percentile of what buyers spent. Sums leave as text: NumPy has no integer that holds them.
@@ -48,7 +48,8 @@ amounts AS (
 
 cells AS (
     SELECT
-        'cells' AS about, arm, value, risk, orders, channel, NULL::INTEGER AS first_day, NULL::VARCHAR AS cause,
+        'cells' AS about, arm, value, risk, orders, channel, kind, NULL::INTEGER AS first_day,
+        NULL::VARCHAR AS cause,
         count(*) AS n,
         count(*) FILTER (bought > 0) AS buyers,
         count(*) FILTER (churned) AS churned,
@@ -64,7 +65,7 @@ cells AS (
         count(csat) AS csat_n, coalesce(sum(csat), 0)::BIGINT AS csat_total,
         coalesce(sum(csat * csat), 0)::BIGINT AS csat_squares
     FROM amounts
-    GROUP BY arm, value, risk, orders, channel
+    GROUP BY arm, value, risk, orders, channel, kind
 )
 
 SELECT *
@@ -82,5 +83,5 @@ UNION ALL BY NAME
 SELECT 'cap' AS about, most::VARCHAR AS c
 FROM cap
 ORDER BY
-    about, arm, value NULLS LAST, risk NULLS LAST, orders NULLS LAST, channel NULLS LAST, first_day NULLS LAST,
-    cause NULLS LAST
+    about, arm, value NULLS LAST, risk NULLS LAST, orders NULLS LAST, channel NULLS LAST, kind NULLS LAST,
+    first_day NULLS LAST, cause NULLS LAST
