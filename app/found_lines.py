@@ -17,9 +17,10 @@ _BY = {
     "churned": "churn",
     "retained": "retention",
     "repeated": "repeat orders",
+    "no_order": "no order",
     "net_contribution_adjusted": "net contribution, adjusted",
 }
-_SHARES = ("churned", "retained", "repeated", "value_lost_share")  # told in points
+_SHARES = ("churned", "retained", "repeated", "no_order", "value_lost_share")  # told in points
 
 
 def found_lines(outcome: "Outcome") -> Iterator[str]:
@@ -29,13 +30,26 @@ def found_lines(outcome: "Outcome") -> Iterator[str]:
         yield f"judged by {outcome.judged_by}: {_success(outcome)}"
         yield from _judged(outcome)
     if outcome.primary and outcome.primary.difference is not None:
-        c, name = outcome.primary, "churn, for comparison: difference" if other else "difference"
+        c, forecast = outcome.primary, outcome.churn_definition == "model"
+        if forecast:
+            yield from _forecast(outcome)
+        churn = "predicted lost" if forecast else "churn"
+        name = f"{churn}, for comparison: difference" if other else "difference"
         yield f"{name} {points(c.difference)} points ({level}: {points(c.low)} to {points(c.high)})"
     if outcome.primary and not other:
         yield f"{outcome.primary.verdict}: {outcome.primary.reason}"
     yield from _stayed(outcome)
     if outcome.findings:
         yield from _beside(outcome, outcome.findings, level)
+
+
+def _forecast(outcome: "Outcome") -> Iterator[str]:
+    """That churn is a forecast, and of what."""
+    found, told = outcome.primary, outcome.method.forecast
+    risk = f"a risk of {told['threshold']:.0%} or more of no order in {told['horizon_days']} days"
+    if found:
+        shares = f"{percent(found.rate)}, hold-out {percent(found.control_rate)}"
+        yield f"predicted lost (a forecast as of {told['as_of']}: {risk}): {shares}"
 
 
 def _judged(outcome: "Outcome") -> Iterator[str]:
@@ -114,10 +128,11 @@ def _success(outcome: "Outcome") -> str:
 
 
 def _beside(outcome: "Outcome", found: "Findings", level: str) -> Iterator[str]:
+    seen = {"no_order": "seen, no order in the window", "repeated": "ordered on two days or more"}
     for rate in found.rates:
-        if rate.column == "repeated" and rate.arm == "treated":
+        if rate.column in seen and rate.arm == "treated":
             shares = f"{percent(rate.rate)}, hold-out {percent(rate.control_rate)}"
-            yield f"ordered on two days or more: {shares}{_interval(rate, level)}"
+            yield f"{seen[rate.column]}: {shares}{_interval(rate, level)}"
     for contrast in found.money:
         told = contrast.column in _TOLD and not (outcome.success and contrast.column == outcome.success.column)
         if contrast.arm == "treated" and told and contrast.difference is not None:

@@ -6,14 +6,14 @@ from pathlib import Path
 from winback.campaigns.campaign import HOLDOUT
 from winback.outcomes.outcomes import TREATED, Outcome
 from winback.report.headline import comparable, headline
-from winback.report.words import Speaker
+from winback.report.words import speaker
 
 _LANGUAGE = {".en": "English", ".zh": "Chinese"}
 
 
 def show_placebo(outcome: Outcome) -> None:
     """The verdict with its numbers, and what before/after alone would have claimed."""
-    said = headline(comparable(outcome), Speaker("en"))
+    said = headline(comparable(outcome), speaker(outcome.churn_definition, "en"))
     print("\n--- what the report says (placebo: nobody really got a message)")
     print(said.title)
     for sentence in said.sentences:

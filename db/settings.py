@@ -18,9 +18,9 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from db.home import FILE_NAME, STATE, home_of
-from winback.campaigns.campaign import Names
 from winback.campaigns.faults import CURRENCY, EMAIL, HOST, SENDER_NAME, explain
 from winback.campaigns.limits import micros
+from winback.campaigns.section import Names
 from winback.campaigns.toml_lines import lines_of
 from winback.campaigns.values import Identifier, check_zone, in_languages
 from winback.channel import CHANNELS, Channel

@@ -4,7 +4,8 @@ import json
 import re
 from pathlib import Path
 
-from winback.campaigns.reference import conditions, schema, table
+from winback.campaigns.reference import conditions, table
+from winback.campaigns.schema import schema
 from winback.words import Language
 
 ROOT = Path(__file__).parent.parent

@@ -13,7 +13,7 @@ from db.engine import database, reading, transaction
 from db.facts.outcomes import MEMBERS, count_outcomes
 from db.facts.recorded import read_feedback
 from db.facts.store import data_through, digests, facts_cover, path_of
-from db.facts.sums import BY_ORDERS, sum_members
+from db.facts.sums import sum_members
 from db.membership import also_in, assigned, live_before, messages_each
 from db.occurrences import Stage, find_run, pinned_campaign, run_name, unmeasured
 from db.outbox import written_to_in
@@ -23,6 +23,7 @@ from db.settings import Settings
 from db.tables import CampaignVersion, Occurrence
 from flows.behaving import contracts
 from flows.campaign_run import read_ledger
+from flows.losing import Forecast, forecast_at, with_losses
 from winback.audience.assignment import seed_name
 from winback.audience.dimensions import dimensions, expected_back
 from winback.audience.selection import arm_counts, drawn_counts, top_count
@@ -126,7 +127,10 @@ def _deciding(session: Session, occurrence: Occurrence) -> list[Kind]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
-    """What is read once of a run, for all that is counted of it; ``facts``: digests of the order facts."""
+    """What is read once of a run, for all that is counted of it; ``facts``: digests of the order facts.
+
+    ``forecast``: at the end of the window, where one decides who was lost and the data reach it.
+    """
 
     session: Session
     settings: Settings
@@ -137,6 +141,7 @@ class _Run:
     facts: list[str]
     answers: pl.DataFrame
     messages: list[MessageCount]
+    forecast: Forecast | None
 
     @property
     def id(self) -> int:
@@ -187,17 +192,20 @@ def _read(
 
 
 def _run(session: Session, settings: Settings, occurrence: Occurrence, window: Window) -> _Run:
-    answers = read_answers(session, occurrence.id or 0)
+    answers, campaign = read_answers(session, occurrence.id or 0), pinned_campaign(session, occurrence)
+    facts, ended = digests(session), window.last_on
+    forecast = campaign.churn.by_model and window.complete
     return _Run(
         session=session,
         settings=settings,
         occurrence=occurrence,
-        campaign=pinned_campaign(session, occurrence),
+        campaign=campaign,
         window=window,
         ledger=read_ledger(settings, occurrence),
-        facts=digests(session),
+        facts=facts,
         answers=answers,
         messages=count_messages(answers),
+        forecast=forecast_at(session, settings, facts, ended, campaign.churn) if forecast else None,
     )
 
 
@@ -231,6 +239,7 @@ def _method(run: _Run) -> Method:
         score=json.loads(run.occurrence.score or "{}"),
         other_facts={kind: found for kind in _BESIDE if (found := digests(run.session, kind))},
         seed=seed_name(run.settings.file.salt),
+        forecast=run.forecast.said if run.forecast else {},
     )
 
 
@@ -254,17 +263,21 @@ def _seen(run: _Run, arms: Sequence[ArmResult], sums: RunSums) -> Seen:
         per_person=per_person,
         priced=all_priced(run.answers),
         by_contract=run.campaign.churn.by_contract,
+        by_model=run.campaign.churn.by_model,
     )
 
 
 def _sum(run: _Run) -> RunSums:
     """What those drawn in this run did on the days of the window that the data reach."""
+    held = None
+    if run.campaign.churn.by_contract:
+        held = contracts(run.session, run.settings, as_of=run.occurrence.as_of, through=run.through)
     members = (
         dimensions(run.ledger)
         .join(costs(run.answers), on="customer_no", how="left")
         .with_columns(pl.col("cost_micros").fill_null(0))
         .join(_feedback(run), on="customer_no", how="left")
-        .pipe(_with_contracts, run)
+        .pipe(with_losses, held, run.forecast)
     )
     return sum_members(
         run.files,
@@ -273,16 +286,6 @@ def _sum(run: _Run) -> RunSums:
         through=run.through,
         members=members,
         blank_out=run.window.blank_out,
-    )
-
-
-def _with_contracts(members: pl.DataFrame, run: _Run) -> pl.DataFrame:
-    """Who lost the last contract, and what a month is worth, where that decides: as chosen, and at the end."""
-    if not run.campaign.churn.by_contract:
-        return members.with_columns(**BY_ORDERS)
-    held = contracts(run.session, run.settings, as_of=run.occurrence.as_of, through=run.through)
-    return members.join(held, on="customer_no", how="left").with_columns(
-        pl.col("held_minor", "kept_minor").fill_null(0), lost=~pl.col("kept").fill_null(False)
     )
 
 
@@ -306,9 +309,12 @@ def _overlap(run: _Run) -> dict[str, int]:
 
 
 def _look(run: _Run, sums: RunSums, earlier: Sequence[LookTaken]) -> LookTaken | None:
-    """None while the data reach no day of the window, and by contract: how fast these end nobody foretold."""
+    """None while the data reach no day of the window, and where something else than orders decides.
+
+    How fast contracts end nobody foretold, and a forecast is of the window's end.
+    """
     window = run.window
-    if window.seen_through is None or run.campaign.churn.by_contract:
+    if window.seen_through is None or not run.campaign.churn.by_orders:
         return None
     n, churned = sum(cell.n for cell in sums.cells), sum(cell.churned for cell in sums.cells)
     expected = expected_back(run.ledger, horizon_days=run.campaign.churn.within, days=window.days)

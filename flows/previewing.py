@@ -144,8 +144,9 @@ def _awaited(settings: Settings, choice: Choice) -> AwaitedYes | None:
 
 def _expected(session: Session, settings: Settings, choice: Choice, minor: int) -> Expected | None:
     """What is expected of the hold-out: by risk, and by what was done in the window before."""
-    success, as_of = choice.campaign.success, choice.order.as_of
-    sums = _window_before(session, settings, drawn_or_not(choice.ledger), as_of, success)
+    success, as_of, churn = choice.campaign.success, choice.order.as_of, choice.campaign.churn
+    people = drawn_or_not(choice.ledger).pipe(_with_forecast, choice)
+    sums = _window_before(session, settings, people, as_of, success)
     return expect(
         success,
         risk=mean_risk(choice.ledger),
@@ -153,8 +154,18 @@ def _expected(session: Session, settings: Settings, choice: Choice, minor: int) 
         audience=sums.arm(DRAWN),
         everybody=sums.together([DRAWN, NOT_DRAWN], "all"),
         minor=minor,
-        under_contract=_under_contract(session, settings, choice) if choice.campaign.churn.by_contract else None,
+        under_contract=_under_contract(session, settings, choice) if churn.by_contract else None,
+        by_model=churn.by_model,
     )
+
+
+def _with_forecast(people: pl.DataFrame, choice: Choice) -> pl.DataFrame:
+    """With who is predicted lost today, where that decides; ``people``: customer_no and more."""
+    churn = choice.campaign.churn
+    if not churn.by_model:
+        return people
+    told = choice.ledger.select("customer_no", lost=pl.col("risk") >= churn.lost_from)
+    return people.join(told, on="customer_no", how="left").with_columns(pl.col("lost").fill_null(True))
 
 
 def _under_contract(session: Session, settings: Settings, choice: Choice) -> PartSums:
@@ -188,10 +199,12 @@ def _alike(session: Session, settings: Settings, choice: Choice) -> PartSums | N
     """
     as_of, success = choice.order.as_of, choice.campaign.success
     then, begun = as_of - timedelta(days=success.lasts), data_from(session)
-    if success.measure in PREDICTED or begun is None or begun > then - timedelta(days=success.window):
+    planned_by_risk = success.measure in PREDICTED and not choice.campaign.churn.by_model
+    if planned_by_risk or begun is None or begun > then - timedelta(days=success.window):
         return None
     earlier = choose_now(replay(choice.order.campaign_id, then), settings)
-    return _window_before(session, settings, drawn_or_not(earlier.ledger), as_of, success).arm(DRAWN)
+    people = drawn_or_not(earlier.ledger).pipe(_with_forecast, choice)
+    return _window_before(session, settings, people, as_of, success).arm(DRAWN)
 
 
 def preview_customer(settings: Settings, campaign_id: str, as_of: date, customer_id: str) -> OneCustomer:

@@ -115,7 +115,7 @@ def test_a_field_of_a_later_version_is_refused_with_that_sentence(line: str, fie
         ("{window: 90d}", "{window: 90d, measure: repeat}", "success.measure", 7, "did you mean 'repeat_rate'"),
         ("{window: 90d}", "{window: 90d, measure: net_contribution}", "success", 7, "needs margin"),
         ("{window: 90d}", "{window: 90d, measure: retentions}", "success.measure", 7, "did you mean 'retention'"),
-        ("within: 90d", "within: 90d, definition: model", "churn.definition", 4, "a forecast"),
+        ("within: 90d", "within: 90d, threshold: 60%", "churn", 4, "a risk of the model"),
         ("within: 90d", "within: 90d, definition: no_oder", "churn.definition", 4, "did you mean 'no_order'"),
         (
             "{window: 90d}",

@@ -31,7 +31,7 @@ from winback.campaigns.campaign import Campaign
 from winback.campaigns.faults import fields_at
 from winback.campaigns.file import examine
 from winback.campaigns.reference import FIELDS as FIELDS_IN_WORDS
-from winback.campaigns.reference import names, schema
+from winback.campaigns.schema import names, schema
 from winback.errors import Exit
 from winback.events import State
 from winback.intake.fields import FIELDS

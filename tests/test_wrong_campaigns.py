@@ -11,7 +11,7 @@ from db.campaigns import check_file
 from tests.workspaces import CAMPAIGN as SPRING
 from tests.workspaces import a_workspace, write_campaign
 from winback.campaigns.file import examine
-from winback.campaigns.reference import schema
+from winback.campaigns.schema import schema
 
 RIGHT = """\
 id: spring
@@ -74,7 +74,11 @@ WRONG = [
     ("    channels: [email, sms]", "  - wait: 4d", "17: journey: several steps come with a later version: keep one, a send"),
     ("ends: 2027-12-31", "local_time: recipient", f"20: schedule.local_time: {LATER} (limits.quiet_hours goes by the recipient's clock already) (allowed: cron, timezone, late_limit, starts, ends)"),
     ("[default]", "[default, uk]", "33: compliance: law packs other than default come with a later version: remove uk"),
-    ("no_order", "model", "6: churn.definition: is a forecast, and a campaign is judged by what was observed: write no_order or contract"),
+    ("no_order", "modell", "6: churn.definition: is none of the choices (allowed: no_order, contract or model; did you mean 'model'?)"),
+    ("no_order", "no_order\n  threshold: 0.6", "5: churn: threshold is a risk of the model: not with definition no_order"),
+    ("no_order", "contract\n  threshold: 0.6", "5: churn: threshold is a risk of the model: not with definition contract"),
+    ("no_order", "model\n  threshold: 0%", "7: churn.threshold: is too small (allowed: more than 0)"),
+    ("no_order", "model\n  threshold: high", "7: churn.threshold: write a share as a percentage, such as 20%, or as a number from 0 to 1"),
     # who
     ("id: spring", "id: Spring Sale", "1: id: must be lower-case words joined by hyphens, such as spring-offer"),
     ("id: spring", "id: 7", "1: id: must be text"),

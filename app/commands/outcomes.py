@@ -161,9 +161,9 @@ def _as_png(outcome: "Outcome", language: "Language", out: Path) -> list[Path]:
     """One file for each chart there is something to draw for; ``out`` names their folder."""
     from winback.report.page import picture_specs
     from winback.report.pictures import png, require_fonts, words_of
-    from winback.report.words import Speaker
+    from winback.report.words import speaker
 
-    specs = picture_specs(outcome, Speaker(language))
+    specs = picture_specs(outcome, speaker(outcome.churn_definition, language))
     require_fonts("".join(words_of(spec) for spec in specs.values()))
     return [_written(out / f"{name}.png", png(spec)) for name, spec in specs.items()]
 

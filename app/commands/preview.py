@@ -35,6 +35,7 @@ _OF = {
     Measure.PURCHASE_FREQUENCY: "in orders ",
     Measure.NET_CONTRIBUTION: "in net contribution ",
 }
+_FORECAST = (Basis.FORECAST_OF_ALIKE, Basis.FORECAST_OF_ALL)
 _NAMES = {
     Measure.REPEAT_RATE: "repeat orders",
     Measure.VALUE_LOST: "value lost",
@@ -154,7 +155,8 @@ def sight_lines(seen: Sight, arms_before: int) -> Iterator[str]:
 
 def _too_few(seen: Sight, expected: Expected) -> str:
     if expected.spread is not None or expected.rate is None:
-        return f"too few of those left alone would {'stay' if expected.basis is Basis.CONTRACTS else 'order'}"
+        stays = expected.basis in (Basis.CONTRACTS, *_FORECAST)
+        return f"too few of those left alone would {'stay' if stays else 'order'}"
     few, many = {
         Measure.RETENTION: ("stay", "churn"),
         Measure.REPEAT_RATE: ("order again", "not order again"),
@@ -177,6 +179,10 @@ def _taken(seen: Sight, expected: Expected) -> str:
     past = {
         Basis.PREDICTED: "",
         Basis.CONTRACTS: f"from all who had a contract {earlier} days before",
+        Basis.FORECAST_OF_ALIKE: "by today's forecast for those whom the same rules would have chosen "
+        f"{earlier} days earlier",
+        Basis.FORECAST_OF_ALL: "by today's forecast for all scored customers: the same rules would have chosen "
+        f"too few {earlier} days earlier",
         Basis.SEEN_OF_ALIKE: f"from what those did whom the same rules would have chosen {earlier} days earlier",
         Basis.SEEN: f"from what they did in the {days} days before",
         Basis.SEEN_OF_ALL: f"from what all scored customers did in the {days} days before: "
@@ -188,6 +194,9 @@ def _taken(seen: Sight, expected: Expected) -> str:
             "their mean predicted risk" if seen.measure is Measure.CHURN else "one less their mean predicted risk"
         )
         return f"{name} of the hold-out taken as {_share(expected.rate or 0.0)}, {risk}"
+    if expected.rate is not None and expected.basis in _FORECAST:
+        name = "predicted lost" if seen.measure is Measure.CHURN else "predicted to stay"
+        return f"{_share(expected.rate)} of the hold-out taken as {name}, {past}"
     if expected.rate is not None:
         return f"repeat orders of the hold-out taken as {_share(expected.rate)}, {past}"
     spread = _size(expected.spread, seen)

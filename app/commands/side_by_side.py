@@ -34,7 +34,7 @@ class Row:
     """One campaign and its last run; ``result`` is the verdict of ``judged_by``; ``told``: its ``difference``.
 
     ``effect``: the difference in churn (share, negative = fewer churned), by which campaigns are compared whose
-    ``churn_definition`` is the same; None before there is a reading.
+    ``churn_definition`` is the same, of forecasts with the same ``threshold``; None before there is a reading.
     """
 
     campaign: str
@@ -48,6 +48,7 @@ class Row:
     effect: Estimate | None
     kept: Estimate | None
     churn_definition: str | None
+    threshold: float | None
 
 
 def campaigns(arguments: argparse.Namespace) -> int:
@@ -74,6 +75,7 @@ def campaigns(arguments: argparse.Namespace) -> int:
                     effect=_effect(outcome),
                     kept=_kept(outcome),
                     churn_definition=outcome.churn_definition if outcome else None,
+                    threshold=outcome.method.forecast.get("threshold") if outcome else None,
                 )
             )
     pairs = list(_pairs(rows))
@@ -166,7 +168,7 @@ def _judged(outcome: Outcome | None) -> Estimate | None:
 
 
 def _as_dict(row: Row) -> dict[str, Any]:
-    return {name: value for name, value in asdict(row).items() if name != "told"}
+    return {name: value for name, value in asdict(row).items() if name not in ("told", "threshold")}
 
 
 def _kept(outcome: Outcome | None) -> Estimate | None:
@@ -179,8 +181,13 @@ def _pairs(rows: Sequence[Row]) -> list[dict[str, Any]]:
     return [
         {"campaign": one.campaign, "other": other.campaign, **asdict(between_campaigns(one.effect, other.effect))}
         for one, other in combinations(rows, 2)
-        if one.effect and other.effect and one.churn_definition == other.churn_definition
+        if one.effect and other.effect and _lost(one) == _lost(other)
     ]
+
+
+def _lost(row: Row) -> tuple[str | None, float | None]:
+    """What lost means."""
+    return row.churn_definition, row.threshold
 
 
 def _line(row: Row) -> tuple[str | None, ...]:

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.pages.words import WORDS, Saying, Words
 from db.preferences import Recipient, Standing
-from winback.campaigns.campaign import LocalName
+from winback.campaigns.section import LocalName
 
 HEADERS = MappingProxyType(
     {

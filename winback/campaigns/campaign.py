@@ -9,9 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
@@ -21,6 +19,7 @@ from pydantic import (
 from winback.campaigns.faults import CURRENCY, EMAIL
 from winback.campaigns.limits import micros
 from winback.campaigns.schedule import Season, check_cron
+from winback.campaigns.section import Names, Section, Texts
 from winback.campaigns.values import (
     Amount,
     BlankDays,
@@ -38,7 +37,6 @@ from winback.campaigns.values import (
     Quiet,
     Share,
     check_zone,
-    in_languages,
     is_pinned,
     same_name,
 )
@@ -52,7 +50,7 @@ ONLY = "message"  # the one variant of a campaign that names none
 class Measure(StrEnum):
     """What a campaign's success is judged by."""
 
-    CHURN = "churn"  # no order in the window
+    CHURN = "churn"  # lost, as ``ChurnRule`` has it
     VALUE_LOST = "value_lost"  # what those who churned had spent before
     VALUE_LOST_SHARE = "value_lost_share"  # the same as a part of what all had spent before
     RETENTION = "retention"  # an order in the window
@@ -63,6 +61,7 @@ class Measure(StrEnum):
 
 IN_POINTS = (Measure.CHURN, Measure.VALUE_LOST_SHARE, Measure.RETENTION, Measure.REPEAT_RATE)  # shares of a whole
 RESERVED = {HOLDOUT, "treated", "base", "top"}  # the groups of a report
+DEFAULT_THRESHOLD = 0.5  # as in `winback churn --threshold`
 SMALL_AUDIENCE = 5_000  # below it the default hold-out is a half, else a fifth (outcomes A0)
 
 _STEPS = "(a journey has one step until then)"
@@ -70,7 +69,6 @@ _STEPS = "(a journey has one step until then)"
 NOT_YET = {
     "offers": "", "offer": "(until then a variant differs by its template only)",
     "wait": _STEPS, "unless": _STEPS, "call": _STEPS, "call_task": _STEPS, "when": _STEPS, "due": _STEPS,
-    "threshold": "",
     "local_time": "(limits.quiet_hours goes by the recipient's clock already)",
 }  # fmt: skip
 
@@ -84,55 +82,42 @@ def _measure(value: object) -> object:
     raise ValueError(f"must be {known}" + (f": did you mean '{close}'?" if close else ""))
 
 
-_NOT_OBSERVED = {
-    "model": "is a forecast, and a campaign is judged by what was observed: write no_order or contract",
-}
-
-
-def _definition(value: object) -> object:
-    if isinstance(value, str) and value in _NOT_OBSERVED:
-        raise ValueError(_NOT_OBSERVED[value])
-    return value
-
-
 def _one_step(value: object) -> object:
     if isinstance(value, list) and len(value) > 1:
         raise ValueError("several steps come with a later version: keep one, a send")
     return tuple(value) if isinstance(value, list) else value
 
 
-class Section(BaseModel):
-    """A part of a campaign file: nothing unknown, nothing coerced, nothing changed after reading."""
-
-    # Only a whole file is ever validated: its parts need no validators of their own (a twentieth of `check`).
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
-
-
-class LocalName(Section):
-    """A name in the languages it is shown in; English is the fallback."""
-
-    en: str = Field(min_length=1, max_length=120)
-    zh: str | None = Field(default=None, min_length=1, max_length=120)
-
-
-Names = Annotated[LocalName, BeforeValidator(in_languages)]
-
-
-class LocalText(Section):
-    """A sentence or two in the languages it is shown in; English is the fallback."""
-
-    en: str = Field(min_length=1, max_length=300)
-    zh: str | None = Field(default=None, min_length=1, max_length=300)
-
-
-Texts = Annotated[LocalText, BeforeValidator(in_languages)]
-
-
 class ChurnRule(Section):
-    """What "lost" means: no order in the window, or no contract at its end. ``within``: the risk's horizon."""
+    """What "lost" means: no order in the window, no contract at its end, or by the model a risk at its end.
 
-    definition: Annotated[Literal["no_order", "contract"], BeforeValidator(_definition)] = "no_order"
+    ``within``: the risk's horizon. ``threshold``: the risk from which on the model counts a customer as lost.
+    """
+
+    definition: Literal["no_order", "contract", "model"] = "no_order"
     within: Days
+    threshold: PositiveShare | None = None
+
+    @model_validator(mode="after")
+    def _threshold_of_a_model(self) -> "ChurnRule":
+        if self.threshold is not None and not self.by_model:
+            raise ValueError(f"threshold is a risk of the model: not with definition {self.definition}")
+        return self
+
+    @property
+    def by_orders(self) -> bool:
+        """Whether the orders of the window decide who is lost, so that it can be seen before its end."""
+        return self.definition == "no_order"
+
+    @property
+    def by_model(self) -> bool:
+        """Whether a forecast at the end of the window decides who is lost."""
+        return self.definition == "model"
+
+    @property
+    def lost_from(self) -> float:
+        """The risk from which on the model counts a customer as lost."""
+        return DEFAULT_THRESHOLD if self.threshold is None else self.threshold
 
     @property
     def by_contract(self) -> bool:

@@ -1,14 +1,11 @@
 """Every field of a campaign file in words: the table of the reference, and what editors say of it.
 
-docs/campaign-file.md and its Chinese edition hold these tables, campaigns/campaign.schema.json the schema; `make
-reference` writes them anew.
+docs/campaign-file.md and its Chinese edition hold these tables; `make reference` writes them anew.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from winback.campaigns.campaign import Campaign
 from winback.campaigns.where import TRAITS, Type
 from winback.words import Language, Words
 
@@ -56,13 +53,21 @@ FIELDS: Mapping[str, Entry] = {
     ),
     "churn.definition": Entry(
         says=Words(
-            "`no_order`, or `contract`: no live contract left at the end of the window; then the campaign chooses "
-            "among customers with a contract, by the risk that it ends and what it brings. What was observed "
-            "decides, never a forecast",
-            "`no_order`，或 `contract`：观察期结束时没有有效合同；此时只从有合同的客户中选择，风险为合同终止"
-            "的概率，价值为合同带来的收入。以观察到的结果为准，不以预测为准",
+            "`no_order`; `contract`: no live contract left at the end of the window; then the campaign chooses "
+            "among customers with a contract, by the risk that it ends and what it brings; or `model`: predicted "
+            "lost at the end of the window, a forecast; see [below](#judged-by-a-forecast)",
+            "`no_order`；`contract`：观察期结束时没有有效合同，此时只从有合同的客户中选择，风险为合同终止的概率，"
+            "价值为合同带来的收入；或 `model`：观察期结束时被模型预测为流失，属于预测；见[下文](#按预测评判)",
         ),
         default=Words("`no_order`", "`no_order`"),
+    ),
+    "churn.threshold": Entry(
+        says=Words(
+            "the risk of no order within `churn.within` from which on a customer is predicted lost, such as `60%`",
+            "在 `churn.within` 内不下单的风险达到多少即预测为流失，如 `60%`",
+        ),
+        required=Words("only with `model`", "只用于 `model`"),
+        default=Words("`50%`", "`50%`"),
     ),
     "audience.value.top": Entry(
         says=Words(
@@ -351,49 +356,3 @@ def conditions(language: Language) -> str:
         says = trait.en if language == "en" else trait.zh
         rows.append(f"| `{name}` | {_TYPES[trait.type].say(language)} | {says} |")
     return "\n".join(rows) + "\n"
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a campaign file, for editors; what only `check` can tell is left to it."""
-    made = Campaign.model_json_schema()
-    definitions = made.pop("$defs")
-    plain: dict[str, Any] = _plain(made, definitions, "")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "winback campaign"} | plain
-
-
-def _plain(node: dict[str, Any], definitions: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """A part of the schema without references, nulls and titles, described in the words of the reference."""
-    node = definitions[node["$ref"].rpartition("/")[2]] if "$ref" in node else node
-    choices = [part for part in node.get("anyOf", []) if part.get("type") != "null"]
-    if len(choices) == 1:
-        return _plain(choices[0], definitions, path)
-    kept = {key: value for key, value in node.items() if key not in {"title", "default", "description"}}
-    if choices:
-        kept["anyOf"] = [_plain(part, definitions, "") for part in choices]
-    if "items" in kept:
-        kept["items"] = _plain(kept["items"], definitions, f"{path}[]")
-    if "properties" in kept:
-        parts = kept["properties"].items()
-        kept["properties"] = {
-            name: _plain(part, definitions, f"{path}.{name}".lstrip(".")) for name, part in parts
-        }
-    if path in {"name", "objective"}:  # a text, or one for each language
-        kept = {"anyOf": [{"type": "string"}, kept]}
-    return kept | _described(path)
-
-
-def _described(path: str) -> dict[str, str]:
-    entry = FIELDS.get(path)
-    return {"description": entry.says.en.replace("`", "").partition("; see [")[0]} if entry else {}
-
-
-def names(node: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    """Every field a schema has a place for, as the reference names it."""
-    for name, part in node.get("properties", {}).items():
-        place = f"{path}.{name}".lstrip(".")
-        listed = part.get("items", {})
-        below, at = (listed, f"{place}[]") if "properties" in listed else (part, place)
-        if "properties" in below:
-            yield from names(below, at)
-        else:
-            yield place

@@ -11,9 +11,9 @@ from typing import Annotated, Final, Literal
 import polars as pl
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from winback.campaigns.campaign import LocalName, Section
 from winback.campaigns.churn_kind import NEVER, RULES_FILE, ChurnKind
 from winback.campaigns.file import examine_as
+from winback.campaigns.section import LocalName, Section
 from winback.campaigns.values import churn_kind
 from winback.churners.causes import Cause, cause_of, plain
 from winback.customers.behaviour import Behaviour

@@ -5,9 +5,9 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator
 
-from winback.campaigns.campaign import Names, Section
 from winback.campaigns.churn_kind import PORTRAITS_FILE
 from winback.campaigns.file import examine_as
+from winback.campaigns.section import Names, Section
 from winback.errors import CampaignError, nearest
 from winback.words import Words
 

@@ -11,7 +11,8 @@ from babel import Locale
 from markupsafe import Markup
 
 from winback import words
-from winback.campaigns.campaign import HOLDOUT, IN_POINTS, ONLY, LocalName, Measure
+from winback.campaigns.campaign import HOLDOUT, IN_POINTS, ONLY, Measure
+from winback.campaigns.section import LocalName
 from winback.gallery.letter_height import letter_height
 from winback.gallery.letters import Sheet, dear_characters, preheader
 from winback.gallery.preview import Preview

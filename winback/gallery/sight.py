@@ -1,7 +1,8 @@
 """What the result of a campaign can show before anything is sent, in terms of what it is judged by.
 
 Of churn and retention the predicted risk says what to expect of the hold-out; of everything else what customers
-chosen by the same rules one window earlier did since. The audience itself, where it was chosen for being quiet,
+chosen by the same rules one window earlier did since, and where a forecast decides who is lost, what the model
+says of them today. The audience itself, where it was chosen for being quiet,
 did less in the window before than it will in the one after: it stands in only where the data do not reach so far
 back or too few of those others ordered, and all scored customers where too few of the audience did.
 """
@@ -38,6 +39,8 @@ class Basis(StrEnum):
     SEEN_OF_ALIKE = "window_before_of_alike"  # what those did whom the same rules chose at its beginning
     SEEN = "window_before"  # what the audience did then
     SEEN_OF_ALL = "window_before_of_all"  # what all scored customers did: too few of the audience ordered then
+    FORECAST_OF_ALIKE = "forecast_of_alike"  # what the model says today of those whom they chose then
+    FORECAST_OF_ALL = "forecast_of_all"  # of all scored customers
     CONTRACTS = "contracts_before"  # what became of all who had a contract at the start of that window
 
 
@@ -123,19 +126,23 @@ def expect(
     everybody: PartSums,
     minor: int,
     under_contract: PartSums | None = None,
+    by_model: bool = False,
 ) -> Expected | None:
     """What is expected of the hold-out of an ``audience``; None where nobody is in.
 
     ``alike`` (chosen by the same rules one window earlier; None where the data do not reach), ``audience``,
     ``everybody`` (all scored): what they did in the window before. ``risk``: mean, predicted.
     ``under_contract``: where contracts decide what value was lost, those of everybody who had one at the start of
-    the window before, for whoever is in has not lost his.
+    the window before, for whoever is in has not lost his. ``by_model``: who churned of all these is who the model
+    predicts lost today; whoever is in may have been chosen for that, so he stands for nobody.
     """
     measure = success.measure
     if risk is None or (under_contract and not under_contract.n):
         return None
     if under_contract and measure in _VALUE:
         return _of_contracts(measure, under_contract, minor)
+    if by_model and measure in (*PREDICTED, *_VALUE):
+        return _of_forecast(measure, alike, everybody, minor)
     if measure in PREDICTED:
         rate = risk if measure is Measure.CHURN else 1 - risk
         return _rate(measure, Basis.PREDICTED, rate)
@@ -150,6 +157,18 @@ def expect(
 def _of_contracts(measure: Measure, seen: PartSums, minor: int) -> Expected:
     spread, kept = _spread(measure, seen, Fraction(), minor), 1 - seen.churned / seen.n
     return Expected(measure=measure, basis=Basis.CONTRACTS, spread=spread, deciding=kept, fewest=MONEY_FLOOR)
+
+
+def _of_forecast(measure: Measure, alike: PartSums | None, everybody: PartSums, minor: int) -> Expected:
+    known = alike is not None and min(alike.churned, alike.stayed) >= FEWEST_EVENTS
+    seen, basis = (
+        (alike, Basis.FORECAST_OF_ALIKE) if alike is not None and known else (everybody, Basis.FORECAST_OF_ALL)
+    )
+    lost = seen.churned / seen.n
+    if measure in PREDICTED:
+        return _rate(measure, basis, lost if measure is Measure.CHURN else 1 - lost)
+    spread = _spread(measure, seen, Fraction(), minor)
+    return Expected(measure=measure, basis=basis, spread=spread, deciding=1 - lost, fewest=MONEY_FLOOR)
 
 
 def _seen(

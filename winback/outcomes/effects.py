@@ -33,6 +33,7 @@ from winback.outcomes.part_sums import (
     CHURNED,
     CONTRIBUTION,
     LOST_SHARE,
+    NO_ORDER,
     ORDERS,
     RATES,
     REPEATED,
@@ -44,7 +45,7 @@ from winback.outcomes.part_sums import (
 )
 
 _FIRST_BACK = "first_back"
-LOWER_IS_BETTER = frozenset({CHURNED, VALUE_LOST, LOST_SHARE})
+LOWER_IS_BETTER = frozenset({CHURNED, NO_ORDER, VALUE_LOST, LOST_SHARE})
 COLUMNS = {
     Measure.CHURN: CHURNED,
     Measure.VALUE_LOST: VALUE_LOST,

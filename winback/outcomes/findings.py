@@ -221,7 +221,8 @@ class CauseRisk(Explored):
 class Findings:
     """All of it. Until the window is complete the lists of effects are empty: who looks early is told less.
 
-    ``rates``: column repeated, before it retained where that is the measure. ``money``: revenue, revenue_capped
+    ``rates``: column repeated, before it retained where that is the measure, and first no_order where churn is a
+    forecast. ``money``: revenue, revenue_capped
     (each customer's at most ``revenue_cap``, the 99th percentile of buyers), revenue_adjusted (CUPED: for spend
     before t0), orders (a number, not money), value_lost (spend before t0 of those who churned) and, with a margin,
     net_contribution. Each list holds, column by column, all variants together (arm "treated") and then each

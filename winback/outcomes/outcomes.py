@@ -1,8 +1,9 @@
 """What became of a campaign's audience: the hold-out-adjusted answer, and everything a reader needs beside it.
 
 Everybody stays in the arm he was assigned to, written to or not (intent-to-treat). *Churned* = no order in the
-window of whole local days, or by contract: no live contract at its end. Before/after of a group compares
-the same persons with themselves, always by orders; it is shown, labelled, and is not the effect.
+window of whole local days, by contract: no live contract at its end, or by the model: predicted lost then.
+Before/after of a group compares the same persons with themselves, always by orders; it is shown, labelled, and is
+not the effect.
 """
 
 from collections.abc import Mapping, Sequence
@@ -113,7 +114,8 @@ class Window:
 class Method:
     """What must be known to repeat the run. ``facts``: digests of the order facts; ``other_facts``: by kind.
 
-    ``seed``: names the salt that drew the arms, and does not tell it.
+    ``seed``: names the salt that drew the arms, and does not tell it. ``forecast``: where one says who was lost,
+    what it says of itself, as_of, horizon_days and threshold among it.
     """
 
     audience_digest: str
@@ -123,6 +125,7 @@ class Method:
     score: dict[str, Any]
     other_facts: dict[str, list[str]] = field(default_factory=dict)  # none in readings before they counted
     seed: str = ""  # none in readings before it was named
+    forecast: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +171,7 @@ class Outcome:
     second: bool = False
     findings: Findings | None = None  # none in readings frozen before there were any
     balance: list[Balance] = field(default_factory=list)  # of the arms when drawn; none in readings before it
-    churn_definition: str = "no_order"  # or contract; no_order in readings before there was another
+    churn_definition: str = "no_order"  # contract, model; no_order in readings before there was another
     first: FirstReading | None = None  # beside a second reading; none in those frozen before they kept it
     objective: dict[str, str] = field(default_factory=dict)  # what the campaign is for, where its file says it
     revision: Revision | None = None  # once it is stored
@@ -309,8 +312,8 @@ def _churned(
     look: LookTaken | None,
     campaign: Campaign,
 ) -> list[RateSums]:
-    """Without an order in the window, or so far where there is a look at that; by contract only at its end."""
-    if campaign.churn.by_contract:
+    """Without an order in the window, or so far where there is a look at that; else lost, only at its end."""
+    if not campaign.churn.by_orders:
         return [seen.sums.arm(arm.name).rate(CHURNED) for arm in arms] if window.complete and seen else []
     if window.complete:
         return [_at_the_end(counts[arm.name]) for arm in arms]

@@ -18,7 +18,8 @@ from winback.lift.survival import Exits
 from winback.outcomes.findings import Dimension
 
 CHURNED, RETAINED, REPEATED = "churned", "retained", "repeated"
-RATES = (CHURNED, RETAINED, REPEATED)
+NO_ORDER = "no_order"  # seen, beside a forecast
+RATES = (CHURNED, RETAINED, REPEATED, NO_ORDER)
 REVENUE, CAPPED, ADJUSTED, ORDERS = "revenue", "revenue_capped", "revenue_adjusted", "orders"
 VALUE_LOST, LOST_SHARE, CONTRIBUTION = "value_lost", "value_lost_share", "net_contribution"
 ADJUSTED_CONTRIBUTION = "net_contribution_adjusted"
@@ -35,7 +36,7 @@ _IN_ORDER = {
 class PartSums:
     """``n`` members; ``buyers`` (an order), how many churned, came again (orders on two days or more).
 
-    Churned: no order, or by contract none at the end of the window.
+    Churned: no order, or by contract none at the end of the window, or by the model predicted lost then.
 
     ``spend``: x = net spend in the window before t0, y = in the window after. ``capped``, ``orders``: (sum, sum of
     squares) of y cut off at the 99th percentile of buyers, and of the number of orders. ``worth``: x = value at
@@ -65,8 +66,10 @@ class PartSums:
 
     def rate(self, column: str) -> RateSums:
         """One of RATES."""
-        counted = {CHURNED: self.churned, RETAINED: self.stayed, REPEATED: self.repeated}[column]
-        return RateSums(column=column, arm=self.arm, x=counted, n=self.n)
+        counted = {
+            CHURNED: self.churned, RETAINED: self.stayed, REPEATED: self.repeated, NO_ORDER: self.n - self.buyers,
+        }  # fmt: skip
+        return RateSums(column=column, arm=self.arm, x=counted[column], n=self.n)
 
     def money(self, column: str, total: Amount, squares: Amount, unit: int = 1) -> MoneySums:
         """A mean per member from sums in ``unit``-ths of what it is told in; value is kept by who stayed."""

@@ -23,7 +23,7 @@ from winback.outcomes.effects import (
     weeks,
 )
 from winback.outcomes.findings import Findings, Guardrail, Kept, Overlap, Pressure, Returns
-from winback.outcomes.part_sums import REPEATED, RETAINED, PartSums, RunSums
+from winback.outcomes.part_sums import NO_ORDER, REPEATED, RETAINED, PartSums, RunSums
 from winback.outcomes.responses import WENT_OUT, MessageCount, Share, share
 from winback.outcomes.returns import cost_per_saved, incremental, per_delivered, roi, scaled
 
@@ -37,7 +37,8 @@ class Seen:
 
     ``overlap``: arm -> members who were in another campaign's live run too. ``touched``: customer ids of hold-out
     members who were written to. ``rows_lost``: by lift.verdict.rows_lost. ``minor``: minor units of one major.
-    ``priced``: every message that went out had a known price. ``by_contract``: who churned is told by contracts.
+    ``priced``: every message that went out had a known price. ``by_contract``: who churned is told by contracts;
+    ``by_model``: by a forecast.
     ``letters``: arm -> messages of all campaigns -> members who got so many, within the days of ``per_person``;
     ``in_30_days``: the same within 30 days, empty where these are the days.
     """
@@ -53,6 +54,7 @@ class Seen:
     per_person: PerPerson | None = None
     priced: bool = True
     by_contract: bool = False
+    by_model: bool = False
     currency: str
     minor: int
 
@@ -81,7 +83,7 @@ def find(seen: Seen, success: Success, ask: Question, primary: RateContrast | No
     drawn, log_rank_test = curves(ask) if by_days else ([], _not_yet(ask))
     return Findings(
         currency=seen.currency,
-        rates=[c for column in _rates(ask) for c in rate_contrasts(ask, column)] if comparable else [],
+        rates=[c for column in _rates(ask, seen) for c in rate_contrasts(ask, column)] if comparable else [],
         money=money_contrasts(ask) if comparable else [],
         value_lost_share=lost_share_contrasts(ask) if comparable else _not_yet(ask),
         segments=segments(ask) if comparable else [],
@@ -102,9 +104,13 @@ def find(seen: Seen, success: Success, ask: Question, primary: RateContrast | No
     )
 
 
-def _rates(ask: Question) -> list[str]:
-    """Retention says what churn says, so it has rows of its own only where it is the measure."""
-    return [RETAINED, REPEATED] if ask.column == RETAINED else [REPEATED]
+def _rates(ask: Question, seen: Seen) -> list[str]:
+    """Retention says what churn says, so it has rows of its own only where it is the measure.
+
+    Beside a forecast stands what was seen.
+    """
+    retained = [RETAINED] if ask.column == RETAINED else []
+    return [*([NO_ORDER] if seen.by_model else []), *retained, REPEATED]
 
 
 def _not_yet(ask: Question) -> NoEstimate:

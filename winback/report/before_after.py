@@ -13,7 +13,8 @@ from winback.campaigns.campaign import HOLDOUT, Measure
 from winback.outcomes.effects import COLUMNS
 from winback.outcomes.outcomes import BASE, TOP, TREATED, BeforeAfter, Outcome
 from winback.report.charts import Change
-from winback.report.headline import all_treated, by_contract, variants
+from winback.report.definitions import by_contract, by_model
+from winback.report.headline import all_treated, variants
 from winback.report.words import Speaker
 
 ROLES = {TREATED: "treated", HOLDOUT: "holdout", BASE: "others", TOP: "others"}
@@ -64,7 +65,7 @@ def before_after_groups(outcome: Outcome, say: Speaker) -> list[Group]:
 
 def _of_orderers(outcome: Outcome) -> bool:
     """Whether those with an order are what is told: who stayed, where orders say who did."""
-    return outcome.judged_by is Measure.RETENTION and not by_contract(outcome)
+    return outcome.judged_by is Measure.RETENTION and not (by_contract(outcome) or by_model(outcome))
 
 
 def _turned(shares: BeforeAfter) -> BeforeAfter:
@@ -119,6 +120,8 @@ def _measured_otherwise(outcome: Outcome, say: Speaker) -> Iterator[str]:
     """Who ordered is not what every campaign is judged by."""
     if by_contract(outcome):
         yield say("ba_contract")
+    elif by_model(outcome):
+        yield say("ba_forecast")
     elif outcome.judged_by not in (Measure.CHURN, Measure.RETENTION):
         yield say("ba_otherwise", measure=say(f"of_{COLUMNS[outcome.judged_by]}"))
 

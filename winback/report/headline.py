@@ -25,10 +25,18 @@ from winback.lift.verdict import (
 )
 from winback.outcomes.effects import COLUMNS
 from winback.outcomes.findings import Kept
-from winback.outcomes.outcomes import ArmResult, Outcome
-from winback.outcomes.part_sums import ADJUSTED_CONTRIBUTION, LOST_SHARE, ORDERS
+from winback.outcomes.outcomes import TREATED, ArmResult, Outcome
+from winback.outcomes.part_sums import ADJUSTED_CONTRIBUTION, LOST_SHARE, NO_ORDER, ORDERS
 from winback.outcomes.second_reading import FirstReading
-from winback.report import contract_words, judged_words, names
+from winback.report import judged_words, names
+from winback.report.definitions import (
+    by_contract,
+    no_value,
+    nobody_churned,
+    own_facts,
+    rule_words,
+    titled,
+)
 from winback.report.words import TEXTS, Speaker
 
 Writer = Callable[[float | None], str]
@@ -131,8 +139,7 @@ def headline(outcome: Outcome, say: Speaker) -> Headline:
     if missing:
         sentence = say(f"{missing}_text", n=words.whole(included(outcome)))
         return Headline(verdict=found.verdict, title=say(missing), sentences=(sentence,))
-    named = judged_words.TITLES.get((outcome.judged_by, found.verdict), names.VERDICTS[found.verdict])
-    title = named.say(say.language)
+    title = titled(outcome, found.verdict).say(say.language)
     return Headline(verdict=found.verdict, title=title, sentences=tuple(_sentences(outcome, found, say)))
 
 
@@ -147,7 +154,7 @@ def _missing_group(outcome: Outcome) -> str | None:
 def _sentences(outcome: Outcome, found: Judgement, say: Speaker) -> Iterator[str]:
     speaker = first_to_speak(found.rules)
     why = rule_sentence(speaker, outcome, say)
-    facts = [*_facts(outcome, say), *_approximate(found, outcome, say)]
+    facts = [*_facts(outcome, say), *_forecast(outcome, say), *_approximate(found, outcome, say)]
     yield from [why, *facts] if found.verdict is Verdict.DO_NOT_TRUST else [*facts, why]
     if found.verdict in (Verdict.BETTER, Verdict.WORSE):
         yield from _kept(outcome, say, lost=found.verdict is Verdict.WORSE)
@@ -193,23 +200,41 @@ def _facts(outcome: Outcome, say: Speaker) -> Iterator[str]:
     )  # fmt: skip
 
 
+def _forecast(outcome: Outcome, say: Speaker) -> Iterator[str]:
+    """What is predicted is said to be so, and what was seen stands beside it."""
+    told, primary = outcome.method.forecast, outcome.primary
+    judged_so = outcome.judged_by in own_facts(outcome)
+    if not told or not judged_so or primary is None or primary.difference is None:
+        return
+    last = words.day(outcome.window.last_on, say.language)
+    yield say(
+        "forecast", threshold=share_plainly(told["threshold"]), within=told["horizon_days"], last=last,
+    )  # fmt: skip
+    for seen in outcome.findings.rates if outcome.findings else []:
+        if seen.column == NO_ORDER and seen.arm == TREATED and seen.difference is not None:
+            yield say(
+                "forecast_seen", rate=words.percent(seen.rate), control_rate=words.percent(seen.control_rate),
+                difference=words.points(seen.difference), level=words.level(outcome.alpha),
+                interval=words.between(words.points(seen.low), words.points(seen.high), say.language),
+            )  # fmt: skip
+
+
+def share_plainly(share: float) -> str:
+    """A share that somebody wrote, as he would: ``50%``, ``62.5%``."""
+    return f"{100 * share:.4g}%"
+
+
 def _rate_facts(outcome: Outcome) -> words.Words:
-    if by_contract(outcome) and outcome.judged_by in contract_words.FACTS:
-        return contract_words.FACTS[outcome.judged_by]
+    if told := own_facts(outcome).get(outcome.judged_by):
+        return told
     if outcome.judged_by is not Measure.CHURN:
         return judged_words.FACTS[outcome.judged_by]
     return TEXTS["facts" if outcome.window.complete else "facts_so_far"]
 
 
-def by_contract(outcome: Outcome) -> bool:
-    """Whether contracts decided who churned."""
-    return outcome.churn_definition == "contract"
-
-
 def _mean_facts(found: MoneyContrast, outcome: Outcome, say: Speaker) -> str:
     level, gain = _writers(found.column, outcome.findings.currency if outcome.findings else "", say)
-    told = judged_words.FACTS | (contract_words.FACTS if by_contract(outcome) else {})
-    return told[outcome.judged_by].say(
+    return {**judged_words.FACTS, **own_facts(outcome)}[outcome.judged_by].say(
         say.language, days=outcome.window.days,
         mean=level(found.mean), n=words.whole(found.n),
         control_mean=level(found.control_mean), control_n=words.whole(drawn_n(outcome, HOLDOUT)),
@@ -288,7 +313,7 @@ def rule_sentence(rule: Rule, outcome: Outcome, say: Speaker) -> str:
     """Why, in words, with the outcome's own numbers."""
     if rule is Rule.NO_INTERVAL:
         return _no_interval(outcome, say)
-    return _rule_words(rule, outcome).say(
+    return rule_words(rule, outcome).say(
         say.language,
         srm_p=words.p_claim(outcome.srm.p if outcome.srm else None),
         contaminated=words.whole(outcome.contaminated), held=words.whole(held_n(outcome)),
@@ -298,14 +323,6 @@ def rule_sentence(rule: Rule, outcome: Outcome, say: Speaker) -> str:
         level=words.level(outcome.alpha), enough=FEWEST_EVENTS, floor=MONEY_FLOOR, most=APPROXIMATE_UP_TO,
         smallest=words.size(outcome.smallest_effect),
     )  # fmt: skip
-
-
-def _rule_words(rule: Rule, outcome: Outcome) -> words.Words:
-    named = judged_words.RULES.get((outcome.judged_by, rule), names.RULES[rule])
-    if not by_contract(outcome):
-        return named
-    of_value = contract_words.VALUE_RULES if outcome.judged_by in judged_words.VALUE else {}
-    return (contract_words.RULES | of_value).get(rule, named)
 
 
 def _no_interval(outcome: Outcome, say: Speaker) -> str:
@@ -325,9 +342,9 @@ def _why_no_interval(outcome: Outcome, found: RateContrast | MoneyContrast | Non
     if by is Measure.NET_CONTRIBUTION and outcome.findings and outcome.findings.returns.total_cost is None:
         return judged_words.COST_UNKNOWN
     if by is Measure.VALUE_LOST_SHARE and found is None:
-        return contract_words.NO_VALUE if by_contract(outcome) else judged_words.NO_VALUE
+        return no_value(outcome)
     if by in judged_words.VALUE and churn.x == churn.control_x == 0:
-        return contract_words.NOBODY_CHURNED if by_contract(outcome) else judged_words.NOBODY_CHURNED
+        return nobody_churned(outcome)
     return judged_words.ALL_ALIKE if by is Measure.PURCHASE_FREQUENCY else names.RULES[Rule.NO_INTERVAL]
 
 

@@ -8,8 +8,8 @@ from winback.campaigns.campaign import HOLDOUT, Measure
 from winback.lift.contrast import MoneyContrast, RateContrast
 from winback.outcomes.outcomes import TREATED, Outcome
 from winback.outcomes.part_sums import ADJUSTED_CONTRIBUTION, SHARES
-from winback.report import judged_words, names
 from winback.report.charts import Difference, Spec, forest
+from winback.report.definitions import sides_of, titled
 from winback.report.findings import (
     MeasureRow,
     compared_in,
@@ -105,10 +105,10 @@ def _rows(found: Sequence[Contrast], outcome: Outcome, pooled_name: str, say: Sp
     currency = outcome.findings.currency if outcome.findings else ""
     for each in found:
         row = measure_row(each, p_of(each, found), currency, say)
-        titled = judged_words.TITLES.get((outcome.judged_by, each.verdict), names.VERDICTS[each.verdict])
         yield JudgedRow(
             key=each.arm, label=pooled_name if each.arm == TREATED else each.arm, role="treated", n=each.n,
-            level=row.treated, counted=row.counted, compared=row, verdict=titled.say(say.language),
+            level=row.treated, counted=row.counted, compared=row,
+            verdict=titled(outcome, each.verdict).say(say.language),
         )  # fmt: skip
     held = drawn_n(outcome, HOLDOUT)
     if found and held:
@@ -137,7 +137,7 @@ def judged_chart(outcome: Outcome, pooled_name: str, say: Speaker) -> Spec | Non
         if each.difference is not None and each.low is not None and each.high is not None
     ]  # fmt: skip
     column = judged_column(outcome)
-    less, more = (side.say(say.language) for side in judged_words.SIDES[column])
+    less, more = (side.say(say.language) for side in sides_of(outcome, column))
     return (
         forest(
             rows, smallest_effect=outcome.smallest_effect, fewer=less, more=more,

@@ -18,7 +18,7 @@ from winback.lift.planning import (
 )
 from winback.lift.verdict import FEWEST_EVENTS, MONEY_FLOOR, MOST_CUSTOMERS, Verdict, enough_n
 from winback.outcomes.outcomes import Outcome
-from winback.report.headline import by_contract, customers, drawn_n, judged, judgement, mean_error, needed_n
+from winback.report.headline import customers, drawn_n, judged, judgement, mean_error, needed_n
 from winback.report.judged_words import VALUE
 from winback.report.words import Speaker
 
@@ -117,7 +117,8 @@ def _enough(counts: int | None, seen: _Seen, outcome: Outcome, say: Speaker) -> 
 
 def _counted(outcome: Outcome) -> str:
     if isinstance(judged(outcome), MoneyContrast):
-        return "enough_contracts" if by_contract(outcome) and outcome.judged_by in VALUE else "enough_buyers"
+        own = {"contract": "enough_contracts", "model": "enough_staying"} if outcome.judged_by in VALUE else {}
+        return own.get(outcome.churn_definition, "enough_buyers")
     return "enough_repeated" if outcome.judged_by is Measure.REPEAT_RATE else "enough_churned"
 
 

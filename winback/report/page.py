@@ -5,7 +5,7 @@ undefined is an en dash. The same outcome gives the same bytes.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -47,6 +47,7 @@ from winback.report.charts import (
 )
 from winback.report.checks import checks
 from winback.report.compiled import COMPILED
+from winback.report.definitions import churn_title, sides_of
 from winback.report.findings import VARIANTS_SHOWN, finding_charts, finding_views
 from winback.report.headline import (
     all_treated,
@@ -61,20 +62,21 @@ from winback.report.headline import (
     variants,
 )
 from winback.report.judged import answer_rows, judged_chart, judged_view
-from winback.report.judged_words import SIDES
 from winback.report.needed import needed_sentences
 from winback.report.picture_frame import framed
 from winback.report.rounding import apart, of_change, of_measure, of_rate
 from winback.report.second import second_chart, second_view
 from winback.report.segments import smallest_in
-from winback.report.words import Speaker
+from winback.report.words import Speaker, speaker
 from winback.words import Language
 
 TEMPLATES = Path(__file__).parents[2] / "templates" / "report"
 WORD_JOINER = "\N{WORD JOINER}"
 _MINUS_AND_MONEY = re.compile(f"{words.MINUS}(?=[^\\d\\s])")
 FACTS_SHOWN = 12  # digests of fact files written out; a long history would fill the page
-_RECORDED = ("model", "weights", "fallback_reason", "horizon_days", "digest")  # what scoring says of itself
+_RECORDED = (
+    "model", "weights", "fallback_reason", "horizon_days", "digest", "as_of", "threshold",
+)  # what scoring says of itself  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +116,7 @@ def render(outcome: Outcome, language: Language, templates: Path = TEMPLATES) ->
     ``templates``: the folder of the report's templates. Jinja's errors pass through: a broken template of ours is
     a defect, not a person's mistake.
     """
-    say = Speaker(language)
+    say = speaker(outcome.churn_definition, language)
     shown = comparable(outcome)
     page = environment(templates, say).get_template("page.html")
     return page.render(outcome=shown, lang=words.LANG_TAGS[language], **_views(shown, say))
@@ -141,7 +143,6 @@ def environment(templates: Path, say: Speaker) -> Environment:
     made.globals.update(
         say=say,
         between=partial(words.between, language=say.language),
-        verdict_words=lambda verdict: names.VERDICTS[verdict].say(say.language),
         nothing=words.UNDEFINED,
         palette=PALETTE,
         fonts=Markup(FONTS),
@@ -208,7 +209,9 @@ def _shown(outcome: Outcome, say: Speaker) -> dict[str, Any]:
         "checks": list(checks(outcome, say)),
         "balance": balance_rows(outcome, say),
         "rules": [rule_sentence(rule, outcome, say) for rule in judgement(outcome).rules],
-        "score": [(score_name(key, say), plain(value)) for key, value in outcome.method.score.items()],
+        "verdict_words": lambda verdict: churn_title(outcome, verdict).say(say.language),
+        "score": recorded(outcome.method.score, say),
+        "forecast": recorded(outcome.method.forecast, say),
         "facts": list(_facts_named(outcome, say)),
         "needed": needed_sentences(outcome, say),
         "repeat": repeat_commands(outcome),
@@ -257,7 +260,7 @@ def _churn_rows(outcome: Outcome, say: Speaker) -> list[EffectRow]:
 
 def _churn_chart(outcome: Outcome, say: Speaker) -> Spec | None:
     rows = list(_differences(_churn_rows(outcome, say), say))
-    fewer, more = (side.say(say.language) for side in SIDES[CHURNED])
+    fewer, more = (side.say(say.language) for side in sides_of(outcome, CHURNED))
     smallest = smallest_in(CHURNED, outcome)
     return forest(rows, smallest_effect=smallest, fewer=fewer, more=more) if rows else None
 
@@ -360,6 +363,11 @@ def message_states(outcome: Outcome) -> list[str]:
     found = {state for arm in outcome.arms for state in arm.messages}
     known = [state.value for state in State if state.value in found]
     return known + sorted(found - set(known))
+
+
+def recorded(said: Mapping[str, object], say: Speaker) -> list[tuple[str, str]]:
+    """What scoring says of itself, named and written."""
+    return [(score_name(key, say), plain(value)) for key, value in said.items()]
 
 
 def score_name(key: str, say: Speaker) -> str:

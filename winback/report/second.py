@@ -8,8 +8,8 @@ from winback.lift.contrast import MoneyContrast, RateContrast
 from winback.outcomes.outcomes import Outcome
 from winback.outcomes.part_sums import SHARES
 from winback.outcomes.second_reading import lasted
-from winback.report import judged_words, names
 from winback.report.charts import Difference, Spec, forest
+from winback.report.definitions import sides_of, titled
 from winback.report.findings import MeasureRow, difference_note, measure_row
 from winback.report.headline import judged, judged_column
 from winback.report.judged import chart_unit
@@ -69,10 +69,9 @@ def _readings(outcome: Outcome) -> Iterator[tuple[str, int, float, RateContrast 
 def _rows(outcome: Outcome, say: Speaker) -> Iterator[ReadingRow]:
     currency = outcome.findings.currency if outcome.findings else ""
     for key, days, alpha, found in _readings(outcome):
-        titled = judged_words.TITLES.get((outcome.judged_by, found.verdict), names.VERDICTS[found.verdict])
         yield ReadingRow(
             key=key, label=say(key, days=days), found=measure_row(found, None, currency, say),
-            level=words.level(alpha), verdict=titled.say(say.language),
+            level=words.level(alpha), verdict=titled(outcome, found.verdict).say(say.language),
         )  # fmt: skip
 
 
@@ -89,7 +88,7 @@ def second_chart(outcome: Outcome, say: Speaker) -> Spec | None:
     if len(rows) < 2:
         return None
     column = judged_column(outcome)
-    less, more = (side.say(say.language) for side in judged_words.SIDES[column])
+    less, more = (side.say(say.language) for side in sides_of(outcome, column))
     return forest(
         rows, smallest_effect=outcome.smallest_effect, fewer=less, more=more,
         unit="share" if column in SHARES else "amount",

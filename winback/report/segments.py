@@ -11,7 +11,7 @@ from winback.outcomes.outcomes import Outcome
 from winback.outcomes.part_sums import ORDERS, SHARES
 from winback.report import names
 from winback.report.charts import Difference, Spec, forest
-from winback.report.judged_words import SIDES
+from winback.report.definitions import sides_of
 from winback.report.words import Speaker
 from winback.words import UNDEFINED
 
@@ -100,7 +100,7 @@ def segment_chart(outcome: Outcome, say: Speaker) -> Spec | None:
     if not rows:
         return None
     column = rate_of(outcome.judged_by)
-    fewer, more = (side.say(say.language) for side in SIDES[column])
+    fewer, more = (side.say(say.language) for side in sides_of(outcome, column))
     return forest(
         rows, smallest_effect=smallest_in(column, outcome), fewer=fewer, more=more, role="others", row_height=44,
     )  # fmt: skip

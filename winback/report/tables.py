@@ -26,7 +26,7 @@ from winback.report.page import (
     response_rows,
 )
 from winback.report.second import second_view
-from winback.report.words import Speaker
+from winback.report.words import Speaker, speaker
 from winback.sheet import Cell, sheet
 from winback.words import Language
 
@@ -35,7 +35,7 @@ COLUMNS = [field.name for field in fields(Line)]
 
 def as_csv(outcome: Outcome, language: Language) -> str:
     """The report's tables as CSV text, with the byte order mark by which Excel knows UTF-8."""
-    found = lines(comparable(outcome), Speaker(language))
+    found = lines(comparable(outcome), speaker(outcome.churn_definition, language))
     return sheet([COLUMNS, *([getattr(each, column) for column in COLUMNS] for each in found)])
 
 

@@ -10,6 +10,7 @@ from winback.report.answers_words import ANSWER_TEXTS
 from winback.report.before_after_words import BEFORE_AFTER_TEXTS
 from winback.report.contract_words import CONTRACT_TEXTS
 from winback.report.findings_words import FINDING_TEXTS
+from winback.report.forecast_words import FORECAST_TEXTS, INSTEAD
 from winback.report.health_words import HEALTH_TEXTS
 from winback.words import Language, Words
 
@@ -330,7 +331,9 @@ TEXTS: dict[str, Words] = {
     **FINDING_TEXTS,
     **ANSWER_TEXTS,
     **CONTRACT_TEXTS,
+    **FORECAST_TEXTS,
 }
+OF_FORECASTS = TEXTS | INSTEAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,3 +346,8 @@ class Speaker:
     def __call__(self, key: str, /, **values: object) -> str:
         """The text of ``key``; KeyError for a key, or a value in it, that is not there."""
         return self.texts[key].say(self.language, **values)
+
+
+def speaker(churn_definition: str, language: Language) -> Speaker:
+    """Who says the report of a campaign with this definition of churn: what is a forecast is called one."""
+    return Speaker(language, OF_FORECASTS if churn_definition == "model" else TEXTS)

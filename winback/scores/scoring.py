@@ -197,9 +197,7 @@ def ranked(values: Floats, keys: Integers) -> Integers:
     group, among = np.append(0, np.cumsum(~same))[tied], order[tied]
     place = np.empty(len(tied), dtype=np.int64)
     place[np.argsort(keys[among])] = np.arange(len(tied))
-    order[tied] = among[
-        np.argsort(group * len(tied) + place)
-    ]  # a lexsort takes three times as long
+    order[tied] = among[np.argsort(group * len(tied) + place)]  # a lexsort takes three times as long
     ranks = np.empty(len(values), dtype=np.int64)
     ranks[order] = np.arange(1, len(values) + 1)
     return ranks
