@@ -91,11 +91,12 @@ def imported_fields(columns: Iterable[str]) -> list[str]:
 def create_customers(session: Session, ids: Sequence[str]) -> None:
     """Customers that only facts know, without an address; known ones are left alone. At most ``NEW_CHUNK`` ids."""
     keys = tie_keys(pl.Series(ids, dtype=pl.String)).tolist()
-    new = [{"customer_id": each, "tie_key": key} for each, key in zip(ids, keys, strict=True)]
-    _CREATE.run_each(session.connection(), new)
-
-
-_CREATE = Sql("INSERT INTO customer (customer_id, tie_key) VALUES (:customer_id, :tie_key) ON CONFLICT DO NOTHING")
+    members = {
+        "sqlite": "SELECT key, value FROM json_each(:new)",
+        "postgresql": "SELECT key, CAST(value AS bigint) FROM json_each_text(CAST(:new AS json))",
+    }[session.get_bind().dialect.name]
+    insert = f"INSERT INTO customer (customer_id, tie_key) {members} WHERE true ON CONFLICT DO NOTHING"
+    session.execute(text(insert), {"new": json.dumps(dict(zip(ids, keys, strict=True)))})
 
 
 def numbers(session: Session) -> pl.DataFrame:

@@ -143,7 +143,7 @@ def test_the_hashes_of_ids_are_those_of_customers_written_today_after_an_upgrade
     """The first 8 bytes of sha256("c1") are 0xd0f631ca1ddba8db, from sha256sum; less 2^63."""
     with transaction(engine) as session:
         session.add_all([a_customer(11, customer_id="c1"), a_customer(12, customer_id="\u00e9-2")])
-        create_customers(session, ["c3"])
+        create_customers(session, ["c3", 'c"4\\', "\u6362"])
     with reading(engine) as session:
         written = identified(session).sort("customer_no")
     downgrade(engine, "0011")

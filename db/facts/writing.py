@@ -137,7 +137,10 @@ def _copy_arrivals(
         Kind.SUBSCRIPTIONS: ("arrivals_other", "arrived_subscriptions"),
     }
     arrivals, arrived = questions.get(kind, ("arrivals_other", "arrived_other"))
-    connection.sql(sql(arrivals)).write_parquet(str(target), compression="zstd")
+    file = str(target).replace("'", "''")  # COPY binds no values
+    connection.execute(
+        f"COPY ({sql(arrivals)}) TO '{file}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
+    )
     row = connection.execute(sql(arrived)).fetchone()
     return row if row and row[0] + row[1] else None
 
