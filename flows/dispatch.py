@@ -322,7 +322,8 @@ class Line:
 
     def _forget(self) -> None:
         """What was recorded is counted, and held no longer."""
-        self._tally.states.update(map(_STATE, self._results))
+        for state, count in Counter(map(_STATE, self._results)).items():
+            self._tally.states[state.value] += count
         self._results, self._answers, self._units, self._failures = [], [], 0, 0
 
     def _clock_jumped(self, at: float, now: datetime) -> bool:
