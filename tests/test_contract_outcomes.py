@@ -21,7 +21,6 @@ from flows.previewing import preview
 from tests.test_findings import TWO_VARIANTS, Run, newcombe
 from tests.test_other_facts import SUB, bring
 from tests.workspaces import CAMPAIGN, NOW, a_workspace, load, write_campaign
-from winback.campaigns.file import read_campaign
 from winback.errors import CampaignError
 from winback.gallery.sight import Basis
 from winback.intake.fields import Kind
@@ -255,10 +254,3 @@ def test_without_any_contract_there_is_nobody_to_choose_from(tmp_path: Path):
         choose_now(manual("spring", DAY), shop)
     with pytest.raises(CampaignError, match="there are none"):
         carry_out(manual("spring", DAY), shop, NOW)
-
-
-def test_a_forecast_stays_refused():
-    text = CAMPAIGN.replace("{within: 60d}", "{within: 60d, definition: model}")
-
-    with pytest.raises(CampaignError, match="a forecast"):
-        read_campaign(text, "spring")

@@ -4,11 +4,12 @@ A million hashes cost as much as half the bare group-by of their orders, so db k
 """
 
 import hashlib
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import numpy as np
-import polars as pl
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+    from numpy.typing import NDArray
 
 HASHED: Final = 2_000
 """Ids hashed at once: few enough that each lot takes the memory of the one before it, a quarter less CPU."""
@@ -16,8 +17,11 @@ HASHED: Final = 2_000
 _SIGN: Final = 1 << 63
 
 
-def tie_keys(ids: pl.Series) -> NDArray[np.int64]:
+def tie_keys(ids: "pl.Series") -> "NDArray[np.int64]":
     """The first 8 bytes of sha256(customer_id) as numbers less 2^63: they sort as the hex digits do."""
+    import numpy as np  # senders know the tables too, and need neither of the two
+    import polars as pl
+
     keys = np.empty(len(ids), dtype=np.uint64)
     for at in range(0, len(ids), HASHED):
         some = ids[at : at + HASHED].cast(pl.Binary).to_list()
