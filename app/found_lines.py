@@ -72,7 +72,7 @@ def judged_difference(outcome: "Outcome") -> str | None:
     if found is None or found.difference is None or found.low is None or found.high is None:
         return None
     write = points if found.column in _SHARES else _signed
-    units = dict.fromkeys(_SHARES, "points") | {"orders": "orders each"}
+    units = dict.fromkeys(_SHARES, "points") | {"orders": "orders each", "csat": "of 5", "nps": "of 10"}
     unit = units.get(found.column) or (outcome.findings.currency if outcome.findings else "")
     ends = f"{_level(outcome)}: {write(found.low)} to {write(found.high)}"
     return f"{write(found.difference)} {unit} ({ends})"

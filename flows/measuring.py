@@ -27,7 +27,7 @@ from flows.losing import Forecast, forecast_at, with_losses
 from winback.audience.assignment import seed_name
 from winback.audience.dimensions import dimensions, expected_back
 from winback.audience.selection import arm_counts, drawn_counts, top_count
-from winback.campaigns.campaign import HOLDOUT, Campaign
+from winback.campaigns.campaign import HOLDOUT, OF_ANSWERS, Campaign
 from winback.errors import WrongUse
 from winback.intake.fields import Kind
 from winback.lift.interim import LookTaken, take_look
@@ -121,8 +121,10 @@ def _covered(session: Session, occurrence: Occurrence, day: date) -> bool:
 
 def _deciding(session: Session, occurrence: Occurrence) -> list[Kind]:
     """The kinds of facts without which the outcome is not known."""
-    by_contract = pinned_campaign(session, occurrence).churn.by_contract
-    return [Kind.ORDERS, Kind.SUBSCRIPTIONS] if by_contract else [Kind.ORDERS]
+    campaign = pinned_campaign(session, occurrence)
+    contracts_too = [Kind.SUBSCRIPTIONS] if campaign.churn.by_contract else []
+    answers_too = [Kind.FEEDBACK] if campaign.success.measure in OF_ANSWERS else []
+    return [Kind.ORDERS, *contracts_too, *answers_too]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from db.settings import Settings
 from db.tables import Occurrence
 from flows.campaign_run import read_ledger
 from flows.measuring import t0_on
-from winback.campaigns.campaign import HOLDOUT, Campaign, Measure
+from winback.campaigns.campaign import HOLDOUT, OF_ANSWERS, Campaign, Measure
 from winback.errors import WrongUse
 from winback.money import exponent
 from winback.outcomes.outcomes import Window, outcome_window
@@ -108,6 +108,10 @@ def _alike(session: Session, runs: Sequence[Occurrence]) -> Campaign:
     if len(held) > 1 or len(judged) > 1:
         what = "share held out" if len(held) > 1 else "window or measure"
         raise WrongUse(f"these runs differ in their {what}: name runs that are alike")
+    if campaigns[-1].success.measure in OF_ANSWERS:
+        raise WrongUse(
+            "these runs are judged by a score that only some customers gave: it tells nothing of others"
+        )
     if held == {0.0}:
         raise WrongUse("nobody was held out: there is nothing to compare with")
     return campaigns[-1]

@@ -4,15 +4,13 @@ import random
 from collections import Counter
 from dataclasses import replace
 
-from winback.lift.intervals import Sums
 from winback.lift.pairs import PairSums
 from winback.outcomes.findings import Dimension
-from winback.outcomes.part_sums import SCORES, PartSums, RunSums, pool_parts
+from winback.outcomes.part_sums import PartSums, RunSums, pool_parts
 from winback.outcomes.seen import Seen
 
 CURRENCY, MINOR = "USD", 100
 COST_MICROS = 42_000  # of one message
-NOBODY = Sums(n=0, total=0, total_sq=0)
 MOST_MINOR = 40_000  # each customer's spend counts up to this
 
 
@@ -38,12 +36,15 @@ def seen(
     dice = random.Random(7)
     voices, lots, cells = random.Random(8), random.Random(9), list[PartSums]()
     first: dict[str, Counter[int]] = {}
+    scores: dict[str, Counter[int]] = {}
     for arm, (n, _, _, churned) in arms.items():
-        people = [_scoring(_a_member(dice, arm, number, churned), voices, answering) for number in range(n)]
+        people = [_a_member(dice, arm, number, churned) for number in range(n)]
+        scores[arm] = Counter(_score(each, voices) for each in people if voices.random() < answering)
         cells += _cells([_of_kind(person, lots, kinds) for person in people] if kinds else people)
         first[arm] = Counter(1 + int(dice.expovariate(2 / days)) % days for _ in range(n - churned))
     return Seen(
-        sums=RunSums(days=days, cells=cells, first_orders=first, causes=causes or {}, cap_minor=MOST_MINOR),
+        sums=RunSums(days=days, cells=cells, first_orders=first, causes=causes or {}, cap_minor=MOST_MINOR,
+                     scores={"csat": scores}),
         members={arm: values[0] for arm, values in arms.items()},
         messages=messages, touched=touched, rows_lost=rows_lost, overlap=overlap or {},
         currency=CURRENCY, minor=MINOR, letters=letters or {}, per_person=per_person, priced=priced,
@@ -67,16 +68,13 @@ def _a_member(dice: random.Random, arm: str, number: int, churned: int) -> PartS
         arm=arm, parts=parts, n=1, buyers=int(stayed), churned=int(not stayed), repeated=int(orders > 1),
         spend=_pair(before, after),
         capped=(capped, capped**2), orders=(orders, orders**2), worth=_pair(before, 0 if stayed else before),
-        messages=_pair(cost, after), cost_before=cost * before, scores=dict.fromkeys(SCORES, NOBODY),
+        messages=_pair(cost, after), cost_before=cost * before,
     )  # fmt: skip
 
 
-def _scoring(member: PartSums, voices: random.Random, share: float) -> PartSums:
-    """With a score of 1 to 5, those who stayed a little happier."""
-    if voices.random() >= share:
-        return member
-    score = voices.choice([2, 3, 4, 4, 5] if member.buyers else [1, 2, 3, 4])
-    return replace(member, scores={"nps": NOBODY, "csat": Sums(n=1, total=score, total_sq=score**2)})
+def _score(member: PartSums, voices: random.Random) -> int:
+    """1 to 5, those who stayed a little happier."""
+    return voices.choice([2, 3, 4, 4, 5] if member.buyers else [1, 2, 3, 4])
 
 
 def _of_kind(member: PartSums, lots: random.Random, kinds: tuple[str, ...]) -> PartSums:

@@ -187,6 +187,7 @@ MEASURED = {  # judged by something else than churn
         findings=True,
         campaign=a_campaign(None, measure="value_lost"),
     ),
+    "by_csat": an_outcome(WON, messages=DELIVERED, answering=0.3, campaign=a_campaign(None, measure="csat")),
 }
 FIRST = an_outcome(FEWER, campaign=a_campaign())
 MEASURED["second"] = replace(

@@ -1,20 +1,33 @@
 """What customers said, by arm: scores and causes of a run end to end, against its raw rows worked anew."""
 
+import math
 import random
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, variance
 
+import numpy as np
 import polars as pl
 import pytest
 from scipy import stats
 
+from app.commands.preview import sight_lines
+from app.found_lines import found_lines
 from db.facts.recorded import FEEDBACK
-from tests.test_findings import DAY, DAYS, PEOPLE, Run, newcombe
+from db.settings import Settings
+from flows.previewing import preview
+from tests.test_findings import DAY, DAYS, PEOPLE, TWO_VARIANTS, Rows, Run, a_shop, newcombe
+from tests.test_other_facts import bring
 from tests.workspaces import load
 from winback.churners.causes import Cause
+from winback.intake.fields import Kind
+from winback.lift.intervals import Z95
 from winback.outcomes.answers import newest_answers
+from winback.outcomes.outcomes import read_outcome, write_outcome
+from winback.report.page import render
+from winback.report.tables import as_csv
+from winback.words import LANGUAGES
 
 SAID = {"price": Cause.PRICE, "Too expensive": Cause.PRICE, "竞争对手": Cause.COMPETITOR, "moved": Cause.OWN}
 TOLD = [*SAID, "the weather"]  # the last names none of the nine
@@ -42,6 +55,12 @@ class Voices:
             lines.append(f"{person:05},{at},{kind},{'' if score is None else score},{cause}")
         return "customer_id,at,kind,score,cause\n" + "\n".join(lines) + "\n"
 
+    def early(self, days: int) -> str:
+        """The rows of the days until then."""
+        known = Voices()
+        known.rows = [row for row in self.rows if row[1] <= days]
+        return known.csv()
+
     @property
     def inside(self):
         """Those of the window, oldest first."""
@@ -59,6 +78,24 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return Run(tmp_path_factory.mktemp("answers"), before=lambda shop: load(shop, "feedback", Voices().csv()))
 
 
+def trimmed(one: list[int], n: int, zero: list[int], control_n: int) -> tuple[float, float]:
+    """The ends of Lee's interval, over single answers, each of which may be kept in part (Lee 2009, prop. 3)."""
+    if len(one) / n < len(zero) / control_n:
+        low, high = trimmed(zero, control_n, one, n)
+        return -high, -low
+    share = (len(zero) / control_n) / (len(one) / n)
+    of_share = share**2 * ((1 - len(one) / n) / len(one) + (1 - len(zero) / control_n) / len(zero))
+    ends = []
+    for sign in (1, -1):
+        values = np.sort(sign * np.array(one, dtype=float))
+        weights = np.clip(share * len(values) - np.arange(len(values)), 0, 1)
+        mean, last = np.average(values, weights=weights), values[np.flatnonzero(weights > 1e-9)[-1]]
+        below = np.maximum(last - values, 0)
+        square = below.var() / len(values) / share**2 + ((last - mean) / share) ** 2 * of_share
+        ends.append(sign * (mean - sign * fmean(zero) - Z95 * math.sqrt(square + variance(zero) / len(zero))))
+    return ends[0], ends[1]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["nps", "csat"])
 def test_satisfaction_is_the_mean_of_the_newest_scores_given_in_the_window(run: Run, kind: str):
@@ -69,14 +106,14 @@ def test_satisfaction_is_the_mean_of_the_newest_scores_given_in_the_window(run: 
 
     assert list(found) == ["treated", "a", "b"]
     for arm, each in found.items():
-        test = stats.ttest_ind(scores[arm], scores["holdout"], equal_var=False).confidence_interval()
+        low, high = trimmed(scores[arm], len(run.members[arm]), scores["holdout"], len(run.members["holdout"]))
         assert (each.answered.x, each.answered.n) == (len(scores[arm]), len(run.members[arm]))
         assert (each.control_answered.x, each.control_answered.n) == (
             len(scores["holdout"]), len(run.members["holdout"]),
         )  # fmt: skip
         assert each.mean == pytest.approx(fmean(scores[arm]))
         assert each.control_mean == pytest.approx(fmean(scores["holdout"]))
-        assert (each.low, each.high) == pytest.approx((test.low, test.high))
+        assert (each.low, each.high) == pytest.approx((low, high))
 
 
 @pytest.mark.slow
@@ -133,3 +170,62 @@ def test_an_answer_without_a_score_is_no_score():
     found = newest_answers(pl.DataFrame([answer(1, "nps")], schema_overrides=FEEDBACK).lazy())
 
     assert found["nps"].to_list() == [None]
+
+
+BY_CSAT = TWO_VARIANTS.replace("window: 60d", "window: 60d, measure: csat")
+
+
+def known_through(shop: Settings, days: int) -> None:
+    """The answers, declared complete through so many days after the start."""
+    bring(shop, Kind.FEEDBACK, Voices().csv(), complete_through=DAY + timedelta(days=days))
+
+
+@pytest.mark.slow
+def test_a_campaign_is_judged_by_the_satisfaction_of_those_who_answer_in_either_group(tmp_path: Path):
+    asked = Run(tmp_path, BY_CSAT, before=lambda shop: known_through(shop, DAYS + 1))
+    given = Voices().scores("csat")
+    scores = {arm: [given[p] for p in people if p in given] for arm, people in asked.members.items()}
+    sizes = {arm: len(people) for arm, people in asked.members.items()}
+
+    found = [each for each in asked.findings.money if each.column == "csat"]
+
+    assert asked.outcome.success == found[0]
+    assert [each.arm for each in found] == ["treated", "a", "b"]
+    for each in found:
+        ends = trimmed(scores[each.arm], sizes[each.arm], scores["holdout"], sizes["holdout"])
+        assert (each.low, each.high) == pytest.approx(ends)
+        assert (each.n, each.buyers) == (sizes[each.arm], len(scores[each.arm]))
+        assert (each.mean, each.control_mean) == pytest.approx((fmean(scores[each.arm]), fmean(scores["holdout"])))
+    [pair] = asked.findings.contest.pairs
+    assert (pair.low, pair.high) == pytest.approx(trimmed(scores["a"], sizes["a"], scores["b"], sizes["b"]))
+    assert read_outcome(write_outcome(asked.outcome)) == asked.outcome
+    assert next(found_lines(asked.outcome)).startswith(f"judged by csat: {found[0].verdict}")
+    for language in LANGUAGES:
+        assert render(asked.outcome, language)
+        assert as_csv(asked.outcome, language)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("known", [DAYS - 1, None])
+def test_no_answer_is_final_before_the_answers_reach_the_windows_end(tmp_path: Path, known: int | None):
+    """Orders reach it; the feedback is known until the day before, or not at all."""
+
+    def before(shop: Settings) -> None:
+        if known is not None:
+            bring(shop, Kind.FEEDBACK, Voices().early(known), complete_through=DAY + timedelta(days=known))
+
+    outcome = Run(tmp_path, BY_CSAT, before=before).outcome
+
+    assert not outcome.window.complete
+    assert outcome.success is None
+    assert "answers (feedback) through" in render(outcome, "en")
+
+
+@pytest.mark.slow
+def test_a_preview_says_that_nobody_knows_who_will_answer(tmp_path: Path):
+    shop = a_shop(tmp_path, Rows(seed=5), BY_CSAT)
+
+    seen = preview(shop, "spring", DAY).sight
+
+    assert seen.expected is None
+    assert next(sight_lines(seen, 0)).startswith("What the result can show of csat is not planned")

@@ -242,14 +242,13 @@ def test_check_warns_of_a_campaign_that_holds_out_more_than_a_half(
     assert (f"spring.yaml: holdout: {share}: beyond 50% holding out more shows less" in said) is warned
 
 
-def test_an_outcome_nobody_can_observe_exits_two_and_names_the_field(shop: Settings, capsys):
-    write_campaign(shop, CAMPAIGN.replace("within: 60d", "within: 60d, definition: mood"))
+def test_a_threshold_without_a_model_exits_two_and_names_the_field(shop: Settings, capsys):
+    write_campaign(shop, CAMPAIGN.replace("within: 60d", "within: 60d, threshold: 60%"))
 
     code, _, said = ask(capsys, "run", "spring")
 
     assert code == 2
-    assert "churn.definition" in said
-    assert "model" in said
+    assert "churn: threshold is a risk of the model" in said
 
 
 def test_check_finds_faults_of_the_templates_too(shop: Settings, capsys):

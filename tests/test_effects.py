@@ -18,7 +18,7 @@ from winback.outcomes.effects import (
     weeks,
 )
 from winback.outcomes.findings import Dimension
-from winback.outcomes.part_sums import SCORES, PartSums, RunSums
+from winback.outcomes.part_sums import PartSums, RunSums
 from winback.outcomes.responses import MessageCount
 from winback.outcomes.seen import Seen, find, question
 
@@ -32,7 +32,7 @@ def a_cell(arm: str, churned: int, n: int, *, repeated: int = 0, **parts: str) -
         arm=arm, n=n, buyers=n - churned, churned=churned, repeated=repeated,
         parts={Dimension(dimension): value for dimension, value in parts.items()},
         spend=replace(NO_MONEY, n=n), worth=replace(NO_MONEY, n=n), messages=replace(NO_MONEY, n=n),
-        capped=(0, 0), orders=(0, 0), cost_before=0, scores=dict.fromkeys(SCORES, NOBODY),
+        capped=(0, 0), orders=(0, 0), cost_before=0,
     )  # fmt: skip
 
 

@@ -135,7 +135,7 @@ WRONG = [
     ("21:00-09:00", "9pm-9am", "24: limits.quiet_hours: write quiet hours as two different times of day, such as 21:00-09:00"),
     ("per_day: 2000", "per_day: 2000\n  budget: {amount: 500}", "26: limits.budget.currency: is missing"),
     # how it is judged, and who says yes
-    ("measure: churn", "measure: chrun", "29: success.measure: must be churn, value_lost, value_lost_share, retention, repeat_rate, purchase_frequency or net_contribution: did you mean 'churn'?"),
+    ("measure: churn", "measure: chrun", "29: success.measure: must be churn, value_lost, value_lost_share, retention, repeat_rate, purchase_frequency, csat, nps or net_contribution: did you mean 'churn'?"),
     ("smallest_effect: 3pp", "smallest_effect: 3%", "30: success.smallest_effect: write percentage points as a number and pp, such as 3pp"),
     ("smallest_effect: 3pp", "smallest_effect: 300pp", "30: success.smallest_effect: 300pp is everybody or more: less than 100pp, such as 3pp"),
     ("unsubscribed: 1%", "unsubscribed: 1", "31: success.guardrails.unsubscribed: 1 is everybody: no limit at all; write a share such as 1%"),

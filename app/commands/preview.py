@@ -131,6 +131,11 @@ def sight_lines(seen: Sight, arms_before: int) -> Iterator[str]:
     """What the result can show, in words; ``arms_before`` are in but not compared."""
     if arms_before:
         yield f"{arms_before:,} keep the arm of an earlier entry: they are not part of the comparison"
+    if seen.of_answers:
+        yield (
+            f"What the result can show of {seen.measure} is not planned: nobody knows who will answer. "
+            "A verdict takes 50 answers in either arm, and many more where one answers more often."
+        )
     if seen.expected is None:
         return
     start = f"With {seen.customers:,} customers and a {_share(seen.holdout_share)} holdout you will"

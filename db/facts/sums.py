@@ -8,7 +8,6 @@ from typing import Any
 import polars as pl
 
 from db.facts.queries import ask
-from winback.lift.intervals import Sums
 from winback.lift.pairs import PairSums
 from winback.outcomes.findings import Dimension
 from winback.outcomes.part_sums import SCORES, PartSums, RunSums
@@ -50,17 +49,17 @@ _SUMS = [
 ]  # fmt: skip
 _ROWS = pl.Schema(
     {
-        "about": pl.String(),  # cells, days, causes or cap
+        "about": pl.String(),  # cells, days, causes, cap, or one of SCORES
         "arm": pl.String(),
         **{dimension.value: pl.String() for dimension in Dimension},
         "first_day": pl.Int64(),
         "cause": pl.String(),
+        "score": pl.Int64(),
         "n": pl.Int64(),
         "buyers": pl.Int64(),
         "churned": pl.Int64(),
         "repeated": pl.Int64(),
         **dict.fromkeys(_SUMS, pl.String()),
-        **{f"{kind}_{sum_}": pl.Int64() for kind in SCORES for sum_ in ("n", "total", "squares")},
     }
 )
 
@@ -84,6 +83,7 @@ def sum_members(
     parts = rows.partition_by("about", as_dict=True)
     cells, days, causes, cap = (parts.get((name,), rows.clear()) for name in ("cells", "days", "causes", "cap"))
     return RunSums(
+        scores={kind: _by_arm(parts.get((kind,), rows.clear()), "score") for kind in SCORES},
         days=(through - after_on).days,
         cells=[_cell(row) for row in cells.iter_rows(named=True)],
         first_orders=_by_arm(days, "first_day"),
@@ -130,9 +130,4 @@ def _cell(row: dict[str, Any]) -> PartSums:
         worth=PairSums(n=n, x=s["v"], y=s["l"], xx=s["vv"], yy=s["ll"], xy=s["vl"]),
         messages=PairSums(n=n, x=s["k"], y=s["y"], xx=s["kk"], yy=s["yy"], xy=s["ky"]),
         cost_before=s["xk"],
-        scores={kind: _scores(row, kind) for kind in SCORES},
     )
-
-
-def _scores(row: dict[str, Any], kind: str) -> Sums:
-    return Sums(n=row[f"{kind}_n"], total=row[f"{kind}_total"], total_sq=row[f"{kind}_squares"])

@@ -56,10 +56,13 @@ class Measure(StrEnum):
     RETENTION = "retention"  # an order in the window
     REPEAT_RATE = "repeat_rate"  # orders on two days or more
     PURCHASE_FREQUENCY = "purchase_frequency"  # orders per customer
+    CSAT = "csat"  # satisfaction, 1 to 5, of those who answer
+    NPS = "nps"  # the score from 0 to 10, of those who answer
     NET_CONTRIBUTION = "net_contribution"  # margin x net revenue - cost of the messages
 
 
 IN_POINTS = (Measure.CHURN, Measure.VALUE_LOST_SHARE, Measure.RETENTION, Measure.REPEAT_RATE)  # shares of a whole
+OF_ANSWERS = (Measure.CSAT, Measure.NPS)  # only those who answer have one
 RESERVED = {HOLDOUT, "treated", "base", "top"}  # the groups of a report
 DEFAULT_THRESHOLD = 0.5  # as in `winback churn --threshold`
 SMALL_AUDIENCE = 5_000  # below it the default hold-out is a half, else a fifth (outcomes A0)

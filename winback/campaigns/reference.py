@@ -297,9 +297,10 @@ FIELDS: Mapping[str, Entry] = {
     "success.measure": Entry(
         says=Words(
             "what the verdict is of: `churn`, `value_lost`, `value_lost_share`, `retention`, "
-            "`repeat_rate`, `purchase_frequency` or `net_contribution`; see [below](#judged-by-what)",
+            "`repeat_rate`, `purchase_frequency`, `csat`, `nps` or `net_contribution`; see "
+            "[below](#judged-by-what)",
             "结论针对什么：`churn`、`value_lost`、`value_lost_share`、`retention`、`repeat_rate`、"
-            "`purchase_frequency` 或 `net_contribution`；见[下文](#按什么评判)",
+            "`purchase_frequency`、`csat`、`nps` 或 `net_contribution`；见[下文](#按什么评判)",
         ),
         default=Words("`churn`", "`churn`"),
     ),

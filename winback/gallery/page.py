@@ -19,6 +19,7 @@ from winback.gallery.preview import Preview
 from winback.gallery.sight import Sight
 from winback.gallery.words import MEASURES, TEXTS
 from winback.lift.estimates import NoEstimate
+from winback.lift.verdict import ANSWERS_FLOOR
 from winback.message.rendering import Email, RenderFailure, Sms
 from winback.message.sms import LONGEST_SIGNATURE, SHORTEST_SIGNATURE, is_signature, signatures
 from winback.money import exponent, format_money
@@ -113,6 +114,8 @@ def sight_sentences(seen: Sight, arms_before: int, say: Speaker) -> Iterator[str
     """What the result could show, as sentences."""
     if arms_before:
         yield say("sight_before", n=words.whole(arms_before))
+    if seen.of_answers:
+        yield say("sight_answers", measure=MEASURES[seen.measure].say(say.language), enough=ANSWERS_FLOOR)
     if seen.expected is None:
         return
     if seen.unplannable:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
-from winback.campaigns.campaign import HOLDOUT, Measure, Success
+from winback.campaigns.campaign import HOLDOUT, OF_ANSWERS, Measure, Success
 from winback.lift.estimates import NoEstimate
 from winback.lift.intervals import ALPHA, Amount, Sums
 from winback.lift.pairs import as_share
@@ -105,6 +105,11 @@ class Sight:
     variants: tuple[VariantSight, ...]
 
     @property
+    def of_answers(self) -> bool:
+        """Whether only those who will answer can be compared, of whom nothing is known before."""
+        return self.measure in OF_ANSWERS
+
+    @property
     def probably_more(self) -> bool:
         """Whether the smallest effect is probably larger: the quiet differ little in the window before."""
         return self.expected is not None and self.expected.basis is Basis.SEEN and not self.unplannable
@@ -128,7 +133,7 @@ def expect(
     under_contract: PartSums | None = None,
     by_model: bool = False,
 ) -> Expected | None:
-    """What is expected of the hold-out of an ``audience``; None where nobody is in.
+    """What is expected of the hold-out of an ``audience``; None where nobody is in, and of what few will answer.
 
     ``alike`` (chosen by the same rules one window earlier; None where the data do not reach), ``audience``,
     ``everybody`` (all scored): what they did in the window before. ``risk``: mean, predicted.
@@ -137,6 +142,8 @@ def expect(
     predicts lost today; whoever is in may have been chosen for that, so he stands for nobody.
     """
     measure = success.measure
+    if measure in OF_ANSWERS:
+        return None
     if risk is None or (under_contract and not under_contract.n):
         return None
     if under_contract and measure in _VALUE:

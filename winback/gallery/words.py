@@ -53,6 +53,12 @@ TEXTS: dict[str, Words] = {
         "differ in {measure}.",
         "无法根据过去估计结果能看出什么：此前 {days} 天内，客户之间的{measure}没有差别。",
     ),
+    "sight_answers": Words(
+        "What the result can show of {measure} is not planned: nobody knows who will answer. A verdict takes "
+        "{enough} answers in either group, and many more where one answers more often.",
+        "{measure}的结果能看出什么，事先无法估计：没人知道谁会作答。要下结论，每组至少要有 {enough} 份作答；"
+        "若一组作答更多，则需要多得多。",
+    ),
     "sight_more": Words(
         "Probably only larger changes, if these customers were chosen for being quiet: then they differ less in "
         "the window before, from which this is taken, than they will in the one after.",
@@ -122,5 +128,7 @@ MEASURES: dict[Measure, Words] = {
     Measure.RETENTION: Words("retention", "留存率"),
     Measure.REPEAT_RATE: Words("repeat orders", "复购率"),
     Measure.PURCHASE_FREQUENCY: Words("orders", "下单次数"),
+    Measure.CSAT: Words("satisfaction (CSAT)", "满意度（CSAT）"),
+    Measure.NPS: Words("the NPS score", " NPS 评分"),
     Measure.NET_CONTRIBUTION: Words("net contribution", "净贡献"),
 }

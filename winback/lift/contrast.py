@@ -26,7 +26,18 @@ from winback.lift.intervals import (
 from winback.lift.looks import Look
 from winback.lift.planning import needed_for_error, needed_total
 from winback.lift.significance import holm, p_mn, p_newcombe, p_pooled, p_pooled_means
-from winback.lift.verdict import FEWEST_EVENTS, MONEY_FLOOR, Conditions, Evidence, Rule, Verdict, explain, judge
+from winback.lift.trimming import Answers, trimmed_bounds
+from winback.lift.verdict import (
+    ANSWERS_FLOOR,
+    FEWEST_EVENTS,
+    MONEY_FLOOR,
+    Conditions,
+    Evidence,
+    Rule,
+    Verdict,
+    explain,
+    judge,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +113,10 @@ class RateContrast:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoneyContrast:
-    """Means per assigned customer in the unit of the sums, with Welch's interval (95 %, or the look's level)."""
+    """Means per assigned customer in the unit of the sums, with Welch's interval (95 %, or the look's level).
+
+    Of a score: means of those who answered, ``buyers``, the interval trimmed for who answers, its p as both; no t.
+    """
 
     column: str
     arm: str
@@ -290,6 +304,39 @@ def _needed_for(test: Welch, evidence: Evidence, terms: Terms) -> int | None:
     error = standard_error(low=test.low, high=test.high, df=test.df, alpha=terms.alpha)
     effect = evidence.smallest_effect or test.difference
     return needed_for_error(error=error, total=evidence.customers, effect=effect)
+
+
+def answer_family(
+    column: str, treated: Mapping[str, Answers], control: Answers, terms: Terms
+) -> list[MoneyContrast]:
+    """Each treated arm against the control in a score that only some give, by Lee's bounds, Holm over the arms."""
+    bounds = [trimmed_bounds(arm, control) for arm in treated.values()]
+    corrected = holm([found.p if found else None for found in bounds])
+    return [
+        _answer_contrast(column, name, arm, control, p, terms)
+        for (name, arm), p in zip(treated.items(), corrected, strict=True)
+    ]
+
+
+def _answer_contrast(
+    column: str, name: str, arm: Answers, control: Answers, p_holm: float | None, terms: Terms
+) -> MoneyContrast:
+    bounds = trimmed_bounds(arm, control)
+    low, high = _ends(bounds.interval(terms.z) if bounds else None)
+    evidence = Evidence(
+        customers=arm.n + control.n, smallest_arm=min(arm.n, control.n),
+        scarcest=min(arm.answered, control.answered), enough=ANSWERS_FLOOR, scarcity=Rule.FEW_ANSWERS,
+        low=low, high=high, decides=p_holm is not None and p_holm <= terms.alpha,
+        lower_is_better=False, smallest_effect=None,
+    )  # fmt: skip
+    verdict, rules, reason = _judged(evidence, terms, None)
+    one, zero, p = arm.sums, control.sums, bounds.p if bounds else None
+    return MoneyContrast(
+        column=column, arm=name, n=arm.n, buyers=arm.answered, mean=one.mean,
+        control_buyers=control.answered, control_mean=zero.mean, difference=mean_difference(one, zero),
+        low=low, high=high, df=None, t=None, p_welch=p, p_pooled=p,
+        verdict=verdict, reason=reason, rules=rules,
+    )  # fmt: skip
 
 
 def pool_rates(arms: Sequence[RateSums], name: str) -> RateSums:

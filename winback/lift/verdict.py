@@ -12,6 +12,7 @@ SRM_LEVEL = 0.001  # below this p the split itself is wrong
 CONTAMINATION_LIMIT = 0.01  # more of the hold-out written to than this, and it is no hold-out
 FEWEST_EVENTS = 5  # with the event, and as many without it, in either arm
 MONEY_FLOOR = 50  # buyers in either arm: measured, docs/decisions/006
+ANSWERS_FLOOR = 50  # answers in either arm: measured, docs/decisions/035
 MOST_CUSTOMERS = 10_000_000  # whoever would need more is told so, not how many
 APPROXIMATE_UP_TO = 250  # buyers: below, the interval of a heavy-tailed mean is a little too narrow
 
@@ -40,6 +41,7 @@ class Rule(StrEnum):
     BOUNDARY_CROSSED = "boundary_crossed"  # 3: nor is it, but this look may speak; is listed, never speaks
     FEW_EVENTS = "few_events"  # 4: rates
     FEW_BUYERS = "few_buyers"  # 7: money
+    FEW_ANSWERS = "few_answers"  # 7: scores
     APPROXIMATE = "approximate"  # 7: money, up to 250 buyers; is listed, never speaks
     NO_INTERVAL = "no_interval"  # nothing varies, so nothing can be said
     EXCLUDES_ZERO = "excludes_zero"  # 5
@@ -55,6 +57,7 @@ _SPEAKS = {
     Rule.NOT_MATURED: Verdict.INTERIM,
     Rule.FEW_EVENTS: Verdict.NOT_ENOUGH_DATA,
     Rule.FEW_BUYERS: Verdict.NOT_ENOUGH_DATA,
+    Rule.FEW_ANSWERS: Verdict.NOT_ENOUGH_DATA,
     Rule.NO_INTERVAL: Verdict.NOT_ENOUGH_DATA,
     Rule.INSIDE_SMALLEST_EFFECT: Verdict.NO_EFFECT_WORTH_HAVING,
     Rule.UNDECIDED: Verdict.CANT_TELL,
@@ -178,6 +181,7 @@ _SENTENCES = {
     Rule.BOUNDARY_CROSSED: "the window is not complete, but the boundary for this early look is crossed",
     Rule.FEW_EVENTS: "an arm has fewer than {enough} customers with the event or without it",
     Rule.FEW_BUYERS: "an arm has fewer than {enough} buyers",
+    Rule.FEW_ANSWERS: "an arm has fewer than {enough} answers",
     Rule.APPROXIMATE: "approximate, as an arm has only {scarcest} buyers",
     Rule.NO_INTERVAL: "no interval can be computed",
     Rule.EXCLUDES_ZERO: "the interval excludes 0",
@@ -231,4 +235,8 @@ def _undecided(evidence: Evidence, needed_n: int | None, *, matured: bool) -> st
     return f"{said}: would need {needed}{why}"
 
 
-_COUNTED = {Rule.FEW_EVENTS: "customers with the event and as many without it", Rule.FEW_BUYERS: "buyers"}
+_COUNTED = {
+    Rule.FEW_EVENTS: "customers with the event and as many without it",
+    Rule.FEW_BUYERS: "buyers",
+    Rule.FEW_ANSWERS: "answers",
+}

@@ -1,7 +1,7 @@
 """What customers said in the window: the newest score each gave, the newest cause, and what that says of the arms.
 
-Only those who answered are known. Whether they answer may itself depend on the message, so a mean of them is told
-beside how many they are, and judges nothing.
+Only those who answered are known. Whether they answer may itself depend on the message, so the interval of their
+means allows for that (lift.trimming).
 """
 
 from collections.abc import Sequence
@@ -11,8 +11,9 @@ import polars as pl
 
 from winback.churners.causes import Cause, cause_of
 from winback.lift.contrast import RateSums, rate_family
-from winback.lift.intervals import mean_difference, welch
+from winback.lift.intervals import mean_difference
 from winback.lift.significance import benjamini_hochberg
+from winback.lift.trimming import trimmed_bounds
 from winback.outcomes.effects import Question
 from winback.outcomes.findings import CauseRisk, Satisfaction
 from winback.outcomes.part_sums import SCORES, PartSums
@@ -39,18 +40,20 @@ def newest_answers(feedback: pl.LazyFrame) -> pl.DataFrame:
 def satisfaction(ask: Question) -> list[Satisfaction]:
     """Every kind of score: all variants together, then each where there are several, against the hold-out."""
     several = ask.groups if len(ask.groups) > 1 else []
-    return [_satisfied(kind, part, ask) for kind in SCORES for part in (ask.treated, *several)]
+    arms = {ask.pooled: ask.variants} | {part.arm: [part.arm] for part in several}
+    return [_satisfied(kind, name, arms[name], ask) for kind in SCORES for name in arms]
 
 
-def _satisfied(kind: str, part: PartSums, ask: Question) -> Satisfaction:
-    one, zero = part.scores[kind], ask.held.scores[kind]
-    test = welch(one, zero, alpha=ask.terms.alpha)
+def _satisfied(kind: str, name: str, arms: Sequence[str], ask: Question) -> Satisfaction:
+    one, zero = ask.sums.answers(kind, arms), ask.sums.answers(kind, [ask.held.arm])
+    bounds = trimmed_bounds(one, zero)
+    ends = bounds.interval(ask.terms.z) if bounds else None
     return Satisfaction(
-        kind=kind, arm=part.arm,
-        answered=share(one.n, part.n), mean=one.mean,
-        control_answered=share(zero.n, ask.held.n), control_mean=zero.mean,
-        difference=mean_difference(one, zero),
-        low=test.low if test else None, high=test.high if test else None,
+        kind=kind, arm=name,
+        answered=share(one.answered, one.n), mean=one.sums.mean,
+        control_answered=share(zero.answered, zero.n), control_mean=zero.sums.mean,
+        difference=mean_difference(one.sums, zero.sums),
+        low=ends.low if ends else None, high=ends.high if ends else None,
     )  # fmt: skip
 
 

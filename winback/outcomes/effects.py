@@ -14,6 +14,7 @@ from winback.lift.contrast import (
     RateContrast,
     RateSums,
     Terms,
+    answer_family,
     money_family,
     pool_money,
     rate_family,
@@ -39,6 +40,7 @@ from winback.outcomes.part_sums import (
     REPEATED,
     RETAINED,
     REVENUE,
+    SCORES,
     VALUE_LOST,
     PartSums,
     RunSums,
@@ -53,6 +55,7 @@ COLUMNS = {
     Measure.RETENTION: RETAINED,
     Measure.REPEAT_RATE: REPEATED,
     Measure.PURCHASE_FREQUENCY: ORDERS,
+    **{Measure(kind): kind for kind in SCORES},
     Measure.NET_CONTRIBUTION: CONTRIBUTION,
 }
 
@@ -134,7 +137,8 @@ def money_contrasts(ask: Question) -> list[MoneyContrast]:
     """The same in every column of money, and in orders."""
     found = {column: _money_column(ask, column) for column in ask.columns} | {ADJUSTED: _adjusted(ask)}
     order = [REVENUE, CAPPED, ADJUSTED, *ask.columns[2:]]
-    return [contrast for column in order for contrast in found[column]]
+    answers = answer_contrasts(ask, ask.column) if ask.column in SCORES else []
+    return [*answers, *(contrast for column in order for contrast in found[column])]
 
 
 def _money_column(ask: Question, column: str) -> list[MoneyContrast]:
@@ -174,6 +178,14 @@ def _adjusted(ask: Question) -> list[MoneyContrast]:
     return together + money_family(groups, held, ask.terms)
 
 
+def answer_contrasts(ask: Question, kind: str) -> list[MoneyContrast]:
+    """A score that only some give: all variants together and then each, by trimmed bounds."""
+    held = ask.sums.answers(kind, [HOLDOUT])
+    together = {ask.pooled: ask.sums.answers(kind, ask.variants)}
+    each = {name: ask.sums.answers(kind, [name]) for name in ask.variants}
+    return answer_family(kind, together, held, ask.terms) + answer_family(kind, each, held, ask.terms)
+
+
 def lost_share_contrasts(ask: Question) -> list[MoneyContrast] | NoEstimate:
     """Churn by percent of value; none where an arm was worth nothing at the start."""
     shares = _lost_shares([ask.held, ask.treated, *ask.groups])
@@ -201,6 +213,8 @@ def success_contrast(ask: Question) -> RateContrast | MoneyContrast | None:
         return rate_contrasts(ask, ask.column)[0]
     if ask.column in ask.columns:
         return _money_column(ask, ask.column)[0]
+    if ask.column in SCORES:
+        return answer_contrasts(ask, ask.column)[0]
     found = lost_share_contrasts(ask) if ask.column == LOST_SHARE else []
     return None if isinstance(found, NoEstimate) or not found else found[0]
 
@@ -235,6 +249,9 @@ def _versus(ask: Question, one: PartSums, other: PartSums) -> RateContrast | Mon
         return rate_family([one.rate(ask.column)], other.rate(ask.column), ask.terms)[0]
     if ask.column in ask.columns:
         return money_family([_money(ask, one, ask.column)], _money(ask, other, ask.column), ask.terms)[0]
+    if ask.column in SCORES:
+        asked, against = (ask.sums.answers(ask.column, [part.arm]) for part in (one, other))
+        return answer_family(ask.column, {one.arm: asked}, against, ask.terms)[0]
     shares = _lost_shares([one, other]) if ask.column == LOST_SHARE else []
     return (
         None if isinstance(shares, NoEstimate) or not shares else money_family(shares[:1], shares[1], ask.terms)[0]

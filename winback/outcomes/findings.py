@@ -192,8 +192,8 @@ class Overlap:
 class Satisfaction:
     """Mean score of those who answered in the window, by ``kind``: nps (0-10) or csat (1-5). No verdict.
 
-    ``answered``: of all assigned. ``low``, ``high``: of the difference, by Welch; None below two answers in an
-    arm.
+    ``answered``: of all assigned. ``low``, ``high``: of the difference for those who answer in either arm, by
+    Lee's bounds (lift.trimming): wide where one arm answers more often; None below two answers in an arm.
     """
 
     kind: str
@@ -222,14 +222,14 @@ class Findings:
     """All of it. Until the window is complete the lists of effects are empty: who looks early is told less.
 
     ``rates``: column repeated, before it retained where that is the measure, and first no_order where churn is a
-    forecast. ``money``: revenue, revenue_capped
-    (each customer's at most ``revenue_cap``, the 99th percentile of buyers), revenue_adjusted (CUPED: for spend
-    before t0), orders (a number, not money), value_lost (spend before t0 of those who churned) and, with a margin,
-    net_contribution. Each list holds, column by column, all variants together (arm "treated") and then each
-    variant, under Holm. ``value_lost_share``: churn by percent of value. ``touched``: customer ids of the
-    hold-out who were written to, the first 100. ``rows_lost``: customers assigned but not measured, or the other
-    way round. ``pressure``: of all variants together (arm "treated") and of the hold-out; empty while no
-    message has gone.
+    forecast. ``money``: first the score that judges (csat, nps; of those who answered), where one does, then
+    revenue, revenue_capped (each customer's at most ``revenue_cap``, the 99th percentile of buyers),
+    revenue_adjusted (CUPED: for spend before t0), orders (a number, not money), value_lost (spend before t0 of
+    those who churned) and, with a margin, net_contribution. Each list holds, column by column, all variants
+    together (arm "treated") and then each variant, under Holm. ``value_lost_share``: churn by percent of value.
+    ``touched``: customer ids of the hold-out who were written to, the first 100. ``rows_lost``: customers assigned
+    but not measured, or the other way round. ``pressure``: of all variants together (arm "treated") and of the
+    hold-out; empty while no message has gone.
     """
 
     currency: str

@@ -12,9 +12,10 @@ from fractions import Fraction
 from winback.campaigns.churn_kind import NO_KIND, ChurnKind
 from winback.campaigns.limits import MICROS
 from winback.lift.contrast import MoneySums, RateSums
-from winback.lift.intervals import Amount, Sums
+from winback.lift.intervals import Amount
 from winback.lift.pairs import PairSums, pool_pairs
 from winback.lift.survival import Exits
+from winback.lift.trimming import Answers
 from winback.outcomes.findings import Dimension
 
 CHURNED, RETAINED, REPEATED = "churned", "retained", "repeated"
@@ -24,7 +25,8 @@ REVENUE, CAPPED, ADJUSTED, ORDERS = "revenue", "revenue_capped", "revenue_adjust
 VALUE_LOST, LOST_SHARE, CONTRIBUTION = "value_lost", "value_lost_share", "net_contribution"
 ADJUSTED_CONTRIBUTION = "net_contribution_adjusted"
 SCORES = ("nps", "csat")  # kinds of feedback with a score
-SHARES = (*RATES, LOST_SHARE)  # the other columns are amounts, but for ORDERS, a number
+SHARES = (*RATES, LOST_SHARE)  # the other columns are amounts, but for these:
+NUMBERS = (ORDERS, *SCORES)
 # Parts that have an order other than the alphabet's.
 _IN_ORDER = {
     value: place
@@ -41,8 +43,7 @@ class PartSums:
     ``spend``: x = net spend in the window before t0, y = in the window after. ``capped``, ``orders``: (sum, sum of
     squares) of y cut off at the 99th percentile of buyers, and of the number of orders. ``worth``: x = value at
     the start (spend before t0, at least 0; by contract what is paid a month), y = what of it was lost.
-    ``messages``: x = cost, y = net spend after. ``cost_before``: the sum of cost times spend before. ``scores``:
-    by kind (SCORES) those who answered in the window, each by the newest score.
+    ``messages``: x = cost, y = net spend after. ``cost_before``: the sum of cost times spend before.
     """
 
     arm: str
@@ -57,7 +58,6 @@ class PartSums:
     worth: PairSums
     messages: PairSums
     cost_before: Amount
-    scores: Mapping[str, Sums]
 
     @property
     def stayed(self) -> int:
@@ -100,6 +100,7 @@ class RunSums:
 
     Those who did not come back were watched for all ``days`` of the window. ``causes``: arm -> cause -> of those
     who churned, how many named it in the window. ``cap_minor``: what spend is cut off at; 0: nobody bought.
+    ``scores``: kind (SCORES) -> arm -> score -> members who gave it in the window, each the newest.
     """
 
     days: int
@@ -107,6 +108,7 @@ class RunSums:
     first_orders: Mapping[str, Mapping[int, int]]
     causes: Mapping[str, Mapping[str, int]]
     cap_minor: int
+    scores: Mapping[str, Mapping[str, Mapping[int, int]]] = field(default_factory=dict)
 
     def arm(self, name: str) -> PartSums:
         """All members of an arm."""
@@ -138,6 +140,13 @@ class RunSums:
             found.update(self.causes.get(name, {}))
         return dict(found)
 
+    def answers(self, kind: str, names: Sequence[str]) -> Answers:
+        """The scores of a kind that those of some arms gave."""
+        given: Counter[int] = Counter()
+        for name in names:
+            given.update(self.scores.get(kind, {}).get(name, {}))
+        return Answers(n=sum(cell.n for cell in self.cells if cell.arm in names), scores=dict(given))
+
     def exits(self, *names: str) -> list[Exits]:
         """By day how many of some arms together first came back; the others are watched to the window's end."""
         counted: dict[int, int] = {}
@@ -164,15 +173,6 @@ def pool_parts(parts: Iterable[PartSums], arm: str) -> PartSums:
         worth=pool_pairs(part.worth for part in parts),
         messages=pool_pairs(part.messages for part in parts),
         cost_before=sum(part.cost_before for part in parts),
-        scores={kind: _pooled([part.scores[kind] for part in parts]) for kind in SCORES},
-    )
-
-
-def _pooled(sums: Sequence[Sums]) -> Sums:
-    return Sums(
-        n=sum(each.n for each in sums),
-        total=sum(each.total for each in sums),
-        total_sq=sum(each.total_sq for each in sums),
     )
 
 

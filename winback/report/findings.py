@@ -12,7 +12,7 @@ from winback.lift.survival import LogRank
 from winback.lift.verdict import APPROXIMATE_UP_TO, MONEY_FLOOR, Rule, Verdict
 from winback.outcomes.findings import Findings, Guardrail, Kept, Pressure, Returns
 from winback.outcomes.outcomes import TREATED, Outcome
-from winback.outcomes.part_sums import CONTRIBUTION, LOST_SHARE, ORDERS, REVENUE, SHARES, VALUE_LOST
+from winback.outcomes.part_sums import CONTRIBUTION, LOST_SHARE, NUMBERS, REVENUE, SCORES, SHARES, VALUE_LOST
 from winback.report import names
 from winback.report.charts import Difference, Spec, forest
 from winback.report.curves import curve_chart, curve_rows, marked_days
@@ -158,7 +158,9 @@ def counted(found: Contrast, say: Speaker) -> str:
 
 
 def counted_mean(column: str, buyers: int, n: int, say: Speaker) -> str:
-    """What a mean is carried by: value is lost by those who churned, everything else comes of the buyers."""
+    """What a mean is carried by: scores by who answered, value by who churned, everything else by the buyers."""
+    if column in SCORES:
+        return say("answered_of", x=words.whole(buyers), n=words.whole(n))
     if column in (VALUE_LOST, LOST_SHARE):
         return say("lost_of", x=words.whole(n - buyers), n=words.whole(n))
     return say("buyers", buyers=words.whole(buyers), n=words.whole(n))
@@ -175,7 +177,7 @@ def amount(value: float | None, column: str, currency: str, say: Speaker) -> str
     """A mean as it is written: a share of value, a number of orders, an amount."""
     if column == LOST_SHARE:
         return words.percent(value)
-    return words.number(value) if column == ORDERS else words.money(value, currency, say.language)
+    return words.number(value) if column in NUMBERS else words.money(value, currency, say.language)
 
 
 def _difference(found: Contrast, currency: str, say: Speaker) -> Shown:

@@ -6,7 +6,7 @@ from winback.lift.contrast import MoneyContrast
 from winback.lift.survival import LogRank
 from winback.outcomes.findings import Findings
 from winback.outcomes.outcomes import Outcome
-from winback.outcomes.part_sums import ORDERS, SHARES
+from winback.outcomes.part_sums import ORDERS, SCORES, SHARES
 from winback.report.answers import answer_lines
 from winback.report.csv_lines import Line, counted, line, plain
 from winback.report.findings import guardrail_rows, measure_rows, return_rows
@@ -96,7 +96,7 @@ def unit_of(column: str, currency: str) -> str:
     """What the differences in a column are counted in."""
     if column in SHARES:
         return "share"
-    return "orders" if column == ORDERS else currency
+    return {ORDERS: "orders"}.get(column, "score" if column in SCORES else currency)
 
 
 def _returns(outcome: Outcome, currency: str, say: Speaker) -> Iterator[Line]:

@@ -10,6 +10,7 @@ from winback.lift.contrast import MoneyContrast, RateContrast
 from winback.lift.intervals import standard_error
 from winback.lift.planning import needed_for_error
 from winback.lift.verdict import (
+    ANSWERS_FLOOR,
     APPROXIMATE_UP_TO,
     CONTAMINATION_LIMIT,
     FEWEST_EVENTS,
@@ -26,7 +27,7 @@ from winback.lift.verdict import (
 from winback.outcomes.effects import COLUMNS
 from winback.outcomes.findings import Kept
 from winback.outcomes.outcomes import TREATED, ArmResult, Outcome
-from winback.outcomes.part_sums import ADJUSTED_CONTRIBUTION, LOST_SHARE, NO_ORDER, ORDERS
+from winback.outcomes.part_sums import ADJUSTED_CONTRIBUTION, LOST_SHARE, NO_ORDER, NUMBERS
 from winback.outcomes.second_reading import FirstReading
 from winback.report import judged_words, names
 from winback.report.definitions import (
@@ -238,6 +239,7 @@ def _mean_facts(found: MoneyContrast, outcome: Outcome, say: Speaker) -> str:
         say.language, days=outcome.window.days,
         mean=level(found.mean), n=words.whole(found.n),
         control_mean=level(found.control_mean), control_n=words.whole(drawn_n(outcome, HOLDOUT)),
+        answered=words.whole(found.buyers), control_answered=words.whole(found.control_buyers),
         difference=gain(found.difference),
         interval=words.between(gain(found.low), gain(found.high), say.language),
         level=words.level(outcome.alpha),
@@ -248,7 +250,7 @@ def _writers(column: str, currency: str, say: Speaker) -> tuple[Writer, Writer]:
     """How a mean of this column is written, and how a difference of two."""
     if column == LOST_SHARE:
         return words.percent, words.points
-    if column == ORDERS:
+    if column in NUMBERS:
         return words.number, words.gain_number
     money = partial(words.money, currency=currency, language=say.language)
     return money, money
@@ -321,6 +323,7 @@ def rule_sentence(rule: Rule, outcome: Outcome, say: Speaker) -> str:
         through=words.day(outcome.window.data_through, say.language),
         last=words.day(outcome.window.last_on, say.language),
         level=words.level(outcome.alpha), enough=FEWEST_EVENTS, floor=MONEY_FLOOR, most=APPROXIMATE_UP_TO,
+        answers=ANSWERS_FLOOR,
         smallest=words.size(outcome.smallest_effect),
     )  # fmt: skip
 

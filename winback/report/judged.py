@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from winback import words
-from winback.campaigns.campaign import HOLDOUT, Measure
+from winback.campaigns.campaign import HOLDOUT, OF_ANSWERS, Measure
 from winback.lift.contrast import MoneyContrast, RateContrast
 from winback.outcomes.outcomes import TREATED, Outcome
-from winback.outcomes.part_sums import ADJUSTED_CONTRIBUTION, SHARES
+from winback.outcomes.part_sums import ADJUSTED_CONTRIBUTION, SCORES, SHARES
 from winback.report.charts import Difference, Spec, forest
 from winback.report.definitions import sides_of, titled
 from winback.report.findings import (
@@ -72,7 +72,7 @@ def judged_view(outcome: Outcome, pooled_name: str, say: Speaker) -> Judged | No
         compared=any(each.difference is not None for each in found),
         several=len(found) > 1,
         adjusted=column == ADJUSTED_CONTRIBUTION,
-        of_means=any(isinstance(each, MoneyContrast) for each in found),
+        of_means=column not in SCORES and any(isinstance(each, MoneyContrast) for each in found),
     )
 
 
@@ -83,13 +83,12 @@ def answer_rows(outcome: Outcome, say: Speaker) -> list[MeasureRow]:
 
 
 def chart_unit(outcome: Outcome, say: Speaker) -> str:
-    """Of a chart of means: orders, or the currency."""
+    """Of a chart of means: orders, the score, or the currency."""
     currency = outcome.findings.currency if outcome.findings else ""
-    return (
-        say("orders_each")
-        if outcome.judged_by is Measure.PURCHASE_FREQUENCY
-        else say("per_customer", currency=currency)
-    )
+    if outcome.judged_by in OF_ANSWERS:
+        return say(f"score_{outcome.judged_by}")
+    frequency = outcome.judged_by is Measure.PURCHASE_FREQUENCY
+    return say("orders_each") if frequency else say("per_customer", currency=currency)
 
 
 def _contrasts(outcome: Outcome) -> list[Contrast]:

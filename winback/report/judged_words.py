@@ -1,6 +1,6 @@
 """Verdicts and rules in the words of what a campaign is judged by, where those of churn would be wrong."""
 
-from winback.campaigns.campaign import Measure
+from winback.campaigns.campaign import OF_ANSWERS, Measure
 from winback.lift.verdict import Rule, Verdict
 from winback.outcomes.part_sums import (
     ADJUSTED_CONTRIBUTION,
@@ -10,9 +10,23 @@ from winback.outcomes.part_sums import (
     ORDERS,
     REPEATED,
     RETAINED,
+    SCORES,
     VALUE_LOST,
 )
 from winback.words import Words
+
+
+def _of_answers(mean: str, held: str, range_zh: str) -> Words:
+    return Words(
+        f"Of the {{n}} customers written to {{answered}} answered, {mean} on average; of the {{control_n}} held "
+        f"out {{control_answered}} did, {held}. Of those who answer either way the difference lies between "
+        "{interval} ({level}), whoever else answered because of the message.",
+        f"实验组 {{n}} 名客户中 {{answered}} 名作答，平均 {{mean}} 分{range_zh}；"
+        "对照组 {control_n} 名客户中 {control_answered} 名作答，平均 {control_mean} 分。"
+        "无论收不收到消息都会作答的客户，差异在 {interval} 之间（{level} 置信区间），"
+        "已计入因消息才作答或不作答的人。",
+    )
+
 
 # What was seen of both groups, where that is not churn.
 FACTS: dict[Measure, Words] = {
@@ -53,6 +67,8 @@ FACTS: dict[Measure, Words] = {
         "对照组 {control_n} 名客户为 {control_mean}；"
         "差异为 {difference} 个百分点（{level} 置信区间：{interval}）。",
     ),
+    Measure.CSAT: _of_answers("{mean} of 5", "{control_mean} of 5", "（1 至 5 分）"),
+    Measure.NPS: _of_answers("{mean} of 10", "{control_mean} of 10", "（0 至 10 分）"),
     Measure.NET_CONTRIBUTION: Words(
         "Each of the {n} customers written to brought a net contribution of {mean} in the {days} days of "
         "the window, messages paid, and each of the {control_n} held out {control_mean}; "
@@ -76,6 +92,8 @@ TITLES: dict[tuple[Measure, Verdict], Words] = {
     (Measure.REPEAT_RATE, Verdict.WORSE): Words("Fewer ordered again", "复购减少"),
     (Measure.PURCHASE_FREQUENCY, Verdict.BETTER): Words("They ordered more often", "购买更频繁"),
     (Measure.PURCHASE_FREQUENCY, Verdict.WORSE): Words("They ordered less often", "购买减少"),
+    **{(measure, Verdict.BETTER): Words("More satisfied", "满意度提高") for measure in OF_ANSWERS},
+    **{(measure, Verdict.WORSE): Words("Less satisfied", "满意度下降") for measure in OF_ANSWERS},
     (Measure.NET_CONTRIBUTION, Verdict.BETTER): Words("Brought more than it cost", "收益大于成本"),
     (Measure.NET_CONTRIBUTION, Verdict.WORSE): Words("Cost more than it brought", "成本大于收益"),
 }
@@ -95,6 +113,22 @@ _BOTH_TESTS = Words(
     "差异的 {level} 置信区间不包含 0，针对少数人主导的平均值的更严格检验也是如此。",
 )
 
+_ANSWERS_TOO = Words(
+    "The window is not complete: the data reach {through}, and the answer needs orders and answers (feedback) "
+    "through {last}.",
+    "观察期数据尚不完整：数据截至 {through}，需要 {last} 及之前的全部订单与客户反馈才能得出结论。",
+)
+_WHOEVER_ANSWERS = Words(
+    "The {level} interval excludes 0, even if those who answered only because of the message were the happiest or "
+    "the unhappiest of all.",
+    "即使因消息才作答的人恰好都最满意或最不满意，{level} 置信区间也不包含 0。",
+)
+_WHO_ANSWERS = Words(
+    "The {level} interval includes 0 once it allows for who answers: a message can change that, and the happiest "
+    "or the unhappiest may have answered because of it.",
+    "考虑到谁会作答之后，{level} 置信区间包含 0：消息会影响谁作答，因消息才作答的可能恰是最满意或最不满意的人。",
+)
+
 RULES: dict[tuple[Measure, Rule], Words] = {
     **{(measure, Rule.FEW_BUYERS): _FEW_BUYERS for measure in _MEANS},
     **{(measure, Rule.APPROXIMATE): _APPROXIMATE for measure in _MEANS},
@@ -104,6 +138,9 @@ RULES: dict[tuple[Measure, Rule], Words] = {
         "too few for a verdict.",
         "有一组的复购人数或未复购人数不足 {enough} 名，不足以下结论。",
     ),
+    **{(measure, Rule.NOT_MATURED): _ANSWERS_TOO for measure in OF_ANSWERS},
+    **{(measure, Rule.EXCLUDES_ZERO): _WHOEVER_ANSWERS for measure in OF_ANSWERS},
+    **{(measure, Rule.UNDECIDED): _WHO_ANSWERS for measure in OF_ANSWERS},
     (Measure.NET_CONTRIBUTION, Rule.EXCLUDES_ZERO): Words(
         "The {level} interval of the difference excludes 0, and so does the stricter test for money.",
         "差异的 {level} 置信区间不包含 0，针对金额的更严格检验也是如此。",
@@ -144,6 +181,9 @@ SIDES: dict[str, tuple[Words, Words]] = {
                Words("more ordered again \N{RIGHTWARDS ARROW}", "复购更多 \N{RIGHTWARDS ARROW}")),
     ORDERS: (Words("\N{LEFTWARDS ARROW} fewer orders", "\N{LEFTWARDS ARROW} 订单更少"),
              Words("more orders \N{RIGHTWARDS ARROW}", "订单更多 \N{RIGHTWARDS ARROW}")),
+    **dict.fromkeys(SCORES, (
+        Words("\N{LEFTWARDS ARROW} less satisfied", "\N{LEFTWARDS ARROW} 更不满意"),
+        Words("more satisfied \N{RIGHTWARDS ARROW}", "更满意 \N{RIGHTWARDS ARROW}"))),
     VALUE_LOST: (_LESS, _MORE),
     LOST_SHARE: (_LESS, _MORE),
     **dict.fromkeys((CONTRIBUTION, ADJUSTED_CONTRIBUTION), (

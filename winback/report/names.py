@@ -59,6 +59,10 @@ RULES: dict[Rule, Words] = {
         "can trust.",
         "有一组的购买人数不足 {floor} 名，不足以对金额下结论，置信区间也不可靠。",
     ),
+    Rule.FEW_ANSWERS: Words(
+        "One of the groups has fewer than {answers} answers: too few for a verdict on a score.",
+        "有一组的作答不足 {answers} 份，不足以对评分下结论。",
+    ),
     Rule.APPROXIMATE: Words(  # the trials: docs/decisions/028
         "One of the groups has {most} buyers or fewer, too few for an interval of money you can fully trust: "
         "where a few large orders decide, a 95% interval held the truth in 90 of 100 trials with 50 buyers, in 93 "

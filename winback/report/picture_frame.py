@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from winback import words
 from winback.outcomes.effects import rate_of
 from winback.outcomes.outcomes import Outcome
-from winback.outcomes.part_sums import CONTRIBUTION, ORDERS, SHARES
+from winback.outcomes.part_sums import CONTRIBUTION, NUMBERS, SHARES
 from winback.report.before_after import counted
 from winback.report.charts import PALETTE, WIDTH, Spec
 from winback.report.headline import judged_column
@@ -70,9 +70,9 @@ def _judged(outcome: Outcome, say: Speaker) -> _Entry:
 
 
 def _means(column: str, outcome: Outcome, say: Speaker) -> _Entry:
-    """Differences of means, in orders or in the currency."""
+    """Differences of means, in orders, a score or the currency."""
     currency = outcome.findings.currency if outcome.findings else ""
-    unit = say("of_orders") if column == ORDERS else currency
+    unit = say(f"of_{column}") if column in NUMBERS else currency
     return _Entry(role="treated", text=say("legend_money", unit=unit, level=words.level(outcome.alpha)))
 
 

@@ -8,7 +8,7 @@ from winback.churners.kinds import KIND_NAMES
 from winback.outcomes.effects import COLUMNS, rate_of
 from winback.outcomes.findings import Contest, Dimension, Interaction, Pair, Segment
 from winback.outcomes.outcomes import Outcome
-from winback.outcomes.part_sums import ORDERS, SHARES
+from winback.outcomes.part_sums import NUMBERS, ORDERS, SCORES, SHARES
 from winback.report import names
 from winback.report.charts import Difference, Spec, forest
 from winback.report.definitions import sides_of
@@ -169,11 +169,12 @@ def difference_head(column: str, say: Speaker) -> str:
     """What stands over differences in a column; amounts name their currency themselves."""
     if column in SHARES:
         return say("difference")
-    return say("difference_orders") if column == ORDERS else say("difference_plain")
+    heads = {ORDERS: "difference_orders"} | dict.fromkeys(SCORES, "difference_score")
+    return say(heads.get(column, "difference_plain"))
 
 
 def gain(value: float | None, column: str, currency: str, say: Speaker) -> str:
-    """A difference in a column as it is written: points of a share, a number of orders, an amount."""
+    """A difference in a column as it is written: points of a share, a number, an amount."""
     if column in SHARES:
         return words.points(value)
-    return words.gain_number(value) if column == ORDERS else words.gain_money(value, currency, say.language)
+    return words.gain_number(value) if column in NUMBERS else words.gain_money(value, currency, say.language)

@@ -1,7 +1,7 @@
 -- What the members of a run did after $after_on, as sums that add up: one row for each arm and cell of it (alike in
 -- value, risk, orders, channel and kind before t0), one for each arm and day of the first order, counted from
 -- $after_on, with n alone (no day: none), one for each arm and cause that those who churned named (no cause: unknown),
--- and one with the cap alone, as c.
+-- one for each arm and score that was given of either kind, and one with the cap alone, as c.
 -- Orders after $t0_on and up to $after_on count neither before nor after.
 -- `members` is MEMBER_CELLS (db/facts/sums.py), each customer once. Amounts are minor units, net of refunds; those of
 -- c end at the 99th percentile of what buyers spent. Sums leave as text: NumPy has no integer that holds them.
@@ -60,10 +60,7 @@ cells AS (
         sum(c)::VARCHAR AS c, sum(c * c)::VARCHAR AS cc,
         sum(v)::VARCHAR AS v, sum(v * v)::VARCHAR AS vv,
         sum(l)::VARCHAR AS l, sum(l * l)::VARCHAR AS ll, sum(v * l)::VARCHAR AS vl,
-        sum(k)::VARCHAR AS k, sum(k * k)::VARCHAR AS kk, sum(k * y)::VARCHAR AS ky, sum(x * k)::VARCHAR AS xk,
-        count(nps) AS nps_n, coalesce(sum(nps), 0)::BIGINT AS nps_total, coalesce(sum(nps * nps), 0)::BIGINT AS nps_squares,
-        count(csat) AS csat_n, coalesce(sum(csat), 0)::BIGINT AS csat_total,
-        coalesce(sum(csat * csat), 0)::BIGINT AS csat_squares
+        sum(k)::VARCHAR AS k, sum(k * k)::VARCHAR AS kk, sum(k * y)::VARCHAR AS ky, sum(x * k)::VARCHAR AS xk
     FROM amounts
     GROUP BY arm, value, risk, orders, channel, kind
 )
@@ -80,8 +77,18 @@ FROM facts
 WHERE churned
 GROUP BY arm, cause
 UNION ALL BY NAME
+SELECT 'nps' AS about, arm, nps AS score, count(*) AS n
+FROM facts
+WHERE nps IS NOT NULL
+GROUP BY arm, nps
+UNION ALL BY NAME
+SELECT 'csat' AS about, arm, csat AS score, count(*) AS n
+FROM facts
+WHERE csat IS NOT NULL
+GROUP BY arm, csat
+UNION ALL BY NAME
 SELECT 'cap' AS about, most::VARCHAR AS c
 FROM cap
 ORDER BY
     about, arm, value NULLS LAST, risk NULLS LAST, orders NULLS LAST, channel NULLS LAST, kind NULLS LAST,
-    first_day NULLS LAST, cause NULLS LAST
+    first_day NULLS LAST, cause NULLS LAST, score NULLS LAST
