@@ -199,6 +199,15 @@ def test_reasons_are_three_at_most_with_their_numbers_in_both_languages():
     assert all("流失风险为平均的" in each for each in chinese[riskiest])
 
 
+def test_reasons_are_the_same_however_many_are_told_at_once(monkeypatch):
+    world = a_world(1, 500)
+    at_once = reasons(world.contracts, world.attributes)
+
+    monkeypatch.setattr("winback.scores.contract_reasons.AT_ONCE", 7)
+
+    assert reasons(world.contracts, world.attributes) == at_once
+
+
 def test_a_reason_tells_how_many_times_the_usual_risk():
     """Half under each plan live; of Gold 50 ended, of Iron 200, in nearly equal days: 1/2 and 2 about their mean.
 

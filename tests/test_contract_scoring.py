@@ -137,7 +137,9 @@ def test_attributes_of_customers_are_learned_from(shop: Settings, capsys):
     assert texts.str.starts_with("Payment card: ").any()
 
 
-def test_who_told_what_of_customers_is_text_or_nothing(shop: Settings):
+@pytest.mark.parametrize("at_once", [1, 20_000])
+def test_who_told_what_of_customers_is_text_or_nothing(shop: Settings, monkeypatch, at_once: int):
+    monkeypatch.setattr("db.customers.TOLD_AT_ONCE", at_once)
     load(shop, "customers", "customer_id,country,Colour\n1,GB,red\n2,,\n")
 
     with database(shop.database_url) as engine, reading(engine) as session:

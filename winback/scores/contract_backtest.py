@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from winback.customers.tie_key import tie_keys
 from winback.scores.backtest import Band, Measured, Truth, bands, measured
-from winback.scores.contracts import DAYS_A_MONTH, ContractModel, ahead, at_one_rate, learn
+from winback.scores.contract_clock import DAYS_A_MONTH
+from winback.scores.contracts import ContractModel, ahead, at_one_rate, learn
 from winback.scores.scoring import smallest
 
 Floats = NDArray[np.float64]

@@ -16,10 +16,10 @@ from typing import Final
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.stats import norm, rankdata
+from scipy.special import ndtri
 
 from winback.intake.fields import ATTRIBUTE
-from winback.scores.backtest import area_under_curve
+from winback.scores.backtest import area_under_curve, mean_ranks
 from winback.scores.hazard import Spells
 
 Floats = NDArray[np.float64]
@@ -109,7 +109,7 @@ def _number(attribute: pl.Series) -> list[_Column]:
         return []
     known = ~np.isnan(numbers)
     scores = np.full(len(numbers), np.nan)
-    scores[known] = norm.ppf((rankdata(numbers[known]) - 0.5) / known.sum())
+    scores[known] = ndtri((mean_ranks(numbers[known]) - 0.5) / known.sum())
     return [_Column(attribute.name, scores)]
 
 
@@ -149,7 +149,7 @@ def _fault(attribute: pl.Series, spells: Spells) -> str | None:
     known &= spells.exit > spells.entry
     if known.sum() < FEWEST:
         return None
-    ended, ages = spells.ended[known], rankdata(spells.exit[known])
+    ended, ages = spells.ended[known], mean_ranks(spells.exit[known])
     if numbers is None:
         groups = np.unique(attribute.filter(pl.Series(known)).to_numpy(), return_inverse=True)[1]
         if groups.max() >= MOST_VALUES:
@@ -161,7 +161,7 @@ def _fault(attribute: pl.Series, spells: Spells) -> str | None:
         area = area_under_curve(numbers[known], ended)
         if area is not None and max(area, 1 - area) >= TELLING_ENDS:
             return "it tells which contracts have ended"
-        age = _correlation(rankdata(numbers[known]), ages) ** 2
+        age = _correlation(mean_ranks(numbers[known]), ages) ** 2
     return "it tells how old a contract is" if age > TELLING_AGE else None
 
 

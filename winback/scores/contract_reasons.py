@@ -4,7 +4,7 @@ What a fact does is its part of the log hazard over the horizon, against the mea
 on the side of the contract's risk (above or below the mean) come first, the strongest of them first.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -14,13 +14,19 @@ import polars as pl
 from numpy.typing import NDArray
 
 from winback.intake.fields import ATTRIBUTE
+from winback.scores.contract_clock import DAYS_A_MONTH
 from winback.scores.contract_columns import AMOUNT, PLAN
-from winback.scores.contracts import DAYS_A_MONTH, ContractModel, Learned
+from winback.scores.contracts import ContractModel, Learned
 from winback.scores.hazard import exposure
 from winback.scores.reasons import TOLD
 from winback.words import Language, Words
 
 Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Integers = NDArray[np.intp]
+
+AT_ONCE: Final = 20_000
+"""Contracts whose texts are made at once: those of a million at once took three gigabytes."""
 
 WORTH_TELLING: Final = 0.05
 """Of a log hazard: five percent more or less."""
@@ -34,6 +40,7 @@ class Why(StrEnum):
     AGE = "age"
     ATTRIBUTE = "attribute"
     ENDED = "ended"
+    NO_TURN = "no_turn"
 
 
 WHY: Final[Mapping[Why, Words]] = {
@@ -43,6 +50,7 @@ WHY: Final[Mapping[Why, Words]] = {
         "begun {} months ago: {} times the usual risk of ending", "已持续 {} 个月：流失风险为平均的 {} 倍"
     ),
     Why.ATTRIBUTE: Words("{}: {} times the usual risk of ending", "{}：流失风险为平均的 {} 倍"),
+    Why.NO_TURN: Words("no day to renew or leave within {} days", "未来 {} 天内没有续约或到期日"),
     Why.ENDED: Words("{} of {} contracts have ended so far", "共 {1} 份合同，至今已结束 {0} 份"),
 }
 
@@ -53,7 +61,8 @@ class _Fact:
 
     why: Why
     part: Floats
-    said: list[str]
+    known: Mask
+    said: Callable[[slice], list[str]]
 
 
 def contract_reasons(
@@ -74,21 +83,31 @@ def contract_reasons(
         said = _text(Why.ENDED, language).format(learned.ended, contracts.height)
         return pl.Series("reasons", [[said]] * len(learned.live), dtype=pl.List(pl.String))
     facts = _facts(contracts[learned.live], attributes[learned.live], learned, horizon_days, minor_per_major)
-    parts = np.column_stack([np.where(_known(fact), fact.part, 0.0) for fact in facts])
+    parts = np.column_stack([np.where(fact.known, fact.part, 0.0) for fact in facts])
     above = np.where(risk >= risk.mean(), 1, -1) if len(risk) else np.empty(0)
     agrees = np.sign(parts) == above[:, None]
     strength = np.where(np.abs(parts) < WORTH_TELLING, 0.0, np.abs(parts) + 100.0 * agrees)
     first = np.argsort(-strength, axis=1, kind="stable")[:, :TOLD]
+    first = np.where(np.take_along_axis(strength, first, axis=1) > 0, first, -1)
+    turns = learned.turns[learned.live] > 0
+    blocks = [slice(at, at + AT_ONCE) for at in range(0, max(len(first), 1), AT_ONCE)]
+    told = pl.concat([_told(facts, first[of], of, language) for of in blocks])
+    said = _text(Why.NO_TURN, language).format(horizon_days)
+    frame = pl.DataFrame({"reasons": told, "turns": turns})
+    return frame.select(pl.when("turns").then("reasons").otherwise(pl.lit([said]))).to_series()
+
+
+def _told(facts: list[_Fact], first: Integers, of: slice, language: Language) -> pl.Series:
+    """The texts of the contracts ``of``; ``first``: which facts are told of each, -1 for none."""
+    texts = [_text(fact.why, language) for fact in facts]
+    said = [fact.said(of) for fact in facts]
+    times = [[_times(float(part)) for part in fact.part[of]] for fact in facts]
     told = [
-        [_told(facts[fact], row, language) for fact in places if strength[row, fact] > 0]
-        for row, places in enumerate(first)
+        [texts[fact].format(said[fact][row], times[fact][row]) for fact in places if fact >= 0]
+        for row, places in enumerate(first.tolist())
     ]
-    return pl.Series("reasons", told, dtype=pl.List(pl.String))
-
-
-def _told(fact: _Fact, row: int, language: Language) -> str:
-    text = _text(fact.why, language).format(fact.said[row], _times(float(fact.part[row])))
-    return text.replace(" 1 months ", " 1 month ")
+    one_month = [[text.replace(" 1 months ", " 1 month ") for text in each] for each in told]
+    return pl.Series("reasons", one_month, dtype=pl.List(pl.String))
 
 
 def _times(part: float) -> str:
@@ -101,42 +120,45 @@ def _text(why: Why, language: Language) -> str:
     return WHY[why].en if language == "en" else WHY[why].zh
 
 
-def _known(fact: _Fact) -> NDArray[np.bool_]:
-    return np.array([bool(text) for text in fact.said], dtype=bool)
-
-
 def _facts(
     living: pl.DataFrame, attributes: pl.DataFrame, learned: Learned, horizon_days: int, minor_per_major: int
 ) -> list[_Fact]:
     rows = learned.live
-    by_plan, by_age = _curves(learned, horizon_days)
+    by_plan, by_age = _curves(learned)
     matrix, of = learned.columns.matrix[rows], np.array(learned.columns.of, dtype=str)
     parts = {name: matrix[:, of == name] @ learned.hazard.weights[of == name] for name in dict.fromkeys(of)}
     plan = _centred(parts.pop(PLAN, np.zeros(len(rows))) + by_plan)
     amount = _centred(parts.pop(AMOUNT, np.zeros(len(rows))))
     months = np.rint(learned.age[rows] / DAYS_A_MONTH).astype(np.int64)
-    monthly = living["monthly_minor"] / minor_per_major
+    monthly, plans = living["monthly_minor"] / minor_per_major, living["plan"].fill_null("")
+    always = np.ones(len(rows), dtype=bool)
     return [
-        _Fact(Why.PLAN, plan, living["plan"].fill_null("").to_list()),
-        _Fact(Why.AMOUNT, amount, [f"{value:,.2f}" for value in monthly]),
-        _Fact(Why.AGE, by_age, [str(each) for each in months]),
-        *(_Fact(Why.ATTRIBUTE, _centred(part), _named(name, attributes[name])) for name, part in parts.items()),
+        _Fact(Why.PLAN, plan, (plans != "").to_numpy(), lambda of: plans[of].to_list()),
+        _Fact(Why.AMOUNT, amount, always, lambda of: [f"{value:,.2f}" for value in monthly[of]]),
+        _Fact(Why.AGE, by_age, always, lambda of: [str(each) for each in months[of]]),
+        *(_named(name, attributes[name], _centred(part)) for name, part in parts.items()),
     ]
 
 
-def _named(name: str, told: pl.Series) -> list[str]:
+def _named(name: str, told: pl.Series, part: Floats) -> _Fact:
     plain = name.removeprefix(ATTRIBUTE)
-    return ["" if value is None else f"{plain} {value}" for value in told]
+    known = told.is_not_null().to_numpy()
+    return _Fact(Why.ATTRIBUTE, part, known, lambda of: [f"{plain} {value}" for value in told[of]])
 
 
 def _centred(part: Floats) -> Floats:
     return part - part.mean() if len(part) else part
 
 
-def _curves(learned: Learned, horizon_days: int) -> tuple[Floats, Floats]:
-    """Logs of what a contract's curve says over the horizon: its contracts' mean, and its own age's above it."""
-    age, stratum = learned.age[learned.live], learned.stratum[learned.live]
+def _curves(learned: Learned) -> tuple[Floats, Floats]:
+    """Logs of what a contract's curve says over the horizon: its contracts' mean, and its own age's above it.
+
+    Of those that cannot end within it (no turn, see ``contract_clock``) the mean.
+    """
+    age, stratum = learned.turned[learned.live], learned.stratum[learned.live]
     daily = np.exp(learned.hazard.log_hazard)[stratum]
-    said = np.log((exposure(learned.hazard.cuts, age, age + horizon_days) * daily).sum(axis=1))
-    mean = np.bincount(stratum, weights=said) / np.maximum(np.bincount(stratum), 1)
-    return mean[stratum], said - mean[stratum]
+    hazard = (exposure(learned.hazard.cuts, age, age + learned.turns[learned.live]) * daily).sum(axis=1)
+    can = hazard > 0
+    said = np.log(hazard, out=np.zeros_like(hazard), where=can)
+    mean = np.bincount(stratum, weights=said) / np.maximum(np.bincount(stratum, weights=can), 1)
+    return mean[stratum], np.where(can, said - mean[stratum], 0.0)

@@ -10,7 +10,7 @@ it falls back, and the scores say so in words:
 
 import math
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from winback.customers.tie_key import tie_keys
 from winback.errors import WrongUse
+from winback.scores.contract_clock import DAYS_A_MONTH, Clock, clock_of, days_until
 from winback.scores.contract_columns import Columns, columns_of
 from winback.scores.hazard import Hazard, Penalty, Spells, fit_hazard, log_likelihood
 from winback.scores.scoring import FITTED_CUSTOMERS, SCORES, Scores, digest_of, ranked, rounded, smallest
@@ -42,7 +43,6 @@ CONTRACTS: Final = pl.Schema(
 )
 CONTRACT_SCORES: Final = pl.Schema({**SCORES, "subscription_id": pl.String()})
 
-DAYS_A_MONTH: Final = 365.25 / 12
 MIN_ENDED: Final = 20
 """Contracts that have ended before anything is learned from them but how many."""
 MISSED: Final = 10.0
@@ -70,7 +70,8 @@ class ContractModel(StrEnum):
 class Learned:
     """A hazard fitted to contracts, and the rows of them it can be asked of; ``live``: those rows that live.
 
-    ``stratum``: of each contract, the row of the hazard's curves. ``ended``: how many have, within ``seen_days``.
+    ``stratum``: of each contract, the row of the hazard's curves. ``age``: in days. ``ended``: how many have,
+    within ``seen_days``. ``turned`` and ``turns``: the age by the hazard's clock, and what the horizon adds to it.
     """
 
     model: ContractModel
@@ -78,6 +79,8 @@ class Learned:
     columns: Columns
     stratum: Integers
     age: Floats
+    turned: Floats
+    turns: Floats
     live: Integers
     ended: int
     seen_days: float
@@ -135,7 +138,9 @@ def by_customer(scores: Scores) -> Scores:
 
 def learn(contracts: pl.DataFrame, attributes: pl.DataFrame, as_of: date, horizon_days: int) -> Learned:
     """Fit a hazard to contracts as they were known at ``as_of``."""
-    seen, watched = _seen(contracts, as_of)
+    started = contracts["started_on"]
+    clock = clock_of(started, contracts["ended_on"])
+    seen, watched = _seen(contracts, as_of, clock)
     columns = columns_of(contracts, attributes, seen)
     live = np.flatnonzero(~seen.ended)
     keys = tie_keys(contracts["customer_id"])
@@ -155,7 +160,9 @@ def learn(contracts: pl.DataFrame, attributes: pl.DataFrame, as_of: date, horizo
         hazard=hazard,
         columns=columns,
         stratum=columns.stratum if by_plan else np.zeros_like(columns.stratum),
-        age=_days_until(contracts["started_on"], as_of),
+        age=days_until(started, as_of),
+        turned=(turned := clock.age(started, as_of)),
+        turns=clock.age(started, as_of + timedelta(days=horizon_days)) - turned,
         live=live,
         ended=int(seen.ended.sum()),
         seen_days=float((seen.exit - seen.entry).sum()),
@@ -164,12 +171,17 @@ def learn(contracts: pl.DataFrame, attributes: pl.DataFrame, as_of: date, horizo
 
 
 def ahead(learned: Learned, horizon_days: int) -> tuple[Floats, Floats]:
-    """(risk, expected days kept within the horizon) of the contracts that live."""
+    """(risk, expected days kept within the horizon) of the contracts that live; it is that of ``learn``."""
     asked = [
-        learned.hazard.ahead(learned.columns.matrix[rows], learned.stratum[rows], learned.age[rows], horizon_days)
+        learned.hazard.ahead(
+            learned.columns.matrix[rows], learned.stratum[rows], learned.turned[rows], learned.turns[rows]
+        )
         for rows in np.array_split(learned.live, 1 + len(learned.live) // AT_ONCE)
     ]
-    return np.concatenate([risk for risk, _ in asked]), np.concatenate([kept for _, kept in asked])
+    risk, kept = np.concatenate([risk for risk, _ in asked]), np.concatenate([kept for _, kept in asked])
+    turns = learned.turns[learned.live]
+    share = np.divide(kept, turns, out=np.ones_like(kept), where=turns > 0)
+    return risk, share * horizon_days
 
 
 def at_one_rate(learned: Learned) -> Learned:
@@ -246,19 +258,19 @@ def _one_hazard(ended: int, days: float, traits: int) -> Hazard:
     return Hazard(cuts=np.empty(0), log_hazard=np.array([[math.log(daily)]]), weights=np.zeros(traits))
 
 
-def _seen(contracts: pl.DataFrame, as_of: date) -> tuple[Spells, tuple[str, ...]]:
+def _seen(contracts: pl.DataFrame, as_of: date, clock: Clock) -> tuple[Spells, tuple[str, ...]]:
     """Ages at which contracts were seen, and what is to be said of it."""
     started, ended = contracts["started_on"], contracts["ended_on"]
-    stop = _days_until(started, ended.fill_null(as_of))
     gone = ended.is_not_null().to_numpy()
-    whole = Spells(entry=np.zeros(len(stop)), exit=stop, ended=gone)
+    stop = np.where(gone, clock.age_at_end(started, ended.fill_null(as_of)), clock.age(started, as_of))
+    whole = Spells(entry=np.zeros(len(stop)), exit=stop, ended=gone, early=clock.early)
     days = ended.drop_nulls()
     if not len(days):
         return whole, ()
     first: date = days.min()  # type: ignore[assignment]  # of dates it is one
     if first == days.max():
         return whole, (f"all ends are told by {first}: a contract counts as ended at the age it had",)
-    entry = np.clip(_days_until(started, first) - 1, 0, stop)
+    entry = np.clip(clock.age(started, first - timedelta(days=1)), 0, stop)
     return _from_first_end(whole, entry, first)
 
 
@@ -267,8 +279,8 @@ def _from_first_end(whole: Spells, entry: Floats, first: date) -> tuple[Spells, 
 
     After it contracts of each age end at some rate (Nelson & Aalen): how many should have ended before at it?
     """
-    later = Spells(entry=entry, exit=whole.exit, ended=whole.ended & (whole.exit > entry))
-    earlier = Spells(entry=whole.entry, exit=entry, ended=np.zeros_like(whole.ended))
+    later = replace(whole, entry=entry, ended=whole.ended & (whole.exit > entry))
+    earlier = replace(whole, exit=entry, ended=np.zeros_like(whole.ended))
     ages, ends = np.unique(later.exit[later.ended], return_counts=True)
     missed = float((ends * _at_risk(earlier, ages) / np.maximum(_at_risk(later, ages), 1)).sum())
     if missed < MISSED:
@@ -281,10 +293,6 @@ def _at_risk(spells: Spells, ages: Floats) -> Floats:
     begun = np.searchsorted(np.sort(spells.entry), ages, side="left")
     over = np.searchsorted(np.sort(spells.exit), ages, side="left")
     return np.asarray(begun - over, dtype=np.float64)
-
-
-def _days_until(start: pl.Series, end: pl.Series | date) -> Floats:
-    return (end - start).dt.total_days().cast(pl.Float64).to_numpy()
 
 
 def _scores(living: pl.DataFrame, learned: Learned, risk: Floats, value: Floats, past: Floats) -> Scores:

@@ -9,7 +9,7 @@ Three penalties keep it finite: ``ridge`` on b, ``smooth`` on steps of a from on
 strata leaving their common curve. All are in units of log likelihood. Newton's method with the analytic gradient.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -32,18 +32,22 @@ MOST_PIECES: Final = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spells:
-    """Contracts as they were seen: from one age in days to a later one, and whether they ended there; (n,)."""
+    """Contracts as they were seen: from one age in days to a later one, and whether they ended there; (n,).
+
+    ``early``: ends stand so many days before the age at which they fell, see ``contract_clock``.
+    """
 
     entry: Floats
     exit: Floats
     ended: Mask
+    early: float = 0.0
 
     def __len__(self) -> int:
         return len(self.exit)
 
     def of(self, rows: Integers | Mask) -> "Spells":
         """Those of ``rows``."""
-        return Spells(entry=self.entry[rows], exit=self.exit[rows], ended=self.ended[rows])
+        return replace(self, entry=self.entry[rows], exit=self.exit[rows], ended=self.ended[rows])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +71,7 @@ class Hazard:
         """x b of each row, without BLAS: its last bits hang on where a row stands."""
         return np.asarray(np.clip(np.einsum("np,p->n", traits, self.weights), -FARTHEST, FARTHEST))
 
-    def ahead(self, traits: Floats, stratum: Integers, age: Floats, days: float) -> tuple[Floats, Floats]:
+    def ahead(self, traits: Floats, stratum: Integers, age: Floats, days: Floats) -> tuple[Floats, Floats]:
         """(P(ended by age + ``days``), expected days kept of them) of contracts that are ``age`` days old."""
         rate = np.exp(self.log_hazard)[stratum] * np.exp(self.score(traits))[:, None]
         spent = exposure(self.cuts, age, age + days) * rate
@@ -88,13 +92,18 @@ class _Seen:
 
 
 def cuts_of(spells: Spells) -> Floats:
-    """Ages at which pieces end: about equally many ends in each, at least ENDS_A_PIECE; none with few ends."""
-    ages = np.sort(spells.exit[spells.ended])
+    """Ages at which pieces end: about equally many ends in each, at least ENDS_A_PIECE; none with few ends.
+
+    An age at which a piece's worth of contracts ends is one by itself, and has a cut before it too.
+    """
+    ages = np.sort(spells.exit[spells.ended]) + spells.early
     pieces = min(MOST_PIECES, len(ages) // ENDS_A_PIECE)
     if pieces < 2:
         return np.empty(0)
     places = np.arange(1, pieces) * len(ages) // pieces
-    cuts = np.unique(ages[places])
+    distinct, ends = np.unique(ages, return_counts=True)
+    many = np.flatnonzero(ends * pieces >= len(ages))
+    cuts = np.unique(np.concatenate((ages[places], distinct[many[many > 0] - 1])))
     return np.asarray(cuts[cuts < ages[-1]])  # the last piece has ends too
 
 
