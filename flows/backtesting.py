@@ -20,7 +20,7 @@ from winback.scores.material import Material, material
 from winback.scores.outlook import Forecast, Standing, combined, forecast, shifted
 from winback.scores.quintiles import observed_risk, run_rate
 from winback.scores.recipe import LEARNERS, ORDER_MODELS, Model, Recipe, default_recipe
-from winback.scores.scoring import FITTED_CUSTOMERS, season_shift, smallest
+from winback.scores.scoring import FITTED_CUSTOMERS, season_missed, smallest
 
 CUTS = 3
 
@@ -128,9 +128,9 @@ def at_cut(
         _, risk, value = combined(said, recipe)
         found.append(measured(name, truth, risk, value))
     _, risk, value = combined(said, default)
-    shift = season_shift(given.season, default) if given.season else None
-    if shift is not None:
-        found.append(measured(name_of(default) + SEASON, truth, shifted(risk, shift), value))
+    missed = season_missed(given.season, default) if given.season else None
+    if missed is not None:
+        found.append(measured(name_of(default) + SEASON, truth, shifted(risk, missed.shift), value * missed.value))
     return found, bands(risk, truth.silent), notes
 
 

@@ -145,14 +145,17 @@ def test_the_season_s_shift_repairs_the_level():
     log = seasonal(np.random.default_rng(5))
     as_of = DAY_0 + timedelta(days=911)
 
-    errors = []
+    errors, levels = [], []
     for season in (False, True):
         given, scores = scored(log, as_of, 60, replace(PLAIN, season=season))
-        ordered, _ = followed(log, given.features, as_of, 60)
+        ordered, minor = followed(log, given.features, as_of, 60)
         errors.append(abs(scores.frame["risk"].mean() - (~ordered).mean()))
+        levels.append(100 * scores.frame["expected_value"].sum() / minor.sum())
 
     assert errors[0] > 0.05
     assert errors[1] < 0.25 * errors[0], errors
+    assert levels[0] > 1.4
+    assert levels[1] == pytest.approx(1, abs=0.1)
 
 
 def rows(*orders: tuple[int, int, int]) -> OrderLog:

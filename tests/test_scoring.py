@@ -203,15 +203,22 @@ def test_spend_on_too_few_days_falls_back_to_the_mean():
     np.testing.assert_allclose(scores.frame["expected_value"], 20 * orders, atol=1e-5)
 
 
-def test_spend_without_a_mean_falls_back_to_the_mean_seen():
-    """Means as 1/Gamma(1/2) have no expectation: q is 1/2."""
+def test_spend_whose_means_have_no_mean_is_each_one_s_own():
+    """Means as 1/Gamma(1/2) have no expectation: q is 1/2. Ten times the spend is then ten times the value."""
     random = np.random.default_rng(1)
     spend = 1_000 / random.gamma(0.5, 1, 3_000)
     features = simulated()
     days = features["purchase_days"].to_numpy()
     features = customers(days, features["span_days"], features["age_days"], spend)
 
-    assert "gamma-gamma needs q > 1" in scored(features).fallback_reason
+    more = customers(days, features["span_days"], features["age_days"], np.append(10 * spend[0], spend[1:]))
+
+    scores, other = scored(features), scored(more)
+
+    assert "gamma-gamma needs q > 1" in scores.fallback_reason
+    value, ten_times = (each.frame["expected_value"].to_numpy() for each in (scores, other))
+    assert ten_times[0] == pytest.approx(10 * value[0], rel=1e-4)
+    np.testing.assert_allclose(ten_times[1:], value[1:], atol=1e-5)
 
 
 def test_expected_value_is_net_of_the_refunds_of_all():

@@ -263,7 +263,9 @@ def _spend(features: pl.DataFrame, fitted: pl.DataFrame) -> tuple[Floats, str | 
         return mean, f"{often} customers paid on two days or more, fewer than {MIN_REPEATERS}: mean spend used"
     model = fit_spend(fitted_days, fitted_total)
     if model.q <= 1:
-        return mean, f"spend not identified: gamma-gamma needs q > 1, found {model.q:.3g}: mean spend used"
+        # the means of customers differ so much that theirs has none: it says nothing of anybody
+        own = np.divide(total, days, out=mean, where=days > 0)
+        return own, f"spend not identified: gamma-gamma needs q > 1, found {model.q:.3g}: each one's own mean used"
     return expected_spend(model, days, total), None
 
 

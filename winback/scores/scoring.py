@@ -5,7 +5,8 @@ falls back, and the scores say so in words:
 
     Pareto/NBD  --dropout not identified-->  NBD  --order rate not identified, or few repeaters-->  R+F quintiles
     learners    --nobody to learn from-->    left out
-    gamma-gamma --not identified-->          the mean spend of all purchase days
+    gamma-gamma --means without a mean-->    each one's own mean spend
+    gamma-gamma --few paid twice-->          the mean spend of all purchase days
 """
 
 import hashlib
@@ -45,6 +46,9 @@ FITTED_CUSTOMERS: Final = 25_000
 """On how many learners are taught, at a price that does not grow with the file."""
 
 
+CERTAIN: Final = 3.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
     """A SCORES frame in the order of the features, what it was computed with, and what was not identified.
@@ -57,6 +61,14 @@ class Scores:
     weights: dict[str, float]
     fallback_reason: str | None
     digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missed:
+    """What a recipe missed over the same days last year: of the risk in logits, of the value as a factor."""
+
+    shift: float
+    value: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,27 +150,30 @@ def _outlook(
     if said.orders is None:
         return _quintiles(now.features, now.as_of, horizon_days, earlier, said.remarks[0])
     parts, risk, value = combined(said, recipe)
-    shift = season_shift(season, recipe) if recipe.season and season is not None else None
+    missed = season_missed(season, recipe) if recipe.season and season is not None else None
     return _Outlook(
         parts=parts,
-        risk=risk if shift is None else shifted(risk, shift),
-        value_minor=value,
+        risk=risk if missed is None else shifted(risk, missed.shift),
+        value_minor=value if missed is None else value * missed.value,
         remarks=said.remarks,
     )
 
 
-def season_shift(season: Lesson, recipe: Recipe) -> float | None:
-    """By how much (logits) the recipe's risk was wrong over the same days last year; None where it cannot say.
+def season_missed(season: Lesson, recipe: Recipe) -> Missed | None:
+    """By how much the recipe was wrong over the same days last year; None where it cannot say.
 
-    The recipe is applied as it would have been then; what it missed on average is what the season did.
+    The recipe is applied as it would have been then; what it missed on average is what the season did. Of value it
+    says nothing where that is no more than chance makes of few large customers (CERTAIN errors of a sum).
     """
-    recipe = replace(recipe, learned_value=False)  # value has no part in it
+    recipe = replace(recipe, learned_value=False)  # ranks by value are not at stake, and learning it costs most
     said = forecast(season.at, season.days, recipe)
     if said.orders is None:
         return None
-    _, risk, _ = combined(said, recipe)
-    observed = float((~season.ordered).mean())
-    return level_shift(logits_of(risk), observed)
+    _, risk, value = combined(said, recipe)
+    came, made, error = float(season.minor.sum()), float(value.sum()), float(np.sqrt((season.minor**2.0).sum()))
+    sure = min(came, made) > 0 and abs(came - made) > CERTAIN * error
+    shift = level_shift(logits_of(risk), float((~season.ordered).mean()))
+    return Missed(shift=shift, value=came / made if sure else 1.0)
 
 
 def _quintiles(
