@@ -212,7 +212,7 @@ def _check_settings(settings: Settings, campaign: Campaign, shown: str) -> Itera
         )
         yield problem(words, "topic", allowed=allowed, near=near)
     if budget and budget.currency != settings.file.currency:
-        words, currency = f"must be the workspace's: {FILE_NAME}", settings.file.currency
+        words, currency = f"must be the currency of {FILE_NAME}", settings.file.currency
         yield problem(words, "limits", "budget", "currency", allowed=currency)
     unpriced = [channel for channel in campaign.step.channels if not settings.price_micros(channel)]
     words = f"needs the price of {' and '.join(unpriced)}: [prices] of {FILE_NAME}"

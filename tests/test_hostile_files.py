@@ -44,7 +44,7 @@ WRONG = {
     "84 empty": (CAMPAIGN + NINE.replace("ZONE", "''"), ":9: schedule.timezone: not a time zone"),
     "85": (
         CAMPAIGN + NINE.replace("ZONE", "UTC, starts: 2026-05-02, ends: 2026-05-01"),
-        ":9: schedule: ends on 2026-05-01, before it starts on 2026-05-02",
+        ":9: schedule.ends: is before it starts, on 2026-05-02",
     ),
 }  # fmt: skip
 

@@ -11,6 +11,7 @@
 A provider's answer is a value (winback.delivery.answer), not an error; so is being excluded or not estimable.
 """
 
+import re
 from difflib import get_close_matches
 from enum import IntEnum
 
@@ -88,6 +89,13 @@ def unprintable(character: str) -> str:
 
 
 def nearest(word: str, known: list[str]) -> str | None:
-    """The known name closest to ``word``, or None when none is close."""
-    matches = get_close_matches(word, known, n=1, cutoff=0.6)
-    return matches[0] if matches else None
+    """The known name closest to ``word``, or None when none is close; capitals do not count.
+
+    One that begins as ``word`` does is closer: of ``order_count`` it is ``orders``, not ``last_order_on``.
+    """
+    small = {name.casefold(): name for name in reversed(known)}
+    asked = word.casefold()
+    start = re.match(r"[a-z.]{4,}", asked)
+    alike = [name for name in small if start and name.startswith(start[0])]
+    matches = get_close_matches(asked, alike, n=1, cutoff=0.4) or get_close_matches(asked, small, n=1, cutoff=0.6)
+    return small[matches[0]] if matches else None

@@ -3,6 +3,7 @@
 A field that is not implemented is refused by name, never ignored. Reading the text: winback.campaigns.file.
 """
 
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -66,14 +67,6 @@ OF_ANSWERS = (Measure.CSAT, Measure.NPS)  # only those who answer have one
 RESERVED = {HOLDOUT, "treated", "base", "top"}  # the groups of a report
 DEFAULT_THRESHOLD = 0.5  # as in `winback churn --threshold`
 SMALL_AUDIENCE = 5_000  # below it the default hold-out is a half, else a fifth (outcomes A0)
-
-_STEPS = "(a journey has one step until then)"
-# Words of later versions: refused by name, with what to do instead.
-NOT_YET = {
-    "offers": "", "offer": "(until then a variant differs by its template only)",
-    "wait": _STEPS, "unless": _STEPS, "call": _STEPS, "call_task": _STEPS, "when": _STEPS, "due": _STEPS,
-    "local_time": "(limits.quiet_hours goes by the recipient's clock already)",
-}  # fmt: skip
 
 
 def _measure(value: object) -> object:
@@ -210,11 +203,13 @@ class Schedule(Section):
     starts: Day | None = None
     ends: Day | None = None
 
-    @model_validator(mode="after")
-    def _ends_after_its_start(self) -> "Schedule":
-        if self.starts and self.ends and self.ends < self.starts:
-            raise ValueError(f"ends on {self.ends}, before it starts on {self.starts}")
-        return self
+    @field_validator("ends")
+    @classmethod
+    def _after_its_start(cls, value: date | None, info: ValidationInfo) -> date | None:
+        starts = info.data.get("starts")
+        if value and starts and value < starts:
+            raise ValueError(f"is before it starts, on {starts}")
+        return value
 
     @property
     def zone(self) -> ZoneInfo:

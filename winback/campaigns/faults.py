@@ -3,7 +3,8 @@
 Campaign files and winback.toml are both explained here, so that they are refused in the same words.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar, get_args, get_origin
 from zoneinfo import available_timezones
@@ -82,17 +83,19 @@ def explain(
     file: str,
     lines: Mapping[Path, int],
     later: Mapping[str, str] = MappingProxyType({}),
+    meant: Mapping[str, str] = MappingProxyType({}),
     spot: Spot | None = None,
 ) -> list[E]:
     """Every fault as an ``error``, in the order of the file.
 
     ``lines``: path -> line, with () for the whole. ``later``: fields of later versions, each with what to do
-    instead or nothing. ``spot``: needed where the model raises TextFault.
+    instead or nothing. ``meant``: what others call a field -> the field. ``spot``: needed where the model raises
+    TextFault.
     """
     explained = [
         _at_spot(detail, file, error, spot)
         if spot and isinstance(detail.get("ctx", {}).get("error"), TextFault)
-        else _explain(detail, model, error, file, lines, later)
+        else _explain(detail, model, error, file, lines, later, meant)
         for detail in _own_faults(found.errors(), model)
     ]
     return sorted(explained, key=lambda problem: problem.line or 0)
@@ -162,7 +165,7 @@ def _own_faults(details: list[ErrorDetails], model: type[BaseModel]) -> list[Err
 
 def _meant(path: Path, model: type[BaseModel]) -> Path:
     """The path of the known field whose name is nearest; the path itself where none is near."""
-    near = nearest(str(path[-1]), fields_at(model, path[:-1]))
+    near = _near_field(str(path[-1]), fields_at(model, path[:-1]))
     return (*path[:-1], near) if near else path
 
 
@@ -173,6 +176,7 @@ def _explain(
     file: str,
     lines: Mapping[Path, int],
     later: Mapping[str, str],
+    meant: Mapping[str, str],
 ) -> E:
     path: Path = tuple(part for part in detail["loc"] if part != "[key]")  # of a name that is at fault itself
     if detail["type"].startswith("string_") and path not in lines:
@@ -185,8 +189,29 @@ def _explain(
     if path[-1] in later:
         words = " ".join(part for part in ("comes with a later version: remove it", later[str(path[-1])]) if part)
         return error(words, allowed=", ".join(known), **place)
-    near = nearest(str(path[-1]), known)
+    near = meant.get(str(path[-1])) or _near_field(str(path[-1]), known)
+    if len(known) > 1 and (elsewhere := _elsewhere(model, str(path[-1]))):
+        return error(f"is not a field here: it stands in {elsewhere}", **place)
     return error("is not a field here", allowed=", ".join(known), nearest=near, **place)
+
+
+def _near_field(name: str, known: list[str]) -> str | None:
+    return known[0] if len(known) == 1 else nearest(name, known)
+
+
+def _elsewhere(model: type[BaseModel], name: str) -> str | None:
+    """Where in the file a field of this name stands, if it is one place only."""
+    found = [dotted(path) for path in _sections(model, ()) if name in fields_at(model, path)]
+    return found[0] if len(found) == 1 and found[0] else None
+
+
+def _sections(model: type[BaseModel], path: Path) -> Iterator[Path]:
+    """The paths of all parts of a file that hold fields; of lists the first."""
+    yield path
+    for name, field in model.model_fields.items():
+        section = None if _is_mapping(field.annotation) else _section_in(field.annotation)
+        if section:
+            yield from _sections(section, (*path, name))
 
 
 def _words(detail: ErrorDetails) -> str:
@@ -220,8 +245,33 @@ def _allowed(detail: ErrorDetails, model: type[BaseModel], path: Path) -> str | 
 
 def _near_value(detail: ErrorDetails) -> str | None:
     value = str(detail["input"])
+    if detail["type"] in {"int_type", "float_type", "int_parsing", "float_parsing"}:
+        number = re.sub(r"[\s,_'’%]", "", value)
+        return number if re.fullmatch(r"\d{1,9}", number) else None
+    if detail["type"] == "string_pattern_mismatch":
+        return _near_text(value, str(detail["ctx"]["pattern"]))
     if detail["type"] == "literal_error":
         return nearest(value, str(detail["ctx"]["expected"]).replace("'", "").replace(" or ", ", ").split(", "))
     if detail["type"] == "value_error" and "time zone" in str(detail["ctx"]["error"]):
-        return nearest(value, sorted(available_timezones()))
+        return _near_zone(value)
     return None
+
+
+def _near_text(value: str, pattern: str) -> str | None:
+    """The text as it may be written, where small letters, capitals or hyphens are all that it needs."""
+    word = re.sub(r"[\s_]+", "-", value.strip()) if re.fullmatch(r"[A-Za-z0-9\s_-]+", value) else ""
+    near = {IDENTIFIER: word.lower(), CURRENCY: value.strip().upper(), HOST: value.strip().lower()}.get(
+        pattern, ""
+    )
+    return near if re.fullmatch(pattern, near) else None
+
+
+_IN_CHINA = ("beijing", "shenzhen", "guangzhou", "china", "北京", "上海", "深圳", "广州", "中国")
+
+
+def _near_zone(value: str) -> str | None:
+    """The nearest zone; none for abbreviations and offsets, which are of several or change in summer."""
+    if any(city in value.casefold() for city in _IN_CHINA):
+        return "Asia/Shanghai"
+    sure = len(value) > 4 and not re.search(r"\d", value)
+    return nearest(value, sorted(available_timezones())) if sure else None

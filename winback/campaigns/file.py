@@ -10,8 +10,10 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from winback.campaigns.campaign import NOT_YET, Campaign
+from winback.campaigns.campaign import Campaign
 from winback.campaigns.faults import Path, dotted, explain, line_at
+from winback.campaigns.other_words import MEANT, NOT_YET
+from winback.campaigns.unreadable import unreadable
 from winback.campaigns.values import PINNED
 from winback.errors import CampaignError, unprintable
 
@@ -47,7 +49,7 @@ def campaign_of(files: Mapping[str, str], campaign_id: str) -> Campaign:
 
 def examine(text: str, file: str) -> tuple[Campaign | None, list[CampaignError]]:
     """The campaign, or None and every problem found, in the order of the file."""
-    return examine_as(Campaign, text, file, later=NOT_YET)
+    return examine_as(Campaign, text, file, later=NOT_YET, meant=MEANT)
 
 
 def examine_as(
@@ -56,9 +58,10 @@ def examine_as(
     file: str,
     *,
     later: Mapping[str, str] = MappingProxyType({}),
+    meant: Mapping[str, str] = MappingProxyType({}),
     pinned: bool = False,
 ) -> tuple[M | None, list[CampaignError]]:
-    """A file that marketers write, as ``model``; ``later``: its fields of later versions (campaigns.faults)."""
+    """A file that marketers write, as ``model``; ``later``, ``meant``: as campaigns.faults has them."""
     places = _Places(text)
     try:
         data = _plain_data(text, file, places)
@@ -69,8 +72,9 @@ def examine_as(
         found = model.model_validate(data, context={PINNED: pinned})
     except ValidationError as error:
         faults = explain(
-            error, model=model, error=CampaignError, file=file, lines=places.lines, later=later, spot=places.spot
-        )
+            error, model=model, error=CampaignError, file=file, lines=places.lines, later=later, meant=meant,
+            spot=places.spot,
+        )  # fmt: skip
         said = {each.field for each in faults}
         return None, [*faults, *(each for each in empty if each.field not in said)]
     return (None, empty) if empty else (found, [])
@@ -143,9 +147,8 @@ def _plain_data(text: str, file: str, places: _Places) -> object:
         _refuse_tricks(text, file)
         node = yaml.compose(text, Loader=Loader)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        line = mark.line + 1 if mark else None
-        raise CampaignError(f"not readable as YAML: {error.problem}", file=file, line=line) from error
+        line, words = unreadable(error, text)
+        raise CampaignError(words, file=file, line=line) from error
     except yaml.reader.ReaderError as error:
         raise _no_text(text, file) from error
     if not isinstance(node, yaml.MappingNode):
@@ -184,8 +187,9 @@ def _value(node: yaml.Node, path: Path, file: str, places: _Places) -> object:
     try:
         return yaml.constructor.SafeConstructor().construct_object(node)
     except ValueError as error:  # a day that is none, a number of 5,000 digits
-        line = node.start_mark.line + 1
-        raise CampaignError(f"cannot be read: {error}", file=file, line=line, field=dotted(path)) from error
+        line, is_day = node.start_mark.line + 1, node.tag.endswith(":timestamp")
+        words = f"there is no such day: {node.value}" if is_day else f"cannot be read: {error}"
+        raise CampaignError(words, file=file, line=line, field=dotted(path)) from error
 
 
 def _pairs(node: yaml.MappingNode, path: Path, file: str, places: _Places) -> Iterator[tuple[str, yaml.Node]]:
@@ -194,6 +198,8 @@ def _pairs(node: yaml.MappingNode, path: Path, file: str, places: _Places) -> It
         line, key = key_node.start_mark.line + 1, str(key_node.value)
         if not isinstance(key_node, yaml.ScalarNode):
             raise CampaignError("a field name must be a word", file=file, line=line)
+        if hidden := next((letter for letter in key if not letter.isprintable()), None):
+            raise CampaignError(unprintable(hidden), file=file, line=line)
         if key in seen:
             raise CampaignError("is given twice", file=file, line=line, field=dotted((*path, key)))
         seen.add(key)

@@ -1,6 +1,7 @@
 """The single values of a campaign file: how each is written, and what it becomes."""
 
 import re
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -25,16 +26,39 @@ def is_pinned(info: ValidationInfo) -> bool:
     return bool(info.context and info.context[PINNED])
 
 
+_DAYS = {"": 1, "d": 1, "day": 1, "days": 1, "天": 1, "日": 1, "w": 7, "week": 7, "weeks": 7, "周": 7,
+         "month": 30, "months": 30, "个月": 30}  # fmt: skip
+_HOURS = {"": 1, "h": 1, "hour": 1, "hours": 1, "hrs": 1, "小时": 1, "d": 24, "day": 24, "days": 24}
+_POINTS = {
+    "": 1,
+    "%": 1,
+    "p": 1,
+    "pt": 1,
+    "pts": 1,
+    "point": 1,
+    "points": 1,
+    "percentage points": 1,
+    "个百分点": 1,
+}
+
+
 def _days(value: object) -> object:
     if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,4})d", value.strip())):
         return int(found[1])
-    raise ValueError("write days as a number and d, such as 90d")
+    raise ValueError("write days as a number and d, such as 90d" + _meant(value, _DAYS, "d"))
 
 
 def _hours(value: object) -> object:
     if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,3})h", value.strip())):
         return int(found[1])
-    raise ValueError("write hours as a number and h, such as 4h")
+    raise ValueError("write hours as a number and h, such as 4h" + _meant(value, _HOURS, "h"))
+
+
+def _meant(value: object, units: Mapping[str, int], unit: str) -> str:
+    """What was meant by a number in another unit, or in none."""
+    found = re.fullmatch(r"(\d{1,4}(?:\.\d+)?)\s*([^\d\s].*)?", normalize("NFKC", str(value)).strip())
+    known = units.get((found[2] or "").lower()) if found else None
+    return f": did you mean {float(found[1]) * known:g}{unit}?" if found and known else ""
 
 
 def _share(value: object) -> object:
@@ -46,13 +70,16 @@ def _share(value: object) -> object:
         if 1 < value <= 100:
             raise ValueError(f"{value} is more than everybody: did you mean {value}%?")
         return float(min(max(value, -1), 2))  # a number of 4,000 digits is no float
-    raise ValueError("write a share as a percentage, such as 20%, or as a number from 0 to 1")
+    found = re.search(r"(?<![-\d.,])\d{1,2}(?:\.\d+)?\s*%", normalize("NFKC", str(value)))
+    hint = f": did you mean {found[0]}?" if found else ""
+    raise ValueError(f"write a share as a percentage, such as 20%, or as a number from 0 to 1{hint}")
 
 
 def _most(value: object, info: ValidationInfo) -> object:
     share = _share(value)
     if share == 1 and not is_pinned(info):
-        raise ValueError(f"{value} is everybody: no limit at all; write a share such as 1%")
+        meant = ": did you mean 1%?" if value == 1 else "; write a share such as 1%"
+        raise ValueError(f"{value} is everybody: no limit at all{meant}")
     return share
 
 
@@ -61,7 +88,8 @@ def _points(value: object) -> object:
         if float(found[1]) >= 100:
             raise ValueError(f"{found[0]} is everybody or more: less than 100pp, such as 3pp")
         return float(found[1]) / 100
-    raise ValueError("write percentage points as a number and pp, such as 3pp")
+    meant = _meant(value, _POINTS, "pp")
+    raise ValueError(f"write percentage points as a number and pp, such as 3pp{meant}")
 
 
 def _per_person(value: object) -> object:
@@ -97,7 +125,11 @@ def _where(value: object) -> object:
 def _day(value: object) -> object:
     if type(value) is date:
         return value
-    raise ValueError("write a day, such as 2026-12-31")
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value.strip()):
+        raise ValueError(f"write the day without quotes: {value.strip()}")
+    german = re.fullmatch(r"(\d\d?)\.(\d\d?)\.(\d{4})", str(value))
+    meant = f": did you mean {german[3]}-{int(german[2]):02}-{int(german[1]):02}?" if german else ""
+    raise ValueError(f"write a day, such as 2026-12-31{meant}")
 
 
 def churn_kind(value: object) -> ChurnKind:
@@ -131,6 +163,8 @@ def in_languages(value: object, info: ValidationInfo) -> object:
         raise ValueError(f"is empty: {_IN_LANGUAGES}")
     if isinstance(value, int | float) and not isinstance(value, bool):
         raise ValueError(f'is a number: write it in quotes, "{value}"')
+    if isinstance(value, bool):
+        raise ValueError("yes, no, on, off, true and false mean something else to YAML: write it in quotes")
     if not isinstance(value, str | dict):
         raise ValueError(_IN_LANGUAGES)
     return {"en": value} if isinstance(value, str) else value

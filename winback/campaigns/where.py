@@ -195,6 +195,8 @@ def _unreadable(text: str, at: int) -> TextFault:
     wrong = next((sign for sign in ("<>", *_INSTEAD) if text.startswith(sign, at)), None)
     if wrong:
         return TextFault(f"'{wrong}' cannot be read here", at=at, nearest=_INSTEAD[wrong])
+    if re.match(r"[/.]\d{1,2}[/.]\d{2,4}", text[at:]) or re.match(r"\d{1,2}[/.]\d{1,2}[/.]\d{2,4}", text[at:]):
+        return TextFault("days are written as year, month and day", at=at, allowed=_LIKE[Type.DAY.value])
     shown = re.match(r"\S{1,20}", text[at:])
     return TextFault(f"'{shown[0] if shown else text[at]}' cannot be read here", at=at)
 
