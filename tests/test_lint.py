@@ -183,6 +183,77 @@ def test_what_is_seen_in_html_is_held_to_the_list_however_it_is_written(html):
     assert "leads where no link may (allowed: https://shop.example/)" in text
 
 
+@pytest.mark.parametrize("part", ["html", "subject_txt", "body_txt", "sms_txt"])
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("Dear ｛｛ customer.name ｝｝,", "｛｛ customer.name ｝｝"),
+        ("Dear {customer.name},", "customer.name"),
+        ("Dear [[customer.name]],", "customer.name"),
+        ("Dear *|FNAME|*,", "*|FNAME|*"),
+        ("{％ if customer.name ％}Dear", "{％ if customer.name ％}"),
+    ],
+)
+def test_what_was_meant_as_code_and_is_none_does_not_reach_a_reader(part, text, written):
+    if part == "html":
+        [(line, said)] = problems(f"\n<p>Hi\n{text}</p>")
+    else:
+        [(line, said)] = problems(**{part: f"\n\n\nHi\n{text} {SMS} {FOOT}"})
+
+    assert line == (4 if part == "html" else 5)
+    assert f"{written} is no code: readers would see it as it stands" in said
+
+
+@pytest.mark.parametrize(
+    "text", ["{ braces }", "a customer's name", "100 % {of} them", "｛全角｝", "A|B", "campaign name."]
+)
+def test_braces_and_words_of_a_letter_are_not_taken_for_code(text):
+    html = f"<style>@media (max-width: 400px) {{ p {{ margin: 0 }} }}</style><p id='customer.name'>{text}</p>"
+
+    assert problems(html, body_txt=f"{text} {FOOT}") == []
+
+
+@pytest.mark.parametrize(
+    ("subject", "said"),
+    [
+        ("Hi\n{% if customer.name %}Ann", "{% if %} is not closed: {% endif %} is missing"),
+        ("Hi\n{% if 1 %}{% endfor %}", "{% if %} is not closed: {% endif %} is missing before {% endfor %}"),
+        ("Hi\n{% iff 1 %}", "{% iff %} is no tag: did you mean {% if %}?"),
+        ("Hi\n{{ customer.orders }", "unexpected '}': an expression ends with }}"),
+        ('Hi\n{% include "_shared/fooster.txt" %}', "did you mean '_shared/footer.txt'?)"),
+    ],
+)
+def test_what_jinja_says_is_said_in_fewer_words_with_the_line(subject, said):
+    files = {"hello/subject.txt": subject, "_shared/footer.txt": "x"}
+
+    [problem] = [each for each in check(a_message(files), "hello", ["email"]) if "subject" in each.file]
+
+    assert problem.line == 2
+    assert said in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "name"),
+    [
+        ("</mj-button>", "", 4, "mj-button"),
+        ("</mj-column>", "", 2, "mj-column"),
+        ("</mjml>", "", 1, "mjml"),
+    ],
+)
+def test_an_element_of_mjml_that_is_not_closed_is_named_with_its_line(old, new, line, name):
+    body = (
+        f"<mjml><mj-body>\n<mj-section><mj-column>\n<mj-text>{FOOT}</mj-text>\n"
+        '<mj-button href="https://shop.example/">Go</mj-button>\n</mj-column></mj-section></mj-body></mjml>'
+    )
+    files = a_message({"hello/body.mjml": body.replace(old, new)})
+    files.pop("hello/body.html")
+
+    problem = next(each for each in check(files, "hello", ["email"]) if each.file.endswith("mjml"))
+
+    assert (problem.line, problem.field) == (line, name)
+    assert problem.problem == f"is not closed: </{name}> is missing, or stands elsewhere"
+
+
 def test_what_nobody_sees_in_html_is_no_address():
     assert problems("<style>.evil.com { color: red }</style><!-- evil.com --><p id='evil.com'>Hi</p>", HOSTS) == []
 

@@ -199,8 +199,8 @@ def test_mjml_becomes_html_with_a_text_and_counted_links():
     ("mjml", "line", "words"),
     [
         (MJML.replace("customer.name", "customer.nmae"), 4, "did you mean 'customer.name'"),
-        (MJML.replace("<mj-raw>{% endif %}</mj-raw>", ""), 9, "Unexpected end"),
-        (MJML.replace("</mj-column>", ""), None, "is no MJML"),
+        (MJML.replace("<mj-raw>{% endif %}</mj-raw>", ""), 9, "{% if %} is not closed"),
+        (MJML.replace("</mj-column>", ""), 3, "</mj-column> is missing"),
         (MJML.replace("mj-button", "mj-buton"), 6, "no element"),
         (MJML.replace("_shared/top.mjml", "../../x.mjml"), 8, "not among"),
         (MJML.replace("_shared/top.mjml", "/etc/passwd"), 8, "not among"),

@@ -148,9 +148,9 @@ def test_a_name_made_in_the_child_may_be_used_by_its_layout():
 @pytest.mark.parametrize(
     ("template", "line", "words"),
     [
-        ("a\n{% if x %}", 2, "Unexpected end"),
+        ("a\n{% if x %}", 2, "{% if %} is not closed: {% endif %} is missing"),
         ("a\n\n{{ }}", 3, "Expected"),
-        ("{% blok %}", 1, "unknown tag"),
+        ("{% blok %}", 1, "{% blok %} is no tag: did you mean {% block %}?"),
         ("a\n{{ customer.name|uper }}", 2, "did you mean 'upper'"),
         ("{{ customer.name|safe }}", 1, "become HTML"),
         ("{{ customer.name is nun }}", 1, "unknown test"),

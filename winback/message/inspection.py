@@ -15,6 +15,7 @@ from winback.message.languages import candidates
 from winback.message.markup import markup_problems
 from winback.message.needs import Need, needs_of
 from winback.message.plain_text import seen_in
+from winback.message.printed import CODE, NO_CODE, almost_code, printed
 from winback.message.rendering import RenderFailure, Sms, render
 from winback.message.sms import SmsSize, lacks_in_chinese, outside_gsm, signatures
 from winback.message.template import (
@@ -36,7 +37,7 @@ from winback.message.template import (
     sources,
     suffixes_of,
 )
-from winback.message.written_addresses import ELSEWHERE, allowed_places, elsewhere_in_template
+from winback.message.written_addresses import ELSEWHERE, allowed_places, leading_elsewhere
 
 _CHINESE = re.compile("[\u4e00-\u9fff]")
 _OPT_OUT = re.compile(r"\bSTOP\b")
@@ -161,7 +162,7 @@ def _part_problems(
         found.extend(_unidentified(read, name) if part in (HTML, TEXT) else ())
         for source, nodes_of in read.values():
             found.extend(markup_problems(source, jinja, hosts) if part == HTML else ())
-            found.extend(_address_problems(source, hosts) if name.endswith(".txt") else ())
+            found.extend(_text_problems(source, hosts) if name.endswith(".txt") else ())
             found.extend(_unknown_currencies(source, nodes_of))
         found.extend(_unknown_names(read.values()))
         found.extend(_named_in_addresses(read.values()))
@@ -272,12 +273,14 @@ def _telling(found: Collection[nodes.Node]) -> re.Pattern[str]:
     return re.compile(rf"""\bcustomer\s*(?:\.\s*{PERSONAL}\b|\[\s*["']{PERSONAL}["'])""" + own)
 
 
-def _address_problems(source: Source, hosts: Collection[str]) -> Iterator[TemplateError]:
-    """Addresses written out in a text, in full or without ``https://``, that lead elsewhere than they may."""
-    for at, written in elsewhere_in_template(source.text, hosts):
-        line = source.text.count("\n", 0, at) + 1
-        allowed = allowed_places(hosts)
-        yield TemplateError(f"{written} {ELSEWHERE}", file=source.path, line=line, allowed=allowed)
+def _text_problems(source: Source, hosts: Collection[str]) -> Iterator[TemplateError]:
+    """What a text prints and should not: addresses that lead elsewhere than they may, code that is none."""
+    text, allowed = printed(source.text), allowed_places(hosts)
+    found = [(at, f"{written} {ELSEWHERE}", allowed) for at, written in leading_elsewhere(text.text, hosts)]
+    found += [(at, f"{written} {NO_CODE}", CODE) for at, written in almost_code(text.text)]
+    for at, problem, instead in found:
+        line = source.text.count("\n", 0, text.place(at)) + 1
+        yield TemplateError(problem, file=source.path, line=line, allowed=instead)
 
 
 def _unidentified(read: Mapping[str, _Read], name: str) -> Iterator[TemplateError]:

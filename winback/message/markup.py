@@ -14,8 +14,9 @@ from winback.errors import TemplateError
 from winback.message.environment import MessageEnvironment
 from winback.message.fields import RECOMMENDED
 from winback.message.pieces import MAX_TAGS
+from winback.message.printed import CODE, NO_CODE, VALUE, almost_code
 from winback.message.template import Source
-from winback.message.written_addresses import ELSEWHERE, VALUE, allowed_places, is_known_host, leading_elsewhere
+from winback.message.written_addresses import ELSEWHERE, allowed_places, is_known_host, leading_elsewhere
 
 LINKS = frozenset(
     {
@@ -110,6 +111,8 @@ class _Reader(HTMLParser):
             text = _MARK.sub(VALUE, data)
             for at, written in leading_elsewhere(text, self._hosts):
                 self.report(f"{written} {ELSEWHERE}", self._https, below=text.count("\n", 0, at))
+            for at, written in almost_code(text):
+                self.report(f"{written} {NO_CODE}", CODE, below=text.count("\n", 0, at))
 
     def _attribute(self, name: str, value: str) -> None:
         if name.startswith("on"):

@@ -19,6 +19,7 @@ _ESCAPED = re.compile(r"\\u\{([0-9a-f]+)\}")
 _LEFT = re.compile(r"<(mj-[a-z-]+)")
 _ENDS = {"variable_end", "block_end", "comment_end", "raw_end"}
 _INCLUDED = re.compile(r"<mj-include\b[^>]*\bpath=[\"']([^\"']+)[\"'][^>]*>")
+_TAG = re.compile(r"<(?P<end>/?)(?P<name>mj[a-z-]*)\b(?:\"[^\"]*\"|'[^']*'|[^<>\"'])*?(?P<empty>/?)>")
 _REMOTE = re.compile(r"<mj-font\b")
 _DEEPEST = 10  # pieces within pieces
 
@@ -52,6 +53,10 @@ def _compiled(text: str, path: str) -> str:
     try:
         found = mrml.to_html(hidden, render_options=mrml.RenderOptions(disable_comments=False, fonts={}))
     except (OSError, ValueError) as error:
+        if unclosed := _never_closed(text):
+            line, name = unclosed
+            problem = f"is not closed: </{name}> is missing, or stands elsewhere"
+            raise TemplateError(problem, file=path, line=line, field=name) from error
         raise TemplateError(f"is no MJML: {_said(error, hidden)}", file=path) from error
     html = re.sub(r"\s*\n\s*", " ", _ESCAPED.sub(lambda code: chr(int(code[1], 16)), found.content))
     if left := _LEFT.search(html):
@@ -62,6 +67,19 @@ def _compiled(text: str, path: str) -> str:
             problem = f"{' '.join(token.split())} is lost here: put it into <mj-raw> or <mj-text>"
             raise TemplateError(problem, file=path, line=line)
     return _shown(html, tokens)
+
+
+def _never_closed(text: str) -> tuple[int, str] | None:
+    """(line, name) of the first element of MJML whose end is not where it belongs."""
+    open_ = list[tuple[int, str]]()
+    for tag in _TAG.finditer(text):
+        if not tag["end"]:
+            open_ += [] if tag["empty"] else [(text.count("\n", 0, tag.start()) + 1, tag["name"])]
+            continue
+        last = open_.pop() if open_ else None
+        if last is None or last[1] != tag["name"]:
+            return last
+    return open_[-1] if open_ else None
 
 
 def _line_of(word: str, text: str) -> int:

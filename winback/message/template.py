@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
-from jinja2 import BaseLoader, Environment, Template, TemplateNotFound, TemplateSyntaxError, meta, nodes
+from jinja2 import BaseLoader, Environment, Template, TemplateNotFound, TemplateSyntaxError, nodes
 
 from winback.channel import Channel
 from winback.errors import TemplateError, nearest
@@ -33,6 +34,7 @@ PARTS: Mapping[Channel, tuple[str, ...]] = {"email": (SUBJECT, HTML, TEXT), "sms
 PART_FILE = re.compile(
     r"(?P<stem>subject|body|sms)(\.(?P<suffix>[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*))?\.(?P<end>txt|html|mjml)"
 )
+_OTHER_FILE = (nodes.Extends, nodes.Include, nodes.Import, nodes.FromImport)
 _OPTIONAL = {TEXT}  # made from the HTML where there is none
 MAX_SOURCE = 120_000  # characters of one template file; a mail above 100 kB is cut short by large mail services
 
@@ -177,6 +179,14 @@ def _trees(read: Iterable["Source"]) -> dict[tuple[str, str | None], nodes.Templ
     return {(source.text, source.path): source.tree for source in read}
 
 
+class _NoFile(TemplateNotFound):
+    """A file that there is not; ``near``: the name nearest to it."""
+
+    def __init__(self, name: str, near: str | None) -> None:
+        super().__init__(name)
+        self.near = near
+
+
 class Stored(BaseLoader):
     """Templates from stored content: the message's own files and ``_shared/``, in one language.
 
@@ -199,7 +209,9 @@ class Stored(BaseLoader):
                 return clean_text(self._files[path].removeprefix("\ufeff")), path, lambda: True
             if path.endswith(".html") and (mjml := f"{path.removesuffix('.html')}.mjml") in self._files:
                 return clean_text(as_html(self._files, mjml)), mjml, lambda: True
-        raise TemplateNotFound(template)
+        raise _NoFile(
+            template, nearest(template, [path for path in self._files if path.startswith(self._folders)])
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,15 +226,19 @@ class Source:
 def sources(environment: MessageEnvironment, name: str) -> dict[str, Source]:
     """Name -> source, of ``name`` and everything it extends, includes or imports; raises TemplateError."""
     found: dict[str, Source] = {}
-    waiting = [(name, name)]
+    waiting: list[tuple[str, str, int | None]] = [(name, name, None)]
     while waiting:
-        current, asked_by = waiting.pop()
+        current, asked_by, line = waiting.pop()
         if current in found:
             continue
-        with as_template_error(asked_by):
+        with as_template_error(asked_by, line):
             found[current] = source = _read(environment, current)
-        wanted = (name for name in meta.find_referenced_templates(source.tree) if name)
-        waiting += [(name, source.path) for name in wanted]
+        asking: Iterator[Any] = source.tree.find_all(_OTHER_FILE)  # node classes with the same field
+        for node in asking:
+            assert isinstance(node.template, nodes.Const), "the environment refuses all other"
+            waiting.append(
+                (node.template.value, source.path, None if source.path.endswith(".mjml") else node.lineno)
+            )
     return found
 
 
@@ -249,21 +265,42 @@ def compiled_of(environment: MessageEnvironment, name: str, read: Mapping[str, S
 
 
 @contextmanager
-def as_template_error(file: str) -> Iterator[None]:
-    """Whatever Jinja or Python makes of a wrong template becomes a TemplateError of ``file``."""
+def as_template_error(file: str, line: int | None = None) -> Iterator[None]:
+    """Whatever Jinja or Python makes of a wrong template becomes a TemplateError of ``file``.
+
+    ``line``: where another file is asked for.
+    """
     try:
         yield
     except TemplateSyntaxError as error:
         raise _syntax(error, file) from error
     except TemplateNotFound as error:
         problem = f"'{error.name}' is not among this message's files and {SHARED}/"
-        raise TemplateError(problem, file=file) from error
+        raise TemplateError(problem, file=file, line=line, nearest=getattr(error, "near", None)) from error
     except (RecursionError, SyntaxError, ValueError, OverflowError, MemoryError) as error:
         raise TemplateError("is nested too deeply, or holds a number too long", file=file) from error
 
 
+_OPEN = re.compile(
+    r"(?:Unexpected end|Encountered unknown tag '(?P<met>\w+)').*needs to be closed is '(?P<open>\w+)'"
+)
+_TAGS = ("if", "elif", "else", "endif", "for", "endfor", "block", "endblock", "set", "include", "extends", "macro",
+         "endmacro", "from", "import", "call", "endcall")  # fmt: skip
+
+
+def _plainly(text: str) -> str:
+    """What Jinja says of tags and brackets, in fewer words."""
+    if found := _OPEN.search(text):
+        missing = f"{{% {found['open']} %}} is not closed: {{% end{found['open']} %}} is missing"
+        return f"{missing} before {{% {found['met']} %}}" if found["met"] else missing
+    if tag := re.fullmatch(r"Encountered unknown tag '(\w+)'\.", text):
+        near = nearest(tag[1], list(_TAGS))
+        return f"{{% {tag[1]} %}} is no tag" + (f": did you mean {{% {near} %}}?" if near else "")
+    return f"{text}: an expression ends with }}}}" if text == "unexpected '}'" else text
+
+
 def _syntax(error: TemplateSyntaxError, file: str) -> TemplateError:
-    text = str(error.message)
+    text = _plainly(str(error.message))
     unknown = re.match(r"No (filter|test) named '([^']*)'", text)
     path = file if error.filename in (None, _BY_META) else error.filename
     if unknown is None:

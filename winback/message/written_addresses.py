@@ -7,12 +7,11 @@ zone's names.
 """
 
 import re
-from bisect import bisect_right
 from collections.abc import Collection, Iterator
 
+from winback.message.printed import VALUE
+
 ELSEWHERE = "leads where no link may"  # what is said of an address
-VALUE = "\x7f"  # stands for what an expression prints; never part of a text, which is cleaned of it
-_CODE = re.compile(r"(?P<value>\{\{.*?\}\})|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _FULL = re.compile(
     r"\b(?P<scheme>[a-z][a-z0-9+.-]{0,30})://(?P<host>(?:(?![/?#<>\"'])[\x21-\x7f]|\w)*)[\x21-\x7f]*",
     re.IGNORECASE,
@@ -85,26 +84,3 @@ def leading_elsewhere(text: str, hosts: Collection[str]) -> Iterator[tuple[int, 
 
 def _shown(written: str) -> str:
     return written.rstrip(_MARKS).replace(VALUE, "{{ ... }}")
-
-
-def elsewhere_in_template(source: str, hosts: Collection[str]) -> Iterator[tuple[int, str]]:
-    """The same of a template of plain text, with the places in ``source``: only what its code prints is there."""
-    pieces, starts, places, length = list[str](), list[int](), list[int](), 0
-    for begin, piece in _printed(source):
-        pieces.append(piece)
-        starts.append(length)
-        places.append(begin)
-        length += len(piece)
-    for at, written in leading_elsewhere("".join(pieces), hosts):
-        piece_no = bisect_right(starts, at) - 1
-        yield places[piece_no] + at - starts[piece_no], written
-
-
-def _printed(source: str) -> Iterator[tuple[int, str]]:
-    """(place, text) of all between the code, and of expressions."""
-    end = 0
-    for code in _CODE.finditer(source):
-        yield end, source[end : code.start()]
-        yield code.start(), VALUE if code["value"] else ""
-        end = code.end()
-    yield end, source[end:]
