@@ -15,6 +15,7 @@ from winback.lift.shares import MOST_HELD_OUT
 from winback.message.fields import RECOMMENDED, WITH_AN_ORDER
 from winback.message.sms import LONGEST_SIGNATURE, SHORTEST_SIGNATURE, is_signature
 
+LITTLE = 0.01  # of customers: less is hardly meant where shares of them are named
 MUCH = 0.1  # of messages: more unsubscribed, complained or bounced than any guardrail is meant to allow
 FEW_CHARACTERS = 3  # more are another script, not a slip
 _VALUE = (Measure.VALUE_LOST, Measure.VALUE_LOST_SHARE)
@@ -63,6 +64,9 @@ def _doubtful(campaign: Campaign, path: Path) -> Iterator[str]:
         yield f"{path}: holdout: 100%: nobody is written to"
     elif held > MOST_HELD_OUT:
         yield f"{path}: holdout: {100 * held:g}%: beyond 50% holding out more shows less, and writes to fewer"
+    for field, share in _shares(campaign):
+        if 0 < share < LITTLE:
+            yield f"{path}: {field}: {100 * share:g}% is hardly meant: did you mean {share * 10_000:g}%?"
     for template, names in _sharing(campaign.templates()):
         yield f"{path}: variants: {' and '.join(names)} send the same template, {template}: they can't differ"
     for field, most in campaign.success.guardrails.model_dump(exclude_none=True).items():
@@ -77,6 +81,14 @@ def _doubtful(campaign: Campaign, path: Path) -> Iterator[str]:
     if by_orders and (campaign.audience.inactive or 0) >= campaign.success.window:
         quiet = f"who ordered nothing for {campaign.audience.inactive} days"
         yield f"{path}: success.window: {quiet} had no value in a window no longer than that: take a longer one"
+
+
+def _shares(campaign: Campaign) -> Iterator[tuple[str, float]]:
+    """The shares of customers, and of what is probable, that a campaign names."""
+    audience = campaign.audience
+    yield "holdout", campaign.holdout or 0
+    yield "audience.value.top", audience.value.top if audience.value else 0
+    yield "audience.risk.at_least", audience.risk.at_least if audience.risk else 0
 
 
 def _skipping(checked: Checked) -> Iterator[str]:

@@ -314,6 +314,7 @@ def _not_toml(error: tomllib.TOMLDecodeError, path: Path) -> FileProblem:
     line = re.match(r"line (\d+)", place)
     twice = words.startswith(("Cannot overwrite", "Cannot declare"))
     problem = "is given twice" if twice else f"not readable as TOML: {words[:1].lower()}{words[1:]}"
+    problem += ": texts stand in quotes" if words == "Invalid value" else ""
     return FileProblem(problem, file=str(path), line=int(line[1]) if line else None)
 
 

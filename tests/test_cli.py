@@ -219,6 +219,28 @@ def test_check_warns_of_a_guardrail_that_lacks_its_percent_sign(shop: Settings, 
     assert (code, words in said) == (0, warned)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("holdout: 50%", "holdout: 0.5%", "holdout: 0.5% is hardly meant: did you mean 50%?"),
+        ("inactive: 60d", "value: {top: 0.002}", "audience.value.top: 0.2% is hardly meant: did you mean 20%?"),
+        (
+            "inactive: 60d",
+            "risk: {at_least: 0.6%}",
+            "audience.risk.at_least: 0.6% is hardly meant: did you mean 60%?",
+        ),
+        ("holdout: 50%", "holdout: 1%", ""),
+    ],
+)
+def test_check_warns_of_a_percentage_of_a_share(shop: Settings, capsys, old: str, new: str, said: str):
+    write_campaign(shop, CAMPAIGN.replace(old, new))
+
+    code, _, err = ask(capsys, "check")
+
+    assert code == 0
+    assert said in err if said else "hardly meant" not in err
+
+
 def test_check_warns_of_variants_that_send_the_same(shop: Settings, capsys):
     three = "{name: a}, {name: b, template: winback-invitation}, {name: c, template: hello}"
     write_campaign(shop, CAMPAIGN + f"variants: [{three}]\n")

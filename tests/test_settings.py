@@ -83,7 +83,8 @@ def test_prices_are_whole_millionths_and_unknown_where_nobody_said(home: Path):
         ('timezone = "Europe/Lodnon"\n', "did you mean 'Europe/London'?"),
         ('salt = "another salt"\n', "2: is given twice"),
         ("[sender]\n[sender]\n", "3: is given twice"),
-        ("currency = USD\n", "2: not readable as TOML: invalid value"),
+        ("currency = USD\n", "2: not readable as TOML: invalid value: texts stand in quotes"),
+        ('link_hosts = ["https://Shop.example/"]\n', "did you mean 'shop.example'?"),
     ],
 )
 def test_a_wrong_value_is_refused_at_its_line_in_words(home: Path, text: str, said: str):

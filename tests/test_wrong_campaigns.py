@@ -164,6 +164,10 @@ WRONG = [
     ("again_after: 180d", "exclusive_group: sale", f"21: exclusive_group: {LATER} (allowed: {TOP})"),
     ("orders >= 2", "order_count >= 2", "11:34: audience.where: 'order_count' is not a field (allowed: orders, last_order_on, days_since_order, risk, expected_value, past_value, customer_id, country, locale, timezone, salesperson_name, birthday_on, email_consent, sms_consent, attributes.<column of your own>; did you mean 'orders'?)"),
     ("orders >= 2", "last_order_on < 31/12/2025", "11:52: audience.where: days are written as year, month and day (allowed: a day, such as 2026-01-31)"),
+    ("smallest_effect: 3pp", "smallest_effect: 0.03", "30: success.smallest_effect: write percentage points as a number and pp, such as 3pp: did you mean 3pp?"),
+    ("2 in 30d", "2 / 30 days", "23: limits.per_person: write messages in days, such as 2 in 30d: 1 to 99 in 1d to 999d: did you mean 2 in 30d?"),
+    ("21:00-09:00", "9pm to 9am", "24: limits.quiet_hours: write quiet hours as two different times of day, such as 21:00-09:00: did you mean 21:00-09:00?"),
+    ("21:00-09:00", "21:30 – 9", "24: limits.quiet_hours: write quiet hours as two different times of day, such as 21:00-09:00: did you mean 21:30-09:00?"),
     # what the parser of YAML speaks of in words of its own
     ("  within: 90d", "\twithin: 90d", "7: begins with a tab: indent with blanks"),
     ("  within: 90d", "\u00a0\u00a0within: 90d", "7: holds the invisible character U+00A0: take it out, or write the line anew"),

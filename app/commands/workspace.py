@@ -21,6 +21,8 @@ currency = "{currency}"
 salt = "{salt}"
 # true, and keys in the environment, before anything really leaves.
 live = false
+# Where links of messages may lead; check refuses all others.
+# link_hosts = ["shop.example"]
 
 [providers]
 email = "folder"             # folder | sendgrid | smtp

@@ -246,7 +246,7 @@ def _allowed(detail: ErrorDetails, model: type[BaseModel], path: Path) -> str | 
 def _near_value(detail: ErrorDetails) -> str | None:
     value = str(detail["input"])
     if detail["type"] in {"int_type", "float_type", "int_parsing", "float_parsing"}:
-        number = re.sub(r"[\s,_'’%]", "", value)
+        number = re.sub(r"[\s,_'’%]" if detail["type"].startswith("float") else r"[\s,_'’]", "", value)
         return number if re.fullmatch(r"\d{1,9}", number) else None
     if detail["type"] == "string_pattern_mismatch":
         return _near_text(value, str(detail["ctx"]["pattern"]))
@@ -260,9 +260,8 @@ def _near_value(detail: ErrorDetails) -> str | None:
 def _near_text(value: str, pattern: str) -> str | None:
     """The text as it may be written, where small letters, capitals or hyphens are all that it needs."""
     word = re.sub(r"[\s_]+", "-", value.strip()) if re.fullmatch(r"[A-Za-z0-9\s_-]+", value) else ""
-    near = {IDENTIFIER: word.lower(), CURRENCY: value.strip().upper(), HOST: value.strip().lower()}.get(
-        pattern, ""
-    )
+    host = value.strip().lower().removeprefix("https://").rstrip("/")
+    near = {IDENTIFIER: word.lower(), CURRENCY: value.strip().upper(), HOST: host}.get(pattern, "")
     return near if re.fullmatch(pattern, near) else None
 
 

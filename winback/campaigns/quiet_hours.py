@@ -37,9 +37,24 @@ def read_quiet_hours(text: str) -> QuietHours:
     """The hours in a text such as ``21:00-09:00``; ValueError in words for any other."""
     found = _FORM.fullmatch(text.strip())
     if not found or found.group(1, 2) == found.group(3, 4):
-        raise ValueError("write quiet hours as two different times of day, such as 21:00-09:00")
+        meant = _meant(text)
+        raise ValueError(f"write quiet hours as two different times of day, such as 21:00-09:00{meant}")
     hours = [int(part) for part in found.groups()]
     return QuietHours(start=time(hours[0], hours[1]), end=time(hours[2], hours[3]))
+
+
+_LOOSELY = re.compile(r"(\d{1,2})(?:[:.：](\d\d))?\s*(am|pm)?", re.IGNORECASE)
+
+
+def _meant(text: str) -> str:
+    """Two times written otherwise, as ``9pm to 9am``, in the form that is read."""
+    found = list(_LOOSELY.finditer(text))
+    hours = [
+        (int(hour) % 12 + 12 * (half.lower() == "pm") if half else int(hour), minute or "00")
+        for hour, minute, half in (match.groups() for match in found)
+    ]
+    near = "-".join(f"{hour:02}:{minute}" for hour, minute in hours)
+    return f": did you mean {near}?" if len(found) == 2 and _FORM.fullmatch(near) and near[:5] != near[6:] else ""
 
 
 def hours_for(channel: str, said: QuietHours | None, *, real: bool) -> Hours:

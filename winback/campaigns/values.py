@@ -88,7 +88,8 @@ def _points(value: object) -> object:
         if float(found[1]) >= 100:
             raise ValueError(f"{found[0]} is everybody or more: less than 100pp, such as 3pp")
         return float(found[1]) / 100
-    meant = _meant(value, _POINTS, "pp")
+    share = isinstance(value, float) and 0 < value < 1  # 0.03 means 3pp
+    meant = f": did you mean {100 * value:g}pp?" if share else _meant(value, _POINTS, "pp")  # type: ignore[operator]  # a float
     raise ValueError(f"write percentage points as a number and pp, such as 3pp{meant}")
 
 
@@ -96,7 +97,9 @@ def _per_person(value: object) -> object:
     found = re.fullmatch(r"([1-9][0-9]?) in ([1-9][0-9]{0,2})d", value.strip()) if isinstance(value, str) else None
     if found:
         return PerPerson(messages=int(found[1]), days=int(found[2]))
-    raise ValueError("write messages in days, such as 2 in 30d: 1 to 99 in 1d to 999d")
+    near = re.fullmatch(r"([1-9]\d?)[^\d-]+([1-9]\d{0,2})\s*(?:d|days?|天)", str(value).strip())
+    meant = f": did you mean {near[1]} in {near[2]}d?" if near else ""
+    raise ValueError(f"write messages in days, such as 2 in 30d: 1 to 99 in 1d to 999d{meant}")
 
 
 def _quiet(value: object) -> object:
