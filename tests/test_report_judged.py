@@ -198,3 +198,26 @@ def test_early_looks_are_counted_without_the_last_reading():
     found = [{row.key: row.found for row in checks(each, Speaker("en"))}["looks"] for each in (early, last)]
 
     assert [each.split(" ")[0] for each in found] == ["1", "1"]
+
+
+@pytest.mark.parametrize(
+    ("language", "facts", "card"),
+    [
+        ("en", "Of the 3,000 customers written to {x} answered", "Difference, those who answered"),
+        ("zh", "实验组 3,000 名客户中 {x} 名作答", "作答者的差异"),
+    ],
+)
+def test_a_page_judged_by_satisfaction_says_of_whom_it_is_and_draws_the_score(language, facts, card):
+    found, shown = MEASURED["by_csat"].success, page("by_csat", language)
+
+    both = f"n = {found.buyers} {'and' if language == 'en' else '与'} {found.control_buyers}"
+    assert facts.format(x=found.buyers) in shown.text("headline")
+    assert card in shown.text("cards")
+    assert both in shown.text("cards")
+    [pooled, *_] = shown.tables["effect"][0]
+    assert plain(pooled[2][0]) == pytest.approx(found.mean, abs=0.005)
+    assert [plain(end) for end in re.split(r"\s(?:to|至)\s", pooled[3][1])] == pytest.approx(
+        [found.low, found.high], abs=0.005
+    )
+    assert Speaker(language)("score_csat") in sample_html("by_csat", language)
+    assert Speaker(language)("two_tests") not in shown.text("effect")

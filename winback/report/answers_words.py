@@ -10,6 +10,7 @@ ANSWER_TEXTS: dict[str, Words] = {
     "of_csat": Words("satisfaction (CSAT)", "满意度（CSAT）"),
     "measured_nps": Words("NPS score", "NPS 评分"),
     "measured_csat": Words("Satisfaction (CSAT)", "满意度（CSAT）"),
+    "card_of_scores": Words("Difference, those who answered", "作答者的差异"),
     "difference_score": Words("Difference, score", "差异（分）"),
     "answered_of": Words("{x} of {n} answered", "{n} 名中 {x} 名作答"),
     "score_csat": Words("Satisfaction (CSAT), 1 to 5", "满意度（CSAT），1 至 5"),

@@ -8,7 +8,7 @@ from winback.campaigns.campaign import HOLDOUT, Measure
 from winback.lift.contrast import MoneyContrast, RateContrast
 from winback.lift.estimates import Estimate
 from winback.outcomes.outcomes import Outcome
-from winback.outcomes.part_sums import ADJUSTED_CONTRIBUTION, SHARES
+from winback.outcomes.part_sums import ADJUSTED_CONTRIBUTION, SCORES, SHARES
 from winback.report.findings import few_buyers, measure_row, return_rows
 from winback.report.headline import drawn_n, judged_column, treated_n
 from winback.report.judged import held_counted
@@ -60,6 +60,9 @@ def _success(outcome: Outcome, say: Speaker) -> Iterator[Card]:
     if found.difference is not None:
         both = say("n_both", n=words.whole(found.n), control_n=words.whole(held))
         label = say("card_points" if found.column in SHARES else "card_of_difference")
+        if isinstance(found, MoneyContrast) and found.column in SCORES:
+            both = say("n_both", n=words.whole(found.buyers), control_n=words.whole(found.control_buyers))
+            label = say("card_of_scores")
         yield Card(
             label=label, number=row.difference.text, above=(both,), interval=row.difference.interval,
             level=words.level(outcome.alpha),

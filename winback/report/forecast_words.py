@@ -103,9 +103,9 @@ FORECAST_TEXTS: dict[str, Words] = {
     ),
     "enough_staying": Words("{enough} customers predicted to stay", " {enough} 名预测留存的客户"),
     "ba_forecast": Words(
-        "Counted here is who ordered, not the forecast: customers chosen for their risk were predicted lost "
-        "before, nearly all of them, so before/after by forecast could only get better.",
-        "此处只看是否下单，而不看预测：按风险选出的客户事前几乎都被预测为流失，按预测作前后对比只会变好。",
+        "Counted here is who ordered, not the forecast: whoever is chosen for a high risk is predicted lost "
+        "before by that choice, so before/after by forecast could only get better.",
+        "此处只看是否下单，而不看预测：因风险高而入选的客户，事前本就被预测为流失，按预测作前后对比只会变好。",
     ),
     "m_forecast": Words("Forecast at the end of the window", "观察期结束时的预测"),
     "score_as_of": Words("as of", "基准日"),
@@ -123,6 +123,16 @@ INSTEAD: dict[str, Words] = {
     "lost": Words(
         "About {customers} more customers are predicted lost than without the campaign ({level}: {interval}).",
         "与不做活动相比，预测流失的客户约多 {customers} 名（{level} 置信区间：{interval}）。",
+    ),
+    "needed_for_difference": Words(
+        "If the true difference in what is predicted is the one found here, it takes {needed}, both groups "
+        "together, to tell it from chance; this run had {have}.",
+        "如果预测的真实差异正好等于本次得出的差异，两组合计需要{needed}才能与偶然区分开；本批次只有 {have} 名。",
+    ),
+    "needed_runs_seen": Words(
+        "If the true difference in what is predicted is the one found here, {needed} would be needed, both groups "
+        "together{runs}. That difference is itself uncertain{instead}.",
+        "如果预测的真实差异正好等于本次得出的差异，两组合计需要{needed}{runs}。该差异本身并不确定{instead}。",
     ),
     "churn": Words(
         "Predicted lost, for comparison: not what this campaign is judged by",
