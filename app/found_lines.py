@@ -86,7 +86,7 @@ def _level_of(value: float | None, column: str) -> str:
 
 
 def _signed(value: float) -> str:
-    return f"{round(value, 2) + 0.0:+,.2f}"
+    return _plus(f"{round(value, 2) + 0.0:+,.2f}")
 
 
 def _level(outcome: "Outcome") -> str:
@@ -226,7 +226,7 @@ def _interval(c: "RateContrast", level: str) -> str:
 def _money(c: "MoneyContrast", level: str) -> str:
     if c.mean is None or c.control_mean is None or c.difference is None or c.low is None or c.high is None:
         return "-"
-    ends = f"{c.difference:+,.2f} ({level}: {c.low:+,.2f} to {c.high:+,.2f})"
+    ends = f"{_signed(c.difference)} ({level}: {_signed(c.low)} to {_signed(c.high)})"
     few = "; few buyers: approximate" if {Rule.FEW_BUYERS, Rule.APPROXIMATE} & {*c.rules} else ""
     return f"{c.mean:,.2f}, hold-out {c.control_mean:,.2f}: {ends}{few}"
 
@@ -238,4 +238,9 @@ def percent(share: float | None) -> str:
 
 def points(share: float | None) -> str:
     """A difference of shares in percentage points with its sign; a hyphen where it is undefined."""
-    return "-" if share is None else f"{round(100 * share, 1) + 0.0:+.1f}"
+    return "-" if share is None else _plus(f"{round(100 * share, 1) + 0.0:+.1f}")
+
+
+def _plus(written: str) -> str:
+    """Without the sign of a number that is printed as 0."""
+    return written if any(digit in written for digit in "123456789") else written.lstrip("+")

@@ -179,7 +179,7 @@ A_SAMPLE = replace(
     [
         ("en", "15 January 1998 to 14 April 1998 (90 days); the 14 days before it do not count",
          "the 14 days between them counts neither before nor after, in any group. Day 1 of a curve"),
-        ("zh", "1998年1月15日 至 1998年4月14日（90 天）；此前 14 天不计入", "两者之间的 14 天，各组都不计入"),
+        ("zh", "1998年1月15日至1998年4月14日（90 天）；此前 14 天不计入", "两者之间的 14 天，各组都不计入"),
     ],
 )  # fmt: skip
 def test_the_report_names_them_in_both_languages(language: str, told: str, method: str):

@@ -120,7 +120,7 @@ def test_contribution_is_told_in_money(language, title, fact):
             "两组合计需要约 22,787 名客户才能与偶然区分开",
             "两组合计需要约 22,787 名客户：相当于 12 个这样的批次（本批次 2,000 名）。看到的差异本身并不确定。",
             "人均 US$8.78 及以上的效果",
-            "若对照组占 50.0%，可看出 人均 US$7.02 起的效果",
+            "若对照组占 50.0%，可看出人均 US$7.02 起的效果",
         ),
     ],
 )
@@ -378,6 +378,6 @@ def test_what_scoring_recorded_has_names_in_both_languages():
     assert "horizon in days: 90" in page(recorded).text("method")
 
 
-def test_nothing_that_rounds_to_zero_has_a_minus_sign():
-    assert (points(-0.0004), points(0.0), points(-0.0006)) == ("+0.0", "+0.0", "-0.1")
+def test_nothing_that_rounds_to_zero_has_a_sign():
+    assert (points(-0.0004), points(0.0), points(0.0006)) == ("0.0", "0.0", "+0.1")
     assert (whole(-0.3), whole(0.4), whole(-1200.2)) == ("0", "0", "-1,200")

@@ -8,9 +8,9 @@ import pytest
 
 from tests.test_cli import as_json, ask
 from tests.workspaces import load
-from winback.churners.clusters import adjusted_rand, leaf_of, leaves_of
+from winback.churners.clusters import Bound, adjusted_rand, leaf_of, leaves_of
 from winback.churners.names import KEYS, read_names, suggested
-from winback.churners.portraits import CHURNED, portraits, with_keys
+from winback.churners.portraits import CHURNED, in_words, portraits, with_keys
 from winback.words import Words
 
 NOTHING = pl.DataFrame(schema={"customer_no": pl.Int64, "name": pl.String, "cause": pl.String})
@@ -125,7 +125,7 @@ def test_the_rules_stand_in_both_languages():
     rules = [rule for each in found.portraits for rule in each.rules]
     assert [re.findall(r"[\d,]+", rule.en) for rule in rules] == [re.findall(r"[\d,]+", rule.zh) for rule in rules]
     assert {rule.zh.split()[0] for rule in rules} <= {
-        f"{name}{side}" for name in ("距上次下单天数", "购买天数", "消费") for side in ("大于", "不超过")
+        f"{name}{side}" for name in ("距上次下单天数", "购买天数", "消费") for side in ("大于", "不超过", "", "为")
     }
 
 
@@ -208,3 +208,23 @@ def test_the_page_shows_the_portraits_with_their_rules(shop, tmp_path, capsys, l
     text = page.read_text(encoding="utf-8")
     section = text[text.index('id="portraits"') : text.index('id="warnings"')]
     assert [each for each in texts if each not in section] == []
+
+
+@pytest.mark.parametrize(
+    ("bounds", "english", "chinese"),
+    [
+        ([], "everybody", "全部"),
+        ([(1, False, 3)], "purchase days at most 3", "购买天数不超过 3"),
+        ([(1, False, 5), (1, False, 3), (2, True, 1000)], "purchase days at most 3 and spent above 1,000",
+         "购买天数不超过 3，且消费大于 1,000"),
+        ([(1, True, 2), (1, False, 5)], "purchase days 3 to 5", "购买天数 3 至 5"),
+        ([(1, True, 2), (1, False, 3)], "purchase days 3", "购买天数为 3"),
+        ([(0, True, 90), (0, False, 120), (0, True, 100)], "days since the last order 101 to 120",
+         "距上次下单天数 101 至 120"),
+    ],
+)  # fmt: skip
+def test_two_sides_of_a_number_are_said_as_a_range(bounds, english, chinese):
+    """All numbers of a rule are whole, so more than 2 and at most 5 is 3 to 5."""
+    said = in_words(tuple(Bound(feature=f, above=above, threshold=at) for f, above, at in bounds))
+
+    assert (said.en, said.zh) == (english, chinese)

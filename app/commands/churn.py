@@ -52,6 +52,7 @@ from winback.sheet import sheet
 
 _REASONS = ("kind", "cause")
 _OF_ORDERS = {"month", "cohort", "value", "first_order", *_REASONS}
+_TIERS = {"top_20": "top 20 % by expected value", "others": "the other 80 %"}
 # a cohort is one curve's time axis; value is known only at the end, and why somebody left when he has
 _NO_CURVE = {"cohort", "value", *_REASONS}
 
@@ -221,7 +222,7 @@ def _show_churn(found: Churn, months: list[ChurnBy]) -> None:
         ],
         [
             (
-                "all" if part is found.total else part.value or "(blank)",
+                "all" if part is found.total else _called(part),
                 part.active,
                 part.lost,
                 _percent(part.rate),
@@ -233,6 +234,12 @@ def _show_churn(found: Churn, months: list[ChurnBy]) -> None:
             for part in rows
         ],
     )
+
+
+def _called(part: ChurnBy) -> str:
+    """A slice as people say it."""
+    named = _TIERS if part.dimension == "value" else {}
+    return named.get(part.value or "", part.value or "(blank)")
 
 
 def _show_sales(months: Sequence[MonthChurn], currency: str) -> None:

@@ -119,7 +119,7 @@ def portraits(
     found = []
     for number in np.unique(given):
         members = named.filter(pl.col("portrait") == number)
-        rules = tuple(_rule(each.bounds) for each in leaves if each.label == number)
+        rules = tuple(in_words(each.bounds) for each in leaves if each.label == number)
         found.append(_portrait(members, churned, rules, bought, causes))
     found.sort(key=lambda each: -each.value_minor)
     return Portraits(
@@ -209,15 +209,25 @@ _FEATURES: Final = (
 _EVERYBODY: Final = Words("everybody", "全部")
 
 
-def _rule(bounds: tuple[Bound, ...]) -> Words:
-    """``purchase days at most 2 and spent above 100``; bounds of the same side of a feature once, the narrower."""
-    narrow: dict[tuple[int, bool], float] = {}
-    for each in bounds:
-        key, choose = (each.feature, each.above), max if each.above else min
-        narrow[key] = choose(narrow.get(key, each.threshold), each.threshold)
-    english, chinese = [], []
-    for (feature, above), threshold in sorted(narrow.items()):
-        name = _FEATURES[feature]
-        english.append(f"{name.en} {'above' if above else 'at most'} {threshold:,.0f}")
-        chinese.append(f"{name.zh}{'大于' if above else '不超过'} {threshold:,.0f}")
-    return Words(" and ".join(english), "，且".join(chinese)) if narrow else _EVERYBODY
+def in_words(bounds: tuple[Bound, ...]) -> Words:
+    """``purchase days 2 to 4 and spent above 100``; bounds of the same side of a feature once, the narrower."""
+    told = []
+    for feature in sorted({each.feature for each in bounds}):
+        above = [each.threshold for each in bounds if each.feature == feature and each.above]
+        up_to = [each.threshold for each in bounds if each.feature == feature and not each.above]
+        told.append(_said(_FEATURES[feature], max(above, default=None), min(up_to, default=None)))
+    if not told:
+        return _EVERYBODY
+    return Words(" and ".join(each.en for each in told), "，且".join(each.zh for each in told))
+
+
+def _said(name: Words, above: float | None, up_to: float | None) -> Words:
+    """One or two bounds of a feature, whose values are whole."""
+    if above is None:
+        return Words(f"{name.en} at most {up_to:,.0f}", f"{name.zh}不超过 {up_to:,.0f}")
+    if up_to is None:
+        return Words(f"{name.en} above {above:,.0f}", f"{name.zh}大于 {above:,.0f}")
+    least, most = f"{above + 1:,.0f}", f"{up_to:,.0f}"
+    if least == most:
+        return Words(f"{name.en} {most}", f"{name.zh}为 {most}")
+    return Words(f"{name.en} {least} to {most}", f"{name.zh} {least} 至 {most}")

@@ -3,6 +3,7 @@
 Written to = 实验组, hold-out = 对照组: both as assigned. Numbers come in already written.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -334,6 +335,8 @@ TEXTS: dict[str, Words] = {
     **FORECAST_TEXTS,
 }
 OF_FORECASTS = TEXTS | INSTEAD
+# A value may begin or end in a figure, which keeps a space beside Chinese, or in Chinese, which has none.
+_GAP = re.compile("(?<=[\u3001-\u9fff\uff00-\uffef]) (?=[\u3001-\u9fff\uff00-\uffef])| (?=[，。；：）、])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,7 +348,8 @@ class Speaker:
 
     def __call__(self, key: str, /, **values: object) -> str:
         """The text of ``key``; KeyError for a key, or a value in it, that is not there."""
-        return self.texts[key].say(self.language, **values)
+        said = self.texts[key].say(self.language, **values)
+        return _GAP.sub("", said) if self.language == "zh" else said
 
 
 def speaker(churn_definition: str, language: Language) -> Speaker:

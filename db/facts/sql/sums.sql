@@ -49,7 +49,7 @@ amounts AS (
 cells AS (
     SELECT
         'cells' AS about, arm, value, risk, orders, channel, kind, NULL::INTEGER AS first_day,
-        NULL::VARCHAR AS cause,
+        NULL::VARCHAR AS cause, NULL::BIGINT AS score,
         count(*) AS n,
         count(*) FILTER (bought > 0) AS buyers,
         count(*) FILTER (churned) AS churned,
