@@ -50,7 +50,7 @@ BEFORE_AFTER_TEXTS: dict[str, Words] = {
     "ba_windows": Words(
         "Shown: {counted}. Before: {before_first} to {before_last}; after: {first} to {last}; the same "
         "persons. Past value = spent up to {before_last}, of all scored customers.",
-        "所列为{counted}。前：{before_first} 至 {before_last}；后：{first} 至 {last}；前后为同一批客户。"
+        "所列为{counted}。前：{before_first}至{before_last}；后：{first}至{last}；前后为同一批客户。"
         "历史消费 = 全部评分客户截至{before_last}的消费。",
     ),
     "ba_chart": Words(

@@ -21,7 +21,7 @@ TEXTS: dict[str, Words] = {
     "run": Words("Run", "批次"),
     "as_of": Words("Customers chosen as of", "名单基准日"),
     "window": Words("Window", "观察期"),
-    "window_days": Words("{first} to {last} ({days} days)", "{first} 至 {last}（{days} 天）"),
+    "window_days": Words("{first} to {last} ({days} days)", "{first}至{last}（{days} 天）"),
     "blank_out": Words("; the {blank} days before it do not count", "；此前 {blank} 天不计入"),
     "data_through": Words("Data through", "数据截至"),
     # Placebo
@@ -285,7 +285,7 @@ TEXTS: dict[str, Words] = {
     "m_windows_text": Words(
         "Start {t0}. After: {first} to {last}, whole local days, the same for all groups. "
         "Before: {before_first} to {before_last}.",
-        "起点 {t0}。后：{first} 至 {last}，按当地整日计，各组相同。前：{before_first} 至 {before_last}。",
+        "起点 {t0}。后：{first}至{last}，按当地整日计，各组相同。前：{before_first}至{before_last}。",
     ),
     "m_blank_out": Words(
         "What happened in the {blank} days between them counts neither before nor after, in any group. "
