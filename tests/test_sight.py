@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from app.commands.preview import sight_lines
-from winback.campaigns.campaign import Measure, Success
+from winback.campaigns.campaign import OF_ANSWERS, Measure, Success
 from winback.gallery.page import sight_sentences
 from winback.gallery.sight import Basis, Sight, expect, in_sight
 from winback.gallery.words import TEXTS
@@ -49,7 +49,7 @@ def page_lines(seen: Sight, language: Language) -> list[str]:
     return list(sight_sentences(seen, 0, Speaker(language, TEXTS)))
 
 
-@pytest.mark.parametrize("measure", list(Measure))
+@pytest.mark.parametrize("measure", [each for each in Measure if each not in OF_ANSWERS])
 @pytest.mark.parametrize("variants", [1, 3])
 def test_whatever_it_is_judged_by_is_told_in_words(measure: Measure, variants: int):
     seen = look(measure, did(2_000, buyers=800, repeated=300), variants=variants)
@@ -242,3 +242,13 @@ def test_where_nobody_had_a_contract_before_nothing_is_expected():
     )  # fmt: skip
 
     assert found is None
+
+
+@pytest.mark.parametrize("measure", OF_ANSWERS)
+def test_of_a_score_nothing_is_planned_and_that_is_said(measure: Measure):
+    seen = look(measure, did(2_000, buyers=800, repeated=300), variants=3)
+
+    [said] = sight_lines(seen, 0)
+
+    assert said.startswith(f"What the result can show of {measure} is not planned: nobody knows who will answer.")
+    assert [len(page_lines(seen, language)) for language in ("en", "zh")] == [1, 1]
