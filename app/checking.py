@@ -67,6 +67,10 @@ def _doubtful(campaign: Campaign, path: Path) -> Iterator[str]:
     for field, share in _shares(campaign):
         if 0 < share < LITTLE:
             yield f"{path}: {field}: {100 * share:g}% is hardly meant: did you mean {share * 10_000:g}%?"
+    for field, risk in _risks(campaign):
+        if risk == 1:
+            said = "100%: hardly anybody is so sure to be lost: write 1% for one percent, else a share such as 60%"
+            yield f"{path}: {field}: {said}"
     for template, names in _sharing(campaign.templates()):
         yield f"{path}: variants: {' and '.join(names)} send the same template, {template}: they can't differ"
     for field, most in campaign.success.guardrails.model_dump(exclude_none=True).items():
@@ -85,10 +89,15 @@ def _doubtful(campaign: Campaign, path: Path) -> Iterator[str]:
 
 def _shares(campaign: Campaign) -> Iterator[tuple[str, float]]:
     """The shares of customers, and of what is probable, that a campaign names."""
-    audience = campaign.audience
     yield "holdout", campaign.holdout or 0
-    yield "audience.value.top", audience.value.top if audience.value else 0
-    yield "audience.risk.at_least", audience.risk.at_least if audience.risk else 0
+    yield "audience.value.top", campaign.audience.value.top if campaign.audience.value else 0
+    yield from _risks(campaign)
+
+
+def _risks(campaign: Campaign) -> Iterator[tuple[str, float]]:
+    """The risks from which on a campaign takes a customer, or counts him as lost."""
+    yield "audience.risk.at_least", campaign.audience.risk.at_least if campaign.audience.risk else 0
+    yield "churn.threshold", campaign.churn.threshold or 0
 
 
 def _skipping(checked: Checked) -> Iterator[str]:

@@ -229,6 +229,11 @@ def test_check_warns_of_a_guardrail_that_lacks_its_percent_sign(shop: Settings, 
             "risk: {at_least: 0.6%}",
             "audience.risk.at_least: 0.6% is hardly meant: did you mean 60%?",
         ),
+        (
+            "churn: {within: 60d}",
+            "churn: {definition: model, within: 60d, threshold: 0.6%}",
+            "churn.threshold: 0.6% is hardly meant: did you mean 60%?",
+        ),
         ("holdout: 50%", "holdout: 1%", ""),
     ],
 )
@@ -239,6 +244,21 @@ def test_check_warns_of_a_percentage_of_a_share(shop: Settings, capsys, old: str
 
     assert code == 0
     assert said in err if said else "hardly meant" not in err
+
+
+@pytest.mark.parametrize(
+    ("risk", "warned"), [("1", True), ("100%", True), ("0.99", False), ("1%", False), ("60%", False)]
+)
+def test_check_warns_of_a_risk_that_must_be_certain(shop: Settings, capsys, risk: str, warned: bool):
+    model = f"churn: {{definition: model, within: 60d, threshold: {risk}}}"
+    text = CAMPAIGN.replace("churn: {within: 60d}", model).replace("inactive: 60d", f"risk: {{at_least: {risk}}}")
+    write_campaign(shop, text)
+
+    code, _, said = ask(capsys, "check")
+
+    words = "100%: hardly anybody is so sure to be lost: write 1% for one percent, else a share such as 60%"
+    assert code == 0
+    assert [f"{field}: {words}" in said for field in ("churn.threshold", "audience.risk.at_least")] == [warned] * 2
 
 
 def test_check_warns_of_variants_that_send_the_same(shop: Settings, capsys):
