@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from winback.lift.contrast import Terms, answer_family
+from winback.lift.contrast import Terms, answer_family, p_deciding
 from winback.lift.intervals import Z95, welch
 from winback.lift.trimming import Answers, Bounds, trimmed_bounds
 from winback.lift.verdict import ANSWERS_FLOOR, Conditions, Rule, Verdict
@@ -132,7 +132,9 @@ def test_two_variants_are_judged_under_holm():
     [_, second] = answer_family("csat", {"strong": weak, "weak": weak}, held, TERMS)
     [first, last] = answer_family("csat", {"strong": strong, "weak": weak}, held, TERMS)
 
-    assert 0.025 < alone.p_welch < 0.05
+    assert 0.025 < alone.p_trimmed < 0.05
+    assert (alone.p_welch, alone.p_pooled) == (None, None)  # neither test was made
+    assert p_deciding([second, alone]) == pytest.approx([2 * alone.p_trimmed] * 2)
     assert alone.verdict is Verdict.BETTER
     assert (first.verdict, last.verdict) == (Verdict.BETTER, Verdict.BETTER)  # Holm: the last at 5 %
     assert second.verdict is Verdict.CANT_TELL  # 2 p > 5 % for the first of two alike

@@ -115,7 +115,8 @@ class RateContrast:
 class MoneyContrast:
     """Means per assigned customer in the unit of the sums, with Welch's interval (95 %, or the look's level).
 
-    Of a score: means of those who answered, ``buyers``, the interval trimmed for who answers, its p as both; no t.
+    Of a score: means of those who answered, ``buyers``, the interval trimmed for who answers; its p is
+    ``p_trimmed``, as neither test is made.
     """
 
     column: str
@@ -135,6 +136,14 @@ class MoneyContrast:
     verdict: Verdict
     reason: str
     rules: tuple[Rule, ...]
+    p_trimmed: float | None = None
+
+    @property
+    def p(self) -> float | None:
+        """Before Holm: the greater of the two tests', of a score that of its interval."""
+        if self.p_trimmed is not None:
+            return self.p_trimmed
+        return None if self.p_welch is None or self.p_pooled is None else max(self.p_welch, self.p_pooled)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,6 +267,8 @@ def money_family(treated: Sequence[MoneySums], control: MoneySums, terms: Terms)
 
 def p_deciding(family: Sequence[MoneyContrast]) -> list[float | None]:
     """The p by which each of a family is judged: the greater of its two tests', each by Holm over the family."""
+    if any(each.p_trimmed is not None for each in family):
+        return holm([each.p_trimmed for each in family])
     return _deciding([each.p_welch for each in family], [each.p_pooled for each in family])
 
 
@@ -334,7 +345,7 @@ def _answer_contrast(
     return MoneyContrast(
         column=column, arm=name, n=arm.n, buyers=arm.answered, mean=one.mean,
         control_buyers=control.answered, control_mean=zero.mean, difference=mean_difference(one, zero),
-        low=low, high=high, df=None, t=None, p_welch=p, p_pooled=p,
+        low=low, high=high, df=None, t=None, p_welch=None, p_pooled=None, p_trimmed=p,
         verdict=verdict, reason=reason, rules=rules,
     )  # fmt: skip
 

@@ -63,9 +63,10 @@ def _plain(share: Fraction | float | None) -> float | None:
 
 
 def contrast_dict(contrast: RateContrast | MoneyContrast) -> dict[str, Any]:
-    """A contrast as it stands in the JSON: without the machine keys of its rules."""
+    """A contrast as it stands in the JSON: without the machine keys of its rules and the p that scores have."""
     plain = asdict(contrast) | {"verdict": contrast.verdict.value}
     del plain["rules"]
+    plain.pop("p_trimmed", None)
     return plain
 
 

@@ -259,10 +259,7 @@ def _versus(ask: Question, one: PartSums, other: PartSums) -> RateContrast | Mon
 
 
 def _p(contrast: RateContrast | MoneyContrast) -> float | None:
-    if isinstance(contrast, RateContrast):
-        return contrast.p_newcombe
-    welch, pooled = contrast.p_welch, contrast.p_pooled
-    return None if welch is None or pooled is None else max(welch, pooled)
+    return contrast.p_newcombe if isinstance(contrast, RateContrast) else contrast.p
 
 
 def segments(ask: Question) -> list[Segment]:
