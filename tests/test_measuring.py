@@ -201,8 +201,8 @@ def test_messages_in_30_days_are_told_whatever_the_days_of_the_limit(shop: Setti
         ("holdout", 30, 1.0, None),
     ]
     text = render(outcome, "en")
-    assert "all campaigns, 7 days: 1.00 written to, 0.00 held out. More than 1: 0 of those written to" in text
-    assert "all campaigns, 30 days: 2.00 written to, 1.00 held out." in text
+    assert "all rehearsals, 7 days: 1.00 written to, 0.00 held out. More than 1: 0 of those written to" in text
+    assert "all rehearsals, 30 days: 2.00 written to, 1.00 held out." in text
     assert "messages_per_person_30d: holdout" in as_csv(outcome, "en")
 
 

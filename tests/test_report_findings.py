@@ -12,13 +12,15 @@ from tests.report_samples import SAMPLES, TWO, WON, a_campaign, an_outcome, page
 from tests.test_report import assert_with_interval, number, shows
 from winback import words
 from winback.campaigns.campaign import HOLDOUT
-from winback.lift.estimates import Estimate
+from winback.lift.estimates import Estimate, Missing, NoEstimate
 from winback.outcomes.findings import Kept
 from winback.outcomes.outcomes import TREATED
 from winback.report import names
+from winback.report.findings import pressure_sentence, return_rows
 from winback.report.page import chart_specs
+from winback.report.segments import interaction_sentences
 from winback.report.tables import as_csv
-from winback.report.words import Speaker
+from winback.report.words import Speaker, speaker
 
 FOUND = ["won", "found", "touched"]
 BOTH = [(name, language) for name in FOUND for language in words.LANGUAGES]
@@ -222,7 +224,8 @@ def test_messages_per_person_are_told_beside_the_guardrails(language: str, words
 
 def test_the_health_of_the_data_names_lost_rows_overlap_looks_and_the_touched():
     health = {row[0][0]: (row[1][0], row[2][0]) for row in page("touched").tables["health"][0]}
-    overlap = {row[0][0]: row for row in page("won").tables["health"][0]}["In another live campaign too"]
+    health_won = {row[0][0]: row for row in page("won").tables["health"][0]}
+    overlap = health_won["In another live campaign too, rehearsals aside"]
     look = {row[0][0]: row for row in page("look").tables["health"][0]}["Early looks"]
 
     assert health["Rows between assignment and measurement"] == ("4 customers lost or added", "do not trust")
@@ -479,3 +482,46 @@ def test_where_the_adjusted_contribution_judges_revenue_and_roi_say_that_they_ar
     )  # extra revenue, and the return on cost
     assert "Extra revenue and ROI are of plain revenue" in judged.text("returns")
     assert "plain revenue" not in other.text("cards") + other.text("returns")
+
+
+@pytest.mark.parametrize(
+    ("language", "of_all", "of_rehearsals"),
+    [("en", "all campaigns", "all rehearsals"), ("zh", "各活动", "各次演练")],
+)
+def test_messages_per_person_of_a_rehearsal_are_those_of_rehearsals(language, of_all, of_rehearsals):
+    say = speaker("no_order", language)
+
+    live, rehearsed = (pressure_sentence(replace(SAMPLES["won"], placebo=each), say) for each in (False, True))
+
+    assert (of_all in live, of_rehearsals in live) == (True, False)
+    assert (of_all in rehearsed, of_rehearsals in rehearsed) == (False, True)
+
+
+@pytest.mark.parametrize(("language", "why"), [("en", "fewer than 5 did"), ("zh", "不足 5 名")])
+def test_a_segment_that_is_not_asked_is_told_why(language, why):
+    found = SAMPLES["won"].findings
+    asked = [replace(each, left_out=["low"]) for each in found.interactions if each.dimension == "risk"]
+    outcome = replace(SAMPLES["won"], findings=replace(found, interactions=asked))
+
+    [said] = interaction_sentences(outcome, speaker("no_order", language))
+
+    assert why in said
+
+
+@pytest.mark.parametrize(
+    ("definition", "language", "why"),
+    [
+        ("no_order", "en", "no fewer were lost than in the hold-out"),
+        ("model", "en", "no fewer are predicted lost than in the hold-out"),
+        ("no_order", "zh", "流失并不少于对照组"),
+        ("model", "zh", "预测流失并不少于对照组"),
+    ],
+)
+def test_where_nobody_was_kept_there_is_no_price_and_a_forecast_says_predicted(definition, language, why):
+    found = SAMPLES["won"].findings
+    nobody = replace(found.returns, per_saved=NoEstimate(reason=Missing.NOBODY_SAVED))
+    outcome = replace(SAMPLES["won"], findings=replace(found, returns=nobody), churn_definition=definition)
+
+    rows = {row.key: row for row in return_rows(outcome, speaker(definition, language))}
+
+    assert rows["per_saved"].note == why

@@ -267,7 +267,8 @@ def _estimated(key: str, found: Estimate | NoEstimate, write: Writer, say: Speak
 
 
 def _unknown(key: str, label: str, found: NoEstimate, say: Speaker) -> ReturnRow:
-    reason = names.MISSING[found.reason].say(say.language)
+    nobody = found.reason is Missing.NOBODY_SAVED
+    reason = say("r_nobody_saved") if nobody else names.MISSING[found.reason].say(say.language)
     return ReturnRow(key=key, label=label, text=UNDEFINED, interval="", note=reason, value=None)
 
 
@@ -299,12 +300,13 @@ def pressure_sentence(outcome: Outcome, say: Speaker) -> str:
     found = outcome.findings.pressure if outcome.findings else []
     spans = [[each for each in found if each.days == days] for days in dict.fromkeys(each.days for each in found)]
     gap = " " if say.language == "en" else ""
-    return gap.join(_pressed({each.arm: each for each in span}, say) for span in spans)
+    key = "pressure_placebo" if outcome.placebo else "pressure"
+    return gap.join(_pressed({each.arm: each for each in span}, key, say) for span in spans)
 
 
-def _pressed(groups: dict[str, Pressure], say: Speaker) -> str:
+def _pressed(groups: dict[str, Pressure], key: str, say: Speaker) -> str:
     treated, held = groups[TREATED], groups[HOLDOUT]
-    mean = say("pressure", days=treated.days, mean=words.number(treated.mean), held=words.number(held.mean))
+    mean = say(key, days=treated.days, mean=words.number(treated.mean), held=words.number(held.mean))
     if treated.over is None:
         return mean
     x, rate = words.whole(treated.over.x), words.percent(treated.over.rate)

@@ -212,7 +212,10 @@ FINDING_TEXTS: dict[str, Words] = {
         "{dimension}：效果可能有差异（{p}，BH 校正），但没有哪个细分明显不同。",
     ),
     "interaction_missing": Words("{dimension}: cannot be tested, {reason}.", "{dimension}：无法检验，{reason}。"),
-    "interaction_left_out": Words(" Too small to be asked: {left_out}.", "样本太小，未参与这一检验：{left_out}。"),
+    "interaction_left_out": Words(
+        " Left out, as in one of the groups fewer than {enough} did, or did not do, what is compared: {left_out}.",
+        "未参与这一检验的有{left_out}：其中一组发生或未发生所比较情况的客户不足 {enough} 名。",
+    ),
     # The curve
     "curve": Words("How fast customers came back", "客户回来得有多快"),
     "curve_lead": Words(
@@ -334,6 +337,7 @@ FINDING_TEXTS: dict[str, Words] = {
     "r_margin": Words("Margin", "毛利率"),
     "r_roi": Words("Return on cost (ROI)", "投入回报率（ROI）"),
     "r_per_saved": Words("Cost per customer kept", "每留住一名客户的成本"),
+    "r_nobody_saved": Words("no fewer were lost than in the hold-out", "流失并不少于对照组"),
     "r_per_delivered": Words(
         "Effect on churn of a delivered message, points", "每条送达消息对流失率的作用（百分点）"
     ),
@@ -364,6 +368,10 @@ FINDING_TEXTS: dict[str, Words] = {
         "Messages per person, all campaigns, {days} days: {mean} written to, {held} held out.",
         "各活动 {days} 天内人均消息：实验组 {mean} 条，对照组 {held} 条。",
     ),
+    "pressure_placebo": Words(
+        "Messages per person, all rehearsals, {days} days: {mean} written to, {held} held out.",
+        "各次演练 {days} 天内人均消息：实验组 {mean} 条，对照组 {held} 条。",
+    ),
     "pressure_over": Words(
         " More than {cap}: {x} of those written to ({rate}).",
         "实验组超过 {cap} 条的有 {x} 名（{rate}）。",
@@ -373,7 +381,7 @@ FINDING_TEXTS: dict[str, Words] = {
     "rows_check": Words("Rows between assignment and measurement", "分组与测量之间的数据是否一致"),
     "rows_fine": Words("everybody assigned was measured", "分组的每位客户都已计入"),
     "rows_found": Words("{n} customers lost or added", "{n} 名客户缺失或多出"),
-    "overlap_check": Words("In another live campaign too", "同时在其他活动中"),
+    "overlap_check": Words("In another live campaign too, rehearsals aside", "同时在其他活动中（演练不计）"),
     "overlap_found": Words("{arm}: {x} of {n} ({rate})", "{arm}：{n} 名中 {x} 名（{rate}）"),
     "touched_ids": Words("; ids: {ids}", "；编号：{ids}"),
     "touched_more": Words(" and {n} more", " 等另 {n} 名"),

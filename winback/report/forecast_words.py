@@ -195,6 +195,7 @@ INSTEAD: dict[str, Words] = {
         "（扣除退款，每人不低于 0）。小字为 {level} 置信区间：金额用 Welch 法，比例用 Newcombe 法。",
     ),
     "r_per_saved": Words("Cost per customer fewer predicted lost", "每少预测流失一名客户的成本"),
+    "r_nobody_saved": Words("no fewer are predicted lost than in the hold-out", "预测流失并不少于对照组"),
     "r_per_delivered": Words(
         "Effect on predicted loss of a delivered message, points", "每条送达消息对预测流失率的作用（百分点）"
     ),

@@ -19,8 +19,8 @@ from winback.words import Words
 def _of_answers(mean: str, held: str, range_zh: str) -> Words:
     return Words(
         f"Of the {{n}} customers written to {{answered}} answered, {mean} on average; of the {{control_n}} held "
-        f"out {{control_answered}} did, {held}. Of those who answer either way the difference lies between "
-        "{interval} ({level}), whoever else answered because of the message.",
+        f"out {{control_answered}} did, {held}. Of those who answer either way the difference is "
+        "somewhere from {interval} ({level}), whoever else answered because of the message.",
         f"实验组 {{n}} 名客户中 {{answered}} 名作答，平均 {{mean}} 分{range_zh}；"
         "对照组 {control_n} 名客户中 {control_answered} 名作答，平均 {control_mean} 分。"
         "无论收不收到消息都会作答的客户，差异在 {interval} 之间（{level} 置信区间），"

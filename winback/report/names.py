@@ -93,7 +93,7 @@ MISSING: dict[Missing, Words] = {
     Missing.NO_COST: Words("nothing was spent", "没有支出"),
     Missing.COST_UNKNOWN: Words("the cost of the messages is not known", "消息费用未知"),
     Missing.NOBODY_DELIVERED: Words("no message was delivered", "没有消息送达"),
-    Missing.NOBODY_SAVED: Words("no customers saved", "没有挽回客户"),
+    Missing.NOBODY_SAVED: Words("no fewer were lost than in the hold-out", "流失并不少于对照组"),
     Missing.NOT_FOLLOWED: Words("not watched for that long", "观察时间不够长"),
     Missing.NOTHING_TO_COMPARE: Words("fewer than two groups to compare", "可比较的组不足两个"),
     Missing.NOT_VISIBLE: Words("this audience is too small to show any effect", "受众太小，任何效果都无法看出"),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from winback import words
 from winback.campaigns.churn_kind import NO_KIND, ChurnKind
 from winback.churners.kinds import KIND_NAMES
+from winback.lift.verdict import FEWEST_EVENTS
 from winback.outcomes.effects import COLUMNS, rate_of
 from winback.outcomes.findings import Contest, Dimension, Interaction, Pair, Segment
 from winback.outcomes.outcomes import Outcome
@@ -127,7 +128,7 @@ def _interaction(found: Interaction, say: Speaker) -> str:
     named = {value: _value_name(found.dimension, value, say) for value in (*found.apart, *found.left_out)}
     comma = ", " if say.language == "en" else "、"
     left_out = comma.join(named[each] for each in found.left_out)
-    more = say("interaction_left_out", left_out=left_out) if left_out else ""
+    more = say("interaction_left_out", left_out=left_out, enough=FEWEST_EVENTS) if left_out else ""
     if found.p_bh is None or found.reason:
         reason = names.MISSING[found.reason].say(say.language) if found.reason else UNDEFINED
         return say("interaction_missing", dimension=dimension, reason=reason) + more
