@@ -148,17 +148,17 @@ def _beside(outcome: "Outcome", found: "Findings", level: str) -> Iterator[str]:
             yield _guardrail(rail)
     for each in found.pressure[:1]:
         yield f"messages of all campaigns in {each.days} days: {_mean(each.mean)} to each customer written to"
-    yield from _said(found, level)
+    yield from _said(found, level, "predicted lost" if outcome.churn_definition == "model" else "lost")
     yield from _warnings(found)
 
 
-def _said(found: "Findings", level: str) -> Iterator[str]:
+def _said(found: "Findings", level: str, lost: str) -> Iterator[str]:
     """What customers answered and why they left, all variants together; nothing where nobody said a word."""
     for score in found.satisfaction:
         if score.arm == "treated" and (score.answered.x or score.control_answered.x):
             yield f"{score.kind}, of those who answered: {_scores(score, level)}"
     if found.causes:
-        yield f"lost, by cause (in brackets the hold-out): {', '.join(map(_cause, found.causes))}"
+        yield f"{lost}, by cause (in brackets the hold-out): {', '.join(map(_cause, found.causes))}"
 
 
 def _cause(found: "CauseRisk") -> str:

@@ -525,3 +525,19 @@ def test_where_nobody_was_kept_there_is_no_price_and_a_forecast_says_predicted(d
     rows = {row.key: row for row in return_rows(outcome, speaker(definition, language))}
 
     assert rows["per_saved"].note == why
+
+
+def test_the_csv_of_a_forecast_says_what_it_is_and_of_what():
+    told = {"model": "bgnbd", "as_of": "2025-08-31", "horizon_days": 60, "threshold": 0.5, "digest": "d" * 64}
+    method = replace(SAMPLES["won"].method, forecast=told)
+    outcome = replace(SAMPLES["won"], churn_definition="model", method=method)
+
+    rows = list(csv.DictReader(StringIO(as_csv(outcome, "en").lstrip("\ufeff"))))
+
+    report = {row["measure"]: row["value"] for row in rows if row["table"] == "report"}
+    assert report["churn_definition"] == "model"
+    assert (report["forecast_model"], report["forecast_threshold"]) == ("bgnbd", "0.5")
+    assert (report["forecast_as_of"], report["forecast_digest"]) == ("2025-08-31", "d" * 64)
+    assert any(line.startswith("predicted lost, by cause") for line in found_lines(outcome)) == bool(
+        outcome.findings.causes
+    )

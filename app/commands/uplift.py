@@ -57,7 +57,7 @@ def _of_runs(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(found.as_dict())
     else:
-        print(f"{', '.join(found.runs)}: judged by {found.measure}")
+        print(f"{', '.join(found.runs)}: judged by {found.measure}, by the orders seen in the window")
         _show(found.uplift)
         if found.placebo:
             say("a rehearsal: nobody got a message, so any effect is chance")

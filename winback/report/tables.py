@@ -30,6 +30,7 @@ from winback.report.words import Speaker, speaker
 from winback.sheet import Cell, sheet
 from winback.words import Language
 
+_FORECAST = ("model", "as_of", "horizon_days", "threshold", "digest")
 COLUMNS = [field.name for field in fields(Line)]
 
 
@@ -54,7 +55,7 @@ def lines(outcome: Outcome, say: Speaker) -> Iterator[Line]:
 
 
 def _report(outcome: Outcome, say: Speaker) -> Iterator[Line]:
-    window, found = outcome.window, headline(outcome, say)
+    window, found, told = outcome.window, headline(outcome, say), outcome.method.forecast
     values: dict[str, Cell] = {
         "campaign": outcome.campaign_name.get(say.language) or outcome.campaign_id,
         "placebo": "yes" if outcome.placebo else "no",
@@ -63,6 +64,8 @@ def _report(outcome: Outcome, say: Speaker) -> Iterator[Line]:
         **({"blank_out_days": window.blank_out} if window.blank_out else {}),
         "last_on": window.last_on,
         "data_through": window.data_through,
+        "churn_definition": outcome.churn_definition,
+        **{f"forecast_{name}": told[name] for name in _FORECAST if name in told},
         "verdict": judgement(outcome).verdict.value,
         "headline": found.title,
         **{f"sentence_{number}": text for number, text in enumerate(found.sentences, 1)},
