@@ -96,6 +96,30 @@ def test_a_link_in_disguise_is_refused_without_a_list_too(address):
     assert problems(f'<a href="{address}">x</a>')
 
 
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("", "href leads nowhere (allowed: https://shop.example/new)"),
+        (" # ", "href leads nowhere (allowed: https://shop.example/new)"),
+        ("https://127.0.0.1/", "href leads to the reader's own machine (allowed: https://)"),
+        ("https://LOCALHOST:8000/a", "href leads to the reader's own machine (allowed: https://)"),
+    ],
+)
+def test_a_link_that_leads_no_reader_anywhere_is_named_with_its_line(address, said):
+    [(line, text)] = problems(f'<a href="{address}">x</a>')
+
+    assert line == 2
+    assert text.endswith(said)
+
+
+def test_hosts_that_only_look_like_the_readers_own_machine_are_fine():
+    hosts = ("localhost.example", "127.example", "127.0.0.10.example")
+
+    links = "".join(f'<a href="https://{host}/">x</a>' for host in hosts)
+
+    assert problems(links) == []
+
+
 @pytest.mark.parametrize("part", ["body_txt", "sms_txt"])
 @pytest.mark.parametrize(
     "address", ["http://shop.example/", "https://evil.example/a", "https://shop.example@evil.example"]
@@ -192,6 +216,11 @@ def test_what_is_seen_in_html_is_held_to_the_list_however_it_is_written(html):
         ("Dear [[customer.name]],", "customer.name"),
         ("Dear *|FNAME|*,", "*|FNAME|*"),
         ("{％ if customer.name ％}Dear", "{％ if customer.name ％}"),
+        ("Dear { { nmae } },", "{ { nmae } }"),
+        ("Dear {first_name},", "{first_name}"),
+        ("Dear %%name%%,", "%%name%%"),
+        ("Dear [First Name],", "[First Name]"),
+        ("[客户姓名]，您好", "[客户姓名]"),
     ],
 )
 def test_what_was_meant_as_code_and_is_none_does_not_reach_a_reader(part, text, written):
@@ -202,6 +231,21 @@ def test_what_was_meant_as_code_and_is_none_does_not_reach_a_reader(part, text, 
 
     assert line == (4 if part == "html" else 5)
     assert f"{written} is no code: readers would see it as it stands" in said
+
+
+@pytest.mark.parametrize("part", ["subject_txt", "body_txt", "sms_txt"])
+@pytest.mark.parametrize("written", ["<br/>", "</b>", '<a href="#top">', "&amp;", "&#38;"])
+def test_html_in_a_text_does_not_reach_a_reader(part, written):
+    [(line, said)] = problems(**{part: f"Hi\n{written} {SMS} {FOOT}"})
+
+    assert line == 2
+    assert f"{written} is HTML: a text shows it as it stands" in said
+
+
+def test_brackets_and_signs_of_plain_words_are_left_alone():
+    text = "a < b & c > d; 50%% off [new] <3 {1} AT&T; {{ sender.name }} [names]"
+
+    assert problems(subject_txt=text, sms_txt=f"{text} {SMS}") == []
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from winback.message.languages import candidates
 from winback.message.markup import markup_problems
 from winback.message.needs import Need, needs_of
 from winback.message.plain_text import seen_in
-from winback.message.printed import CODE, NO_CODE, almost_code, printed
+from winback.message.printed import CODE, NO_CODE, NO_HTML, almost_code, html_in, printed
 from winback.message.rendering import RenderFailure, Sms, render
 from winback.message.sms import SmsSize, lacks_in_chinese, outside_gsm, signatures
 from winback.message.template import (
@@ -274,10 +274,13 @@ def _telling(found: Collection[nodes.Node]) -> re.Pattern[str]:
 
 
 def _text_problems(source: Source, hosts: Collection[str]) -> Iterator[TemplateError]:
-    """What a text prints and should not: addresses that lead elsewhere than they may, code that is none."""
+    """What a text prints and should not: addresses that lead elsewhere than they may, code that is none, HTML."""
     text, allowed = printed(source.text), allowed_places(hosts)
-    found = [(at, f"{written} {ELSEWHERE}", allowed) for at, written in leading_elsewhere(text.text, hosts)]
+    found: list[tuple[int, str, str | None]] = [
+        (at, f"{written} {ELSEWHERE}", allowed) for at, written in leading_elsewhere(text.text, hosts)
+    ]
     found += [(at, f"{written} {NO_CODE}", CODE) for at, written in almost_code(text.text)]
+    found += [(at, f"{written} {NO_HTML}", None) for at, written in html_in(text.text)]
     for at, problem, instead in found:
         line = source.text.count("\n", 0, text.place(at)) + 1
         yield TemplateError(problem, file=source.path, line=line, allowed=instead)

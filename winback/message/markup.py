@@ -29,6 +29,9 @@ _QUOTED = re.compile(r'"[^"]*"|\'[^\']*\'')
 _SAFE_LINK = re.compile(
     r"https://(?P<host>[^/?#\\@\s\ue000]+)(?:[/?#][^\\]*)?|mailto:.*|tel:.*|#.*", re.DOTALL | re.IGNORECASE
 )
+_OWN_MACHINE = re.compile(
+    r"https?://(?:localhost|[\w.-]+\.localhost|127(?:\.\d{1,3}){3}|0\.0\.0\.0|\[::1?\])(?=[:/?#]|$)", re.IGNORECASE
+)
 # What only Outlook reads is read here as all else is.
 _CONDITIONAL = re.compile(r"<!--\[if\b[^\]>]*\]>(?:\s*<!--+>)?|(?:<!--\s*)?<!\[endif\]-->", re.IGNORECASE)
 _FROM_ELSEWHERE = re.compile(r"@import|@font-face|url\s*\(", re.IGNORECASE)
@@ -121,6 +124,10 @@ class _Reader(HTMLParser):
             self.report("an expression inside a style is not escaped safely")
         elif name == "style" and _FROM_ELSEWHERE.search(value):
             self.report("a style loads something from elsewhere: not allowed")
+        elif name == "href" and value.strip() in {"", "#"}:
+            self.report("href leads nowhere", "https://shop.example/new")
+        elif name in LINKS and _OWN_MACHINE.match(value.strip()):
+            self.report(f"{name} leads to the reader's own machine", self._https)
         elif name in LINKS and not all(map(self._is_safe_link, _addresses(name, value))):
             allowed = f"{self._https}, mailto:, tel:, or {{{{ links.unsubscribe }}}}"
             self.report(f"{name} must lead to a known place", allowed)
