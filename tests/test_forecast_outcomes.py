@@ -17,11 +17,16 @@ from flows.previewing import preview
 from tests.report_samples import SAMPLES, Page
 from tests.test_findings import DAY, DAYS, RUN, TWO_VARIANTS, Rows, Run, a_shop, newcombe
 from tests.workspaces import NOW, load, write_campaign
+from winback.campaigns.campaign import Measure
 from winback.campaigns.file import read_campaign
+from winback.gallery.page import sight_sentences
 from winback.gallery.sight import Basis
+from winback.gallery.words import TEXTS
 from winback.outcomes.outcomes import read_outcome, write_outcome
+from winback.report.before_after import before_after_sentences
 from winback.report.page import render
 from winback.report.tables import as_csv
+from winback.report.words import Speaker, speaker
 from winback.words import LANGUAGES, Language
 
 pytestmark = pytest.mark.slow
@@ -220,3 +225,53 @@ def test_a_verdict_about_a_forecast_is_titled_as_one(sample: str, language: Lang
     assert shown.text("headline").startswith(title)
     assert kept in shown.text("headline")
     assert title in [row[-1][0] for row in shown.tables["effect"][0]]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("waterfall", "by_risk"), [({"not_at_risk": 40}, True), ({"no_consent": 31}, False)])
+def test_only_of_customers_chosen_for_their_risk_before_and_after_speaks_of_it(
+    waterfall: dict[str, int], by_risk: bool, language: Language
+):
+    outcome = replace(SAMPLES["better"], churn_definition="model", waterfall=waterfall)
+
+    said = before_after_sentences(outcome, speaker("model", language))[-1]
+
+    assert said.startswith(
+        {"en": "Counted here is who ordered, not the forecast", "zh": "此处只看是否下单"}[language]
+    )
+    assert ({"en": "high risk", "zh": "风险高"}[language] in said) is by_risk
+
+
+@pytest.mark.parametrize(
+    ("language", "measure", "said"),
+    [
+        ("en", Measure.CHURN, "in the share predicted lost will be seen"),
+        ("zh", Measure.CHURN, "只能看出预测流失率达到"),
+        ("en", Measure.RETENTION, "in the share predicted to stay will be seen"),
+        ("zh", Measure.RETENTION, "只能看出预测留存率达到"),
+    ],
+)
+def test_the_page_of_a_preview_calls_a_forecast_one(
+    tmp_path: Path, measure: Measure, language: Language, said: str
+):
+    shop = a_shop(tmp_path, Rows(seed=5, days=DAYS), BY_MODEL)
+    seen = replace(preview(shop, "spring", END).sight, measure=measure)
+
+    told = " ".join(sight_sentences(seen, 0, Speaker(language, TEXTS)))
+
+    assert said in told
+
+
+@pytest.mark.parametrize(
+    ("language", "money", "causes"),
+    [
+        ("en", "Orders and revenue as seen, and value predicted lost", "Causes named by those predicted lost"),
+        ("zh", "实际的订单与收入，以及预测流失价值", "预测流失的客户说明的原因"),
+    ],
+)
+def test_the_sections_of_a_forecast_say_what_of_them_is_seen_and_what_predicted(
+    language: Language, money: str, causes: str
+):
+    say = speaker("model", language)
+
+    assert (say("money"), say("causes").startswith(causes)) == (money, True)

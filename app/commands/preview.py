@@ -19,7 +19,7 @@ from winback.campaigns.schedule import last_whole_day
 from winback.channel import Channel
 from winback.errors import Exit, WrongUse
 from winback.gallery.preview import Cost, Preview, estimate_as_dict
-from winback.gallery.sight import Basis, Expected, Sight
+from winback.gallery.sight import BY_FORECAST, Basis, Expected, Sight
 from winback.lift.balance import NOTICEABLE, Balance
 from winback.lift.estimates import NoEstimate
 from winback.message.rendering import Email, RenderFailure, Sms
@@ -35,7 +35,6 @@ _OF = {
     Measure.PURCHASE_FREQUENCY: "in orders ",
     Measure.NET_CONTRIBUTION: "in net contribution ",
 }
-_FORECAST = (Basis.FORECAST_OF_ALIKE, Basis.FORECAST_OF_ALL)
 _NAMES = {
     Measure.REPEAT_RATE: "repeat orders",
     Measure.VALUE_LOST: "value lost",
@@ -160,7 +159,7 @@ def sight_lines(seen: Sight, arms_before: int) -> Iterator[str]:
 
 def _too_few(seen: Sight, expected: Expected) -> str:
     if expected.spread is not None or expected.rate is None:
-        stays = expected.basis in (Basis.CONTRACTS, *_FORECAST)
+        stays = expected.basis in (Basis.CONTRACTS, *BY_FORECAST)
         return f"too few of those left alone would {'stay' if stays else 'order'}"
     few, many = {
         Measure.RETENTION: ("stay", "churn"),
@@ -199,7 +198,7 @@ def _taken(seen: Sight, expected: Expected) -> str:
             "their mean predicted risk" if seen.measure is Measure.CHURN else "one less their mean predicted risk"
         )
         return f"{name} of the hold-out taken as {_share(expected.rate or 0.0)}, {risk}"
-    if expected.rate is not None and expected.basis in _FORECAST:
+    if expected.rate is not None and expected.basis in BY_FORECAST:
         name = "predicted lost" if seen.measure is Measure.CHURN else "predicted to stay"
         return f"{_share(expected.rate)} of the hold-out taken as {name}, {past}"
     if expected.rate is not None:

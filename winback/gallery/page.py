@@ -16,8 +16,8 @@ from winback.campaigns.section import LocalName
 from winback.gallery.letter_height import letter_height
 from winback.gallery.letters import Sheet, dear_characters, preheader
 from winback.gallery.preview import Preview
-from winback.gallery.sight import Sight
-from winback.gallery.words import MEASURES, TEXTS
+from winback.gallery.sight import BY_FORECAST, Sight
+from winback.gallery.words import MEASURES, PREDICTED, TEXTS
 from winback.lift.estimates import NoEstimate
 from winback.lift.verdict import ANSWERS_FLOOR
 from winback.message.rendering import Email, RenderFailure, Sms
@@ -119,14 +119,13 @@ def sight_sentences(seen: Sight, arms_before: int, say: Speaker) -> Iterator[str
     if seen.expected is None:
         return
     if seen.unplannable:
-        yield say("sight_unknown", days=seen.window_days, measure=MEASURES[seen.measure].say(say.language))
+        yield say("sight_unknown", days=seen.window_days, measure=_measure(seen, say))
         return
     start = {"n": words.whole(seen.customers), "share": words.percent(seen.holdout_share)}
     if seen.effect is None or not seen.verdict:
         yield say("sight_none", **start)
     else:
-        measure = MEASURES[seen.measure].say(say.language)
-        yield say("sight_effect", effect=_size(seen.effect, seen, say), measure=measure, **start)
+        yield say("sight_effect", effect=_size(seen.effect, seen, say), measure=_measure(seen, say), **start)
     if seen.probably_more:
         yield say("sight_more")
     if isinstance(seen.best, NoEstimate):
@@ -139,6 +138,12 @@ def sight_sentences(seen: Sight, arms_before: int, say: Speaker) -> Iterator[str
     if seen.smallest_effect is not None and seen.needed_n:
         wanted = _size(seen.smallest_effect, seen, say)
         yield say("sight_wanted", effect=wanted, n=words.whole(seen.needed_n))
+
+
+def _measure(seen: Sight, say: Speaker) -> str:
+    """What is judged, called a forecast where it is one."""
+    by_forecast = seen.expected is not None and seen.expected.basis in BY_FORECAST
+    return (PREDICTED if by_forecast else MEASURES)[seen.measure].say(say.language)
 
 
 def _size(effect: float, seen: Sight, say: Speaker) -> str:

@@ -44,6 +44,9 @@ class Basis(StrEnum):
     CONTRACTS = "contracts_before"  # what became of all who had a contract at the start of that window
 
 
+BY_FORECAST = (Basis.FORECAST_OF_ALIKE, Basis.FORECAST_OF_ALL)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
     """What is expected of the hold-out: its ``rate`` (0-1), or the standard deviation ``spread`` of a mean.

@@ -132,3 +132,11 @@ MEASURES: dict[Measure, Words] = {
     Measure.NPS: Words("the NPS score", " NPS 评分"),
     Measure.NET_CONTRIBUTION: Words("net contribution", "净贡献"),
 }
+
+# Where a forecast decides who is lost.
+PREDICTED: dict[Measure, Words] = {
+    Measure.CHURN: Words("the share predicted lost", "预测流失率"),
+    Measure.VALUE_LOST: Words("value predicted lost", "预测流失价值"),
+    Measure.VALUE_LOST_SHARE: Words("the share of value predicted lost", "预测流失价值占比"),
+    Measure.RETENTION: Words("the share predicted to stay", "预测留存率"),
+}

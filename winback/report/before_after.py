@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from winback import words
+from winback.audience.selection import Reason
 from winback.campaigns.campaign import HOLDOUT, Measure
 from winback.outcomes.effects import COLUMNS
 from winback.outcomes.outcomes import BASE, TOP, TREATED, BeforeAfter, Outcome
@@ -121,7 +122,8 @@ def _measured_otherwise(outcome: Outcome, say: Speaker) -> Iterator[str]:
     if by_contract(outcome):
         yield say("ba_contract")
     elif by_model(outcome):
-        yield say("ba_forecast")
+        at_risk = Reason.NOT_AT_RISK in outcome.waterfall  # by risk or by silence
+        yield say("ba_forecast_of_risk" if at_risk else "ba_forecast")
     elif outcome.judged_by not in (Measure.CHURN, Measure.RETENTION):
         yield say("ba_otherwise", measure=say(f"of_{COLUMNS[outcome.judged_by]}"))
 

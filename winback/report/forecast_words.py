@@ -102,7 +102,8 @@ FORECAST_TEXTS: dict[str, Words] = {
         "差异为 {difference} 个百分点（{level} 置信区间：{interval}）。结论不以此为准。",
     ),
     "enough_staying": Words("{enough} customers predicted to stay", " {enough} 名预测留存的客户"),
-    "ba_forecast": Words(
+    "ba_forecast": Words("Counted here is who ordered, not the forecast.", "此处只看是否下单，而不看预测。"),
+    "ba_forecast_of_risk": Words(
         "Counted here is who ordered, not the forecast: whoever is chosen for a high risk is predicted lost "
         "before by that choice, so before/after by forecast could only get better.",
         "此处只看是否下单，而不看预测：因风险高而入选的客户，事前本就被预测为流失，按预测作前后对比只会变好。",
@@ -183,7 +184,7 @@ INSTEAD: dict[str, Words] = {
         "各组全体客户中，在该周第一次下单的比例；正数表示实验组更多。各周差异相加即为对回购的作用，属于实际情况，"
         "不是预测。某一周特别突出往往只是偶然，因此不作结论。",
     ),
-    "money": Words("What was seen: orders, revenue, value", "实际情况：订单、收入与价值"),
+    "money": Words("Orders and revenue as seen, and value predicted lost", "实际的订单与收入，以及预测流失价值"),
     "money_note": Words(
         "Capped: nobody counts for more than the 99th percentile of buyers{cap}. Adjusted: for what each customer "
         "spent before (CUPED); of net contribution that is what judges. Net contribution: margin times revenue "
@@ -198,6 +199,10 @@ INSTEAD: dict[str, Words] = {
     "r_nobody_saved": Words("no fewer are predicted lost than in the hold-out", "预测流失并不少于对照组"),
     "r_per_delivered": Words(
         "Effect on predicted loss of a delivered message, points", "每条送达消息对预测流失率的作用（百分点）"
+    ),
+    "causes": Words(
+        "Causes named by those predicted lost: explored, not proved",
+        "预测流失的客户说明的原因：仅供探索，不作结论",
     ),
     "causes_note": Words(
         "Of all customers of a group, those who are predicted lost and named this cause in the window; with "
