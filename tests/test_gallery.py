@@ -17,6 +17,7 @@ from tests.workspaces import AS_OF, CAMPAIGN, a_quiet_crowd, a_workspace
 from winback.campaigns.campaign import HOLDOUT
 from winback.gallery.letter_height import letter_height
 from winback.gallery.letters import CASES, USUAL, dear_characters, preheader, sheets
+from winback.gallery.page import shown_of
 from winback.gallery.words import MEASURES, TEXTS
 from winback.message.rendering import Email, RenderFailure, Sms
 from winback.message.template import load
@@ -114,6 +115,13 @@ def test_an_inbox_shows_no_more_of_the_shipped_letters_than_their_preheader(mess
         written = demo_files()[f"{message}/body{'' if sheet.language == 'en' else '.' + sheet.language}.html"]
 
         assert preheader(sheet.usual.email.html) in written
+
+
+@pytest.mark.parametrize(
+    ("subject", "shown"), [("We miss you", 35), ("好久不见，想您了", 17), ("Ada，好久不见", 21), ("", 35)]
+)
+def test_a_phone_shows_half_as_many_characters_of_a_chinese_subject(subject: str, shown: int):
+    assert shown_of(subject) == shown
 
 
 def test_a_few_odd_characters_are_named_and_another_script_is_not():

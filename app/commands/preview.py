@@ -237,7 +237,7 @@ def _cost_lines(found: Preview) -> Iterator[str]:
         if cost.cost_micros is None:
             yield f"cost of {what}: not known, set [prices] in {FILE_NAME}"
         else:
-            about = "" if cost.channel == "email" else f", about {cost.units:,} segments"
+            about = "" if cost.channel == "email" else f", segments: about {cost.units:,}"
             yield f"cost of {what}{about}: {_money(cost.cost_micros, found.currency)}"
 
 

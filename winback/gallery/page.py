@@ -6,6 +6,7 @@ One HTML file that opens anywhere, offline; each e-mail stands in a frame that r
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from unicodedata import east_asian_width
 
 from babel import Locale
 from markupsafe import Markup
@@ -30,6 +31,7 @@ from winback.report.words import Speaker
 from winback.words import Language
 
 _WIDTHS = {"desktop": 640, "phone": 375}
+PHONE_SUBJECT = 35  # Latin characters of a subject that a phone shows
 
 
 def render(
@@ -177,13 +179,19 @@ def _view(sheet: Sheet, say: Speaker, currency: str, segment_micros: int, severa
     return {"title": title, "language": sheet.language, "usual": cases[0], "others": cases[1:]}
 
 
+def shown_of(subject: str) -> int:
+    """How many characters of its kind a phone shows: Chinese ones are twice as wide."""
+    wide = sum(east_asian_width(character) in "WF" for character in subject)
+    return int(PHONE_SUBJECT * len(subject) / (len(subject) + wide)) if subject else PHONE_SUBJECT
+
+
 def _email(email: Email | RenderFailure | None, say: Speaker) -> dict[str, Any] | None:
     if not isinstance(email, Email):
         return None if email is None else {"fault": _fault(email, say)}
     return {
         "fault": None,
         "subject": email.subject,
-        "length": say("subject_length", n=len(email.subject)),
+        "length": say("subject_length", n=len(email.subject), shown=shown_of(email.subject)),
         "preheader": preheader(email.html),
         "html": email.html,
         "tall": {kind: letter_height(email.html, width) + 2 for kind, width in _WIDTHS.items()},  # 2: its border

@@ -30,8 +30,8 @@ TEXTS: dict[str, Words] = {
     "risk_range": Words("median; from {low} to {high}", "中位数；最低 {low}，最高 {high}"),
     "cost": Words("Cost of sending", "发送费用"),
     "cost_unknown": Words("not known: [prices] of winback.toml", "未知：请在 winback.toml 的 [prices] 中填写"),
-    "emails": Words("{n} e-mails", "{n} 封邮件"),
-    "texts": Words("{n} text messages, about {units} segments", "{n} 条短信，约 {units} 段"),
+    "emails": Words("e-mails: {n}", "{n} 封邮件"),
+    "texts": Words("text messages: {n}, segments: about {units}", "{n} 条短信，约 {units} 段"),
     "anybody_but": Words("anybody but {owner}", "{owner} 以外的任何人"),
     "approval": Words(
         "A run waits for approval, having more than {above} people. Who may approve it: {who}. "
@@ -92,7 +92,7 @@ TEXTS: dict[str, Words] = {
     ),
     "sheet": Words("{variant}, {spoken}", "{variant}，{spoken}"),
     "inbox": Words("In the inbox", "在收件箱里"),
-    "subject_length": Words("{n} characters; phones show about 35", "{n} 个字符；手机上约显示 35 个"),
+    "subject_length": Words("{n} characters; phones show about {shown}", "{n} 个字符；手机上约显示 {shown} 个"),
     "desktop": Words("On a desktop, 640 px", "电脑上，640 像素"),
     "phone": Words("On a phone, 375 px", "手机上，375 像素"),
     "text": Words("The plain text", "纯文本"),
