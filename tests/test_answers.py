@@ -4,6 +4,7 @@ import math
 import random
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from pathlib import Path
 from statistics import fmean, variance
 
@@ -218,7 +219,11 @@ def test_no_answer_is_final_before_the_answers_reach_the_windows_end(tmp_path: P
 
     assert not outcome.window.complete
     assert outcome.success is None
-    assert "answers (feedback) through" in render(outcome, "en")
+    said = unescape(render(outcome, "en"))
+    assert "orders and answers (feedback) are both known through" in said
+    assert ("winback import feedback" in said) is (known is None)
+    assert "no orders can be counted" not in said
+    assert ("This is day" in said) is (known is not None)
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from app.found_lines import found_lines, percent
 from app.terminal import print_json, print_table, say, working
 from db.settings import here
-from winback.campaigns.campaign import HOLDOUT
+from winback.campaigns.campaign import HOLDOUT, OF_ANSWERS
 from winback.errors import Exit, WrongUse
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def measure(arguments: argparse.Namespace) -> int:
         say(f"this is the final reading, frozen with the data through {outcome.window.data_through}")
     if not outcome.window.complete:
         reached = outcome.window.data_through or "no day yet"
-        say(f"interim: the data reach {reached}, the window ends on {outcome.window.last_on}")
+        data = "orders and answers both" if outcome.judged_by in OF_ANSWERS else "the data"
+        say(f"interim: {data} reach {reached}, the window ends on {outcome.window.last_on}")
         return Exit.NO
     return Exit.DONE
 

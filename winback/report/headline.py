@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from winback import words
-from winback.campaigns.campaign import HOLDOUT, Measure
+from winback.campaigns.campaign import HOLDOUT, OF_ANSWERS, Measure
 from winback.lift.contrast import MoneyContrast, RateContrast
 from winback.lift.intervals import standard_error
 from winback.lift.planning import needed_for_error
@@ -161,9 +161,14 @@ def _sentences(outcome: Outcome, found: Judgement, say: Speaker) -> Iterator[str
         yield from _kept(outcome, say, lost=found.verdict is Verdict.WORSE)
     if found.verdict is Verdict.CANT_TELL:
         yield from _needed(outcome, say)
-    if not outcome.window.complete and found.verdict is not Verdict.DO_NOT_TRUST:
+    if not outcome.window.complete and found.verdict is not Verdict.DO_NOT_TRUST and not _unanswered(outcome):
         yield say(_interim(outcome), day=outcome.window.days_seen, days=outcome.window.days)
     yield from _broken(outcome, say)
+
+
+def _unanswered(outcome: Outcome) -> bool:
+    """Whether no day of the window is known, which may be for want of answers alone: then no day is counted."""
+    return outcome.judged_by in OF_ANSWERS and outcome.window.seen_through is None
 
 
 def _approximate(found: Judgement, outcome: Outcome, say: Speaker) -> Iterator[str]:
@@ -355,7 +360,7 @@ def attribution_sentences(outcome: Outcome, say: Speaker) -> list[str]:
     """How far the orders are known, and why those after a message are not the effect."""
     through = outcome.window.seen_through
     if through is None:
-        return [say("orders_not_seen")]
+        return [say("answers_not_seen" if _unanswered(outcome) else "orders_not_seen")]
     known = (
         [] if outcome.window.complete
         else [say("orders_so_far", through=words.day(through, say.language), day=outcome.window.days_seen,

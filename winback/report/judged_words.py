@@ -114,9 +114,10 @@ _BOTH_TESTS = Words(
 )
 
 _ANSWERS_TOO = Words(
-    "The window is not complete: the data reach {through}, and the answer needs orders and answers (feedback) "
+    "The window is not complete: orders and answers (feedback) are both known through {through}, and have to be "
     "through {last}.",
-    "观察期数据尚不完整：数据截至 {through}，需要 {last} 及之前的全部订单与客户反馈才能得出结论。",
+    "观察期数据尚不完整：订单与客户反馈均已知的截止日为 {through}，"
+    "需要 {last} 及之前的全部订单与客户反馈才能得出结论。",
 )
 _WHOEVER_ANSWERS = Words(
     "The {level} interval excludes 0, even if those who answered only because of the message were the happiest or "

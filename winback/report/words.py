@@ -180,6 +180,12 @@ TEXTS: dict[str, Words] = {
         "The data reach no day of the window yet, so no orders can be counted.",
         "数据尚未覆盖观察期的任何一天，暂时无法统计订单。",
     ),
+    "answers_not_seen": Words(
+        "Orders and answers are not both known for any day of the window yet, so nothing is counted. Answers are "
+        "brought in by winback import feedback, with --complete-through.",
+        "订单与客户反馈尚未同时覆盖观察期的任何一天，暂不统计。"
+        "反馈用 winback import feedback 导入，并以 --complete-through 注明截止日。",
+    ),
     "orders_so_far": Words(
         "The window is not over: these are the orders so far, through {through}, day {day} of {days}. "
         "No effect is read from them.",
