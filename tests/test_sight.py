@@ -251,4 +251,6 @@ def test_of_a_score_nothing_is_planned_and_that_is_said(measure: Measure):
     [said] = sight_lines(seen, 0)
 
     assert said.startswith(f"What the result can show of {measure} is not planned: nobody knows who will answer.")
-    assert [len(page_lines(seen, language)) for language in ("en", "zh")] == [1, 1]
+    told = [page_lines(seen, language) for language in ("en", "zh")]
+    assert [len(lines) for lines in told] == [1, 1]
+    assert all("winback import feedback" in line for line in (said, *told[0], *told[1]))

@@ -133,7 +133,8 @@ def sight_lines(seen: Sight, arms_before: int) -> Iterator[str]:
     if seen.of_answers:
         yield (
             f"What the result can show of {seen.measure} is not planned: nobody knows who will answer. "
-            "A verdict takes 50 answers in either arm, and many more where one answers more often."
+            "A verdict takes 50 answers in either arm, and many more where one answers more often; "
+            "bring them in through the end of the window: winback import feedback FILE --complete-through DAY"
         )
     if seen.expected is None:
         return

@@ -55,9 +55,10 @@ TEXTS: dict[str, Words] = {
     ),
     "sight_answers": Words(
         "What the result can show of {measure} is not planned: nobody knows who will answer. A verdict takes "
-        "{enough} answers in either group, and many more where one answers more often.",
+        "{enough} answers in either group, and many more where one answers more often; they are asked for and "
+        "imported (winback import feedback) through the end of the window.",
         "{measure}的结果能看出什么，事先无法估计：没人知道谁会作答。要下结论，每组至少要有 {enough} 份作答；"
-        "若一组作答更多，则需要多得多。",
+        "若一组作答更多，则需要多得多。作答须由你征集，并用 winback import feedback 导入，直到观察期结束。",
     ),
     "sight_more": Words(
         "Probably only larger changes, if these customers were chosen for being quiet: then they differ less in "
