@@ -183,6 +183,16 @@ def test_measure_says_that_it_is_a_forecast_and_what_was_seen(run: Run):
     assert any(line.startswith("seen, no order in the window: ") for line in lines)
 
 
+def test_the_lists_of_runs_call_it_a_forecast_too(run: Run, capsys: pytest.CaptureFixture[str]):
+    for words in (["campaigns"], ["measure", RUN]):
+        main(["--workspace", str(run.shop.workspace), *words])
+
+    said = capsys.readouterr().out
+    assert "churn, a forecast" in said
+    assert "predicted lost" in said
+    assert "churned" not in said
+
+
 def test_the_preview_takes_what_the_model_says_today_of_those_chosen_before(tmp_path: Path):
     """Everybody with an order by the start of the window before is chosen then: so many are lost today."""
     shop = a_shop(tmp_path, Rows(seed=5, days=DAYS), BY_MODEL)

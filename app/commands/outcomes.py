@@ -54,7 +54,8 @@ def _show(outcome: "Outcome") -> None:
     for line in [] if by_churn else lines:
         print(line)
     if outcome.primary:
-        counted = "churned" if outcome.window.complete else "no order so far"
+        lost = "predicted lost" if outcome.churn_definition == "model" else "churned"
+        counted = lost if outcome.window.complete else "no order so far"
         print_table(["group", "customers", counted, "rate"], _groups(outcome.primary))
     for line in lines if by_churn else []:
         print(line)

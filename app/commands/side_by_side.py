@@ -192,8 +192,9 @@ def _lost(row: Row) -> tuple[str | None, float | None]:
 
 def _line(row: Row) -> tuple[str | None, ...]:
     kept = row.kept
+    by = f"{row.judged_by}, a forecast" if row.churn_definition == "model" else row.judged_by
     return (
-        row.campaign, row.next_slot, row.last_run, _stage(row), row.judged_by, row.result, row.told,
+        row.campaign, row.next_slot, row.last_run, _stage(row), by, row.result, row.told,
         _points(row.effect.value, row.effect.low, row.effect.high) if row.effect else None,
         f"{whole(kept.value)} ({whole(kept.low)} to {whole(kept.high)})" if kept else None,
     )  # fmt: skip
