@@ -33,7 +33,7 @@ browser: .venv/installed  ## Chromium and a Chinese font, by apt-get where that 
 		|| echo "the tests of the report need a browser and a Chinese font: apt-get install chromium fonts-noto-cjk" >&2
 
 test: .venv/installed browser  ## every test, with a real PostgreSQL and a real Prefect server
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not data and not soak"
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not data and not soak"
 
 soak: .venv/installed  ## minutes of kills: 20,000 messages and 100 of them, on both databases
 	$(BIN)/pytest -m soak

@@ -95,8 +95,13 @@ def engine(database_url: str) -> Iterator[Engine]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever needs PostgreSQL is marked so, that make check can leave it out."""
+    """Mark whatever needs PostgreSQL, that make check can leave it out; files with slow tests go first.
+
+    A worker takes a file at a time: a long one begun last would leave the others waiting for it.
+    """
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if "[postgresql" in item.nodeid or fixtures & {"postgres", "new_postgresql"}:
             item.add_marker("database")
+    slow = {item.path for item in items if item.get_closest_marker("slow") or item.get_closest_marker("server")}
+    items.sort(key=lambda item: item.path not in slow)

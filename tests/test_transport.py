@@ -341,7 +341,7 @@ def test_a_server_that_does_not_read_is_given_up(transport):
 
 
 def test_the_time_for_an_answer_begins_with_the_last_byte_sent(transport):
-    """A reader that needs most of the timeout for the request, and again most of it for the answer."""
+    """A reader that needs most of the timeout for the request, and again much of it for the answer."""
     size = 12_000_000
 
     def read_slowly(listener):
@@ -354,7 +354,7 @@ def test_the_time_for_an_answer_begins_with_the_last_byte_sent(transport):
                     pauses += 1
                     time.sleep(SOON / 10)
                 if got >= size:
-                    time.sleep(SOON * 0.7)
+                    time.sleep(SOON * 0.4)
                     client.sendall(ACCEPTED)
 
     with socket.socket() as listener:
