@@ -208,8 +208,8 @@ def test_a_text_tells_its_segments(text, encoding, segments):
 @pytest.mark.parametrize(
     "part",
     [
-        {"hello/body.html": "<p>{{ links.unsubscribe }}</p>"},
-        {"hello/body.txt": "{{ sender.postal_address }}"},
+        {"hello/body.html": "<p>{{ links.unsubscribe }} {{ sender.name }}</p>"},
+        {"hello/body.txt": "{{ sender.name }} {{ sender.postal_address }}"},
         {"hello/sms.txt": "【海港唱片】您好"},
         {"hello/sms.txt": "Hi"},
     ],

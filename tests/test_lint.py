@@ -36,11 +36,11 @@ def problems(html=None, hosts=(), **files):
 @pytest.mark.parametrize(
     "hidden",
     [
-        '<!-- <a href="{{ links.unsubscribe }}">Stop</a> -->{{ sender.postal_address }}',
-        '<p style="display:none"><a href="{{ links.unsubscribe }}">Stop</a></p>{{ sender.postal_address }}',
-        '<a href="{{ links.unsubscribe }}"></a>{{ sender.postal_address }}',
-        '<a href="{{ links.unsubscribe }}">Stop</a><p hidden>{{ sender.postal_address }}</p>',
-        '<a href="{{ links.unsubscribe }}">Stop</a><!-- {{ sender.postal_address }} -->',
+        '<!-- <a href="{{ links.unsubscribe }}">Stop</a> -->{{ sender.name }} {{ sender.postal_address }}',
+        '<p style="display:none"><a href="{{ links.unsubscribe }}">Stop</a></p>{{ sender.name }} {{ sender.postal_address }}',
+        '<a href="{{ links.unsubscribe }}"></a>{{ sender.name }} {{ sender.postal_address }}',
+        '<a href="{{ links.unsubscribe }}">Stop</a><p hidden>{{ sender.name }} {{ sender.postal_address }}</p>',
+        '<a href="{{ links.unsubscribe }}">Stop</a><!-- {{ sender.name }} {{ sender.postal_address }} -->',
     ],
 )
 def test_a_way_out_and_an_address_that_nobody_sees_are_none(hidden):

@@ -49,7 +49,7 @@ def test_a_message_without_a_text_has_one_made_of_its_html():
 
     assert mail.text == (
         "Come & listen\n\nDear A <b> & C,\nit\u00a0is Thursday.\n\n- Mon\n- Tue\n\nA chair\n\n"
-        "https://shop.example/u/sample-token 1 Quay Lane, Port Example\n"
+        "https://shop.example/u/sample-token 1 Quay Lane, Port Example Harbour Records\n"
     )
     assert check(a_letter(html), "hello", ["email"]) == []
 
@@ -113,7 +113,7 @@ def test_links_of_a_made_text_are_counted_with_the_same_number():
 
 
 def test_a_made_text_must_show_who_writes_too():
-    files = a_letter("<p title='{{ sender.postal_address }}'>Hi {{ links.unsubscribe }}</p>")
+    files = a_letter("<p title='{{ sender.postal_address }}'>Hi {{ links.unsubscribe }} {{ sender.name }}</p>")
 
     assert [p.problem for p in check(files, "hello")] == ["must show {{ sender.postal_address }}"]
 

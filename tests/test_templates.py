@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from winback.errors import TemplateError
+from winback.message.fields import FOOTER
 from winback.message.inspection import check
 from winback.message.rendering import RenderFailure, render
 from winback.message.template import load
 
-FOOT = "{{ links.unsubscribe }} {{ sender.postal_address }}"
+FOOT = "{{ links.unsubscribe }} {{ sender.postal_address }} {{ sender.name }}"
 SMS = "Hi. Reply STOP to opt out"
 TEMPLATES = Path(__file__).parents[1] / "templates"
 DEMO = (
@@ -188,10 +189,10 @@ def test_what_check_finds_load_refuses():
 
 
 @pytest.mark.parametrize("part", ["html", "txt"])
-@pytest.mark.parametrize("needed", ["links.unsubscribe", "sender.postal_address"])
+@pytest.mark.parametrize("needed", FOOTER)
 def test_a_mail_shows_who_writes_and_how_to_stop_it(part, needed):
-    other = {"links.unsubscribe": "sender.postal_address", "sender.postal_address": "links.unsubscribe"}[needed]
-    [problem] = check(a_message({f"hello/body.{part}": f"Hi {{{{ {other} }}}}"}), "hello")
+    others = " ".join(f"{{{{ {each} }}}}" for each in FOOTER if each != needed)
+    [problem] = check(a_message({f"hello/body.{part}": f"Hi {others}"}), "hello")
 
     assert (problem.file, problem.field) == (f"hello/body.{part}", needed)
 

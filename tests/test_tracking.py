@@ -186,7 +186,7 @@ def test_a_marketer_reads_of_his_own_lines_and_names_only():
         f'<a href="{NEW}">n</a>\n<a href="{NEW}">n</a>{{{{ links.click1 }}}}\n{{{{ customer.name|date }}}}'
     )
 
-    [unknown] = [problem for problem in check(broken, "hello") if problem.field]
+    [unknown] = [problem for problem in check(broken, "hello") if problem.line]
     failure = sent(broken)
 
     assert (unknown.line, unknown.field, unknown.allowed) == (2, "links.click1", "links.unsubscribe")
@@ -195,7 +195,9 @@ def test_a_marketer_reads_of_his_own_lines_and_names_only():
 
 
 def test_check_has_nothing_against_counted_links():
-    assert check(a_message(f'<a href="{NEW}">n</a>', NEW), "hello") == []
+    named = "{{ sender.name }}"
+
+    assert check(a_message(f'<a href="{NEW}">n</a> {named}', f"{NEW} {named}"), "hello") == []
 
 
 def test_a_template_that_load_refuses_is_refused_here_too():

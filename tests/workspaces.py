@@ -21,7 +21,7 @@ holdout: 50%
 journey: [{send: hello}]
 success: {window: 60d}
 """
-_FOOT = "{{ sender.postal_address }} {{ links.unsubscribe }}"
+_FOOT = "{{ sender.name }} {{ sender.postal_address }} {{ links.unsubscribe }}"
 HELLO = {  # small: thousands of tests compile it
     "subject.txt": "Hello{% if customer.name %} {{ customer.name }}{% endif %}",
     "subject.zh-CN.txt": "（AD）{% if customer.name %}{{ customer.name }}，{% endif %}您好",

@@ -30,7 +30,7 @@ LATER = timedelta(minutes=10)  # every lease of the dead is over by then
 FINAL = {"accepted", "uncertain", "abandoned", "rejected", "skipped"}
 EVERYBODY = CAMPAIGN.replace("holdout: 50%", "holdout: 0%")
 RESEND = "on_uncertain: resend_after_reconcile\n"
-FOOT = "{{ sender.postal_address }} {{ links.unsubscribe }}"
+FOOT = "{{ sender.name }} {{ sender.postal_address }} {{ links.unsubscribe }}"
 TEMPLATES = {  # small: hundreds of processes compile them
     "subject.txt": "Hello {{ customer.name }}",
     "body.html": f"<p>Hello</p><p>{FOOT}</p>",

@@ -94,7 +94,12 @@ LINK_FIELDS: Mapping[str, Field] = {
     ),
 }
 SENDER_FIELDS: Mapping[str, Field] = {
-    "name": Field(kind=str, sample="Harbour Records", en="who writes", zh="发件方名称"),
+    "name": Field(
+        kind=str,
+        sample="Harbour Records",
+        en="who writes; required in body.html and body.txt",
+        zh="发件方名称；body.html 和 body.txt 必须包含",
+    ),
     "postal_address": Field(
         kind=str,
         sample="1 Quay Lane, Port Example",
@@ -123,6 +128,11 @@ _CHINESE_SAMPLES: Mapping[str, Mapping[str, Value]] = {
     "sender": {"name": "海港唱片"},
 }
 REQUIRED_IN_EMAIL = ("links.unsubscribe", "sender.postal_address")  # CAN-SPAM; safety L1
+FOOTER = (
+    "links.unsubscribe",
+    "sender.name",
+    "sender.postal_address",
+)  # of a new template; runs pinned before go on
 
 
 def samples(language: str = "") -> dict[str, dict[str, Value]]:

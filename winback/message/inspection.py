@@ -9,7 +9,7 @@ from jinja2 import Template, meta, nodes
 
 from winback.channel import Channel
 from winback.errors import TemplateError, nearest
-from winback.message.fields import NAMES, PERSONAL, REQUIRED_IN_EMAIL, samples
+from winback.message.fields import FOOTER, NAMES, PERSONAL, samples
 from winback.message.formats import is_currency
 from winback.message.languages import candidates
 from winback.message.markup import markup_problems
@@ -288,7 +288,7 @@ def _text_problems(source: Source, hosts: Collection[str]) -> Iterator[TemplateE
 
 def _unidentified(read: Mapping[str, _Read], name: str) -> Iterator[TemplateError]:
     used = {f"{group}.{named}" for each in read.values() for group, named, _ in _fields(each.nodes)}
-    for needed in REQUIRED_IN_EMAIL:
+    for needed in FOOTER:
         if needed not in used:
             yield TemplateError(f"must show {{{{ {needed} }}}}", file=read[name].source.path, field=needed)
 
@@ -318,7 +318,7 @@ def _sample_problems(message: Message) -> Iterator[TemplateError]:
 def _unseen(html: str, groups: Mapping[str, Mapping[str, object]]) -> str | None:
     """What every e-mail must show and this one hides: in a comment or hidden part, behind a link without words."""
     seen = " ".join(seen_in(html).split())
-    for needed in REQUIRED_IN_EMAIL:
+    for needed in FOOTER:
         group, field = needed.split(".")
         if str(groups[group][field]) not in seen:
             return needed

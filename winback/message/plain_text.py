@@ -12,7 +12,8 @@ from types import MappingProxyType
 
 from jinja2 import nodes
 
-from winback.message.names import copied
+from winback.message.hidden import PAGE, Look
+from winback.message.names import copied, has
 from winback.message.pieces import BETWEEN, Filled, Places, Written, attributes, quoted
 
 _PARAGRAPH = "\n\n"
@@ -21,9 +22,8 @@ _BREAKS: Mapping[str, str] = MappingProxyType(
     | dict.fromkeys(("div", "section", "header", "footer"), "\n")
 )
 _ENDS = MappingProxyType({"tr": "\n", "td": " ", "th": " "})
-_NOT_SHOWN = frozenset({"head", "script", "style", "title"})
 _VOID = frozenset({"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"})
-_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_CLOSED_BY_THE_NEXT = frozenset({"li", "p", "td", "th", "tr"})  # HTML may leave their ends out
 
 
 def tidy(text: str) -> str:
@@ -35,11 +35,11 @@ def tidy(text: str) -> str:
 def as_text(tree: nodes.Template) -> nodes.Template:
     """The tree of an HTML file as one that writes plain text; ``tidy`` ends what it writes."""
     written = Written(tree)
-    reader = _Reader(written.text)
+    reader = _Reader(written.text, Look())
     nodes_at = {filled.at: filled for filled in written.filled}
     links = {at: [_copy_of(part, nodes_at) for part in link] for at, link in reader.links.items()}
     for filled in written.filled:
-        if not reader.out[filled.at]:
+        if not reader.out[filled.at] or (filled.at in reader.faint and not _has_tags(filled.node)):
             place = next(index for index, node in enumerate(filled.among) if node is filled.node)
             filled.among[place] = (
                 nodes.TemplateData("") if isinstance(filled.node, nodes.Expr) else nodes.Output([])
@@ -59,13 +59,18 @@ def as_text(tree: nodes.Template) -> nodes.Template:
 
 def seen_in(html: str) -> str:
     """What of finished HTML a reader sees, in words, with the addresses of the links that have any words."""
-    reader = _Reader(html)
+    reader = _Reader(html, PAGE)
     seen, last = list[str](), 0
     for at in sorted(reader.links):
         words, *address = reader.links[at]
         seen += [*reader.out[last:at], str(words), *(map(str, address) if words else ())]
         last = at
     return "".join([*seen, *reader.out[last:]])
+
+
+def _has_tags(node: nodes.Node) -> bool:
+    """Whether what is written there may have tags of its own, in which it is seen: a block, a file, a macro."""
+    return not isinstance(node, nodes.Expr) or has([node], (nodes.Call,))
 
 
 def _copy_of(part: str | int, nodes_at: Mapping[int, Filled]) -> nodes.Expr:
@@ -79,23 +84,25 @@ def _copy_of(part: str | int, nodes_at: Mapping[int, Filled]) -> nodes.Expr:
 class _Reader(Places):
     """``out``: what each character of the text becomes, "" for nothing.
 
-    ``links``: place of the end of a link -> what is written there: texts, and places of expressions.
+    ``links``: place of the end of a link -> what is written there: texts, and places of expressions. ``faint``: the
+    places of expressions, blocks and files where nothing is seen that has no tags of its own.
     """
 
-    def __init__(self, text: str) -> None:
-        self.out, self.links = list(text), dict[int, list[str | int]]()
+    def __init__(self, text: str, around: Look) -> None:
+        """``around``: how that looks in which the text stands."""
+        self.out, self.links, self.faint = list(text), dict[int, list[str | int]](), set[int]()
         self._text, self._last = text, 0
-        self._instead, self._gone = "", False
-        self._hidden: list[str] = []
+        self._instead: str | None = None
+        self._looks: list[tuple[str, Look]] = [("", around)]
         self._link: tuple[list[str | int], int] | None = None
         super().__init__(text, whole_references=False)
         self._until(len(text))
         if not self.read:
-            self.out, self.links = list(text), {}
+            self.out, self.links, self.faint = list(text), {}, set()
 
     def _until(self, at: int) -> None:
         """End what was read before ``at``: it becomes ``_instead``, or stays as text."""
-        if self._gone or self._hidden_before:
+        if self._instead is not None:
             self.out[self._last : at] = [""] * (at - self._last)
             if self._instead and at > self._last:
                 self.out[self._last] = self._instead
@@ -103,28 +110,38 @@ class _Reader(Places):
             for space in re.finditer(r"\s+", self._text[self._last : at]):
                 begin, end = self._last + space.start(), self._last + space.end()
                 self.out[begin:end] = [" ", *[""] * (end - begin - 1)]
+            if self._look.unseen:
+                self._fade(at)
         self._last = at
 
-    _hidden_before = False
+    def _fade(self, at: int) -> None:
+        """Of words that nobody sees what may have tags of its own stays."""
+        for place in range(self._last, at):
+            if self._text[place] == BETWEEN and not self._look.gone:
+                self.faint.add(place)
+            else:
+                self.out[place] = ""
+
+    @property
+    def _look(self) -> Look:
+        return self._looks[-1][1]
 
     def _begin(self, instead: str | None) -> None:
         """What begins here becomes ``instead``; None = it is text and stays."""
         self._until(self.place())
-        self._hidden_before = bool(self._hidden)
-        self._gone = instead is not None
-        self._instead = "" if self._hidden else instead or ""
+        self._instead = instead
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        said = {name: value or "" for name, value in attrs}
-        self._begin(_words_of(tag, said))
-        if self._hidden:
-            if tag == self._hidden[-1]:
-                self._hidden.append(tag)
-        elif tag in _NOT_SHOWN or (
-            tag not in _VOID and ("hidden" in said or _HIDDEN.search(said.get("style", "")))
-        ):
-            self._hidden.append(tag)
-        elif tag == "a" and (href := quoted(attributes(self.get_starttag_text() or ""), "href")):
+        said = {name: value or "" for name, value in reversed(attrs)}  # of two of a name, browsers take the first
+        self._until(self.place())
+        if tag in _CLOSED_BY_THE_NEXT and self._looks[-1][0] == tag:
+            self._looks.pop()
+        around, look = self._look, self._look.within(tag, said)
+        words = _BREAKS.get(tag, "") if look.unseen else _words_of(tag, said)
+        self._begin("" if around.gone else words)
+        if tag not in _VOID:
+            self._looks.append((tag, look))
+        if tag == "a" and not look.gone and (href := quoted(attributes(self.get_starttag_text() or ""), "href")):
             self._link = self._parts(self.place() + href[1], href[0]), self.place()
 
     def _parts(self, at: int, value: str) -> list[str | int]:
@@ -138,15 +155,17 @@ class _Reader(Places):
         self.handle_starttag(tag, attrs)  # to HTML <br/> is <br>, and <p/> is <p>
 
     def handle_endtag(self, tag: str) -> None:
-        hidden = bool(self._hidden)
-        if hidden and tag == self._hidden[-1]:
-            self._hidden.pop()
-        self._begin(_BREAKS.get(tag, _ENDS.get(tag, "")))
-        self._hidden_before = hidden
-        if tag == "a" and self._link and not hidden:
+        unseen = self._look.unseen
+        self._until(self.place())
+        opened = next((at for at in range(len(self._looks) - 1, 0, -1) if self._looks[at][0] == tag), None)
+        if opened:
+            unseen = self._looks[opened][1].unseen
+            del self._looks[opened:]
+        self._begin("" if self._look.gone else _BREAKS.get(tag, _ENDS.get(tag, "")))
+        if tag == "a" and self._link:
             address, begin = self._link
             words = "".join(self.out[begin : self.place()]).strip()
-            if address and address != [words]:
+            if address and address != [words] and (words or not unseen):
                 self.links[self.place()] = [": " if words else "", *address]
             self._link = None
 
@@ -154,10 +173,13 @@ class _Reader(Places):
         self._begin(None)
 
     def handle_entityref(self, name: str) -> None:
-        self._begin(unescape(f"&{name};"))
+        self._reference(f"&{name};")
 
     def handle_charref(self, name: str) -> None:
-        self._begin(unescape(f"&#{name};"))
+        self._reference(f"&#{name};")
+
+    def _reference(self, written: str) -> None:
+        self._begin("" if self._look.unseen else unescape(written))
 
     def handle_comment(self, data: str) -> None:
         self._begin("")

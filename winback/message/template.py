@@ -160,19 +160,19 @@ def environment(
     In HTML the CSS is inlined, a text without a file of its own is made of the HTML; ``rewrite`` comes after.
     """
     stored = Stored(files, message, suffix)
-    if is_made(files, message, suffix, part):
-        return MessageEnvironment(stored, escape=False, rewrite=lambda tree: rewrite(as_text(tree)))
-    if part != HTML:
+    made = is_made(files, message, suffix, part)
+    if part != HTML and not made:
         return MessageEnvironment(stored, escape=False, rewrite=rewrite)
     try:
-        plain = MessageEnvironment(stored, escape=True, rewrite=_as_written)
-        read = list(sources(plain, f"{message}/{part}").values())
+        plain = MessageEnvironment(stored, escape=not made, rewrite=_as_written)
+        read = list(sources(plain, f"{message}/{HTML}").values())
     except TemplateError:  # whoever reads the part will say so
         read = []
     rules = rules_of(Written(source.tree).text for source in read)  # the CSS of all its files
-    made = MessageEnvironment(stored, escape=True, rewrite=lambda tree: rewrite(inlined(tree, rules)))
-    made.parsed |= _trees(read)
-    return made
+    written = as_text if made else _as_written
+    ours = MessageEnvironment(stored, escape=not made, rewrite=lambda tree: rewrite(written(inlined(tree, rules))))
+    ours.parsed |= _trees(read)
+    return ours
 
 
 def _trees(read: Iterable["Source"]) -> dict[tuple[str, str | None], nodes.Template]:
