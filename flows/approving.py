@@ -56,7 +56,7 @@ def waiting(settings: Settings, run: str) -> Waiting | None:
         )
 
 
-def approve(settings: Settings, run: str, by: str, now: datetime, digest: str = "") -> Answer:
+def approve(settings: Settings, run: str, by: str, now: datetime, digest: str) -> Answer:
     """Approve the run and carry it out; WrongUse where it does not wait, ``by`` may not, or it is another one.
 
     ``digest``: how the digest of what was looked at begins.
@@ -74,7 +74,7 @@ def approve(settings: Settings, run: str, by: str, now: datetime, digest: str = 
                 campaign_id=found.campaign_id, slot=found.slot, as_of=found.as_of, late_after=found.late_after
             )
             asked = to_approve(session, found)
-            if 0 < len(digest) < DIGEST_CHARACTERS:
+            if len(digest) < DIGEST_CHARACTERS:
                 raise WrongUse(f"--digest '{digest}' is too short: {DIGEST_CHARACTERS} characters or more")
             if not asked.startswith(digest):
                 raise WrongUse(f"{run} is not what was looked at: its digest is {asked[:12]}")

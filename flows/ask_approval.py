@@ -72,7 +72,7 @@ def ask(settings: Settings, run: str) -> None:
                 as_subflow=False,
             )
         except ObjectNotFound:
-            log.info("%s is not deployed: winback approve %s --by NAME", DEPLOYMENT, run)
+            log.info("%s is not deployed: winback approve %s --by NAME --digest DIGEST", DEPLOYMENT, run)
 
 
 def _question(found: Waiting, said: str) -> str:

@@ -1,5 +1,6 @@
 """A run that is really sent waits for somebody else's yes, and the yes is about exactly what leaves."""
 
+import io
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -47,6 +48,12 @@ def run(shop: Settings) -> RunSummary:
     return carry_out(manual("spring", AS_OF), shop, NOW)
 
 
+def looked_at(shop: Settings) -> str:
+    """The digest of the run that waits, as the preview shows it; of one that does not, any."""
+    found = waiting(shop, RUN)
+    return found.digest[:12] if found else "0" * 12
+
+
 def rows(shop: Settings, table: type) -> int:
     with database(shop.database_url) as engine, reading(engine) as session:
         return len(session.execute(select(table)).scalars().all())
@@ -65,7 +72,7 @@ def test_a_run_with_more_people_than_that_waits_and_nobody_has_entered_by_it(sho
 def test_it_goes_on_when_somebody_else_says_yes_and_his_name_is_kept(shop: Settings):
     waiting = run(shop)
 
-    answer = approve(shop, RUN, " Bea ", NOW)
+    answer = approve(shop, RUN, " Bea ", NOW, looked_at(shop))
 
     assert not answer.changed
     assert (answer.summary.stage, answer.summary.approved_by) == ("released", "Bea")
@@ -96,7 +103,7 @@ def test_the_owner_and_whoever_is_not_named_may_not_approve(shop: Settings, line
     run(shop)
 
     with pytest.raises(WrongUse, match=words):
-        approve(shop, RUN, by, NOW)
+        approve(shop, RUN, by, NOW, looked_at(shop))
 
     assert run(shop).stage == "waiting"
 
@@ -106,7 +113,8 @@ def test_a_changed_template_needs_another_look_and_then_its_own_yes(shop: Settin
     subject = shop.templates / "hello/subject.txt"
     subject.write_text(subject.read_text(encoding="utf-8") + "!", encoding="utf-8")
 
-    first, second = approve(shop, RUN, "Bea", NOW), approve(shop, RUN, "Bea", NOW)
+    first = approve(shop, RUN, "Bea", NOW, looked_at(shop))
+    second = approve(shop, RUN, "Bea", NOW, looked_at(shop))
 
     assert (first.changed, first.summary.stage, first.summary.approved_by) == (True, "waiting", None)
     assert (second.changed, second.summary.stage) == (False, "released")
@@ -154,7 +162,7 @@ def test_a_run_that_does_not_wait_cannot_be_approved(shop: Settings):
     run(shop)
 
     with pytest.raises(WrongUse, match="does not wait for approval: it is released"):
-        approve(shop, RUN, "Bea", NOW)
+        approve(shop, RUN, "Bea", NOW, looked_at(shop))
 
 
 def test_after_its_late_limit_a_run_is_given_up_and_cannot_be_approved(shop: Settings):
@@ -162,7 +170,7 @@ def test_after_its_late_limit_a_run_is_given_up_and_cannot_be_approved(shop: Set
     late = NOW + timedelta(days=4)
 
     with pytest.raises(WrongUse, match="came too late"):
-        approve(shop, RUN, "Bea", late)
+        approve(shop, RUN, "Bea", late, looked_at(shop))
     looked = look_for_due(shop, late)
 
     assert looked.missed == (RUN,)
@@ -227,11 +235,11 @@ def test_the_terminal_says_what_waits_and_who_approved_it(shop: Settings, capsys
 
     assert main(["status"]) == main(["campaigns"]) == 0
     waiting = capsys.readouterr().out
-    approve(shop, RUN, "Bea", NOW)
+    approve(shop, RUN, "Bea", NOW, looked_at(shop))
     assert main(["status"]) == 0
     approved = capsys.readouterr().out
 
-    assert f"waits for approval: winback approve {RUN} --by NAME" in waiting
+    assert f"waits for approval: winback approve {RUN} --by NAME --digest DIGEST" in waiting
     assert waiting.rstrip().endswith("waits for approval")
     assert "approved by Bea (not authenticated)" in approved
 
@@ -246,10 +254,11 @@ def test_the_terminal_says_what_has_changed_since_and_how_that_is_approved(shop:
     subject = shop.templates / "hello/subject.txt"
     subject.write_text(subject.read_text(encoding="utf-8") + "!", encoding="utf-8")
 
-    code, said = main(["approve", RUN, "--by", "Bea"]), capsys.readouterr().err
+    code, said = main(["approve", RUN, "--by", "Bea", "--digest", looked_at(shop)]), capsys.readouterr().err
     found = waiting(shop, RUN)
     write_campaign(shop, ABOVE_TEN.replace("inactive: 60d", "inactive: 106d"))
-    fewer, said_of_fewer = main(["approve", RUN, "--by", "Bea"]), capsys.readouterr().err
+    fewer = main(["approve", RUN, "--by", "Bea", "--digest", looked_at(shop)])
+    said_of_fewer = capsys.readouterr().err
 
     assert found
     assert code == 1
@@ -344,7 +353,7 @@ def a_claim(version: int, key: str, channel: Channel, to: str) -> Claimed:
 
 def test_a_message_leaves_in_the_name_of_the_sender_that_was_approved(shop: Settings):
     run(shop)
-    approve(shop, RUN, "Bea", NOW)
+    approve(shop, RUN, "Bea", NOW, looked_at(shop))
     other = with_sender(shop, name="Somebody else", email="other@shop.example", phone="+15005550001")
 
     with database(shop.database_url) as engine:
@@ -376,3 +385,34 @@ def test_another_digest_than_was_looked_at_is_refused(shop: Settings):
     assert run(shop).stage == "waiting"
     assert approve(shop, RUN, "Bea", NOW, found.digest[:12]).summary.stage == "released"
     assert waiting(shop, RUN) is None
+
+
+@pytest.mark.parametrize(("answer", "stage"), [("yes\n", "released"), ("no\n", "waiting"), ("", "waiting")])
+def test_without_a_digest_a_person_is_shown_it_and_asked(shop: Settings, capsys, monkeypatch, answer, stage):
+    """The command reads the clock, asks for live settings and knows a terminal: pytest's input is none."""
+    here = {"here": lambda _: shop, "check_live": lambda _: None}
+    here |= {"say_yes": lambda settings, run, by, _, digest: approve(settings, run, by, NOW, digest)}
+    for name, instead in here.items():
+        monkeypatch.setattr(f"app.commands.approvals.{name}", instead)
+    run(shop)
+    digest = looked_at(shop)
+    monkeypatch.setattr("sys.stdin", _Typed(answer, watched=False))
+    scripted, said = main(["approve", RUN, "--by", "Bea"]), capsys.readouterr().err
+    monkeypatch.setattr("sys.stdin", _Typed(answer, watched=True))
+
+    main(["approve", RUN, "--by", "Bea"])
+
+    asked = capsys.readouterr().err
+    assert scripted == 2
+    assert f"say what was looked at, as preview shows it; {RUN} is now --digest {digest}" in said
+    assert f"{RUN}: 11 people, more than 10; what is approved: {digest}" in asked
+    assert run(shop).stage == stage
+
+
+class _Typed(io.StringIO):
+    def __init__(self, text: str, *, watched: bool) -> None:
+        super().__init__(text)
+        self._watched = watched
+
+    def isatty(self) -> bool:
+        return self._watched

@@ -368,7 +368,9 @@ def test_reading_raises_the_first_problem():
     [
         CAMPAIGN.replace("window: 90d", "window: 90d, guardrails: {unsubscribed: 100%}"),
         CAMPAIGN.replace("name: Spring", 'name: " "'),
+        CAMPAIGN.replace("name: Spring", 'name: "Spring\\nsale\\a"'),
         CAMPAIGN + "holdout:\n",
+        CAMPAIGN + "variants: []\n",
         CAMPAIGN + "variants: [{name: top}, {name: base}]\n",
         CAMPAIGN + "approval: {above: 10, by: Ann <ann@example.com>}\n",
     ],

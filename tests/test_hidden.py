@@ -38,7 +38,7 @@ HIDDEN = [
     '<a href="{{ links.unsubscribe }}" style="color:transparent">Stop</a>',
     '<a href="{{ links.unsubscribe }}" style="text-decoration:none"><font color="white">Stop</font></a>',
     '<div style="background:rgb(0, 0, 0)"><a href="{{ links.unsubscribe }}" style="color:#000">Stop</a></div>',
-    '<table width="90"><tr><td bgcolor="#000000"><a href="{{ links.unsubscribe }}" style="color:black">Stop</a></td></tr></table>',
+    '<table width="90"><tr><td bgcolor="#000000"><a href="{{ links.unsubscribe }}" style="color:#000">Stop</a>',
     '<style>.no { color: #fff }</style><a class="no" href="{{ links.unsubscribe }}">Stop</a>',
     '<a href="{{ links.unsubscribe }}"><span style="font-size:0">Stop</span></a>',
     '<a href="{{ links.unsubscribe }}"><img src="https://a.example/x.png" width="0" height="0" alt="Stop"></a>',
@@ -52,7 +52,8 @@ SEEN = [
     f'<p style="font-size:0">x<p>{STOP}',
     '<div style="background:#fff"><div style="background:#0f4a50"><a href="{{ links.unsubscribe }}" '
     'style="color:#fff">Stop</a></div></div>',
-    '<div style="background:linear-gradient(#000,#111)"><a href="{{ links.unsubscribe }}" style="color:#fff">Stop</a></div>',
+    '<p style="background:linear-gradient(red,#11f)">'
+    '<a href="{{ links.unsubscribe }}" style="color:#fff">Stop</a>',
     '<table background="https://a.example/x.png"><tr><td style="color:#fff"><a href="{{ links.unsubscribe }}" '
     'style="color:inherit">Stop</a></td></tr></table>',
     '<div style="background:#000;color:#000"><a href="{{ links.unsubscribe }}" style="color:#ccc">Stop</a></div>',

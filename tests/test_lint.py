@@ -37,7 +37,7 @@ def problems(html=None, hosts=(), **files):
     "hidden",
     [
         '<!-- <a href="{{ links.unsubscribe }}">Stop</a> -->{{ sender.name }} {{ sender.postal_address }}',
-        '<p style="display:none"><a href="{{ links.unsubscribe }}">Stop</a></p>{{ sender.name }} {{ sender.postal_address }}',
+        '<p style="display:none">{{ links.unsubscribe }}</p>{{ sender.name }} {{ sender.postal_address }}',
         '<a href="{{ links.unsubscribe }}"></a>{{ sender.name }} {{ sender.postal_address }}',
         '<a href="{{ links.unsubscribe }}">Stop</a><p hidden>{{ sender.name }} {{ sender.postal_address }}</p>',
         '<a href="{{ links.unsubscribe }}">Stop</a><!-- {{ sender.name }} {{ sender.postal_address }} -->',

@@ -1,22 +1,25 @@
 """approve: somebody else's yes to a run that waits."""
 
 import argparse
+import sys
 from datetime import UTC, datetime
 
 from app.summary import say_what_waits, show_summary
 from app.terminal import print_json, say, working
-from db.settings import check_live, here
+from db.settings import Settings, check_live, here
 from flows.approving import approve as say_yes
+from flows.approving import waiting
 from winback.campaigns.approval import NOT_AUTHENTICATED
-from winback.errors import Exit
+from winback.errors import Exit, WrongUse
 
 
 def approve(arguments: argparse.Namespace) -> int:
     """Approve a run and carry it on; exit 1 where it has changed since and has to be looked at again."""
     settings = here(arguments.workspace)
     check_live(settings)
+    digest = arguments.digest or _confirmed(settings, arguments.run_name)
     with working("approving"):
-        answer = say_yes(settings, arguments.run_name, arguments.by, datetime.now(UTC), arguments.digest)
+        answer = say_yes(settings, arguments.run_name, arguments.by, datetime.now(UTC), digest)
     if arguments.json:
         said = {"approved_by": answer.summary.approved_by, "changed": answer.changed}
         print_json(answer.summary.as_dict() | said)
@@ -32,3 +35,18 @@ def approve(arguments: argparse.Namespace) -> int:
         return Exit.NO
     say(f"approved by {answer.summary.approved_by} ({NOT_AUTHENTICATED})")
     return Exit.DONE
+
+
+def _confirmed(settings: Settings, run: str) -> str:
+    """The digest of what waits, once shown and said yes to; WrongUse where nobody can or does."""
+    found = waiting(settings, run)
+    if found is None:
+        return ""  # approving says how it stands
+    if not sys.stdin.isatty():
+        digest = f"--digest {found.digest[:12]}"
+        raise WrongUse(f"say what was looked at, as preview shows it; {run} is now {digest}")
+    say(f"{run}: {found.people:,} people, more than {found.above:,}; what is approved: {found.digest[:12]}")
+    say("is that the digest you looked at, as preview shows it? yes or no")
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise WrongUse("not approved")
+    return found.digest

@@ -104,7 +104,8 @@ def _show(found: Preview) -> None:
     for line in (*_worth_lines(found), *sight_lines(found.sight, found.arms_before), *_cost_lines(found)):
         print(line)
     if yes := found.approval:
-        print(f"a run of it will wait, with more than {yes.above:,} people: winback approve {found.run} --by NAME")
+        how = f"winback approve {found.run} --by NAME --digest {yes.digest[:12]}"
+        print(f"a run of it will wait, with more than {yes.above:,} people: {how}")
         print(f"who may approve it: {yes.by or f'anybody but {yes.owner}'}; what is approved: {yes.digest[:12]}")
     print("\nwere the arms alike? (differences in standard deviations)")
     print_table(["", "written to", "hold-out", "difference", "by chance", ""], [_line(b) for b in found.balance])

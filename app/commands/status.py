@@ -112,7 +112,7 @@ def _waiting_line(channel: str, line: dict[str, Any]) -> tuple[str, int, str]:
 def _run_line(run: dict[str, Any]) -> tuple[str, int, str]:
     messages = ", ".join(f"{count:,} {state}" for state, count in run["messages"].items())
     if run["stage"] == Stage.WAITING:
-        messages = f"waits for approval: winback approve {run['run']} --by NAME"
+        messages = f"waits for approval: winback approve {run['run']} --by NAME --digest DIGEST"
     elif run["approved_by"]:
         messages += f"; approved by {run['approved_by']} ({NOT_AUTHENTICATED})"
     return run["run"], sum(run["arms"].values()), messages or "-"

@@ -263,7 +263,8 @@ class Guardrails(Section):
 class Success(Section):
     """How the result is judged: the outcome window, by what, and the smallest effect worth having.
 
-    ``margin``: the share of revenue that is contribution. ``blank_out``: days after the start that do not count.
+    ``margin``: the share of revenue that is contribution, for net contribution and ROI. ``blank_out``: days after
+    the start that do not count.
     """
 
     window: Days
@@ -323,7 +324,9 @@ class Campaign(Section):
 
     @field_validator("variants", mode="before")
     @classmethod
-    def _as_tuple(cls, value: object) -> object:
+    def _as_tuple(cls, value: object, info: ValidationInfo) -> object:
+        if value == [] and not is_pinned(info):
+            raise ValueError("is empty: name the variants, or take the line out for one message to all")
         return tuple(value) if isinstance(value, list) else value
 
     @field_validator("variants")

@@ -3,6 +3,7 @@
 YAML tags, anchors and aliases are refused: a campaign is plain data, and an alias can be a bomb.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -19,6 +20,8 @@ from winback.errors import CampaignError, unprintable
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 12
+# Controls but tab and line break, zero-width blanks, separators and directions; emoji need U+200C and U+200D.
+_INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060\u2066-\u2069\ufeff]")
 M = TypeVar("M", bound=BaseModel)
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -67,7 +70,7 @@ def examine_as(
         data = _plain_data(text, file, places)
     except CampaignError as error:
         return None, [error]
-    empty = [] if pinned else list(_empty(places, file))
+    slips = [] if pinned else [*_empty(places, file), *_invisible(places, file)]
     try:
         found = model.model_validate(data, context={PINNED: pinned})
     except ValidationError as error:
@@ -76,8 +79,9 @@ def examine_as(
             spot=places.spot,
         )  # fmt: skip
         said = {each.field for each in faults}
-        return None, [*faults, *(each for each in empty if each.field not in said)]
-    return (None, empty) if empty else (found, [])
+        found_too = (each for each in slips if each.field not in said)
+        return None, sorted([*faults, *found_too], key=lambda fault: fault.line or 0)
+    return (None, slips) if slips else (found, [])
 
 
 def _empty(places: "_Places", file: str) -> Iterator[CampaignError]:
@@ -86,6 +90,15 @@ def _empty(places: "_Places", file: str) -> Iterator[CampaignError]:
         if node.tag == "tag:yaml.org,2002:null":
             problem = "is empty: write a value, or take the line out for what is usual"
             yield CampaignError(problem, file=file, line=line_at(path, places.lines), field=dotted(path))
+
+
+def _invisible(places: "_Places", file: str) -> Iterator[CampaignError]:
+    """Values with a character that nobody wrote on purpose: YAML takes them in quotes, as ``\\a``."""
+    for path, node in places.scalars.items():
+        if hidden := _INVISIBLE.search(str(node.value)):
+            yield CampaignError(
+                unprintable(hidden[0]), file=file, line=line_at(path, places.lines), field=dotted(path)
+            )
 
 
 def line_of(text: str, *path: str | int) -> int:

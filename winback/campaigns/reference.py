@@ -312,7 +312,10 @@ FIELDS: Mapping[str, Entry] = {
         required=Words("only with a measure in percent", "只用于百分比指标"),
     ),
     "success.margin": Entry(
-        says=Words("contribution's share of revenue, as `40%`, for returns too", "毛利率，如 `40%`；算回报也用"),
+        says=Words(
+            "the share of revenue that is contribution, such as `40%`; net contribution and ROI come of it",
+            "毛利占收入的比例，如 `40%`：净贡献和投资回报率（ROI）都按它计算",
+        ),
         required=Words("with `net_contribution`", "用 `net_contribution` 时必填"),
     ),
     "success.guardrails.unsubscribed": Entry(

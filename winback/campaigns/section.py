@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from winback.campaigns.values import in_languages
+from winback.campaigns.values import in_languages, one_line
 
 
 class Section(BaseModel):
@@ -17,8 +17,8 @@ class Section(BaseModel):
 class LocalName(Section):
     """A name in the languages it is shown in; English is the fallback."""
 
-    en: str = Field(min_length=1, max_length=120)
-    zh: str | None = Field(default=None, min_length=1, max_length=120)
+    en: Annotated[str, AfterValidator(one_line)] = Field(min_length=1, max_length=120)
+    zh: Annotated[str, AfterValidator(one_line)] | None = Field(default=None, min_length=1, max_length=120)
 
 
 Names = Annotated[LocalName, BeforeValidator(in_languages)]

@@ -173,6 +173,13 @@ def in_languages(value: object, info: ValidationInfo) -> object:
     return {"en": value} if isinstance(value, str) else value
 
 
+def one_line(value: str, info: ValidationInfo) -> str:
+    """The text, or ValueError: it stands in titles and lists."""
+    if len(value.splitlines()) > 1 and not is_pinned(info):
+        raise ValueError("must be one line")
+    return value
+
+
 def check_zone(value: str) -> str:
     """The zone's own name, or ValueError: it must be in the time zone database."""
     try:

@@ -1,9 +1,9 @@
-"""What of an HTML message nobody sees, read off its tags: for the text made of it, and for the lint of its footer.
+"""What of an HTML message nobody sees, read off its tags: for the text made of it and the lint of its footer.
 
-Each tag's look follows from that of the tag around it and from its own style. What takes a whole part away (display,
-opacity, a box of no size) holds for all within; what is merely inherited (visibility, size, colours) a tag within
-may undo, as MJML does with its ``font-size:0``. What cannot be told, such as a colour of a name unknown here or of
-another file, counts as seen.
+Each tag's look follows from that of the tag around it and from its own style. What takes a whole part away
+(display, opacity, a box of no size) holds for all within; what is inherited (visibility, size, colours) a tag
+within may undo, as MJML does with its ``font-size:0``. What cannot be told, such as the colour of another file,
+counts as seen.
 """
 
 import re

@@ -122,7 +122,8 @@ def _file_problems(files: Mapping[str, str], message: str) -> Iterator[TemplateE
         if name.startswith("_"):
             continue  # a piece of the message's own, for its parts to include
         if part is None:
-            hint = nearest(name, known)
+            dashed = name.replace("_", "-")
+            hint = dashed if part_of(dashed) else nearest(name, known)
             yield TemplateError("is not a part of a message", file=path, allowed=", ".join(known), nearest=hint)
         elif name.endswith(".mjml") and f"{path.removesuffix('.mjml')}.html" in files:
             yield TemplateError("stands beside its .html: which is meant?", file=path)

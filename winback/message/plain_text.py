@@ -84,7 +84,7 @@ def _copy_of(part: str | int, nodes_at: Mapping[int, Filled]) -> nodes.Expr:
 class _Reader(Places):
     """``out``: what each character of the text becomes, "" for nothing.
 
-    ``links``: place of the end of a link -> what is written there: texts, and places of expressions. ``faint``: the
+    ``links``: place of the end of a link -> what is written there: texts, and places of expressions. ``faint``:
     places of expressions, blocks and files where nothing is seen that has no tags of its own.
     """
 

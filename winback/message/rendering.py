@@ -91,6 +91,14 @@ def failure_of(
     return None
 
 
+class _Empty(JinjaError):
+    """A part came out without a word; ``file``: the one it is written in."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        super().__init__("is empty")
+
+
 def _parts(message: Message, channel: Channel, suffix: str, context: Mapping[str, object]) -> dict[str, str]:
     parts = {}
     with Budget():
@@ -98,7 +106,7 @@ def _parts(message: Message, channel: Channel, suffix: str, context: Mapping[str
             text = message.editions[suffix, part].render(context)
             parts[part] = (tidy if part == TEXT and suffix in message.made else CLEAN[part])(text)
             if not parts[part]:
-                raise MissingValue(part, f"{part} is empty")
+                raise _Empty(message.editions[suffix, part].filename or part)
     return parts
 
 
@@ -201,6 +209,8 @@ def _failure(error: Exception, place: str) -> RenderFailure:
         for frame, line in traceback.walk_tb(error.__traceback__)
         if "__jinja_exception__" in frame.f_globals  # the frames Jinja rewrites to template lines
     ]
+    if isinstance(error, _Empty):
+        return RenderFailure(file=error.file, line=None, field=None, problem=str(error))
     file, line = lines[0 if isinstance(error, RecursionError) else -1] if lines else (place, None)
     field = error.field if isinstance(error, MissingValue) else None
     problem = str(error) if isinstance(error, JinjaError) else f"raised {type(error).__name__}"
