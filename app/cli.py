@@ -275,7 +275,7 @@ def _running_commands(command: Command) -> None:
         "--to", required=True, metavar="ADDRESS", help="an e-mail address or a phone number (+44...)"
     )
     trial.add_argument("--variant", action="append", default=[], metavar="NAME", help="default: the first")
-    trial.add_argument("--locale", action="append", default=[], help="such as zh-CN; default: en")
+    trial.add_argument("--locale", action="append", default=[], help="such as zh-CN; default: en-GB")
 
 
 def _settling_commands(command: Command) -> None:

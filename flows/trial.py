@@ -23,7 +23,7 @@ from winback.delivery.answer import Answer
 from winback.delivery.outgoing import Outgoing
 from winback.delivery.registry import Provider, open_provider
 from winback.errors import TemplateError, WrongUse, nearest
-from winback.message.fields import samples
+from winback.message.fields import MADE_UP_LOCALE, samples
 from winback.message.languages import PLAIN
 from winback.message.rendering import Email, RenderFailure, Sms, render, unlawful
 from winback.message.sms import sms_size
@@ -73,7 +73,7 @@ def try_out(settings: Settings, trial: Trial, now: datetime) -> list[Tried]:
     written = [
         (variant, *sheet.written(template, locale))
         for variant, template in wanted.items()
-        for locale in trial.locales or [PLAIN]
+        for locale in trial.locales or [MADE_UP_LOCALE]
     ]
     with closing(_provider(settings, channel)) as provider:
         return [_send(provider, settings, *each) for each in written]

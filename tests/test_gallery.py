@@ -66,6 +66,17 @@ def test_every_variant_and_language_is_shown_with_every_name():
         assert "Bob" not in each.email.html or "<Co>" not in each.email.html
 
 
+def test_the_made_up_customer_is_british_and_so_are_his_dates():
+    [english, chinese] = sheets(
+        {"winback-advice": load(demo_files(), "winback-advice")}, ("email",), campaign=NAMES, sender=SENDER
+    )
+
+    assert english.usual.email
+    assert "on 14 March 2025, one of 4 so far" in english.usual.email.text
+    assert chinese.usual.email
+    assert "2025年3月14日" in chinese.usual.email.text
+
+
 def test_a_name_that_a_template_cannot_do_without_is_seen_in_the_preview():
     [sheet] = shown({"hello/subject.txt": "{{ customer.name }}"})
 

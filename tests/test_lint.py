@@ -737,7 +737,7 @@ def test_what_is_heavy_while_compiling_ends_too(template):
 @pytest.mark.parametrize(
     "harm",
     [
-        "c.MEMORY_BYTES = 2**20",
+        "c.MEMORY_BYTES = 2**20; c.answer = lambda request: {'x': 'x' * 2**24}",
         "c.MEMORY_BYTES = 2**28; c.answer = lambda request: {'x': 'x' * 2**30}",
         "c.SECONDS = 0.3; c.answer = lambda request: time.sleep(60)",
         "c.CPU_SECONDS = 1; c.SECONDS = 60; c.answer = lambda request: all(iter(int, 1)) or any(iter(int, 1))",

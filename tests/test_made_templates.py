@@ -49,7 +49,7 @@ def test_a_message_without_a_text_has_one_made_of_its_html():
 
     assert mail.text == (
         "Come & listen\n\nDear A <b> & C,\nit\u00a0is Thursday.\n\n- Mon\n- Tue\n\nA chair\n\n"
-        "https://shop.example/u/sample-token 1 Quay Lane, Port Example Harbour Records\n"
+        "https://shop.example/u/sample-token 1 Quay Lane, Port Example PX1 4QL Harbour Records\n"
     )
     assert check(a_letter(html), "hello", ["email"]) == []
 

@@ -192,7 +192,7 @@ def test_a_channel_the_campaign_does_not_use_is_refused(shop: Settings):
 
 
 def test_a_text_to_china_needs_its_signature_and_its_way_out_as_when_it_is_sent(shop: Settings):
-    with pytest.raises(WrongUse, match=r"hello/sms\.txt in en may not go to \+86 numbers"):
+    with pytest.raises(WrongUse, match=r"hello/sms\.txt in en-GB may not go to \+86 numbers"):
         try_out(shop, trial("+8613800138000"), NOW)
 
     [tried] = try_out(shop, trial("+8613800138000", locales=["zh-CN"]), NOW)

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from types import MappingProxyType
 
 from winback.channel import Channel
-from winback.message.fields import samples
+from winback.message.fields import MADE_UP_LOCALE, samples
 from winback.message.languages import PLAIN
 from winback.message.rendering import Email, RenderFailure, Sms, Values, render
 from winback.message.sms import outside_gsm
@@ -93,7 +93,8 @@ def _written(
     sender: Values,
 ) -> Written:
     values = samples()
-    customer = values["customer"] | {"locale": locale} | ({"name": name} if name else {})
+    customer = values["customer"] | {"locale": MADE_UP_LOCALE if locale == PLAIN else locale}
+    customer |= {"name": name} if name else {}
     if name is None:
         del customer["name"]
 

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 Products: TypeAlias = Sequence[Mapping[str, str | None]]
 Value: TypeAlias = str | int | date | Products
 RECOMMENDED: Final = "recommended"
+MADE_UP_LOCALE: Final = "en-GB"  # of the made-up customer: his dates are British, as his name and address are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,7 @@ CUSTOMER_FIELDS: Mapping[str, Field] = {
     "locale": Field(
         kind=str,
         always=False,
-        sample="en-GB",
+        sample=MADE_UP_LOCALE,
         en="language and region, such as zh-CN",
         zh="语言和地区，例如 zh-CN",
     ),
@@ -102,7 +103,7 @@ SENDER_FIELDS: Mapping[str, Field] = {
     ),
     "postal_address": Field(
         kind=str,
-        sample="1 Quay Lane, Port Example",
+        sample="1 Quay Lane, Port Example PX1 4QL",
         en="the sender's postal address; required in body.html and body.txt",
         zh="发件方邮政地址；body.html 和 body.txt 必须包含",
     ),
@@ -123,7 +124,7 @@ NAMES: Mapping[str, Mapping[str, Field]] = {
     "message": MESSAGE_FIELDS,
 }
 _CHINESE_SAMPLES: Mapping[str, Mapping[str, Value]] = {
-    "customer": {"name": "林晓雨"},
+    "customer": {"name": "林晓雨", "locale": "zh-CN", "country": "CN"},
     "campaign": {"name": "欢迎回来"},
     "sender": {"name": "海港唱片"},
 }

@@ -9,7 +9,7 @@ from jinja2 import Template, meta, nodes
 
 from winback.channel import Channel
 from winback.errors import TemplateError, nearest
-from winback.message.fields import FOOTER, NAMES, PERSONAL, samples
+from winback.message.fields import FOOTER, MADE_UP_LOCALE, NAMES, PERSONAL, samples
 from winback.message.formats import is_currency
 from winback.message.languages import candidates
 from winback.message.markup import markup_problems
@@ -298,7 +298,7 @@ def _sample_problems(message: Message) -> Iterator[TemplateError]:
     """Render every language and channel for a made-up customer who has every field."""
     for suffix in sorted(message.suffixes):
         values = samples(suffix)
-        customer = values["customer"] | {"locale": suffix or "en"}
+        customer = values["customer"] | {"locale": suffix or MADE_UP_LOCALE}
         groups = {"campaign": values["campaign"], "links": values["links"], "sender": values["sender"]}
         for channel in sorted(message.channels):
             result = render(message, channel, customer=customer, **groups)
@@ -343,7 +343,7 @@ def text_sizes(loaded: Message) -> list[TextSize]:
         values = samples(suffix)
         sender = values["sender"] | ({"name": SOMEBODY} if suffix.startswith("zh") else {})
         groups = {"campaign": values["campaign"], "links": values["links"], "sender": sender}
-        customer = values["customer"] | {"locale": suffix or "en"}
+        customer = values["customer"] | {"locale": suffix or MADE_UP_LOCALE}
         sms, file = render(loaded, "sms", customer=customer, **groups), loaded.editions[suffix, SMS].filename
         if isinstance(sms, Sms) and file:
             outside, signed = tuple(outside_gsm(sms.text)), SOMEBODY in signatures(sms.text)
