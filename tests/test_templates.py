@@ -349,16 +349,16 @@ def test_every_message_that_is_shipped_is_tried_here():
 
 @pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
 def test_recommended_records_are_named_where_there_are_some(locale):
-    link = {"name": "Harbour Lights, LP", "link": "https://shop.example/p/1502"}
+    link = {"name": "Harbour Lights (LP)", "link": "https://shop.example/p/1502"}
     products = [link, {"name": "A & B", "link": None}]
 
     some, none = (
         demo("recommended-records", "email", locale=locale, recommended=each) for each in (products, None)
     )
 
-    assert ">Harbour Lights, LP</a>" in some.html
+    assert ">Harbour Lights (LP)</a>" in some.html
     assert "A &amp; B" in some.html
-    assert "Harbour Lights, LP" in some.text
+    assert "Harbour Lights (LP)" in some.text
     assert "https://shop.example/p/1502" in some.text
     assert "- A & B\n" in some.text
     assert "<li>" not in none.html

@@ -92,7 +92,7 @@ def _written(
     campaign: Values,
     sender: Values,
 ) -> Written:
-    values = samples()
+    values = samples(locale)
     customer = values["customer"] | {"locale": MADE_UP_LOCALE if locale == PLAIN else locale}
     customer |= {"name": name} if name else {}
     if name is None:

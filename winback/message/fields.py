@@ -67,9 +67,9 @@ CUSTOMER_FIELDS: Mapping[str, Field] = {
         kind=list,
         always=False,
         sample=[
-            {"name": "Harbour Lights, LP", "link": "https://shop.example/p/1502"},
-            {"name": "Quay Songs, CD", "link": "https://shop.example/p/1077"},
-            {"name": "Slow Tide, LP", "link": None},
+            {"name": "Harbour Lights (LP)", "link": "https://shop.example/p/1502"},
+            {"name": "Quay Songs (CD)", "link": "https://shop.example/p/1077"},
+            {"name": "Slow Tide (LP)", "link": None},
         ],
         en="up to three products, each with `name` and, where known, `link`; none without order lines",
         zh="最多三个推荐产品，每个有 `name`，已知时有 `link`；没有订单明细时为空",
@@ -124,7 +124,16 @@ NAMES: Mapping[str, Mapping[str, Field]] = {
     "message": MESSAGE_FIELDS,
 }
 _CHINESE_SAMPLES: Mapping[str, Mapping[str, Value]] = {
-    "customer": {"name": "林晓雨", "locale": "zh-CN", "country": "CN"},
+    "customer": {
+        "name": "林晓雨",
+        "locale": "zh-CN",
+        "country": "CN",
+        RECOMMENDED: [
+            {"name": "港湾灯火（LP）", "link": "https://shop.example/p/1502"},
+            {"name": "码头之歌（CD）", "link": "https://shop.example/p/1077"},
+            {"name": "慢潮（LP）", "link": None},
+        ],
+    },
     "campaign": {"name": "欢迎回来"},
     "sender": {"name": "海港唱片"},
 }
