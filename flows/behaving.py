@@ -1,8 +1,10 @@
 """What customers did, said and are bound by, from the facts and from what we sent; the kinds of churn it makes."""
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
 
 import polars as pl
@@ -11,13 +13,19 @@ from sqlmodel import Session
 from db.facts.recorded import held_contracts, read_activity, read_feedback, read_subscriptions
 from db.facts.store import digests, path_of, pinned_digests
 from db.facts.watching import read_watched
+from db.occurrences import pinned_others, version_files
 from db.own_activity import read_own_activity
 from db.settings import Settings
+from db.tables import Occurrence
 from winback.campaigns.campaign import Campaign
+from winback.campaigns.churn_kind import RULES_FILE
 from winback.churners.kinds import Known, kinds_of, read_rules
 from winback.customers.behaviour import ACTIVITY, CONTRACTS, FEEDBACK, Behaviour
 from winback.intake.fields import Kind
+from winback.outcomes.outcomes import KindsMade
 from winback.signals.early_warning import flags
+
+_READ_BY_RULES = (Kind.ACTIVITY, Kind.FEEDBACK, Kind.SUBSCRIPTIONS)  # besides orders: _imported
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +88,19 @@ def kinds_for(
     asked = Rules(text=rules, as_of=as_of, window_days=campaign.churn.within)
     files = [path_of(settings.facts, digest) for digest in facts]
     return kinds_at(files, _with_own(session, settings, imported, as_of), scored, asked)
+
+
+def kinds_made(session: Session, occurrence: Occurrence, ledger: pl.DataFrame) -> KindsMade | None:
+    """What the kinds of churn in a run's ``ledger`` were made of; None without any, or where it is not pinned."""
+    rules = version_files(session, occurrence.version_id or 0).get(RULES_FILE)
+    pinned = pinned_others(occurrence)
+    if rules is None or pinned is None or ledger["kind"].is_null().all():
+        return None
+    others = {kind.value: pinned_digests(session, kind, pinned) for kind in _READ_BY_RULES}
+    facts = {Kind.ORDERS.value: json.loads(occurrence.facts)} | others
+    return KindsMade(
+        rules=sha256(rules.encode()).hexdigest(), facts={kind: found for kind, found in facts.items() if found}
+    )
 
 
 def contracts(session: Session, settings: Settings, *, as_of: date, through: date) -> pl.DataFrame:

@@ -21,7 +21,7 @@ from db.readings import last_reading, latest, save_reading
 from db.responses import all_priced, contacted, costs, count_messages, read_answers
 from db.settings import Settings
 from db.tables import CampaignVersion, Occurrence
-from flows.behaving import contracts
+from flows.behaving import contracts, kinds_made
 from flows.campaign_run import read_ledger
 from flows.losing import Forecast, forecast_at, with_losses
 from winback.audience.assignment import seed_name
@@ -242,6 +242,7 @@ def _method(run: _Run) -> Method:
         other_facts={kind: found for kind in _BESIDE if (found := digests(run.session, kind))},
         seed=seed_name(run.settings.file.salt),
         forecast=run.forecast.said if run.forecast else {},
+        kinds=kinds_made(run.session, run.occurrence, run.ledger),
     )
 
 

@@ -1,5 +1,6 @@
 """What customers said, by arm: scores and causes of a run end to end, against its raw rows worked anew."""
 
+import hashlib
 import math
 import random
 from collections import Counter, defaultdict
@@ -17,10 +18,13 @@ from app.commands.preview import sight_lines
 from app.found_lines import found_lines
 from db.facts.recorded import FEEDBACK
 from db.settings import Settings
+from flows.campaign_run import carry_out, manual
+from flows.measuring import measure_run
 from flows.previewing import preview
-from tests.test_findings import DAY, DAYS, PEOPLE, TWO_VARIANTS, Rows, Run, a_shop, newcombe
+from tests.test_findings import DAY, DAYS, PEOPLE, RUN, TWO_VARIANTS, Rows, Run, a_shop, newcombe
 from tests.test_other_facts import bring
-from tests.workspaces import load
+from tests.workspaces import NOW, load
+from winback.campaigns.churn_kind import RULES_FILE
 from winback.churners.causes import Cause
 from winback.intake.fields import Kind
 from winback.lift.intervals import Z95
@@ -31,6 +35,8 @@ from winback.report.tables import as_csv
 from winback.words import LANGUAGES
 
 SAID = {"price": Cause.PRICE, "Too expensive": Cause.PRICE, "竞争对手": Cause.COMPETITOR, "moved": Cause.OWN}
+COMPLAINTS = f"customer_id,at,kind\n00001,{DAY} 10:00:00,complaint\n"
+COMPLAINED = "rules: [{kind: fault, when: {activity: [complaint]}, evidence: {en: complained, zh: 投诉过}}]\n"
 TOLD = [*SAID, "the weather"]  # the last names none of the nine
 
 
@@ -224,6 +230,37 @@ def test_no_answer_is_final_before_the_answers_reach_the_windows_end(tmp_path: P
     assert ("winback import feedback" in said) is (known is None)
     assert "no orders can be counted" not in said
     assert ("This is day" in said) is (known is not None)
+
+
+@pytest.mark.slow
+def test_a_reading_names_the_facts_and_the_rules_its_kinds_of_churn_were_made_of(tmp_path: Path):
+    """Those the run was pinned to: facts and rules that came after it chose are none of them."""
+    shop = a_shop(tmp_path, Rows(seed=5))
+    files = {"orders": fact_files(shop)}
+    for kind, text in (("activity", COMPLAINTS), ("feedback", Voices().csv())):
+        before = fact_files(shop)
+        load(shop, kind, text)
+        files[kind] = fact_files(shop) - before
+    rules = shop.workspace / RULES_FILE
+    rules.write_text(COMPLAINED, encoding="utf-8")
+    carry_out(manual("spring", DAY), shop, NOW)
+    rules.write_text(COMPLAINED.replace("fault", "hidden"), encoding="utf-8")
+    load(shop, "activity", COMPLAINTS.replace("00001", "00002"))
+
+    kinds = measure_run(shop, RUN, NOW).method.kinds
+
+    assert kinds.rules == hashlib.sha256(COMPLAINED.encode()).hexdigest()
+    assert {kind: set(found) for kind, found in kinds.facts.items()} == files
+    assert list(kinds.facts) == ["orders", "activity", "feedback"]
+
+
+def fact_files(shop: Settings) -> set[str]:
+    return {path.stem for path in shop.facts.glob("*.parquet")}
+
+
+@pytest.mark.slow
+def test_a_reading_in_which_nobody_has_a_kind_of_churn_names_nothing_of_it(tmp_path: Path):
+    assert Run(tmp_path).outcome.method.kinds is None  # of orders alone
 
 
 @pytest.mark.slow

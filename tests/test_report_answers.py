@@ -11,6 +11,7 @@ from app.found_lines import found_lines
 from tests.report_samples import SAMPLES, page
 from tests.test_report import assert_with_interval, number, shows
 from winback import words
+from winback.outcomes.outcomes import KindsMade, read_outcome, write_outcome
 from winback.report import names
 from winback.report.tables import as_csv
 from winback.report.words import Speaker
@@ -93,6 +94,25 @@ def test_where_nobody_answered_the_terminal_says_nothing_of_it():
     lines = list(found_lines(SAMPLES["better"]))
 
     assert not [line for line in lines if "answered" in line or "cause" in line]
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", ["activity, files: 7", "what was known at the end of 31 December 1997"]),
+        ("zh", ["客户行为，文件数：7", "依据截至 1997年12月31日已知的事实"]),
+    ],
+)
+def test_the_method_names_what_the_kinds_of_churn_were_made_of(language, told):
+    made = KindsMade(rules="c1" * 32, facts={"orders": ["d2" * 32], "activity": [f"{n:064x}" for n in range(7)]})
+    outcome = replace(SAMPLES["better"], method=replace(SAMPLES["better"].method, kinds=made))
+
+    text = page(outcome, language).text("method")
+
+    assert all(each in text for each in [*told, "kinds.yaml", "c1" * 32, "d2" * 32])
+    assert [f"{n:064x}" in text for n in range(7)] == [True] * 6 + [False]
+    assert "kinds.yaml" not in page("better", language).text("method")
+    assert read_outcome(write_outcome(outcome)) == outcome
 
 
 @pytest.mark.parametrize(

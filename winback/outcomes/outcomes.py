@@ -111,11 +111,24 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KindsMade:
+    """What the members' kinds of churn were made of when they were chosen, as the run pinned it.
+
+    ``rules``: sha256 of kinds.yaml. ``facts``: digests by kind of fact, orders first. Beside them the rules read
+    what winback itself had sent by then, and what came of it.
+    """
+
+    rules: str
+    facts: dict[str, list[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
     """What must be known to repeat the run. ``facts``: digests of the order facts; ``other_facts``: by kind.
 
     ``seed``: names the salt that drew the arms, and does not tell it. ``forecast``: where one says who was lost,
-    what it says of itself, as_of, horizon_days and threshold among it.
+    what it says of itself, as_of, horizon_days and threshold among it. ``kinds``: None where nobody had a kind of
+    churn, of runs that did not pin what they are made of, and in readings before it was named.
     """
 
     audience_digest: str
@@ -126,6 +139,7 @@ class Method:
     other_facts: dict[str, list[str]] = field(default_factory=dict)  # none in readings before they counted
     seed: str = ""  # none in readings before it was named
     forecast: dict[str, Any] = field(default_factory=dict)
+    kinds: KindsMade | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

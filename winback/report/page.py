@@ -183,6 +183,7 @@ def _rounded(shown: dict[str, Any]) -> set[str]:
 
 
 def _shown(outcome: Outcome, say: Speaker) -> dict[str, Any]:
+    method = outcome.method
     return {
         "name": outcome.campaign_name.get(say.language) or outcome.campaign_id,
         "objective": outcome.objective.get(say.language) or outcome.objective.get("en"),
@@ -210,9 +211,10 @@ def _shown(outcome: Outcome, say: Speaker) -> dict[str, Any]:
         "balance": balance_rows(outcome, say),
         "rules": [rule_sentence(rule, outcome, say) for rule in judgement(outcome).rules],
         "verdict_words": lambda verdict: churn_title(outcome, verdict).say(say.language),
-        "score": recorded(outcome.method.score, say),
-        "forecast": recorded(outcome.method.forecast, say),
-        "facts": list(_facts_named(outcome, say)),
+        "score": recorded(method.score, say),
+        "forecast": recorded(method.forecast, say),
+        "facts": list(_facts_named({"orders": method.facts} | method.other_facts, say)),
+        "kind_facts": list(_facts_named(method.kinds.facts if method.kinds else {}, say)),
         "needed": needed_sentences(outcome, say),
         "repeat": repeat_commands(outcome),
         **finding_views(outcome, say, all_treated(outcome, say)),
@@ -287,16 +289,16 @@ def _differences(rows: list[EffectRow], say: Speaker) -> Iterator[Difference]:
 
 
 _FACTS = {
-    "digests": "m_facts_digests",
+    "orders": "m_facts_digests",
+    "activity": "m_facts_activity",
     "feedback": "m_facts_feedback",
     "subscriptions": "m_facts_subscriptions",
 }
 
 
-def _facts_named(outcome: Outcome, say: Speaker) -> Iterator[tuple[str, list[str], int]]:
+def _facts_named(kinds: Mapping[str, list[str]], say: Speaker) -> Iterator[tuple[str, list[str], int]]:
     """The facts by kind, orders first: what they are, the first digests, and how many more there are."""
-    kinds = {"digests": outcome.method.facts} | outcome.method.other_facts
-    shown = FACTS_SHOWN // len(kinds)
+    shown = FACTS_SHOWN // max(len(kinds), 1)
     for kind, digests in kinds.items():
         yield say(_FACTS[kind], n=len(digests)), digests[:shown], max(len(digests) - shown, 0)
 
