@@ -27,11 +27,15 @@ def seen(
     priced=True,
     causes=None,
     answering=0.0,
+    asked="csat",
     kinds=(),
+    foretold=False,
+    by_contract=False,
 ) -> Seen:
     """``arms``: name -> (n, planned share, inactive before, inactive after); who comes back spends.
 
-    ``answering``: of the members, how many give a score of satisfaction. ``kinds``: theirs of churn, by lot.
+    ``answering``: of the members, how many give a score of satisfaction, ``asked`` for as csat or nps. ``kinds``:
+    theirs of churn, by lot. ``foretold``: who churned is a forecast, mostly of those who stayed away.
     """
     dice = random.Random(7)
     voices, lots, cells = random.Random(8), random.Random(9), list[PartSums]()
@@ -39,15 +43,17 @@ def seen(
     scores: dict[str, Counter[int]] = {}
     for arm, (n, _, _, churned) in arms.items():
         people = [_a_member(dice, arm, number, churned) for number in range(n)]
-        scores[arm] = Counter(_score(each, voices) for each in people if voices.random() < answering)
+        people = [_foretold(each, lots) for each in people] if foretold else people
+        scores[arm] = Counter(_score(each, voices, asked) for each in people if voices.random() < answering)
         cells += _cells([_of_kind(person, lots, kinds) for person in people] if kinds else people)
         first[arm] = Counter(1 + int(dice.expovariate(2 / days)) % days for _ in range(n - churned))
     return Seen(
         sums=RunSums(days=days, cells=cells, first_orders=first, causes=causes or {}, cap_minor=MOST_MINOR,
-                     scores={"csat": scores}),
+                     scores={asked: scores}),
         members={arm: values[0] for arm, values in arms.items()},
         messages=messages, touched=touched, rows_lost=rows_lost, overlap=overlap or {},
         currency=CURRENCY, minor=MINOR, letters=letters or {}, per_person=per_person, priced=priced,
+        by_contract=by_contract, by_model=foretold,
     )  # fmt: skip
 
 
@@ -72,9 +78,16 @@ def _a_member(dice: random.Random, arm: str, number: int, churned: int) -> PartS
     )  # fmt: skip
 
 
-def _score(member: PartSums, voices: random.Random) -> int:
-    """1 to 5, those who stayed a little happier."""
-    return voices.choice([2, 3, 4, 4, 5] if member.buyers else [1, 2, 3, 4])
+def _score(member: PartSums, voices: random.Random, asked: str) -> int:
+    """1 to 5, of nps twice as many, those who stayed a little happier."""
+    told = voices.choice([2, 3, 4, 4, 5] if member.buyers else [1, 2, 3, 4])
+    return told if asked == "csat" else 2 * told
+
+
+def _foretold(member: PartSums, lots: random.Random) -> PartSums:
+    lost = lots.random() < (0.05 if member.buyers else 0.8)
+    before = member.spend.x if lost else 0
+    return replace(member, churned=int(lost), worth=_pair(int(member.spend.x), int(before)))
 
 
 def _of_kind(member: PartSums, lots: random.Random, kinds: tuple[str, ...]) -> PartSums:

@@ -11,7 +11,15 @@ from winback.campaigns.campaign import Campaign
 from winback.campaigns.limits import PerPerson
 from winback.lift.balance import Balance
 from winback.lift.interim import LookTaken
-from winback.outcomes.outcomes import ArmResult, GroupCount, Method, Outcome, measure, outcome_window
+from winback.outcomes.outcomes import (
+    ArmResult,
+    GroupCount,
+    KindsMade,
+    Method,
+    Outcome,
+    measure,
+    outcome_window,
+)
 from winback.outcomes.responses import MessageCount, OrderCount, responses
 from winback.report.headline import first_of
 from winback.report.page import WORD_JOINER, render
@@ -27,11 +35,11 @@ METHOD = Method(
 )
 
 
-def a_campaign(smallest_effect="3pp", name="Spring", **success):
+def a_campaign(smallest_effect="3pp", name="Spring", churn=None, **success):
     success |= {"window": "90d"} | ({"smallest_effect": smallest_effect} if smallest_effect else {})
     return Campaign.model_validate(
         {
-            "id": "spring", "name": name, "owner": "ann@example.com", "churn": {"within": "90d"},
+            "id": "spring", "name": name, "owner": "ann@example.com", "churn": {"within": "90d"} | (churn or {}),
             "audience": {"inactive": "60d"}, "journey": [{"send": "hello"}], "success": success,
         }
     )  # fmt: skip
@@ -195,6 +203,36 @@ MEASURED["second"] = replace(
     second=True,
     first=first_of(FIRST),
 )
+FORETOLD = a_campaign(churn={"definition": "model", "threshold": "60%"}, margin="40%")
+BY_FORECAST = {
+    "model": "ensemble", "weights": {"pareto_nbd": 0.5, "logistic": 0.5}, "fallback_reason": None,
+    "horizon_days": 90, "digest": "f0" * 32, "as_of": "1998-03-31", "threshold": 0.6,
+}  # fmt: skip
+CAUSES = {"advice": {"price": 40}, "invitation": {"price": 35, "own": 9}, "holdout": {"price": 80}}
+
+
+def a_forecast(arms, **found) -> Outcome:
+    made = an_outcome(arms, messages=DELIVERED, foretold=True, causes=CAUSES, **{"campaign": FORETOLD} | found)
+    told = BY_FORECAST if made.window.complete else {}
+    return replace(made, method=replace(METHOD, forecast=told))
+
+
+MADE = KindsMade(rules="c1" * 32, facts={kind: ["d2" * 32] for kind in ("orders", "activity", "feedback")})
+DEFINED = {  # churn by another definition than orders, other scores
+    "by_forecast": a_forecast(WON, answering=0.2, letters=LETTERS, kinds=("hidden", "fault", "none")),
+    "by_forecast_value": a_forecast(WON, campaign=FORETOLD.model_copy(
+        update={"success": a_campaign(measure="value_lost_share", margin="40%").success})),
+    "forecast_to_come": a_forecast(WON, data_through=date(1998, 2, 10)),
+    "by_contract": an_outcome(
+        WON, messages=DELIVERED, campaign=a_campaign(churn={"definition": "contract"}), by_contract=True
+    ),
+    "by_nps": an_outcome(
+        WON, messages=DELIVERED, answering=0.3, asked="nps", campaign=a_campaign(None, measure="nps")
+    ),
+}  # fmt: skip
+DEFINED["by_forecast"] = replace(
+    DEFINED["by_forecast"], balance=ALIKE, method=replace(DEFINED["by_forecast"].method, kinds=MADE)
+)
 VARIANTS = {"advice": (960, 660), "invitation": (970, 712), "voucher": (955, 640)}  # delivered, quiet after
 
 
@@ -211,13 +249,15 @@ def three_variants() -> Outcome:
         letters=LETTERS,
         per_person=PerPerson(messages=2, days=30),
         answering=0.2,
-        causes={"advice": {"price": 40}, "invitation": {"price": 35, "own": 9}, "holdout": {"price": 80}},
+        causes=CAUSES,
+        kinds=("hidden", "fault", "none"),
     )
     told = {"feedback": ["fe" * 32], "subscriptions": ["5b" * 32]}
-    return replace(found, balance=ALIKE, method=replace(METHOD, other_facts=told))
+    return replace(found, balance=ALIKE, method=replace(METHOD, other_facts=told, kinds=MADE))
 
 
 JUDGED_BY = [(name, language) for name in MEASURED for language in words.LANGUAGES]
+BY_DEFINITION = [(name, language) for name in DEFINED for language in words.LANGUAGES]
 EVERY = [(name, language) for name in SAMPLES for language in words.LANGUAGES]
 
 
@@ -277,7 +317,7 @@ class Page(HTMLParser):
 
 @cache
 def sample_html(name: str, language: words.Language) -> str:
-    return render((SAMPLES | MEASURED)[name], language)
+    return render((SAMPLES | MEASURED | DEFINED)[name], language)
 
 
 def page(name_or_outcome, language="en") -> Page:

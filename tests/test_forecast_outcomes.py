@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from app.cli import main
+from app.commands.preview import sight_lines
 from app.found_lines import found_lines
 from db.settings import Settings
 from flows.measuring import measure_again, measure_run
@@ -24,6 +25,7 @@ from winback.gallery.sight import Basis
 from winback.gallery.words import TEXTS
 from winback.outcomes.outcomes import read_outcome, write_outcome
 from winback.report.before_after import before_after_sentences
+from winback.report.definitions import foretold
 from winback.report.page import render
 from winback.report.tables import as_csv
 from winback.report.words import Speaker, speaker
@@ -191,6 +193,27 @@ def test_the_lists_of_runs_call_it_a_forecast_too(run: Run, capsys: pytest.Captu
     assert "churn, a forecast" in said
     assert "predicted lost" in said
     assert "churned" not in said
+    points = re.search(r"[+-][\d.]+ \([+-][\d.]+ to [+-][\d.]+\), a forecast", said)
+    assert points  # the column is that of churn for every campaign
+
+
+@pytest.mark.parametrize(
+    ("measure", "told"),
+    [("churn", True), ("value_lost_share", True), ("net_contribution", False), ("csat", False)],
+)
+def test_of_a_campaign_with_a_forecast_only_what_hangs_on_who_is_lost_is_one(measure: str, told: bool):
+    assert foretold(replace(SAMPLES["better"], churn_definition="model", judged_by=Measure(measure))) is told
+
+
+@pytest.mark.parametrize(
+    ("measure", "rate", "said"),
+    [(Measure.CHURN, 0.01, "lost"), (Measure.CHURN, 0.99, "to stay"), (Measure.RETENTION, 0.01, "to stay")],
+)
+def test_too_few_for_a_plan_is_told_of_a_forecast_as_one(tmp_path: Path, measure: Measure, rate: float, said: str):
+    seen = preview(a_shop(tmp_path, Rows(seed=5, days=DAYS), BY_MODEL), "spring", END).sight
+    none = replace(seen, measure=measure, effect=None, expected=replace(seen.expected, rate=rate))
+
+    assert f"too few of those left alone would be predicted {said}." in " ".join(sight_lines(none, 0))
 
 
 def test_the_preview_takes_what_the_model_says_today_of_those_chosen_before(tmp_path: Path):

@@ -2,13 +2,14 @@
 
 import csv
 import re
+from collections import Counter
 from dataclasses import replace
 from io import StringIO
 
 import pytest
 
 from app.found_lines import found_lines
-from tests.report_samples import SAMPLES, TWO, WON, a_campaign, an_outcome, page, sample_html
+from tests.report_samples import DEFINED, SAMPLES, TWO, WON, a_campaign, an_outcome, page, sample_html
 from tests.test_report import assert_with_interval, number, shows
 from winback import words
 from winback.campaigns.campaign import HOLDOUT
@@ -525,6 +526,32 @@ def test_where_nobody_was_kept_there_is_no_price_and_a_forecast_says_predicted(d
     rows = {row.key: row for row in return_rows(outcome, speaker(definition, language))}
 
     assert rows["per_saved"].note == why
+
+
+def test_the_csv_of_a_forecast_calls_nothing_churned_lost_or_kept_that_is_foretold():
+    """The same numbers as of what is seen, under names of their own."""
+    seen, told = (
+        {(row["table"], row["row"], row["measure"]): row["value"] for row in rows}
+        for rows in (
+            csv.DictReader(StringIO(as_csv(outcome, "en").lstrip("\ufeff")))
+            for outcome in (replace(DEFINED["by_forecast"], churn_definition="no_order"), DEFINED["by_forecast"])
+        )
+    )
+
+    assert told["effect", "treated", "predicted_lost"] == seen["effect", "treated", "churned"]
+    assert told["effect", "holdout", "predicted_lost_share"] == seen["effect", "holdout", "churn_rate"]
+    assert told["effect", "treated", "fewer_predicted_lost"] == seen["effect", "treated", "customers_kept"]
+    assert told["causes", "price", "holdout_predicted_lost"] == seen["causes", "price", "holdout_lost"]
+    assert (
+        told["measures", "value_predicted_lost: advice", "mean"] == seen["measures", "value_lost: advice", "mean"]
+    )
+    assert ("returns", "per_fewer_predicted_lost", "value") in told
+    assert ("measures", "share_of_value_predicted_lost: treated", "difference") in told
+    tables = [Counter(table for table, _, _ in each if table != "report") for each in (seen, told)]
+    assert tables[0] == tables[1]  # no line is lost, none is another's
+    plain = {"churned", "churn_rate", "customers_kept", "lost", "holdout_lost"}
+    assert not plain & {measure for _, _, measure in told}
+    assert not [row for _, row, _ in told if re.match("value_lost|per_saved|retained", row)]
 
 
 def test_the_csv_of_a_forecast_says_what_it_is_and_of_what():

@@ -42,6 +42,12 @@ _NAMES = {
     Measure.PURCHASE_FREQUENCY: "orders",
     Measure.NET_CONTRIBUTION: "net contribution",
 }
+_FORETOLD = {
+    Measure.CHURN: "who is predicted lost",
+    Measure.VALUE_LOST: "value predicted lost",
+    Measure.VALUE_LOST_SHARE: "the share of value predicted lost",
+    Measure.RETENTION: "predicted retention",
+}
 _WHY = {HOLDOUT: "held out: nothing is written", "not_scored": "not scored: no order by that day"}
 
 
@@ -146,7 +152,7 @@ def sight_lines(seen: Sight, arms_before: int) -> Iterator[str]:
     if seen.effect is None or not seen.verdict:
         yield f"{start} see no change, however large: {_too_few(seen, seen.expected)}."
     else:
-        yield f"{start} only see changes {_OF[seen.measure]}of {_size(seen.effect, seen)} or more."
+        yield f"{start} only see changes {_in_what(seen)}of {_size(seen.effect, seen)} or more."
     yield f"(four times in five; {_taken(seen, seen.expected)})"
     if seen.probably_more:
         yield (
@@ -159,10 +165,24 @@ def sight_lines(seen: Sight, arms_before: int) -> Iterator[str]:
         yield f"each variant alone against the shared holdout (Holm): {each}"
 
 
+def _foretold(seen: Sight) -> str | None:
+    """What is judged, where it is a forecast."""
+    by_forecast = seen.expected is not None and seen.expected.basis in BY_FORECAST
+    return _FORETOLD.get(seen.measure) if by_forecast else None
+
+
+def _in_what(seen: Sight) -> str:
+    told = _foretold(seen)
+    return f"in {told} " if told else _OF[seen.measure]
+
+
 def _too_few(seen: Sight, expected: Expected) -> str:
     if expected.spread is not None or expected.rate is None:
-        stays = expected.basis in (Basis.CONTRACTS, *BY_FORECAST)
-        return f"too few of those left alone would {'stay' if stays else 'order'}"
+        stays = {Basis.CONTRACTS: "stay", **dict.fromkeys(BY_FORECAST, "be predicted to stay")}
+        return f"too few of those left alone would {stays.get(expected.basis, 'order')}"
+    if expected.basis in BY_FORECAST:
+        lost = (seen.measure is Measure.CHURN) == (expected.rate <= 1 / 2)
+        return f"too few of those left alone would be predicted {'lost' if lost else 'to stay'}"
     few, many = {
         Measure.RETENTION: ("stay", "churn"),
         Measure.REPEAT_RATE: ("order again", "not order again"),
@@ -172,7 +192,7 @@ def _too_few(seen: Sight, expected: Expected) -> str:
 
 def _no_plan(seen: Sight, expected: Expected) -> str:
     who = "these customers" if expected.basis is Basis.SEEN else "customers"
-    name = _NAMES.get(seen.measure, seen.measure.value)
+    name = _foretold(seen) or _NAMES.get(seen.measure, seen.measure.value)
     return (
         f"What the result can show cannot be planned from the past: in the {seen.window_days} days before, "
         f"{who} did not differ in {name}."

@@ -20,6 +20,7 @@ from winback.lift.estimates import Estimate
 from winback.lift.verdict import Verdict
 from winback.outcomes.outcomes import Outcome
 from winback.outcomes.returns import between_campaigns
+from winback.report.definitions import foretold
 from winback.report.headline import judged
 
 _CHURN = "churn, points (interval)"  # at the level its difference is told at
@@ -31,7 +32,8 @@ _COLUMNS = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One campaign and its last run; ``result`` is the verdict of ``judged_by``; ``told``: its ``difference``.
+    """One campaign and its last run; ``result`` is the verdict of ``judged_by``; ``told``: its ``difference``, of
+    a forecast where ``foretold``.
 
     ``effect``: the difference in churn (share, negative = fewer churned), by which campaigns are compared whose
     ``churn_definition`` is the same, of forecasts with the same ``threshold``; None before there is a reading.
@@ -45,6 +47,7 @@ class Row:
     result: str | None
     difference: Estimate | None
     told: str | None
+    foretold: bool
     effect: Estimate | None
     kept: Estimate | None
     churn_definition: str | None
@@ -72,6 +75,7 @@ def campaigns(arguments: argparse.Namespace) -> int:
                     result=_verdict(outcome),
                     difference=_judged(outcome),
                     told=judged_difference(outcome) if outcome and outcome.window.complete else None,
+                    foretold=outcome is not None and foretold(outcome),
                     effect=_effect(outcome),
                     kept=_kept(outcome),
                     churn_definition=outcome.churn_definition if outcome else None,
@@ -119,6 +123,7 @@ class _Week:
     customers: int
     held_out: int
     effect: Estimate | None
+    churn_definition: str
 
     @classmethod
     def of(cls, outcome: Outcome) -> "_Week":
@@ -132,11 +137,12 @@ class _Week:
             customers=found.n if found else 0,
             held_out=found.control_n if found else 0,
             effect=_effect(outcome),
+            churn_definition=outcome.churn_definition,
         )
 
     def line(self) -> tuple[str | None, ...]:
         """The row of the table."""
-        effect = _points(self.effect.value, self.effect.low, self.effect.high) if self.effect else None
+        effect = _points(self.effect) + _beside(self.churn_definition) if self.effect else None
         sent = "rehearsal" if self.placebo else "yes"
         return self.week, self.run, sent, f"{self.customers:,}", f"{self.held_out:,}", effect
 
@@ -168,7 +174,7 @@ def _judged(outcome: Outcome | None) -> Estimate | None:
 
 
 def _as_dict(row: Row) -> dict[str, Any]:
-    return {name: value for name, value in asdict(row).items() if name not in ("told", "threshold")}
+    return {name: value for name, value in asdict(row).items() if name not in ("told", "foretold", "threshold")}
 
 
 def _kept(outcome: Outcome | None) -> Estimate | None:
@@ -179,10 +185,11 @@ def _kept(outcome: Outcome | None) -> Estimate | None:
 def _pairs(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Every two campaigns that have an effect on the same churn: the first one's minus the second one's."""
     return [
-        {"campaign": one.campaign, "other": other.campaign, **asdict(between_campaigns(one.effect, other.effect))}
+        {"campaign": one.campaign, "other": other.campaign, **asdict(between_campaigns(one.effect, other.effect)),
+         "churn_definition": one.churn_definition}
         for one, other in combinations(rows, 2)
         if one.effect and other.effect and _lost(one) == _lost(other)
-    ]
+    ]  # fmt: skip
 
 
 def _lost(row: Row) -> tuple[str | None, float | None]:
@@ -191,12 +198,12 @@ def _lost(row: Row) -> tuple[str | None, float | None]:
 
 
 def _line(row: Row) -> tuple[str | None, ...]:
-    kept = row.kept
-    by = f"{row.judged_by}, a forecast" if row.churn_definition == "model" else row.judged_by
+    kept, beside = row.kept, _beside(row.churn_definition)
+    by = f"{row.judged_by}, a forecast" if row.foretold else row.judged_by
     return (
         row.campaign, row.next_slot, row.last_run, _stage(row), by, row.result, row.told,
-        _points(row.effect.value, row.effect.low, row.effect.high) if row.effect else None,
-        f"{whole(kept.value)} ({whole(kept.low)} to {whole(kept.high)})" if kept else None,
+        _points(row.effect) + beside if row.effect else None,
+        f"{whole(kept.value)} ({whole(kept.low)} to {whole(kept.high)}){beside}" if kept else None,
     )  # fmt: skip
 
 
@@ -205,11 +212,17 @@ def _stage(row: Row) -> str | None:
 
 
 def _pair_line(pair: dict[str, Any]) -> tuple[str, str, str]:
-    return pair["campaign"], pair["other"], _points(pair["value"], pair["low"], pair["high"])
+    effect = Estimate(value=pair["value"], low=pair["low"], high=pair["high"])
+    return pair["campaign"], pair["other"], _points(effect) + _beside(pair["churn_definition"])
 
 
-def _points(value: float, low: float, high: float) -> str:
-    return f"{points(value)} ({points(low)} to {points(high)})"
+def _beside(churn_definition: str | None) -> str:
+    """What stands after an effect on churn that is a forecast."""
+    return ", a forecast" if churn_definition == "model" else ""
+
+
+def _points(effect: Estimate) -> str:
+    return f"{points(effect.value)} ({points(effect.low)} to {points(effect.high)})"
 
 
 def whole(value: float) -> str:

@@ -19,6 +19,11 @@ def by_model(outcome: Outcome) -> bool:
     return outcome.churn_definition == "model"
 
 
+def foretold(outcome: Outcome) -> bool:
+    """Whether what the campaign is judged by is a forecast: of who is lost, but not of orders and answers."""
+    return by_model(outcome) and outcome.judged_by in forecast_words.FACTS
+
+
 def titled(outcome: Outcome, verdict: Verdict) -> Words:
     """A verdict in the words of what the campaign is judged by."""
     key = (outcome.judged_by, verdict)
@@ -54,7 +59,7 @@ def _own_rules(outcome: Outcome) -> Mapping[Rule, Words]:
     of_value = outcome.judged_by in judged_words.VALUE
     if by_contract(outcome):
         return contract_words.RULES | (contract_words.VALUE_RULES if of_value else {})
-    if by_model(outcome) and outcome.judged_by in forecast_words.FACTS:
+    if foretold(outcome):
         return forecast_words.RULES | (forecast_words.VALUE_RULES if of_value else {})
     return {}
 

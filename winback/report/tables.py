@@ -5,7 +5,7 @@ report calls the row. Numbers are the outcome's own, shares 0-1; what is undefin
 """
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from winback.campaigns.campaign import HOLDOUT
 from winback.lift.contrast import RateContrast
@@ -15,6 +15,7 @@ from winback.report.balance import balance_rows
 from winback.report.before_after import before_after_groups
 from winback.report.checks import checks
 from winback.report.csv_lines import Line, Place, counted, line, plain
+from winback.report.definitions import by_model
 from winback.report.findings_tables import finding_lines, unit_of
 from winback.report.headline import comparable, headline, held_n, judged, judgement
 from winback.report.page import (
@@ -30,6 +31,20 @@ from winback.report.words import Speaker, speaker
 from winback.sheet import Cell, sheet
 from winback.words import Language
 
+# What of a forecast would pass for seen: its measures by another name, and its rows of two tables.
+_FORETOLD = {
+    "churned": "predicted_lost",
+    "churn_rate": "predicted_lost_share",
+    "customers_kept": "fewer_predicted_lost",
+    "lost": "predicted_lost",
+    "holdout_lost": "holdout_predicted_lost",
+}
+_FORETOLD_ROWS = {
+    ("measures", "retained"): "predicted_to_stay",
+    ("measures", "value_lost"): "value_predicted_lost",
+    ("measures", "value_lost_share"): "share_of_value_predicted_lost",
+    ("returns", "per_saved"): "per_fewer_predicted_lost",
+}
 _FORECAST = ("model", "as_of", "horizon_days", "threshold", "digest")
 COLUMNS = [field.name for field in fields(Line)]
 
@@ -37,6 +52,8 @@ COLUMNS = [field.name for field in fields(Line)]
 def as_csv(outcome: Outcome, language: Language) -> str:
     """The report's tables as CSV text, with the byte order mark by which Excel knows UTF-8."""
     found = lines(comparable(outcome), speaker(outcome.churn_definition, language))
+    if by_model(outcome):
+        found = map(_foretold, found)
     return sheet([COLUMNS, *([getattr(each, column) for column in COLUMNS] for each in found)])
 
 
@@ -52,6 +69,13 @@ def lines(outcome: Outcome, say: Speaker) -> Iterator[Line]:
     yield from _audience(outcome, say)
     yield from _messages(outcome, say)
     yield from _health(outcome, say)
+
+
+def _foretold(told: Line) -> Line:
+    """A line of a forecast, called one."""
+    key, colon, arm = told.row.partition(":")
+    row = _FORETOLD_ROWS.get((told.table, key), key) + colon + arm
+    return replace(told, row=row, measure=_FORETOLD.get(told.measure, told.measure))
 
 
 def _report(outcome: Outcome, say: Speaker) -> Iterator[Line]:
