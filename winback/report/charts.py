@@ -19,10 +19,12 @@ PALETTE = {
 }  # fmt: skip  # role -> colour on white, no two alike
 
 WIDTH = 420
-_LEFT, _RIGHT, _TOP, _BOTTOM = 152, 18, 8, 44
+SMALL, _NAME = 15, 16  # of letters; the page prints a chart so that the small ones are 7 points high
+_LEFT, _RIGHT, _TOP, _BOTTOM = 204, 18, 6, 48
 _PLOT = WIDTH - _LEFT - _RIGHT
 _LONG = 18  # letters of a name from which on it is written smaller
 _GAP = 12  # between the names and the plot
+_MOST_TICKS = 4
 _LEAST = {"share": 0.001, "amount": 0.01}  # either side of 0 at least
 _SIGNED = {
     "share": "datum.value == 0 ? '0' : format(datum.value * 100, '+.2~f')",
@@ -73,7 +75,7 @@ def forest(
     more: str,
     unit: Literal["share", "amount"] = "share",
     role: str = "treated",
-    row_height: int = 52,
+    row_height: int = 44,
 ) -> Spec:
     """Differences with their intervals around 0, and the band of effects not worth having.
 
@@ -102,9 +104,10 @@ def dumbbell(rows: Sequence[Change]) -> Spec:
     """Shares before (hollow) and after (filled) of several groups."""
     shares = [share for row in rows for share in (row.before, row.after) if share is not None]
     low, high = min(shares), max(shares)
-    room = max((high - low) * 0.28, 0.02)
+    room = max((high - low) * 0.6, 0.04)
     x = _x(low - room, high + room)
     ticks = nice_ticks(max(low - room, 0), min(high + room, 1))
+    ticks = ticks[:: 2 if len(ticks) > _MOST_TICKS else 1]  # percentages are broad
     axis = x | {"axis": _axis(ticks, "format(datum.value * 100, '.2~f') + '%'")}
     colour = {"field": "role", "type": "nominal", "scale": _roles(), "legend": None}
     line = {
@@ -116,21 +119,21 @@ def dumbbell(rows: Sequence[Change]) -> Spec:
     }  # fmt: skip
     ends = [_end(rows, x, colour, field) for field in ("before", "after")]
     texts = [_end_text(rows, x, field) for field in ("before", "after")]
-    return _chart(rows, row_height=44, layers=[line, *ends, *texts, *_names(rows)], bottom=24)
+    return _chart(rows, row_height=40, layers=[line, *ends, *texts, *_names(rows)], bottom=28)
 
 
 def waterfall(rows: Sequence[Step]) -> Spec:
     """All customers, those dropped for each reason, and those who stayed in."""
     most = max([row.start + row.n for row in rows] + [1])
-    x = _x(0, most * 1.3) | {"axis": None}
+    x = _x(0, most * 1.42) | {"axis": None}
     colour = {"field": "role", "type": "nominal", "scale": _roles(), "legend": None}
     bar = {"mark": {"type": "bar", "height": 15},
            "encoding": {"x": x | {"field": "start"}, "x2": {"field": "end"}, "y": _y(rows), "color": colour},
            "transform": [{"calculate": "datum.start + datum.n", "as": "end"}]}  # fmt: skip
-    count = {"mark": _text("left", 12, dx=6),
+    count = {"mark": _text("left", SMALL, dx=6),
              "encoding": {"x": x | {"field": "end"}, "y": _y(rows), "text": {"field": "n_text"}},
              "transform": bar["transform"]}  # fmt: skip
-    return _chart(rows, row_height=26, layers=[bar, count, *_names(rows)], bottom=6)
+    return _chart(rows, row_height=24, layers=[bar, count, *_names(rows)], bottom=6)
 
 
 def draw(spec: Spec) -> str:
@@ -138,7 +141,7 @@ def draw(spec: Spec) -> str:
     import vl_convert  # heavy: half a second and 84 MB that only a report needs
 
     whole: str = vl_convert.vegalite_to_svg(spec)
-    _, _, inside = whole.partition(">")
+    inside = whole.partition(">")[2].replace(' opacity="1"', "")  # said of every mark, and so without it
     height = spec["height"] + spec["padding"]["top"] + spec["padding"]["bottom"]
     return f'<svg viewBox="0 0 {WIDTH} {height}" aria-hidden="true" focusable="false">{inside}'
 
@@ -181,7 +184,7 @@ def _y(rows: Sequence[object]) -> Spec:
 
 def _axis(ticks: list[float], label: str) -> Spec:
     return {
-        "values": ticks, "labelExpr": label, "labelFontSize": 12, "labelColor": PALETTE["muted"],
+        "values": ticks, "labelExpr": label, "labelFontSize": SMALL, "labelColor": PALETTE["muted"],
         "labelPadding": 4, "labelOverlap": False, "title": None, "grid": True, "gridColor": PALETTE["grid"],
         "ticks": False, "domain": False,
     }  # fmt: skip
@@ -199,11 +202,11 @@ def _names(rows: Sequence[Any]) -> list[Spec]:
     """The names left of the plot, each with its note in a second line where the rows have notes."""
     noted = bool(rows) and bool(getattr(rows[0], "note", ""))
     limit = _LEFT - _GAP
-    size = {"expr": f"length(datum.label) > {_LONG} ? 11 : 13"}
-    name = _text("right", 13, dy=-8 if noted else 0, limit=limit) | {"fontSize": size}
+    size = {"expr": f"length(datum.label) > {_LONG} ? {SMALL} : {_NAME}"}
+    name = _text("right", _NAME, dy=-9 if noted else 0, limit=limit) | {"fontSize": size}
     names = [{"mark": name, "encoding": {"x": {"value": -_GAP}, "y": _y(rows), "text": {"field": "label"}}}]
     if noted:
-        note = _text("right", 11, dy=9, limit=limit, color=PALETTE["muted"])
+        note = _text("right", SMALL, dy=9, limit=limit, color=PALETTE["muted"])
         names.append({"mark": note, "encoding": {"x": {"value": -_GAP}, "y": _y(rows), "text": {"field": "note"}}})
     return names
 
@@ -225,13 +228,13 @@ def _zero(x: Spec) -> Spec:
 
 
 def _corner(text: str, side: str) -> Spec:
-    """What lies on this side of 0, under the axis."""
+    """What lies on this side of 0, under the axis; on the left from the picture's edge on, where there is room."""
     return {
         "data": {"values": [{}]},
-        "mark": _text(side, 11, color=PALETTE["muted"]),
+        "mark": _text(side, SMALL, color=PALETTE["muted"]),
         "encoding": {
-            "x": {"value": 0 if side == "left" else _PLOT},
-            "y": {"value": {"expr": "height + 34"}},
+            "x": {"value": 6 - _LEFT if side == "left" else _PLOT + _RIGHT - 6},
+            "y": {"value": {"expr": "height + 37"}},
             "text": {"value": text},
         },
     }
@@ -254,7 +257,7 @@ def _end_text(rows: Sequence[object], x: Spec, field: str) -> Spec:
     alone = "!isValid(datum.after)"
     return {
         "mark": {
-            **_text("left", 11.5),
+            **_text("left", SMALL),
             "align": {"expr": f"{alone} || {right} ? 'left' : 'right'"},
             "dx": {"expr": f"{alone} || {right} ? 9 : -9"},
         },

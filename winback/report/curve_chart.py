@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from winback.report.charts import FONTS, PALETTE, WIDTH, Spec, nice_ticks
+from winback.report.charts import FONTS, PALETTE, SMALL, WIDTH, Spec, nice_ticks
 
-_LEFT, _RIGHT, _TOP, _HEIGHT = 112, 50, 12, 190
+_LEFT, _RIGHT, _TOP, _HEIGHT = 136, 64, 12, 160
 _PLOT = WIDTH - _LEFT - _RIGHT
-_ROW = 18  # height of a line of counts
+_ROW = 20  # height of a line of counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,14 +76,14 @@ def _ends(lines: Sequence[Line], y: Spec, floor: float) -> list[Spec]:
     places: list[float] = []
     for line in order:
         wanted = (1 - line.points[-1].staying) / (1 - floor) * _HEIGHT
-        places.append(max(wanted, places[-1] + 15) if places else wanted)
+        places.append(max(wanted, places[-1] + 18) if places else wanted)
     slack = sum(
         place - (1 - line.points[-1].staying) / (1 - floor) * _HEIGHT
         for place, line in zip(places, order, strict=True)
     ) / len(places)
     return [
         {"data": {"values": [{}]},
-         "mark": {"type": "text", "align": "left", "baseline": "middle", "fontSize": 12, "fontWeight": "bold",
+         "mark": {"type": "text", "align": "left", "baseline": "middle", "fontSize": SMALL, "fontWeight": "bold",
                   "color": PALETTE[line.role]},
          "encoding": {"x": {"value": _PLOT + 5}, "y": {"value": place - slack}, "text": {"value": line.end_text}}}
         for place, line in zip(places, order, strict=True)
@@ -108,7 +108,7 @@ def _note(
 ) -> Spec:
     return {
         "data": {"values": [{}]},
-        "mark": {"type": "text", "align": align, "baseline": "middle", "fontSize": 11.5, "color": colour,
+        "mark": {"type": "text", "align": align, "baseline": "middle", "fontSize": SMALL, "color": colour,
                  "fontWeight": weight, "limit": _LEFT - 22 if x < 0 and weight == "bold" else 0},
         "encoding": {"x": {"value": x}, "y": {"value": _HEIGHT + dy}, "text": {"value": text}},
     }  # fmt: skip
@@ -116,7 +116,7 @@ def _note(
 
 def _axis(ticks: Sequence[float], label: str) -> Spec:
     return {
-        "values": list(ticks), "labelExpr": label, "labelFontSize": 12, "labelColor": PALETTE["muted"],
+        "values": list(ticks), "labelExpr": label, "labelFontSize": SMALL, "labelColor": PALETTE["muted"],
         "labelPadding": 5, "labelOverlap": False, "labelFlush": False, "title": None, "grid": True,
         "gridColor": PALETTE["grid"], "ticks": False, "domain": False,
     }  # fmt: skip

@@ -103,7 +103,7 @@ def segment_chart(outcome: Outcome, say: Speaker) -> Spec | None:
     column = rate_of(outcome.judged_by)
     fewer, more = (side.say(say.language) for side in sides_of(outcome, column))
     return forest(
-        rows, smallest_effect=smallest_in(column, outcome), fewer=fewer, more=more, role="others", row_height=44,
+        rows, smallest_effect=smallest_in(column, outcome), fewer=fewer, more=more, role="others", row_height=37,
     )  # fmt: skip
 
 

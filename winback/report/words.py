@@ -332,8 +332,8 @@ TEXTS: dict[str, Words] = {
     "m_kinds": Words("Kinds of churn", "流失类型"),
     "m_kinds_rules": Words("rules: kinds.yaml as the run pinned it", "规则：本批次锁定的 kinds.yaml"),
     "m_kinds_facts": Words(
-        "read from what was known at the end of {as_of}, winback's own messages and what came of them among it:",
-        "依据截至 {as_of} 已知的事实，包括 winback 自己发出的消息及其结果：",
+        "read from what was known at the end of {as_of}, winback's own messages among it:",
+        "依据截至 {as_of} 已知的事实，包括 winback 自己发出的消息：",
     ),
     "m_code": Words("Code version", "程序版本"),
     "m_reading": Words("This reading (sha256)", "本次读数（sha256）"),
