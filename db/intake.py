@@ -14,7 +14,7 @@ import polars as pl
 from db.delimited import Chunk, Header, chunks, read_header
 from db.encoding import Progress, TextFile, blocks, inspect, lines, lines_of
 from db.parquet import as_text, digest_of, schema_of, slices
-from db.plain import has_common_ends, plain_rows
+from db.plain import has_common_ends, is_tidy, plain_rows
 from winback.customers.contact import each_distinct, mask_contact
 from winback.errors import ImportProblem
 from winback.intake.fields import FIELDS, REJECTS, Kind, place
@@ -30,11 +30,12 @@ class Batch:
     """Some rows of a file; ``read`` = rows in ``frame`` + rows in ``rejects``.
 
     ``frame``: ``line`` (Int64) and text columns, null or "" = blank; ``rejects`` (schema ``fields.REJECTS``):
-    lines that could not be taken apart.
+    lines that could not be taken apart. ``tidy``: db.plain.is_tidy, False where nobody has looked.
     """
 
     frame: pl.DataFrame
     rejects: pl.DataFrame
+    tidy: bool = False
 
     @property
     def read(self) -> int:
@@ -130,8 +131,9 @@ def _text_batches(text: TextFile, columns: Mapping[str, int], progress: Progress
             rest = Header(names=header.names, delimiter=header.delimiter, first_line=number)
             yield from _batches(lines_of(chain([piece], pieces)), columns, rest, text)
             return
+        tidy = is_tidy(piece, header)
         for part in rows.iter_slices(BATCH_ROWS):
-            yield _plain_batch(part, columns, number)
+            yield _plain_batch(part, columns, number, tidy=tidy)
             number += part.height
 
 
@@ -141,10 +143,10 @@ def _without_lines(piece: bytes, count: int) -> bytes:
     return piece
 
 
-def _plain_batch(rows: pl.DataFrame, columns: Mapping[str, int], number: int) -> Batch:
+def _plain_batch(rows: pl.DataFrame, columns: Mapping[str, int], number: int, *, tidy: bool) -> Batch:
     texts = rows.select(pl.nth(position).alias(name) for name, position in columns.items())
     line = pl.int_range(number, number + rows.height, eager=True, dtype=pl.Int64).alias("line")
-    return Batch(frame=texts.insert_column(0, line), rejects=_rejects([]))
+    return Batch(frame=texts.insert_column(0, line), rejects=_rejects([]), tidy=tidy)
 
 
 def _batches(source: Iterator[str], columns: Mapping[str, int], header: Header, text: TextFile) -> Iterator[Batch]:

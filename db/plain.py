@@ -3,12 +3,14 @@
 A piece that is not surely so is left to ``db.delimited``, which reads whatever there is; so is all after it.
 """
 
+import numpy as np
 import polars as pl
 from polars.exceptions import PolarsError
 
 from db.delimited import Header
 
 _STRETCH = 1 << 16
+_SPACE = 0x20
 
 
 def plain_rows(piece: bytes, header: Header) -> pl.DataFrame | None:
@@ -29,6 +31,24 @@ def plain_rows(piece: bytes, header: Header) -> pl.DataFrame | None:
     except PolarsError:  # a row with more cells than another
         return None
     return found if found.shape == (rows, width) else None
+
+
+def is_tidy(piece: bytes, header: Header) -> bool:
+    """Whether every cell of a plain piece is ASCII, visible or spaces inside it, without ``#`` and ``+``.
+
+    Then there is nothing to trim, and no id can have been damaged by a spreadsheet.
+    """
+    if not piece.isascii() or b"#" in piece or b"+" in piece or b"\x7f" in piece:
+        return False
+    letters, between = np.frombuffer(piece, np.uint8), (ord(header.delimiter), *b"\r\n")
+    controls = sum(piece.count(bytes([each])) for each in between if each < _SPACE)
+    if np.count_nonzero(letters < _SPACE) != controls:
+        return False
+    spaces = np.flatnonzero(letters == _SPACE)
+    if not len(spaces):
+        return True
+    beside = np.concatenate([letters[spaces[spaces > 0] - 1], letters[spaces[spaces < len(letters) - 1] + 1]])
+    return len(beside) == 2 * len(spaces) and not np.isin(beside, between).any()
 
 
 def has_common_ends(piece: bytes) -> bool:

@@ -142,6 +142,7 @@ def _stage(table: Table, folder: Path, settings: Settings, snapshot_on: date | N
             not_after=now.astimezone(settings.zone).date(),
             snapshot_on=snapshot_on,
             rates=rates,
+            tidy=batch.tidy,
         )
         rejects += [batch.rejects, parsed.rejects]
         good += parsed.good.height

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from winback.intake.moments import read_moments
+from winback.intake.moments import local_day, read_moments
 
 ZONES = sorted(
     available_timezones() - {"Factory", "localtime", "WET", "EET"}
@@ -38,6 +38,50 @@ def test_every_half_hour_of_years_with_clock_changes_is_resolved_as_zoneinfo_doe
     read_back = read_moments(pl.Series([f"{moment:%Y-%m-%d %H:%M}" for moment in moments]), zone, None)
 
     assert read_back.to_list() == [moment.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC) for moment in moments]
+
+
+@pytest.mark.parametrize("zone", ["Europe/London", "America/Sao_Paulo", "Australia/Lord_Howe", "Pacific/Apia"])
+@pytest.mark.parametrize("between", [" ", "T"])
+def test_the_common_shape_is_resolved_as_zoneinfo_does_and_so_is_its_local_day(zone, between):
+    """A day before a change of the clocks, the day itself and a day after are in each column; so is 1970."""
+    moments = [datetime(1970, 1, 1, 12), datetime(2037, 1, 31, 23, 59, 59)]
+    moments += [datetime(2011, 1, 1) + timedelta(minutes=50 * i) for i in range(29 * 366)]
+    texts = pl.Series([f"{moment:%Y-%m-%d}{between}{moment:%H:%M:%S}" for moment in moments])
+
+    instants = read_moments(texts, zone, None)
+
+    resolved = [moment.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC) for moment in moments]
+    assert instants.to_list() == resolved
+    days = instants.to_frame("at").select(local_day(pl.col("at"), zone)).to_series().to_list()
+    assert days == [each.astimezone(ZoneInfo(zone)).date() for each in resolved]
+
+
+@pytest.mark.slow
+def test_no_zone_changes_its_offset_to_and_back_within_a_day():
+    """So one offset may stand for a day at whose begin and end it is the same (winback.intake.common_moments)."""
+    at = pl.datetime_range(datetime(1970, 1, 1), datetime(2037, 12, 31), "3h", closed="left", eager=True)
+    for zone in ZONES:
+        local = at.dt.replace_time_zone("UTC").dt.convert_time_zone(zone).dt.replace_time_zone(None)
+        east = (local - at).dt.total_minutes().to_numpy().reshape(-1, 8)
+        moves = (east != east[:, :1]).any(axis=1)[:-1]
+        assert not (moves & (east[:-1, 0] == east[1:, 0])).any(), zone
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2024-02-30 10:00:00", "2023-02-29 10:00:00", "2024-13-01 10:00:00", "2024-00-10 10:00:00",
+        "2024-01-00 10:00:00", "2024-01-32 10:00:00", "2024-01-01 24:00:00", "2024-01-01 10:60:00",
+        "2024-01-01 10:00:60", "2024-01-01x10:00:00", "2024/01/01 10:00:00", "2024-01-01 1a:00:00",
+        "1969-12-31 23:59:59", "2100-01-01 00:00:00", "2024-01-01 10:00:0李",
+    ],
+)  # fmt: skip
+def test_what_is_nearly_a_common_moment_is_none_and_harms_none_beside_it(text):
+    texts = pl.Series(["2024-01-01 10:00:00", text, None, "2024-07-01T10:00:00"])
+
+    found = read_moments(texts, "Europe/London", None)
+
+    assert found.to_list() == [datetime(2024, 1, 1, 10, tzinfo=UTC), None, None, datetime(2024, 7, 1, 9, tzinfo=UTC)]
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Niue"])  # 14 hours ahead of UTC, 11 behind

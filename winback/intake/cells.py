@@ -28,13 +28,14 @@ MOST_MONTHS = 1200
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
     """What reading a cell needs to know: the zone of naive times, its currency, the last believable day,
-    that of a snapshot of subscriptions, and what other currencies were worth."""
+    that of a snapshot of subscriptions, what other currencies were worth, and how tidy the cells are."""
 
     timezone: str
     currency: str
     not_after: date | None
     snapshot_on: date | None
     rates: pl.DataFrame  # winback.intake.rates.RATES
+    tidy: bool  # nothing to trim, no id damaged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,8 @@ _YES_NO = {"yes": True, "y": True, "true": True, "1": True, "是": True,
 _CHANNELS = {"email": "email", "e-mail": "email", "mail": "email", "sms": "sms", "text": "sms", "all": "all"}
 
 
-def _trimmed(text: pl.Expr) -> pl.Expr:
+def trimmed(text: pl.Expr) -> pl.Expr:
+    """Without blanks and byte order marks at its ends: changes nothing where texts are known to be tidy."""
     return text.map_batches(_trim, return_dtype=pl.String)
 
 
@@ -83,7 +85,9 @@ def _one_line(text: pl.Expr) -> pl.Expr:
     )
 
 
-def _id(text: pl.Expr, _: Workspace) -> pl.Expr:
+def _id(text: pl.Expr, workspace: Workspace) -> pl.Expr:
+    if workspace.tidy:
+        return pl.when(text.str.len_bytes() <= ID_CHARACTERS).then(text)
     return text.map_batches(_ids, return_dtype=pl.String)
 
 
@@ -233,30 +237,30 @@ def _say(reason: str) -> Callable[[pl.Expr, Workspace], pl.Expr]:
 _NO_PHONE = "not a usable phone number: write it as +44..., or give the customer's country"
 
 READERS: Mapping[CellType, Reader] = {
-    CellType.ID: Reader(clean=_trimmed, value=_id, why=_why_no_id),
+    CellType.ID: Reader(clean=trimmed, value=_id, why=_why_no_id),
     CellType.TEXT: _line(TEXT_CHARACTERS),
     CellType.ATTRIBUTE: _line(ATTRIBUTE_CHARACTERS),
-    CellType.EMAIL: Reader(clean=_trimmed, value=_email, why=_say("not a usable e-mail address")),
-    CellType.PHONE: Reader(clean=_trimmed, value=_phone, why=_say(_NO_PHONE)),
+    CellType.EMAIL: Reader(clean=trimmed, value=_email, why=_say("not a usable e-mail address")),
+    CellType.PHONE: Reader(clean=trimmed, value=_phone, why=_say(_NO_PHONE)),
     CellType.ADDRESS: Reader(
-        clean=_trimmed, value=_address, why=_say("neither an e-mail address nor a phone number as +44...")
+        clean=trimmed, value=_address, why=_say("neither an e-mail address nor a phone number as +44...")
     ),
-    CellType.AMOUNT: Reader(clean=_trimmed, value=_amount, why=_why_no_amount),
-    CellType.CURRENCY: Reader(clean=_trimmed, value=_currency, why=_say("no_rate")),
-    CellType.MOMENT: Reader(clean=_trimmed, value=_moment, why=_why_no_moment),
-    CellType.DAY: Reader(clean=_trimmed, value=lambda t, _: read_day(t), why=lambda t, _: why_no_day(t)),
-    CellType.YES_NO: Reader(clean=_trimmed, value=_yes_no, why=_say("write yes, no or leave it blank")),
-    CellType.LOCALE: Reader(clean=_trimmed, value=_locale, why=_say("unknown locale: write it as en or zh-CN")),
-    CellType.ZONE: Reader(clean=_trimmed, value=_zone, why=_say("unknown time zone: write it as Europe/London")),
-    CellType.NUMBER: Reader(clean=_trimmed, value=_number, why=_say("not a plain number such as 3 or 2.5")),
+    CellType.AMOUNT: Reader(clean=trimmed, value=_amount, why=_why_no_amount),
+    CellType.CURRENCY: Reader(clean=trimmed, value=_currency, why=_say("no_rate")),
+    CellType.MOMENT: Reader(clean=trimmed, value=_moment, why=_why_no_moment),
+    CellType.DAY: Reader(clean=trimmed, value=lambda t, _: read_day(t), why=lambda t, _: why_no_day(t)),
+    CellType.YES_NO: Reader(clean=trimmed, value=_yes_no, why=_say("write yes, no or leave it blank")),
+    CellType.LOCALE: Reader(clean=trimmed, value=_locale, why=_say("unknown locale: write it as en or zh-CN")),
+    CellType.ZONE: Reader(clean=trimmed, value=_zone, why=_say("unknown time zone: write it as Europe/London")),
+    CellType.NUMBER: Reader(clean=trimmed, value=_number, why=_say("not a plain number such as 3 or 2.5")),
     CellType.MONTHS: Reader(
-        clean=_trimmed, value=_months, why=_say(f"not a number of months from 0 to {MOST_MONTHS}")
+        clean=trimmed, value=_months, why=_say(f"not a number of months from 0 to {MOST_MONTHS}")
     ),
     CellType.PRICE: Reader(
-        clean=_trimmed, value=_price, why=_say("not a plain price such as 1234.50, with up to six decimals")
+        clean=trimmed, value=_price, why=_say("not a plain price such as 1234.50, with up to six decimals")
     ),
     CellType.WORD: Reader(
         clean=_word, value=_known_word, why=_say(f"letters and digits only, up to {WORD_CHARACTERS}")
     ),
-    CellType.CHANNEL: Reader(clean=_trimmed, value=_channel, why=_say("write email, sms, all or leave it blank")),
+    CellType.CHANNEL: Reader(clean=trimmed, value=_channel, why=_say("write email, sms, all or leave it blank")),
 }

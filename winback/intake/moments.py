@@ -4,6 +4,8 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 
+from winback.intake.common_moments import common_days, common_moments
+
 FIRST_YEAR, LAST_YEAR = 1970, 2099  # of moments: where the time zone rules are known
 FIRST_BIRTH_YEAR = 1900
 
@@ -12,10 +14,6 @@ _SECONDS = r":[0-5][0-9](?:\.[0-9]{1,9})?"
 _CLOCK = rf"(?:[01][0-9]|2[0-3]):[0-5][0-9](?:{_SECONDS})?"
 _OFFSET = r"[Zz]|[+-](?:0[0-9]|1[0-8])(?::?[0-5][0-9])?"
 _SHAPE = rf"^{_DAY}(?:[T ]{_CLOCK}(?: ?(?:{_OFFSET}))?)?$"
-_COMMON = {  # shapes that whole columns have: read at once, at a third of the CPU
-    rf"^{_DAY} (?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$": "%Y-%m-%d %H:%M:%S",
-    rf"^{_DAY}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$": "%Y-%m-%dT%H:%M:%S",
-}
 _MIDNIGHT = rf"^{_DAY}(?:[T ]00:00(?::00(?:\.0+)?)?)?$"
 _NEARLY = rf"^{_DAY}(?:$|[T ][0-9])"
 _SERIAL = r"^[0-9]{5}(?:\.[0-9]+)?$"
@@ -32,13 +30,13 @@ def read_moments(texts: pl.Series, timezone: str, not_after: date | None) -> pl.
     else, no such day, outside 1970-2099, or later than the local day ``not_after``.
     """
     instants = _instants(texts, timezone)
-    if _surely_believable(instants["instant"], not_after):
-        return instants["instant"]
+    if _surely_believable(instants, not_after):
+        return instants
     day = local_day(pl.col("instant"), timezone)
     believable = day.dt.year().is_between(FIRST_YEAR, LAST_YEAR)
     if not_after is not None:
         believable &= day <= not_after
-    return instants.select(pl.when(believable).then("instant")).to_series()
+    return instants.to_frame("instant").select(pl.when(believable).then("instant")).to_series()
 
 
 def _surely_believable(instants: pl.Series, not_after: date | None) -> bool:
@@ -60,12 +58,18 @@ def why_no_moments(texts: pl.Series, timezone: str, not_after: date | None) -> p
         .then(pl.lit(f"outside the years {FIRST_YEAR}-{LAST_YEAR}"))
         .otherwise(pl.lit(f"in the future (after {not_after})"))
     )
-    return _instants(texts, timezone).select(reason).to_series()
+    return pl.DataFrame({"text": texts, "instant": _instants(texts, timezone)}).select(reason).to_series()
 
 
 def local_day(instant: pl.Expr, timezone: str) -> pl.Expr:
     """The calendar day of a UTC instant in a zone."""
-    return instant.dt.convert_time_zone(timezone).dt.date()
+    return instant.map_batches(lambda instants: _local_days(instants, timezone), return_dtype=pl.Date)
+
+
+def _local_days(instants: pl.Series, timezone: str) -> pl.Series:
+    days = common_days(instants, timezone)
+    rest = (days.is_null() & instants.is_not_null()).arg_true()
+    return days.scatter(rest, instants.gather(rest).dt.convert_time_zone(timezone).dt.date())
 
 
 def read_day(text: pl.Expr) -> pl.Expr:
@@ -81,27 +85,22 @@ def why_no_day(text: pl.Expr) -> pl.Expr:
     return pl.when(text.str.contains(_MIDNIGHT) & day.is_not_null()).then(outside).otherwise(_why_no_date(text))
 
 
-def _instants(texts: pl.Series, timezone: str) -> pl.DataFrame:
-    """``text`` and its ``instant``, in steps: as one expression polars would work out the first ones thrice."""
-    frame = _read(texts)
+def _instants(texts: pl.Series, timezone: str) -> pl.Series:
+    instants = common_moments(texts, timezone)
+    rest = (instants.is_null() & texts.is_not_null()).arg_true()
+    return instants.scatter(rest, _of_any_shape(texts.gather(rest), timezone)) if len(rest) else instants
+
+
+def _of_any_shape(texts: pl.Series, timezone: str) -> pl.Series:
+    """In steps: as one expression polars would work out the first ones thrice."""
+    text = pl.col("text")
+    frame = texts.to_frame("text").select(naive=_naive(text), offset=_offset(text))
     frame = frame.with_columns(local=_localised(pl.col("naive"), timezone))
     before_gap = _localised(pl.col("naive") - _MORE_THAN_ANY_GAP, timezone) + _MORE_THAN_ANY_GAP
     if frame["local"].null_count() > frame["naive"].null_count():
         frame = frame.with_columns(local=pl.coalesce("local", before_gap))
-    if frame["offset"].null_count() == frame.height:
-        return frame.with_columns(instant="local")
     absolute = (pl.col("naive") - pl.col("offset")).dt.replace_time_zone("UTC")
-    return frame.with_columns(instant=pl.when(pl.col("offset").is_null()).then("local").otherwise(absolute))
-
-
-def _read(texts: pl.Series) -> pl.DataFrame:
-    """``text``, its ``naive`` time and the ``offset`` written with it."""
-    frame, text = pl.DataFrame({"text": texts}), pl.col("text")
-    for shape, form in _COMMON.items():
-        if texts.str.contains(shape).all():
-            naive = text.str.to_datetime(form, time_unit="us", strict=False)
-            return frame.with_columns(naive=naive, offset=pl.lit(None, dtype=pl.Duration("us")))
-    return frame.with_columns(naive=_naive(text), offset=_offset(text))
+    return frame.select(pl.when(pl.col("offset").is_null()).then("local").otherwise(absolute)).to_series()
 
 
 def _naive(text: pl.Expr) -> pl.Expr:

@@ -10,7 +10,7 @@ from datetime import date
 
 import polars as pl
 
-from winback.intake.cells import READERS, Workspace
+from winback.intake.cells import READERS, Workspace, trimmed
 from winback.intake.fields import ATTRIBUTE, FIELDS, KEYS, REJECTS, SCHEMAS, CellType, Field, Kind
 from winback.intake.rates import RATES
 from winback.intake.row_rules import faults_between, finished, in_own_currency, value_of
@@ -35,12 +35,14 @@ def parse(
     not_after: date | None = None,
     snapshot_on: date | None = None,
     rates: pl.DataFrame | None = None,
+    tidy: bool = False,
 ) -> Parsed:
     """Read a batch: ``line`` (Int64), text columns named by field, and ``attributes.<Column>`` for customers.
 
     A field the frame lacks is blank in every row. Naive times are local to ``timezone``; ``currency`` is the
     workspace's; moments on a local day later than ``not_after`` are refused when it is given;
-    ``snapshot_on`` is the day a snapshot of subscriptions tells of; ``rates`` (RATES) are of other currencies.
+    ``snapshot_on`` is the day a snapshot of subscriptions tells of; ``rates`` (RATES) are of other currencies;
+    ``tidy``: the caller knows that all cells are visible ASCII, trimmed, without ``#`` and ``+``.
     """
     workspace = Workspace(
         timezone=timezone,
@@ -48,9 +50,10 @@ def parse(
         not_after=not_after,
         snapshot_on=snapshot_on,
         rates=RATES.to_frame() if rates is None else rates,
+        tidy=tidy,
     )
     fields = (*FIELDS[kind], *_attributes(frame))
-    clean = frame.select("line", *(_cleaned(field, frame) for field in fields))
+    clean = frame.select("line", *(_cleaned(field, frame, tidy) for field in fields))
     text = clean.with_columns(pl.when(pl.col(field.name) != "").then(field.name).name.keep() for field in fields)
     values = text.with_columns(
         READERS[field.type].value(pl.col(field.name), workspace).alias(value_of(field.name)) for field in fields
@@ -74,10 +77,11 @@ def _attributes(frame: pl.DataFrame) -> tuple[Field, ...]:
     return tuple(Field(name=column, type=CellType.ATTRIBUTE) for column in own)
 
 
-def _cleaned(field: Field, frame: pl.DataFrame) -> pl.Expr:
+def _cleaned(field: Field, frame: pl.DataFrame, tidy: bool) -> pl.Expr:
     if field.name not in frame.columns:
         return pl.lit(None, dtype=pl.String).alias(field.name)
-    return READERS[field.type].clean(pl.col(field.name)).alias(field.name)
+    clean = READERS[field.type].clean
+    return pl.col(field.name) if tidy and clean is trimmed else clean(pl.col(field.name)).alias(field.name)
 
 
 def _fault(field: Field) -> pl.Expr:
