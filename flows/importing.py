@@ -196,7 +196,7 @@ def _known_people(staged: _Staged, engine: Engine) -> pl.DataFrame:
     with reading(engine) as session:
         people = numbers(session)
     wanted = staged.rows.select(pl.col("customer_id").drop_nulls().unique()).collect()["customer_id"]
-    missing = wanted.filter(~wanted.is_in(people["customer_id"].to_list())).sort().to_list()
+    missing = wanted.filter(~wanted.is_in(people["customer_id"].implode())).sort().to_list()
     for start in range(0, len(missing), NEW_CHUNK):
         with transaction(engine) as session:
             create_customers(session, missing[start : start + NEW_CHUNK])
