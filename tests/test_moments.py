@@ -81,7 +81,12 @@ def test_what_is_nearly_a_common_moment_is_none_and_harms_none_beside_it(text):
 
     found = read_moments(texts, "Europe/London", None)
 
-    assert found.to_list() == [datetime(2024, 1, 1, 10, tzinfo=UTC), None, None, datetime(2024, 7, 1, 9, tzinfo=UTC)]
+    assert found.to_list() == [
+        datetime(2024, 1, 1, 10, tzinfo=UTC),
+        None,
+        None,
+        datetime(2024, 7, 1, 9, tzinfo=UTC),
+    ]
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Niue"])  # 14 hours ahead of UTC, 11 behind

@@ -1,5 +1,6 @@
 """Amounts: decimals in files, integer minor units inside."""
 
+import re
 from decimal import Decimal
 
 import polars as pl
@@ -99,3 +100,23 @@ def test_people_see_money_by_the_customs_of_their_locale():
     assert format_money(123_450, "USD", "zh-CN") == "US$1,234.50"
     assert format_money(-1234, "JPY", "en") == "-¥1,234"
     assert format_money(1234, "BHD", "en").endswith("1.234")
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.text("0159.+-x李", max_size=17)), max_size=20),
+    st.sampled_from(["JPY", "USD", "BHD"]),
+)
+def test_a_column_of_anything_is_read_as_decimals_are(texts, currency):
+    """Against Python's own Decimal: up to 12 digits before the point, after it no more than zeros too many."""
+    texts = [*texts, "1.5", "12", "999999999999.00", "1234567890123", "1..5", ".5", "5."]
+
+    read = pl.DataFrame({"x": texts}).select(read_amount(pl.col("x"), currency)).to_series().to_list()
+
+    assert read == [as_decimals_are(text, currency) for text in texts]
+
+
+def as_decimals_are(text: str | None, currency: str) -> int | None:
+    if text is None or not re.fullmatch(r"[+-]?0*[0-9]{1,12}(\.[0-9]+)?", text):
+        return None
+    minor = Decimal(text).scaleb(exponent(currency))
+    return int(minor) if minor == int(minor) else None

@@ -1,6 +1,7 @@
 """Money: integer minor units inside, decimals in major units outside, one currency per workspace."""
 
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import polars as pl
 from babel import Locale
@@ -8,8 +9,13 @@ from babel.numbers import format_currency, get_currency_precision, is_currency
 
 from winback.errors import WrongUse, nearest
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 INTEGER_DIGITS = 12  # up to 999,999,999,999: no sum of a million such amounts leaves 64 bits
 
+_POINT = (ord(".") - ord("0")) % 256
 _AMOUNT = rf"^[+-]?0*[0-9]{{1,{INTEGER_DIGITS}}}(?:\.[0-9]+)?$"
 _PLAIN = r"^[+-]?[0-9]+(?:\.[0-9]+)?$"
 
@@ -29,18 +35,39 @@ def read_amount(text: pl.Expr, currency: str) -> pl.Expr:
     Digits beyond the minor unit are taken only when they are zeros: nothing is rounded.
     """
     digits = exponent(currency)
+    return text.map_batches(lambda texts: _read(texts, digits), return_dtype=pl.Int64)
 
-    common = rf"^[0-9]{{1,{INTEGER_DIGITS}}}\.[0-9]{{{digits}}}$"  # what nearly all are is read the short way
 
-    def read(texts: pl.Series) -> pl.Series:
-        is_common = texts.str.contains(common).fill_null(True)
-        minor = texts.str.replace(".", "", literal=True).cast(pl.Int64, strict=False)
-        others = (~is_common).arg_true()
-        if len(others):
-            minor = minor.scatter(others, pl.select(_minor(pl.lit(texts.gather(others)), digits)).to_series())
-        return minor
+def _read(texts: pl.Series, digits: int) -> pl.Series:
+    minor, sure = _common(texts, digits)
+    others = (pl.Series(~sure) & texts.is_not_null()).arg_true()
+    read = pl.Series(minor).set(pl.Series(~sure), None)
+    if len(others):
+        read = read.scatter(others, pl.select(_minor(pl.lit(texts.gather(others)), digits)).to_series())
+    return read
 
-    return text.map_batches(read, return_dtype=pl.Int64)
+
+def _common(texts: pl.Series, digits: int) -> tuple["NDArray[np.int64]", "NDArray[np.bool_]"]:
+    """Texts without a sign and with at most the digits of the minor unit, as nearly all are, and which are such.
+
+    Digit by digit of whole columns, from the right: a third of the CPU that regular expressions take.
+    """
+    import numpy as np  # senders know money too, and need no arrays
+
+    lengths = texts.str.len_bytes().fill_null(0).to_numpy().astype(np.int64)
+    letters = np.frombuffer(b"0" + texts.str.join("").cast(pl.Binary).item(), np.uint8) - np.uint8(ord("0"))
+    last, behind = np.cumsum(lengths), np.zeros(len(texts), np.int64)
+    for place in range(1, digits + 1):
+        behind[(lengths > place + 1) & (letters[np.maximum(last - place, 0)] == _POINT)] = place
+    count = lengths - (behind > 0)
+    sure = (count > behind) & (count <= INTEGER_DIGITS + behind)
+    value = np.zeros(len(texts), np.int64)
+    for place in range(int(count[sure].max(initial=0))):
+        here = sure & (place < count)
+        digit = letters[np.where(here, last - place - ((behind > 0) & (place >= behind)), 0)]
+        sure &= digit <= 9
+        value += digit * np.int64(10**place)
+    return value * 10 ** (digits - behind), sure
 
 
 def _minor(text: pl.Expr, digits: int) -> pl.Expr:
