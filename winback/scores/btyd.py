@@ -29,6 +29,8 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh_tridiagonal
 from scipy.special import digamma, expit, gammaln, zeta
 
+from winback.scores.distinct import distinct
+
 Floats = NDArray[np.float64]
 
 BOUND: Final = np.log(1e5)
@@ -154,9 +156,9 @@ def expected_orders(model: Fit, histories: Histories, *, horizon: float) -> Floa
     scaled = horizon / (model.alpha + histories.age)
     if model.family is Family.NBD:
         return np.asarray((model.r + histories.repeats) * scaled)
-    repeats, row = np.unique(histories.repeats, return_inverse=True)
+    repeats, row = distinct(histories.repeats)
     horizons, column = np.unique(scaled, return_inverse=True)
-    pairs, where = np.unique(row * len(horizons) + column, return_inverse=True)
+    pairs, where = distinct(row * len(horizons) + column)
     living = np.empty(len(pairs))
     for index, count in enumerate(repeats):
         rows = slice(*np.searchsorted(pairs, (index * len(horizons), (index + 1) * len(horizons))))

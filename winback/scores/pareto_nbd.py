@@ -21,6 +21,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, exprel
 
 from winback.scores.btyd import BOUND, Histories, Table, collapse, ordering, thin, weighted_sum
+from winback.scores.distinct import distinct
 
 Floats = NDArray[np.float64]
 
@@ -121,9 +122,9 @@ def _silence(model: ParetoFit, histories: Histories, horizon: float, log_odds: F
     rate, stop = model.r + histories.repeats, model.s
     now, then = histories.age, histories.age + horizon
     lived = _drop(model.alpha, rate, now, then) + _drop(model.beta, np.full_like(now, stop), now, then)
-    ages, age = np.unique(now, return_inverse=True)
-    counts, count = np.unique(histories.repeats, return_inverse=True)
-    pairs, where = np.unique(count * len(ages) + age, return_inverse=True)
+    ages, age = distinct(now)
+    counts, count = distinct(histories.repeats)
+    pairs, where = distinct(count * len(ages) + age)
     start = ages[pairs % len(ages)]
     stops = np.exp(_log_stop(model, counts[pairs // len(ages)], start, start + horizon))[where]
     stopped = expit(log_odds)

@@ -42,6 +42,8 @@ SCORES: Final = pl.Schema(
     }
 )
 
+_SIGN: Final = np.uint64(1 << 63)
+
 FITTED_CUSTOMERS: Final = 25_000
 """On how many learners are taught, at a price that does not grow with the file."""
 
@@ -210,12 +212,24 @@ def ranked(values: Floats, keys: Integers) -> Integers:
     same = values[order[1:]] == values[order[:-1]]
     tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
     group, among = np.append(0, np.cumsum(~same))[tied], order[tied]
-    place = np.empty(len(tied), dtype=np.int64)
-    place[np.argsort(keys[among])] = np.arange(len(tied))
-    order[tied] = among[np.argsort(group * len(tied) + place)]  # a lexsort takes three times as long
+    order[tied] = among[_by_group(group, keys[among])]
     ranks = np.empty(len(values), dtype=np.int64)
     ranks[order] = np.arange(1, len(values) + 1)
     return ranks
+
+
+def _by_group(group: Integers, keys: Integers) -> Integers:
+    """The order by group (from 0, ascending), then key: a lexsort takes four times as long.
+
+    Group and first bits of the key are sorted as one number; where these do not tell two apart, the whole keys.
+    """
+    bits = int(group.max(initial=0)).bit_length()
+    packed = (group.astype(np.uint64) << np.uint64(64 - bits)) if bits else np.zeros(len(group), np.uint64)
+    packed |= (keys.view(np.uint64) ^ _SIGN) >> np.uint64(bits)
+    order = np.argsort(packed)
+    if (packed[order[1:]] == packed[order[:-1]]).any():
+        return np.lexsort((keys, group))
+    return order
 
 
 def _frame(features: pl.DataFrame, outlook: _Outlook, keys: Integers, minor_per_major: int) -> pl.DataFrame:
