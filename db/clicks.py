@@ -7,9 +7,9 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, text
 from sqlmodel import Session
 
+from db.closing import OURSELVES
 from db.events import store
 from db.instants import UtcDateTime
-from db.people import OURSELVES
 from winback.callbacks.clicks import AT_ONCE, Click, Flag, clicked_at_once, flag_of_click, is_repeat
 from winback.events import Event, EventKind
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
+from db.closing import Closing, close, close_after_soft_bounces, reopen
 from db.direct import Sql, execute, is_sqlite, stamp
-from db.people import Closing, close, close_after_soft_bounces, reopen
 from db.tallies import add, tallies
 from winback.callbacks.clicks import SOON, Flag
 from winback.events import (

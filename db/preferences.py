@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import RowMapping, bindparam, text
 from sqlmodel import Session
 
+from db.closing import EVERY_CHANNEL, OPT_OUT, OURSELVES, Closing, close, is_own_opt_out, reopen
 from db.events import open_or_close, store
 from db.instants import UtcDateTime
-from db.people import EVERY_CHANNEL, OPT_OUT, OURSELVES, Closing, close, is_own_opt_out, reopen
 from winback.channel import CHANNELS
 from winback.customers.contact import mask_email, mask_phone
 from winback.events import Event, EventKind

@@ -163,6 +163,15 @@ def that_arrived(
     return next(iter(_read(session, chosen.order_by(same_run, col(Message.id).desc()).limit(1))), None)
 
 
+def known_beside(session: Session, message: Uncertain) -> frozenset[str]:
+    """What the message's provider calls the other messages to the same address."""
+    address = select(col(Message.address_hash)).where(col(Message.id) == message.id).scalar_subquery()
+    chosen = select(col(Message.provider_id)).where(
+        col(Message.address_hash) == address, col(Message.id) != message.id, col(Message.provider_id).is_not(None)
+    )
+    return frozenset(name for name in session.execute(chosen).scalars() if name)
+
+
 def as_claimed(session: Session, message: Uncertain) -> Claimed:
     """The message as its sender had it, with the customer as he is now."""
     names = (Customer.name, Customer.locale, Customer.country)

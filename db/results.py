@@ -9,8 +9,9 @@ from sqlalchemy.engine import Connection
 
 from db.allowance import settle_costs
 from db.claims import Batch, Claimed
+from db.closing import OPT_OUT, Closing, close
 from db.direct import Sql, execute, is_sqlite, stamp
-from winback.events import State
+from winback.events import OPTED_OUT, State
 
 UNSENT = frozenset({State.QUEUED, State.SKIPPED, State.REJECTED})
 
@@ -98,9 +99,21 @@ def record(connection: Connection, batch: Batch, results: Sequence[Result], now:
     for statement, tolds in zip(_RECORDS[is_sqlite(connection)], (plain, others, lifted), strict=True):
         if tolds:
             execute(connection, statement, _values(tolds, now, sqlite=is_sqlite(connection)))
+    _close_those_who_left(connection, [told.result for told in settled], now)
     cost = sum(told.cost_micros for told in (*settled, *lifted))
     counted = sum(told.counted for told in (*settled, *lifted))
     settle_costs(connection, batch.run.campaign_id, batch.day, batch.rules, counted, cost, placebo=batch.placebo)
+
+
+def _close_those_who_left(connection: Connection, results: Sequence[Result], now: datetime) -> None:
+    """Whoever has told the provider to stop is not written to by any other campaign either."""
+    left = {result.message.id: result.provider for result in results if result.reason == OPTED_OUT}
+    if left:
+        rows = _ADDRESSES.run(connection, ids=list(left)).fetchall()
+        close(connection, [Closing(to, channel, OPT_OUT, left[id_] or OPT_OUT, now) for id_, to, channel in rows])
+
+
+_ADDRESSES = Sql("SELECT id, address_hash, channel FROM message WHERE id AMONG(:ids)")
 
 
 def _sorted_out(connection: Connection, results: Sequence[Result], price: int) -> tuple[list[Told], list[Told]]:

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from db.claims import Claimed
 from db.engine import reading
-from db.reconciling import Uncertain, as_claimed, that_arrived
+from db.reconciling import Uncertain, as_claimed, known_beside, that_arrived
 from db.settings import Settings
 from flows.compose import Composer
 from flows.sending import open_providers
@@ -90,7 +90,11 @@ class LookUps:
         marker = self._marker(message) if message.address else None
         if not marker or not message.address:
             return None
-        return Sought(key=message.key, to=message.address, sent_at=message.earliest_at, marker=marker)
+        with reading(self._engine) as session:
+            others = known_beside(session, message)
+        return Sought(
+            key=message.key, to=message.address, sent_at=message.earliest_at, marker=marker, others=others
+        )
 
     def _marker(self, message: Uncertain) -> str | None:
         """Text that stands in this SMS and in no other to the same number: its key, else what everybody's shares.

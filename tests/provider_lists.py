@@ -1,5 +1,6 @@
 """What providers answer to a look-up, made from what a sink has recorded."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -28,7 +29,7 @@ def activity(known: "Callable[[str], list[Request]]", asked: Mapping[str, str]) 
                 "from_email": "letters@shop.example",
                 "msg_id": f"sink-{message.number}.filter-1",
                 "subject": "as sent",
-                "to_email": "as sent",
+                "to_email": json.loads(message.body)["personalizations"][0]["to"][0]["email"],
                 "status": "delivered",
                 "opens_count": 0,
                 "clicks_count": 0,

@@ -6,8 +6,9 @@ from itertools import permutations
 import pytest
 from sqlalchemy import Engine, update
 
+from db.closing import reopen
 from db.engine import reading, transaction
-from db.people import contacts, is_closed, reopen, suppress
+from db.people import contacts, is_closed, suppress
 from db.tables import Customer, Message, Preference
 from tests.builders import NOON, a_customer, an_outbox
 from tests.telling import LATER, an_event, suppressions, tell

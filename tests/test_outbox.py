@@ -13,9 +13,9 @@ from sqlmodel import col
 from db.claims import Batch, Claimed, Wish, claim, due_runs, expire_leases, wake
 from db.engine import open_engine, reading, transaction
 from db.outbox import InHand, counts, in_hand, plan, queue, waiting
-from db.people import suppress
+from db.people import is_closed, suppress
 from db.results import Result, record
-from db.tables import Customer, Message, Occurrence, Stop
+from db.tables import Customer, Message, Occurrence, Stop, Suppression
 from tests.builders import NOON, a_customer, an_assignment, an_outbox
 from winback.channel import Channel
 from winback.delivery.claiming import Rules
@@ -287,6 +287,27 @@ def test_the_answer_of_a_slow_owner_settles_his_own_uncertain_message(engine: En
     store(engine, batch, Result(batch.messages[0], State.ACCEPTED, provider_id="p"))
 
     assert (the_message(engine).state, the_message(engine).provider_id) == ("accepted", "p")
+
+
+def test_whoever_told_the_provider_to_stop_is_closed_for_every_campaign(engine: Engine):
+    """Twilio's 21610 in the answer to the send; another refusal says nothing of the person."""
+    an_outbox(engine, messages=2, channel="sms")
+    batch = take_batch(engine, channel="sms")
+    left, refused = batch.messages
+
+    store(
+        engine,
+        batch,
+        Result(left, State.REJECTED, "opted_out", "twilio"),
+        Result(refused, State.REJECTED, "twilio_21211", "twilio"),
+    )
+
+    with reading(engine) as session:
+        found = session.execute(
+            select(Suppression.address_hash, Suppression.channel, Suppression.reason, Suppression.source)
+        ).all()
+        assert is_closed(session, the_message(engine).address_hash, "sms")
+    assert [tuple(row) for row in found] == [(the_message(engine).address_hash, "sms", "unsubscribed", "twilio")]
 
 
 def test_a_batch_of_results_is_recorded_whole(engine: Engine):

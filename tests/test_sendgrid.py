@@ -443,6 +443,16 @@ def test_a_message_is_not_found_before_the_provider_has_written_it_down(tmp_path
     assert (early.arrived, late.arrived) == (False, True)
 
 
+@pytest.mark.parametrize(("to", "arrived"), [("Ada@Example.com", True), ("stranger@example.com", None)])
+def test_only_a_message_to_the_same_address_is_ours(tmp_path, to, arrived):
+    """An account that ignores the filter answers with messages to anybody."""
+    one = {"msg_id": "m-1", "to_email": to, "status": "delivered"}
+    with Sink(tmp_path, look_ups=[Reply(status=200, body=json.dumps({"messages": [one]}))]) as sink:
+        found = looked_up(sink.url)
+
+    assert (found.arrived, found.provider_id) == (arrived, "m-1" if arrived else None)
+
+
 @pytest.mark.parametrize(
     ("fault", "evidence"),
     [

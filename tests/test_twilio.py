@@ -347,8 +347,9 @@ def an_sms_with_its_link(**changes):
     return an_sms(**({"text": f"Harbour Records: come and listen. {LINK} Reply STOP to opt out"} | changes))
 
 
-def looked_up(url, *, marker="Reply STOP", before=timedelta(minutes=1), **changes):
-    sought = Sought(key="spring-2", to="+15005550009", sent_at=datetime.now(UTC) - before, marker=marker)
+def looked_up(url, *, marker="Reply STOP", before=timedelta(minutes=1), others=(), **changes):
+    sent_at = datetime.now(UTC) - before
+    sought = Sought(key="spring-2", to="+15005550009", sent_at=sent_at, marker=marker, others=frozenset(others))
     with twilio(url, **changes) as provider:
         return provider.look_up(sought)
 
@@ -362,6 +363,16 @@ def test_a_message_that_arrived_is_found_by_its_number_and_its_text(tmp_path):
 
     assert found == Found(arrived=True, provider_id=f"SM{2:032x}", evidence="twilio list: sent")
     assert asked.path.startswith(f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json?To=%2B15005550009&DateSent%3E=")
+
+
+def test_a_message_that_is_known_to_be_another_one_is_not_taken_for_this_one(tmp_path):
+    with Sink(tmp_path) as sink:
+        answer_to(in_bulk, sink.url, an_sms_with_its_link(key="spring-1"))
+        known = looked_up(sink.url, marker=LINK, others={f"SM{1:032x}"})
+        unknown = looked_up(sink.url, marker=LINK)
+
+    assert known == Found(arrived=False, evidence="twilio list: no message with this text")
+    assert unknown.arrived
 
 
 def test_a_message_that_never_arrived_is_not_found_among_the_others(tmp_path):

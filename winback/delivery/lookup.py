@@ -17,12 +17,17 @@ REMEMBERED: Mapping[str, timedelta] = {  # older than this, absence proves nothi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sought:
-    """A message to look for. ``sent_at``: when it was claimed; ``marker``: text that only its SMS carries."""
+    """A message to look for.
+
+    ``sent_at``: when it was claimed; ``marker``: text that only its SMS carries; ``others``: what the provider
+    calls messages that are known to be other ones.
+    """
 
     key: str
     to: str
     sent_at: datetime
     marker: str = ""
+    others: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

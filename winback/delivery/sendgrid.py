@@ -99,7 +99,7 @@ class SendGrid:
 
     def look_up(self, sought: Sought) -> Found:
         """Ask the Email Activity add-on for our key."""
-        return self._official.look_up(f"unique_args['{KEY_ARGUMENT}']=\"{sought.key}\"")
+        return self._official.look_up(f"unique_args['{KEY_ARGUMENT}']=\"{sought.key}\"", sought.to)
 
     @cached_property
     def _official(self) -> "OfficialClient":

@@ -31,8 +31,8 @@ class OfficialClient:
         """One mail/send."""
         return self._call(self._client.mail.send, "post", request_body=body)
 
-    def look_up(self, query: str) -> Found:
-        """The messages of the Email Activity API that fit ``query``.
+    def look_up(self, query: str, to: str) -> Found:
+        """The message of the Email Activity API that fits ``query`` and went to ``to`` ("" = whoever it was).
 
         https://www.twilio.com/docs/sendgrid/api-reference/email-activity: 6 requests a minute; without the add-on
         it refuses.
@@ -47,10 +47,13 @@ class OfficialClient:
             return Found(arrived=None, evidence=f"sendgrid activity: http_{status}")
         if not messages:
             return Found(arrived=False, evidence="sendgrid activity: no message with this key")
+        ours = [message for message in messages if not to or _is_to(message, to)]
+        if not ours:  # a filter that is ignored, or another account
+            return Found(arrived=None, evidence="sendgrid activity: messages to other addresses")
         return Found(
             arrived=True,
-            provider_id=str(messages[0].get("msg_id", "")) or None,
-            evidence=f"sendgrid activity: {messages[0].get('status', 'there')}",
+            provider_id=str(ours[0].get("msg_id", "")) or None,
+            evidence=f"sendgrid activity: {ours[0].get('status', 'there')}",
         )
 
     def _call(self, endpoint: Any, method: str, **asked: Any) -> Came:  # noqa: ANN401 - the client is untyped
@@ -68,6 +71,10 @@ class OfficialClient:
             late = isinstance(getattr(error, "reason", None), TimeoutError)  # urllib wraps what sending raised
             return from_error(ErrorKind.TIMED_OUT if late else ErrorKind.BROKEN_OFF)
         return response.status_code, dict(response.headers), response.body
+
+
+def _is_to(message: dict[str, Any], to: str) -> bool:
+    return str(message.get("to_email", "")).casefold() == to.casefold()
 
 
 def _messages(body: bytes) -> list[dict[str, Any]] | None:

@@ -21,13 +21,13 @@ from winback.delivery.connection import TIMEOUT_SECONDS, base_url
 from winback.delivery.lookup import Found, Sought
 from winback.delivery.outgoing import UNENCODABLE, Outgoing, refused
 from winback.delivery.transport import Transport, post
+from winback.events import OPTED_OUT
 
 if TYPE_CHECKING:
     from winback.delivery.twilio_client import OfficialClient
 
 KEY_PARAMETER = "key"  # of the StatusCallback address: comes back with every callback
-OPTED_OUT = "opted_out"  # 21610: this person has told the provider to stop; we suppress the number too
-_OPTED_OUT_CODE = 21610
+_OPTED_OUT_CODE = 21610  # this person has told the provider to stop; we suppress the number too (db.results)
 # Our own number or service is wrong or empty: no message can leave, so none of them is at fault.
 _SENDER_CODES = frozenset({21212, 21603, 21606, 21659, 21703, 21705})
 _SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")

@@ -42,7 +42,7 @@ class OfficialClient:
         return response.status_code, response.headers, response.text
 
     def look_up(self, sought: Sought) -> Found:
-        """Look for ``sought.marker`` in the messages to its number.
+        """Look for ``sought.marker`` in the messages to its number that are no ``sought.others``.
 
         A message that still waits at Twilio has no DateSent, so absence is read from the whole list.
         """
@@ -50,8 +50,8 @@ class OfficialClient:
             return Found(arrived=None, evidence="twilio list: no text to look for")
         since = sought.sent_at - SLACK
         try:
-            found = _search(self._list(sought.to, date_sent_after=since), sought.marker, since)
-            return found if found.arrived else _search(self._list(sought.to), sought.marker, since)
+            found = _search(self._list(sought.to, date_sent_after=since), sought, since)
+            return found if found.arrived else _search(self._list(sought.to), sought, since)
         except (NotConnected, requests.RequestException) as error:
             return Found(arrived=None, evidence=f"twilio list: {_kind_of(error).value}")
         except TwilioException as error:  # its second part is the response
@@ -65,10 +65,10 @@ class OfficialClient:
         return messages
 
 
-def _search(messages: list[Any], marker: str, since: datetime) -> Found:
+def _search(messages: list[Any], sought: Sought, since: datetime) -> Found:
     recent = [message for message in messages if _dated(message) >= since]
     for message in recent:
-        if marker in (message.body or ""):
+        if sought.marker in (message.body or "") and message.sid not in sought.others:
             return Found(arrived=True, provider_id=message.sid, evidence=f"twilio list: {message.status}")
     if not all(message.body for message in recent):
         return Found(arrived=None, evidence="twilio list: a message without its text")
