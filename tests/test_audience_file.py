@@ -55,6 +55,17 @@ def test_unmasked_has_addresses_of_those_who_are_written_to_and_of_nobody_held_o
             assert row["to"] == f"c{int(row['customer_id'])}@example.com"
 
 
+@pytest.mark.parametrize("more", [["--out", "page.html"], ["--json"], ["--customer", "00001"]])
+def test_what_would_not_be_written_beside_it_is_refused(shop: Settings, capsys, more: list[str]):
+    a_quiet_crowd(shop, 1)
+    file = shop.workspace / "audience.csv"
+
+    code = main(["preview", "spring", "--as-of", str(AS_OF), "--audience", str(file), *more])
+
+    assert (code, file.exists()) == (2, False)
+    assert "--audience writes its file alone: without --out, --json and --customer" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\n", "\0", "  =", "＝", "＋", "－", "＠"])
 def test_no_text_is_a_formula_and_numbers_keep_their_minus(first: str):
     ledger = scored(customer_id=[f'{first}HYPERLINK("http://evil")'], past_value=[-5.0]).with_columns(

@@ -55,6 +55,8 @@ def preview(arguments: argparse.Namespace) -> int:
     """Show it; exit 1 only for one customer whose message cannot be written."""
     if arguments.out and (arguments.json or arguments.customer):
         raise WrongUse("--out writes the page of the whole campaign: without --json and --customer")
+    if arguments.audience and (arguments.out or arguments.json or arguments.customer):
+        raise WrongUse("--audience writes its file alone: without --out, --json and --customer")
     if arguments.unmasked and arguments.audience is None:
         raise WrongUse("--unmasked goes with --audience FILE.csv")
     settings = here(arguments.workspace)
