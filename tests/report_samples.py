@@ -9,6 +9,7 @@ from tests.finding_samples import seen
 from winback import words
 from winback.campaigns.campaign import Campaign
 from winback.campaigns.limits import PerPerson
+from winback.campaigns.values import PINNED
 from winback.lift.balance import Balance
 from winback.lift.interim import LookTaken
 from winback.outcomes.outcomes import (
@@ -41,7 +42,8 @@ def a_campaign(smallest_effect="3pp", name="Spring", churn=None, **success):
         {
             "id": "spring", "name": name, "owner": "ann@example.com", "churn": {"within": "90d"} | (churn or {}),
             "audience": {"inactive": "60d"}, "journey": [{"send": "hello"}], "success": success,
-        }
+        },
+        context={PINNED: True},  # a report is of a campaign that its run has pinned
     )  # fmt: skip
 
 
