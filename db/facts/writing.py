@@ -24,7 +24,7 @@ _ORDER_COLUMNS = {
     "amount_minor": pl.Int64(), "ordered_at": pl.Datetime("us", "UTC"), "refund_of": pl.String(),
     "version": pl.Int32(),
 }  # fmt: skip
-_DICTIONARY = 1_000  # distinct values: larger ones save no room, and cost a tenth of the CPU of writing
+_DICTIONARY = 1_000  # distinct values: larger ones save no room and cost CPU
 NOBODY = pl.DataFrame(schema={"customer_id": pl.String(), "customer_no": pl.Int64()})
 _STAGED_ONLY = {"line", "customer_id", "own_id", "place", "repeats"}
 

@@ -7,6 +7,8 @@ Those on the side of the customer's risk (above or below the mean) come first, t
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import count
+from string import Formatter
 from typing import Final
 
 import numpy as np
@@ -99,33 +101,35 @@ def reasons(
 
 def _column(facts: Sequence[_Fact], order: Floats, chosen: NDArray[np.int64], language: Language) -> pl.Series:
     """The text of one place, null for those who have no more to tell."""
-    told = np.full(len(chosen), None, dtype=object)
+    told = pl.repeat(None, len(chosen), dtype=pl.String, eager=True)
     for index, fact in enumerate(facts):
         rows = np.flatnonzero((chosen == index) & (order[:, index] > 0))
-        if not len(rows):
-            continue
-        pattern = WHY[fact.why].en if language == "en" else WHY[fact.why].zh
-        numbers = [column[rows] for column in fact.numbers]
-        if not numbers:
-            told[rows] = pattern
-            continue
-        told[rows] = [
-            _counted(pattern.format(*row)) for row in zip(*(_texts(column) for column in numbers), strict=True)
-        ]
-    return pl.Series(told.tolist(), dtype=pl.String)
+        if len(rows):
+            pattern = WHY[fact.why].en if language == "en" else WHY[fact.why].zh
+            told = told.scatter(rows, _filled(pattern, [_texts(column[rows]) for column in fact.numbers]))
+    return told
 
 
-def _texts(column: NDArray[np.float64] | NDArray[np.int64]) -> list[str]:
+def _filled(pattern: str, numbers: Sequence[pl.Series]) -> pl.Series | str:
+    """``pattern`` with each row of ``numbers`` in its places; "1 order", "1 day" in English."""
+    if not numbers:
+        return pattern
+    pieces: list[pl.Series | pl.Expr] = []
+    following = count()
+    for words, place, _, _ in Formatter().parse(pattern):
+        pieces.append(pl.lit(words))
+        if place is not None:
+            pieces.append(numbers[int(place) if place else next(following)])
+    text = pl.concat_str(pieces).str.replace_all(" 1 orders", " 1 order", literal=True)
+    return pl.select(
+        text.str.replace_all(" 1 days", " 1 day", literal=True).str.replace("^1 orders", "1 order")
+    ).to_series()
+
+
+def _texts(column: NDArray[np.float64] | NDArray[np.int64]) -> pl.Series:
     if column.dtype.kind == "i":
-        return [str(value) for value in column]
-    return [f"{value:,.2f}" for value in column]
-
-
-def _counted(text: str) -> str:
-    """English of one: "1 order", "1 day"."""
-    for many, one in ((" 1 orders", " 1 order"), (" 1 days", " 1 day")):
-        text = text.replace(many, one)
-    return text.replace("1 orders", "1 order", 1) if text.startswith("1 orders") else text
+        return pl.Series(column).cast(pl.String)
+    return pl.Series([f"{value:,.2f}" for value in column.tolist()], dtype=pl.String)
 
 
 def _facts(features: pl.DataFrame, recent: Recent, minor_per_major: int) -> list[_Fact]:

@@ -219,7 +219,7 @@ def ranked(values: Floats, keys: Integers) -> Integers:
 
 
 def _by_group(group: Integers, keys: Integers) -> Integers:
-    """The order by group (from 0, ascending), then key: a lexsort takes four times as long.
+    """The order by group (from 0, ascending), then key: a lexsort takes three times as long.
 
     Group and first bits of the key are sorted as one number; where these do not tell two apart, the whole keys.
     """
