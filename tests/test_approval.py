@@ -396,17 +396,29 @@ def test_without_a_digest_a_person_is_shown_it_and_asked(shop: Settings, capsys,
         monkeypatch.setattr(f"app.commands.approvals.{name}", instead)
     run(shop)
     digest = looked_at(shop)
-    monkeypatch.setattr("sys.stdin", _Typed(answer, watched=False))
-    scripted, said = main(["approve", RUN, "--by", "Bea"]), capsys.readouterr().err
     monkeypatch.setattr("sys.stdin", _Typed(answer, watched=True))
 
     main(["approve", RUN, "--by", "Bea"])
 
     asked = capsys.readouterr().err
-    assert scripted == 2
-    assert f"say what was looked at, as preview shows it; {RUN} is now --digest {digest}" in said
     assert f"{RUN}: 11 people, more than 10; what is approved: {digest}" in asked
     assert run(shop).stage == stage
+
+
+def test_a_script_approves_what_waits_and_is_told_what_that_was(shop: Settings, capsys, monkeypatch):
+    here = {"here": lambda _: shop, "check_live": lambda _: None}
+    here |= {"say_yes": lambda settings, run, by, _, digest: approve(settings, run, by, NOW, digest)}
+    for name, instead in here.items():
+        monkeypatch.setattr(f"app.commands.approvals.{name}", instead)
+    run(shop)
+    digest = looked_at(shop)
+    monkeypatch.setattr("sys.stdin", _Typed("", watched=False))
+
+    code = main(["approve", RUN, "--by", "Bea"])
+
+    assert code == 0
+    assert f"{RUN}: 11 people, more than 10; what is approved: {digest}" in capsys.readouterr().err
+    assert run(shop).stage == "released"
 
 
 class _Typed(io.StringIO):

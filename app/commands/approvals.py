@@ -38,14 +38,13 @@ def approve(arguments: argparse.Namespace) -> int:
 
 
 def _confirmed(settings: Settings, run: str) -> str:
-    """The digest of what waits, once shown and said yes to; WrongUse where nobody can or does."""
+    """The digest of what waits, once shown and, on a terminal, said yes to; WrongUse where somebody says no."""
     found = waiting(settings, run)
     if found is None:
         return ""  # approving says how it stands
-    if not sys.stdin.isatty():
-        digest = f"--digest {found.digest[:12]}"
-        raise WrongUse(f"say what was looked at, as preview shows it; {run} is now {digest}")
     say(f"{run}: {found.people:,} people, more than {found.above:,}; what is approved: {found.digest[:12]}")
+    if not sys.stdin.isatty():
+        return found.digest
     say("is that the digest you looked at, as preview shows it? yes or no")
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise WrongUse("not approved")
