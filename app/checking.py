@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from unicodedata import name
 
@@ -10,6 +11,7 @@ from db.confined import Child, SampleText
 from db.home import FILE_NAME
 from db.settings import Settings, here
 from winback.campaigns.campaign import Campaign, Measure
+from winback.campaigns.quiet_hours import free_at, hours_for
 from winback.channel import Channel
 from winback.lift.shares import MOST_HELD_OUT
 from winback.message.fields import RECOMMENDED, WITH_AN_ORDER
@@ -81,10 +83,29 @@ def _doubtful(campaign: Campaign, path: Path) -> Iterator[str]:
     if not (days.startswith("*") or weekdays.startswith("*")):
         both = f"on day {days} of the month and on every {weekdays}"
         yield f"{path}: schedule.cron: runs {both}, not only where they fall together: leave one of them *"
+    yield from (f"{path}: {said}" for said in _never_leaving(campaign))
     by_orders = campaign.success.measure in _VALUE and not campaign.churn.by_contract
     if by_orders and (campaign.audience.inactive or 0) >= campaign.success.window:
         quiet = f"who ordered nothing for {campaign.audience.inactive} days"
         yield f"{path}: success.window: {quiet} had no value in a window no longer than that: take a longer one"
+
+
+def _never_leaving(campaign: Campaign) -> Iterator[str]:
+    """Slots at one time of day whose messages wait in quiet hours until they are too late, by its own clock."""
+    minute, hour = campaign.schedule.cron.split()[:2] if campaign.schedule else ("*", "*")
+    if not campaign.schedule or not (minute.isdecimal() and hour.isdecimal()):
+        return
+    slot = datetime(2001, 1, 1, int(hour), int(minute), tzinfo=UTC)  # any day: a wall clock has no other zone
+    late = slot + timedelta(hours=campaign.schedule.late_limit)
+    for channel in campaign.step.channels:
+        free = free_at(("UTC",), hours_for(channel, campaign.limits.quiet_hours, real=True), slot, timedelta())
+        if free is None or free >= late:
+            wait = f"{_CHANNEL_WORDS[channel]} of {slot:%H:%M} wait " + (
+                f"until {free:%H:%M}" if free else "for ever"
+            )
+            said = f"{wait} (quiet hours), and are too late from {late:%H:%M} on"
+            nobody = f"nobody in {campaign.schedule.timezone} gets one"
+            yield f"schedule: {said}: {nobody}: take another time or late_limit"
 
 
 def _shares(campaign: Campaign) -> Iterator[tuple[str, float]]:

@@ -209,6 +209,23 @@ def test_money_kept_back_for_long_messages_comes_free_when_they_were_short(engin
 QUIET = (read_quiet_hours("21:00-09:00"),)
 
 
+@pytest.mark.parametrize(("late", "reason"), [(0, "quiet_hours"), (1, None)])
+def test_who_is_free_only_when_it_is_too_late_is_skipped_for_the_quiet_hours_at_once(
+    engine: Engine, late: int, reason: str | None
+):
+    """In Tokyo it is 21:00 at NOON: the quiet hours end at 09:00, which is midnight in UTC."""
+    an_outbox(engine, messages=1)
+    until = datetime(2026, 3, 3, 0, 0, late, tzinfo=UTC)
+    with transaction(engine) as session:
+        session.execute(update(Customer).values(timezone="Asia/Tokyo"))
+        session.execute(update(Message).values(late_after=until))
+
+    take_batch(engine, rules=rules(quiet=QUIET))
+
+    [message] = messages(engine)
+    assert (message.state, message.reason) == (("skipped", reason) if reason else ("queued", "quiet_hours"))
+
+
 @pytest.mark.parametrize(
     ("zone", "country", "free"),
     [

@@ -181,6 +181,23 @@ def test_check_warns_of_a_day_and_a_weekday_of_which_either_is_enough(shop: Sett
     assert len(due_slots(f"0 9 {days}", ZoneInfo("UTC"), **span)) == (1 if days == "1 * *" else 2)
 
 
+@pytest.mark.parametrize(
+    ("hour", "channel", "limit", "warned"),
+    [(4, "sms", "4h", True), (5, "sms", "4h", False), (4, "sms", "5h", False), (4, "email", "4h", False)],
+)
+def test_check_warns_of_a_slot_whose_texts_wait_until_they_are_too_late(
+    shop: Settings, capsys, hour: int, channel: str, limit: str, warned: bool
+):
+    """No text before 8:00 (47 CFR 64.1200(c)(1)): one of 4:00 that may be four hours late has no time left."""
+    timed = f'schedule: {{cron: "0 {hour} * * *", timezone: America/New_York, late_limit: {limit}}}\n'
+    write_campaign(shop, CAMPAIGN.replace("hello}", f"hello, channels: [{channel}]}}") + timed)
+
+    _, _, said = ask(capsys, "check")
+
+    words = "text messages of 04:00 wait until 08:00 (quiet hours), and are too late from 08:00 on"
+    assert (words in said) is warned
+
+
 def test_check_tells_of_a_file_that_only_looks_like_a_campaign(shop: Settings, capsys):
     (shop.campaigns / "spring.yaml").rename(shop.campaigns / "spring.yml")
 

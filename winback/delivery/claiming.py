@@ -89,8 +89,8 @@ def hold_back(
             sent, spent = sent + 1, spent + rules.price_micros
             continue
         until, reason = answer
-        if until is not None and each.late_after is not None and until > each.late_after:
-            until = None
+        if until is not None and each.late_after is not None and until >= each.late_after:
+            until = None  # a wait that ends just when it is too late leaves no time to send
         held.append(Held(each.id, until, reason))
     return held
 
