@@ -372,6 +372,10 @@ class RunTally(SQLModel, table=True):
     delivered: int = 0  # arrived, whatever came of them later
     bounced: int = 0  # for good
     complained: int = 0
+    seen_delivered: int = 0  # when a person last resumed it, stopped for complaints
+    seen_complained: int = 0
+    seen_tried: int = 0  # the same for bounces
+    seen_bounced: int = 0
 
 
 class Preference(SQLModel, table=True):

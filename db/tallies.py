@@ -4,19 +4,21 @@ Counted when it is told: a run of a million messages cannot be counted anew for 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import NamedTuple
 
+from sqlalchemy import delete, update
 from sqlalchemy.engine import Connection
-from sqlmodel import Session
+from sqlmodel import Session, col
 
 from db.alerts import Alarm, note
 from db.direct import Sql
 from db.occurrences import run_name
-from db.stops import switch_stop
-from db.tables import Occurrence
-from winback.delivery.breaker import Level, judge
+from db.stops import stopped_scopes, switch_stop
+from db.tables import Alert, Occurrence, RunTally
+from winback.delivery.breaker import Judgement, Level, Seen, became_enough, harms, judge, seen_now
 from winback.events import Lift, State
 
 
@@ -43,24 +45,40 @@ _COUNTED = {State.DELIVERED: "delivered", State.BOUNCED: "bounced", State.COMPLA
 
 
 def add(connection: Connection, changes: Mapping[int, Tally], now: datetime) -> None:
-    """Add to the runs' tallies; a run that does harm is stopped, and staff is told."""
+    """Add to the runs' tallies; a run that does harm is stopped, and staff is told.
+
+    Judged when a complaint or bounce comes, and when enough has arrived to judge by those that came before.
+    """
     for occurrence, change in changes.items():
-        row = _ADD.run(connection, occurrence=occurrence, **change._asdict()).fetchone()
-        if change.bounced or change.complained:
-            _judge(connection, occurrence, Tally(*row), now)
+        tally, seen = _read(_ADD.run(connection, occurrence=occurrence, **change._asdict()).fetchone())
+        if change.bounced or change.complained or _became_enough(change, tally, seen):
+            _judge(connection, occurrence, judge(**tally._asdict(), seen=seen), now)
 
 
 _ADD = Sql("""
-INSERT INTO run_tally (occurrence_id, delivered, bounced, complained)
-VALUES (:occurrence, :delivered, :bounced, :complained)
+INSERT INTO run_tally (occurrence_id, delivered, bounced, complained,
+  seen_delivered, seen_complained, seen_tried, seen_bounced)
+VALUES (:occurrence, :delivered, :bounced, :complained, 0, 0, 0, 0)
 ON CONFLICT (occurrence_id) DO UPDATE SET delivered = run_tally.delivered + excluded.delivered,
   bounced = run_tally.bounced + excluded.bounced, complained = run_tally.complained + excluded.complained
-RETURNING delivered, bounced, complained
+RETURNING delivered, bounced, complained, seen_delivered, seen_complained, seen_tried, seen_bounced
 """)
 
 
-def _judge(connection: Connection, occurrence: int, tally: Tally, now: datetime) -> None:
-    judgement = judge(**tally._asdict())
+def _read(row: Sequence[int]) -> tuple[Tally, Seen]:
+    delivered, complained, tried, bounced = row[3:]
+    return Tally(*row[:3]), Seen(delivered=delivered, complained=complained, tried=tried, bounced=bounced)
+
+
+def _became_enough(change: Tally, tally: Tally, seen: Seen) -> bool:
+    complaints, bounces = harms(**tally._asdict(), seen=seen)
+    more = change.delivered + change.bounced
+    return became_enough(complaints.total - change.delivered, complaints) or became_enough(
+        bounces.total - more, bounces
+    )
+
+
+def _judge(connection: Connection, occurrence: int, judgement: Judgement, now: datetime) -> None:
     if judgement.level is Level.OK or judgement.reason is None:
         return
     with Session(connection) as session:  # in the connection's own transaction, which others commit
@@ -68,3 +86,34 @@ def _judge(connection: Connection, occurrence: int, tally: Tally, now: datetime)
         if stop:
             switch_stop(session, run, on=True, now=now, reason=judgement.reason)
         note(session, [Alarm(kind="stopped" if stop else "harm", run=run, text=judgement.reason)], now)
+
+
+def resume(session: Session, scope: str, now: datetime) -> None:
+    """Switch sending on again, for what ``winback resume`` names.
+
+    What a run was stopped for is seen then: only more of it stops the run again, and is told again.
+    """
+    # The tally's row first, as where events come in: the other way round the two could wait for each other.
+    _see(session, scope, stopped=bool(stopped_scopes(session).get(scope)))
+    switch_stop(session, scope, on=False, now=now)
+
+
+def _see(session: Session, run: str, *, stopped: bool) -> None:
+    campaign, _, slot = run.partition("/")
+    row = _SEE.run(session.connection(), campaign=campaign, slot=slot).fetchone()
+    if row is None:
+        return
+    tally, seen = _read(row[1:])
+    fresh = seen_now(harms(**tally._asdict(), seen=seen), seen, stopped)
+    if fresh != seen:
+        values = {f"seen_{name}": value for name, value in asdict(fresh).items()}
+        session.execute(update(RunTally).where(col(RunTally.occurrence_id) == row[0]).values(**values))
+        told = (col(Alert.run) == run, col(Alert.kind).in_(["stopped", "harm"]))
+        session.execute(delete(Alert).where(*told))
+
+
+_SEE = Sql("""
+SELECT t.occurrence_id, t.delivered, t.bounced, t.complained,
+  t.seen_delivered, t.seen_complained, t.seen_tried, t.seen_bounced
+FROM run_tally t JOIN occurrence o ON o.id = t.occurrence_id WHERE o.campaign_id = :campaign AND o.slot = :slot
+FOR UPDATE OF t""")

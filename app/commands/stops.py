@@ -13,6 +13,7 @@ from db.occurrences import all_runs, find_run
 from db.restored import RESTORED, Hold, release, standing_hold
 from db.settings import Settings, here
 from db.stops import EVERYTHING, stopped_scopes, switch_stop
+from db.tallies import resume as lift
 from winback.errors import Exit, WrongUse, nearest
 
 
@@ -45,7 +46,7 @@ def resume(arguments: argparse.Namespace) -> int:
             release(engine, now)
         else:
             with transaction(engine) as session:
-                switch_stop(session, scope, on=False, now=now)
+                lift(session, scope, now)
     if scope in before:
         print(f"resumed: {scope_words(scope)}" + (f" (it was stopped: {why})" if (why := before[scope]) else ""))
     else:

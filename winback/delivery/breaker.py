@@ -121,26 +121,109 @@ ENOUGH = 500  # delivered, or tried: fewer say nothing
 # Warn and stop, in 1,000. Gmail and Yahoo ask senders to stay below 0.1 % complaints and never to reach 0.3 %
 # (https://support.google.com/a/answer/14229414); bounces: docs/decisions/012.
 COMPLAINTS, HARD_BOUNCES = (1, 3), (20, 50)
+WORSE = 2  # times the share at which a person let a run go on
 
 
-def judge(*, delivered: int, bounced: int, complained: int) -> Judgement:
-    """Whether the messages of one run do harm.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What stood when a person last let a stopped run go on, for each kind that had stopped it; 0 = never."""
+
+    delivered: int = 0
+    complained: int = 0
+    tried: int = 0
+    bounced: int = 0
+
+
+UNSEEN = Seen()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Harm:
+    """One kind of harm a run does: ``count`` of ``total`` messages, of which a person has seen so many."""
+
+    count: int
+    total: int
+    seen_count: int
+    seen_total: int
+    limits: tuple[int, int]
+    words: str
+
+
+def harms(*, delivered: int, bounced: int, complained: int, seen: Seen = UNSEEN) -> tuple[Harm, Harm]:
+    """Complaints and bounces of one run.
 
     ``delivered``: all that arrived, those complained about too. ``bounced``: for good (the address does not exist
     or refuses for ever); a full mailbox is none.
     """
-    tried = delivered + bounced
+    return (
+        Harm(
+            count=complained,
+            total=delivered,
+            seen_count=seen.complained,
+            seen_total=seen.delivered,
+            limits=COMPLAINTS,
+            words="delivered messages were reported as spam",
+        ),
+        Harm(
+            count=bounced,
+            total=delivered + bounced,
+            seen_count=seen.bounced,
+            seen_total=seen.tried,
+            limits=HARD_BOUNCES,
+            words="addresses do not exist or refuse for good",
+        ),
+    )
+
+
+def judge(*, delivered: int, bounced: int, complained: int, seen: Seen = UNSEEN) -> Judgement:
+    """Whether the messages of one run do harm; counts as in ``harms``."""
     found = [
-        _judged(complained, delivered, COMPLAINTS, "delivered messages were reported as spam"),
-        _judged(bounced, tried, HARD_BOUNCES, "addresses do not exist or refuse for good"),
+        judged(harm) for harm in harms(delivered=delivered, bounced=bounced, complained=complained, seen=seen)
     ]
     return max(found, key=lambda judgement: list(Level).index(judgement.level))
 
 
-def _judged(count: int, total: int, limits: tuple[int, int], words: str) -> Judgement:
-    if total < ENOUGH or count * 1_000 < limits[0] * total:
+def became_enough(before: int, harm: Harm) -> bool:
+    """Whether ``total``, which was ``before``, has just become enough to judge by."""
+    return before - harm.seen_total < ENOUGH <= harm.total - harm.seen_total
+
+
+def seen_now(now: tuple[Harm, Harm], seen: Seen, stopped: bool) -> Seen:
+    """What a person who lets the run go on has seen: of the kinds that stop it.
+
+    ``stopped``: by itself; then also of a kind that meanwhile only warns, as more arrived.
+    """
+    lifted = {Level.STOP, Level.WARN} if stopped else {Level.STOP}
+    complaints, bounces = now
+    if judged(complaints).level in lifted:
+        seen = replace(seen, delivered=complaints.total, complained=complaints.count)
+    if judged(bounces).level in lifted:
+        seen = replace(seen, tried=bounces.total, bounced=bounces.count)
+    return seen
+
+
+def judged(harm: Harm) -> Judgement:
+    """What one kind asks for.
+
+    Once a person let the run go on, only what came since counts, or that the share of the whole run has doubled:
+    complaints about what had arrived before still come.
+    """
+    count, total = harm.count - harm.seen_count, harm.total - harm.seen_total
+    since = "since it was resumed, " if harm.seen_total else ""
+    found = _judged(count, total, harm, since)
+    if not harm.seen_total or found.level is Level.STOP:
+        return found
+    doubled = harm.count * harm.seen_total >= WORSE * harm.seen_count * harm.total
+    whole = _judged(harm.count, harm.total, harm, "")
+    if doubled and whole.level is Level.STOP:
+        return replace(whole, reason=f"{whole.reason}: the share has doubled since it was resumed")
+    return found
+
+
+def _judged(count: int, total: int, harm: Harm, since: str) -> Judgement:
+    warn, stop = harm.limits
+    if total < ENOUGH or count * 1_000 < warn * total:
         return Judgement(level=Level.OK)
-    level, limit = (Level.STOP, limits[1]) if count * 1_000 >= limits[1] * total else (Level.WARN, limits[0])
-    return Judgement(
-        level=level, reason=f"{count:,} of {total:,} {words} ({count / total:.2%}, limit {limit / 1_000:.1%})"
-    )
+    level, limit = (Level.STOP, stop) if count * 1_000 >= stop * total else (Level.WARN, warn)
+    said = f"{since}{count:,} of {total:,} {harm.words} ({count / total:.2%}, limit {limit / 1_000:.1%})"
+    return Judgement(level=level, reason=said)
