@@ -73,11 +73,23 @@ def uncertain(
 
 
 def with_keys(session: Session, keys: Sequence[str]) -> list[Uncertain]:
-    """The messages with these keys that are uncertain or were given up; on PostgreSQL locked, in one order."""
-    chosen = _chosen().where(
-        col(Message.state).in_([State.UNCERTAIN, State.ABANDONED]), col(Message.key).in_(keys)
-    )
-    return _read(session, chosen.order_by(col(Message.id)).with_for_update(of=Message))
+    """The messages with these keys of which a person may say what became; on PostgreSQL locked, in one order.
+
+    Uncertain, given up, or queued because a person said "not sent" and not claimed since.
+    """
+    states = (State.UNCERTAIN, State.ABANDONED, State.QUEUED)
+    chosen = _chosen().where(col(Message.state).in_(states), col(Message.key).in_(keys))
+    found = _read(session, chosen.order_by(col(Message.id)).with_for_update(of=Message))
+    denied = _denials(session, [message.key for message in found if message.state is State.QUEUED])
+    return [m for m in found if m.state is not State.QUEUED or (m.key, m.attempt) in denied]
+
+
+def _denials(session: Session, keys: Sequence[str]) -> set[tuple[str, int]]:
+    """(key, attempt) of which a person said that it was not sent."""
+    said = (col(StoredEvent.provider) == PERSON, col(StoredEvent.kind) == EventKind.NOT_SENT)
+    chosen = select(col(StoredEvent.message_key), col(StoredEvent.provider_event_id))
+    rows = session.execute(chosen.where(*said, col(StoredEvent.message_key).in_(keys))).tuples()
+    return {(str(key), int(event_id.rsplit(":", 2)[1])) for key, event_id in rows}
 
 
 def states_of(session: Session, keys: Sequence[str]) -> dict[str, State]:
@@ -211,7 +223,13 @@ def put_off(session: Session, message: Uncertain, until: datetime) -> None:
 def accept(session: Session, message: Uncertain, now: datetime, provider: str, provider_id: str | None) -> bool:
     """It arrived; False when it was settled otherwise meanwhile."""
     known = {"provider": provider} if provider != PERSON else {}
-    values: dict[str, object] = {"state": State.ACCEPTED, "reason": None, "state_at": now, **known}
+    values: dict[str, object] = {
+        "state": State.ACCEPTED,
+        "reason": None,
+        "state_at": now,
+        "not_before": None,
+        **known,
+    }
     values["sent_at"] = func.coalesce(col(Message.sent_at), now)  # what caps count
     if provider_id is not None:
         values["provider_id"] = provider_id
@@ -256,8 +274,20 @@ def _unsent(session: Session, message: Uncertain, now: datetime, rules: Rules, s
 
 def abandon(session: Session, message: Uncertain, now: datetime) -> bool:
     """Nobody will ever know; False when it was settled otherwise meanwhile."""
-    values = {"state": State.ABANDONED, "reason": "unknown", "state_at": now, "lease_until": None}
+    values = {
+        "state": State.ABANDONED, "reason": "unknown", "state_at": now, "lease_until": None, "not_before": None,
+    }  # fmt: skip
     return bool(changed(session, update(Message).where(_still(message)).values(**values)))
+
+
+def count_again(session: Session, message: Uncertain, now: datetime, rules: Rules) -> None:
+    """It may have been sent after all: takes back what "not sent" gave, for the day of ``now``."""
+    if not message.claimed:
+        return
+    values = {"sent_at": now, "cost_micros": rules.price_micros}
+    changed(session, update(Message).where(col(Message.id) == message.id).values(**values))
+    day, connection = now.astimezone(rules.zone).date(), session.connection()
+    settle_costs(connection, message.campaign_id, day, rules, 1, rules.price_micros, placebo=message.placebo)
 
 
 def keep_evidence(

@@ -22,6 +22,7 @@ from db.reconciling import (
     Uncertain,
     abandon,
     accept,
+    count_again,
     deny,
     keep_evidence,
     put_off,
@@ -258,16 +259,20 @@ def _settle_one(
     if said is Said.SENT:
         kind, state = EventKind.ACCEPTED, State.ACCEPTED
         changed = accept(session, message, now, PERSON, None)
-    elif message.state is not State.UNCERTAIN:
+    elif message.state is State.ABANDONED:
         return None
     elif said is Said.ABANDON:
         kind, state = EventKind.GIVEN_UP, State.ABANDONED
         changed = abandon(session, message, now)
+    elif message.state is State.QUEUED:
+        return None
     else:
         kind, state = EventKind.NOT_SENT, after_denial(campaigns.unknown(message), now)
         settle = queue_again if state is State.QUEUED else deny
         changed = settle(session, message, now, campaigns.rules(message))
     if not changed:
         return None
+    if message.state is State.QUEUED:
+        count_again(session, message, now, campaigns.rules(message))
     keep_evidence(session, message, kind, PERSON, evidence, now)
     return state

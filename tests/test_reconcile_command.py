@@ -180,6 +180,37 @@ def test_a_key_that_is_not_uncertain_is_named_and_exits_one(lately: Settings, ca
     assert states(lately) == {"accepted": 6, "uncertain": 3}
 
 
+@pytest.mark.parametrize(("word", "state"), [("--sent", "accepted"), ("--abandon", "abandoned")])
+@pytest.mark.parametrize("held", [None, "quiet_hours"])
+def test_a_wrong_not_sent_can_be_taken_back_while_it_has_not_left_again(
+    lately: Settings, capsys, word: str, state: str, held: str | None
+):
+    first = keys(lately)[0]
+    assert say(capsys, "reconcile", "--key", first, "--not-sent", "--evidence", "a wrong file")[0] == 0
+    assert states(lately)["queued"] == 1
+    with database(lately.database_url) as engine, transaction(engine) as session:
+        if held:  # a sender looked at it meanwhile, and it has to wait
+            session.execute(update(Message).where(col(Message.key) == first).values(reason=held))
+
+    code, _, said = say(capsys, "reconcile", "--key", first, word, "--evidence", "their log after all")
+
+    assert (code, said) == (0, "")
+    assert states(lately) == Counter({"accepted": 6, "uncertain": 2}) + Counter([state])
+
+
+def test_a_not_sent_that_was_claimed_again_cannot_be_taken_back(lately: Settings, capsys):
+    first = keys(lately)[0]
+    say(capsys, "reconcile", "--key", first, "--not-sent", "--evidence", "a wrong file")
+    with database(lately.database_url) as engine, transaction(engine) as session:
+        claimed = {"attempt": 2, "reason": "http_429"}
+        session.execute(update(Message).where(col(Message.key) == first).values(**claimed))
+
+    code, _, said = say(capsys, "reconcile", "--key", first, "--sent", "--evidence", "their log after all")
+
+    assert code == 1
+    assert f"{first} is queued, not uncertain: nothing was changed" in said
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # words, before any database is asked
 @pytest.mark.parametrize(
     ("words", "said"),
