@@ -91,6 +91,7 @@ class Clicks:
                 sent_at=found.sent_at,
                 together=links.together,
                 now=self._desk.clock(),
+                tariff=self._desk.settings.tariff,
             )
 
 

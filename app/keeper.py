@@ -92,9 +92,10 @@ class Keeper:
         if len(group) == 1 and len(group[0].read.events) > CHUNK:
             self._keep_long(group[0].callback, group[0].read)
             return
+        tariff = self._desk.settings.tariff
         latest = max(waiting.callback.received_at for waiting in group)
         with self._transaction() as connection:
-            store(connection, [event for waiting in group for event in waiting.read.events], latest)
+            store(connection, [event for waiting in group for event in waiting.read.events], latest, tariff)
             for callback, read, _ in group:
                 quarantine(connection, callback, read.refused)
 
@@ -104,7 +105,8 @@ class Keeper:
             with self._transaction() as connection:
                 if start == 0 and not begin(connection, callback):
                     return
-                store(connection, read.events[start : start + CHUNK], callback.received_at)
+                events = read.events[start : start + CHUNK]
+                store(connection, events, callback.received_at, self._desk.settings.tariff)
                 if start + CHUNK >= len(read.events):
                     quarantine(connection, callback, read.refused)
                     finish(connection, callback)

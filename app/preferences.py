@@ -6,6 +6,7 @@ login.
 
 import asyncio
 from collections.abc import Collection
+from datetime import datetime
 from functools import partial
 
 from starlette.requests import Request
@@ -17,6 +18,7 @@ from db.engine import reading, transaction
 from db.preferences import Choices, Recipient, recipient, save, unsubscribe
 from winback.callbacks.forms import Form, read_form
 from winback.channel import CHANNELS
+from winback.delivery.claiming import Tariff
 
 
 class Preferences:
@@ -63,11 +65,14 @@ class Preferences:
 
     def _unsubscribe(self, key: str) -> Recipient | None:
         with transaction(self._desk.engine) as session:
-            return recipient(session, key) if unsubscribe(session, key, self._desk.clock()) else None
+            return recipient(session, key) if unsubscribe(session, key, *self._told()) else None
 
     def _save(self, key: str, choices: Choices) -> Recipient | None:
         with transaction(self._desk.engine) as session:
-            return recipient(session, key) if save(session, key, choices, self._desk.clock()) else None
+            return recipient(session, key) if save(session, key, choices, *self._told()) else None
+
+    def _told(self) -> tuple[datetime, Tariff]:
+        return self._desk.clock(), self._desk.settings.tariff
 
     def _broken(self, request: Request) -> Response:
         return self._desk.page(request, Notice.BROKEN, status=404)

@@ -133,6 +133,25 @@ def settle_costs(
     _add(connection, campaign_id, day, rules, counted, cost_micros, placebo)
 
 
+_COUNT = Sql("""
+INSERT INTO day_tally (campaign_id, day, placebo, sent, cost_micros)
+VALUES (:campaign, :day, :placebo, :sent, :cost)
+ON CONFLICT (campaign_id, day, placebo) DO UPDATE SET sent = day_tally.sent + excluded.sent,
+  cost_micros = day_tally.cost_micros + excluded.cost_micros""")
+
+
+def count_proved(
+    connection: Connection, campaign_id: str, day: date, sent: int, cost_micros: int, *, placebo: bool
+) -> None:
+    """Add what is known only now to have left; whether the campaign has limits is not known here.
+
+    What adds no message corrects a day that counts it, if there is one.
+    """
+    if sent or cost_micros:
+        add = _COUNT if sent else _ADD
+        add.run(connection, sent=sent, cost=cost_micros, campaign=campaign_id, day=day, placebo=placebo)
+
+
 def _add(
     connection: Connection, campaign_id: str, day: date, rules: Rules, sent: int, cost: int, placebo: bool
 ) -> None:

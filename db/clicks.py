@@ -11,6 +11,7 @@ from db.closing import OURSELVES
 from db.events import store
 from db.instants import UtcDateTime
 from winback.callbacks.clicks import AT_ONCE, Click, Flag, clicked_at_once, flag_of_click, is_repeat
+from winback.delivery.claiming import Tariff
 from winback.events import Event, EventKind
 
 
@@ -44,6 +45,7 @@ def keep_click(
     sent_at: datetime | None,
     together: Iterable[frozenset[int]],
     now: datetime,
+    tariff: Tariff,
 ) -> bool:
     """Keep a click with the reason it is taken for a machine's, if any; False for one click told twice.
 
@@ -66,7 +68,7 @@ def keep_click(
         _flag(session, [one.id for one in near if one.id is not None])
     id_ = f"click:{key}:{link}:{int(now.timestamp() * 1_000_000)}"
     event = Event(OURSELVES, id_, key, EventKind.CLICKED, now, link=link, flag=flag)
-    return bool(store(connection, [event], now))
+    return bool(store(connection, [event], now, tariff))
 
 
 _LOCK = text("SELECT 1 FROM message WHERE key = :key FOR UPDATE")

@@ -15,8 +15,10 @@ from sqlalchemy.engine import Connection
 
 from db.closing import Closing, close, close_after_soft_bounces, reopen
 from db.direct import Sql, execute, is_sqlite, stamp
+from db.proved import count, unproved
 from db.tallies import add, tallies
 from winback.callbacks.clicks import SOON, Flag
+from winback.delivery.claiming import Tariff
 from winback.events import (
     RANKED,
     Event,
@@ -35,7 +37,7 @@ _ADDRESSED = frozenset(
 )  # what may open or close an address
 
 
-def store(connection: Connection, events: Iterable[Event], received_at: datetime) -> int:
+def store(connection: Connection, events: Iterable[Event], received_at: datetime, tariff: Tariff) -> int:
     """Keep the events we do not have yet and let them change what they change; returns how many.
 
     An event whose message is not known is kept and changes nothing.
@@ -44,13 +46,13 @@ def store(connection: Connection, events: Iterable[Event], received_at: datetime
     told = sorted(events, key=_ID)
     new = _keep_new(connection, _with_their_messages(connection, told), received_at) if told else []
     if new:
-        _apply(connection, new, received_at)
+        _apply(connection, new, received_at, tariff)
     return len(new)
 
 
-def _apply(connection: Connection, new: Sequence[Event], received_at: datetime) -> None:
+def _apply(connection: Connection, new: Sequence[Event], received_at: datetime, tariff: Tariff) -> None:
     told = lifts(new)
-    lifted = _lift(connection, told, received_at) if told else {}
+    lifted = _lift(connection, told, received_at, tariff) if told else {}
     addressed = [event for event in new if event.kind in _ADDRESSED]
     if addressed:
         _mark_unsubscribed(connection, addressed)
@@ -123,14 +125,17 @@ UPDATE message SET reason = :reason WHERE key AMONG(:keys) AND state = 'bounced'
 
 
 def _lift(
-    connection: Connection, told: Mapping[Lift, Sequence[str]], received_at: datetime
+    connection: Connection, told: Mapping[Lift, Sequence[str]], received_at: datetime, tariff: Tariff
 ) -> dict[Lift, list[int]]:
     """Lift messages, lowest state first: the occurrences of those that each lift changed.
 
-    The sender's owner, attempt and lease are left alone. PostgreSQL: all rows are locked before, in one order.
+    What nobody counts is counted: it left. The sender's owner, attempt and lease are left alone. PostgreSQL: all
+    rows are locked before, in one order.
     """
+    named = [key for keys in told.values() for key in keys]
     if not is_sqlite(connection):
-        _LOCK.run(connection, keys=[key for keys in told.values() for key in keys])
+        _LOCK.run(connection, keys=named)
+    count(connection, unproved(connection, named), received_at, tariff)
     lifted: dict[Lift, list[int]] = {}
     for lift, keys in told.items():
         changed = _LIFT[lift.state].run(connection, keys=keys, reason=lift.reason, at=received_at)

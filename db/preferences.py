@@ -18,6 +18,7 @@ from db.events import open_or_close, store
 from db.instants import UtcDateTime
 from winback.channel import CHANNELS
 from winback.customers.contact import mask_email, mask_phone
+from winback.delivery.claiming import Tariff
 from winback.events import Event, EventKind
 
 TOPIC = "topic:"  # before a topic's name: the channel of a suppression that is about that topic only
@@ -157,7 +158,7 @@ def _stopped_topics(session: Session, hashes: Iterable[str]) -> frozenset[str]:
     return frozenset(channel.removeprefix(TOPIC) for channel in channels)
 
 
-def unsubscribe(session: Session, key: str, now: datetime) -> bool:
+def unsubscribe(session: Session, key: str, now: datetime, tariff: Tariff) -> bool:
     """Nobody writes to the address of this message on its channel any more; False when there is no such message.
 
     Also for a link used before: the suppression may have been lifted since, the opt-out counts again.
@@ -165,12 +166,12 @@ def unsubscribe(session: Session, key: str, now: datetime) -> bool:
     if session.connection().execute(_MESSAGE, {"key": key}).first() is None:
         return False
     event = Event(OURSELVES, f"unsubscribe:{key}", key, EventKind.UNSUBSCRIBED, now)
-    if not store(session.connection(), [event], now):
+    if not store(session.connection(), [event], now, tariff):
         open_or_close(session.connection(), [event], now)
     return True
 
 
-def save(session: Session, key: str, choices: Choices, now: datetime) -> bool:
+def save(session: Session, key: str, choices: Choices, now: datetime, tariff: Tariff) -> bool:
     """Do what the person asks for, all of it or nothing; False when there is no such message."""
     row = session.connection().execute(_MESSAGE, {"key": key}).mappings().first()
     if row is None:
@@ -179,7 +180,7 @@ def save(session: Session, key: str, choices: Choices, now: datetime) -> bool:
     hashes |= {channel: row[f"{channel}_hash"] for channel in _reachable(row)[1:]}
     for channel, wanted in choices.channels.items():
         if channel == row["channel"] and not wanted:
-            unsubscribe(session, key, now)
+            unsubscribe(session, key, now, tariff)
         elif channel in hashes:
             _allow(session, [hashes[channel]], channel, wanted, now)
     for topic, wanted in choices.topics.items():

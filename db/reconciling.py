@@ -10,18 +10,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, select, update
 from sqlmodel import Session, col
 
 from db.allowance import settle_costs
 from db.claims import Claimed
 from db.engine import changed, insert_or_keep
+from db.proved import count, unproved
 from db.restored import RESTORED
 from db.stops import not_stopped
 from db.tables import Assignment, Customer, Message, Occurrence
 from db.tables import Event as StoredEvent
 from winback.channel import Channel
-from winback.delivery.claiming import Rules
+from winback.delivery.claiming import Rules, Tariff
 from winback.events import EventKind, State
 
 PERSON = "person"  # the provider of what somebody of the staff has said
@@ -220,7 +221,9 @@ def put_off(session: Session, message: Uncertain, until: datetime) -> None:
     changed(session, update(Message).where(_still(message)).values(lease_until=until))
 
 
-def accept(session: Session, message: Uncertain, now: datetime, provider: str, provider_id: str | None) -> bool:
+def accept(
+    session: Session, message: Uncertain, now: datetime, provider: str, provider_id: str | None, tariff: Tariff
+) -> bool:
     """It arrived; False when it was settled otherwise meanwhile."""
     known = {"provider": provider} if provider != PERSON else {}
     values: dict[str, object] = {
@@ -230,10 +233,13 @@ def accept(session: Session, message: Uncertain, now: datetime, provider: str, p
         "not_before": None,
         **known,
     }
-    values["sent_at"] = func.coalesce(col(Message.sent_at), now)  # what caps count
     if provider_id is not None:
         values["provider_id"] = provider_id
-    return bool(changed(session, update(Message).where(_still(message)).values(**values)))
+    found = unproved(session.connection(), [message.key])
+    if not changed(session, update(Message).where(_still(message)).values(**values)):
+        return False
+    count(session.connection(), found, now, tariff)
+    return True
 
 
 def queue_again(session: Session, message: Uncertain, now: datetime, rules: Rules) -> bool:

@@ -72,7 +72,7 @@ _ID = attrgetter("message.id")
 _OURS = Sql("""
 SELECT id FROM message WHERE id AMONG(:ids) AND owner = :owner AND state = 'sending' ORDER BY id FOR UPDATE""")
 _KNOWN = Sql("""
-SELECT id, owner, attempt, state, sent_at FROM message WHERE id AMONG(:ids) ORDER BY id FOR UPDATE""")
+SELECT id, owner, attempt, state, sent_at, cost_micros FROM message WHERE id AMONG(:ids) ORDER BY id FOR UPDATE""")
 
 
 class Told(NamedTuple):
@@ -126,7 +126,7 @@ def _sorted_out(connection: Connection, results: Sequence[Result], price: int) -
     settled: list[Told] = []
     lifted: list[Told] = []
     for result in results:
-        owner, attempt, state, sent_at = known[result.message.id]
+        owner, attempt, state, sent_at, counted_cost = known[result.message.id]
         accepted = result.state is State.ACCEPTED
         if (owner, attempt) != (result.message.owner, result.message.attempt):
             continue  # somebody else's by now
@@ -134,11 +134,9 @@ def _sorted_out(connection: Connection, results: Sequence[Result], price: int) -
             settled.append(_plain(result, price))
         elif accepted and state in (State.QUEUED, State.ABANDONED):
             gone_back = sent_at is None  # its count and its money were given back
-            settled.append(
-                Told(result, result.cost_micros, 1) if gone_back else Told(result, result.cost_micros - price, 0)
-            )
+            settled.append(Told(result, result.cost_micros - counted_cost, int(gone_back)))
         elif accepted and state not in UNSENT:
-            lifted.append(Told(result, result.cost_micros - price))
+            lifted.append(Told(result, result.cost_micros - counted_cost))
     return settled, lifted
 
 

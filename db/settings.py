@@ -25,6 +25,7 @@ from winback.campaigns.toml_lines import lines_of
 from winback.campaigns.values import Identifier, check_zone, in_languages
 from winback.channel import CHANNELS, Channel
 from winback.customers.products import PLACE
+from winback.delivery.claiming import Tariff
 from winback.errors import FileProblem, Unusable, WrongUse, nearest
 from winback.signals.settings import SignalSettings
 
@@ -167,6 +168,11 @@ class Settings:
         """What one e-mail or one segment of a text message costs, in millionths of a major unit; 0 = not known."""
         prices = self.file.prices
         return micros(prices.email if channel == "email" else prices.sms_segment)
+
+    @property
+    def tariff(self) -> Tariff:
+        """How a message is counted that no claim counts."""
+        return Tariff(self.zone, {channel: self.price_micros(channel) for channel in CHANNELS})
 
     @property
     def campaigns(self) -> Path:

@@ -74,7 +74,7 @@ class Campaigns:
     """What the runs' pinned campaigns say of their uncertain messages."""
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
-        self._engine, self._settings = engine, settings
+        self._engine, self._settings, self.tariff = engine, settings, settings.tariff
         self._known: dict[int, Campaign] = {}
 
     def of(self, message: Uncertain) -> Campaign:
@@ -207,7 +207,7 @@ class _Desk:
 
     def _found(self, session: Session, message: Uncertain, found: Found, now: datetime) -> None:
         name = self._look_ups.provider_of(message)
-        if accept(session, message, now, name, found.provider_id):
+        if accept(session, message, now, name, found.provider_id, self._campaigns.tariff):
             keep_evidence(session, message, EventKind.ACCEPTED, name, found.evidence, now)
             self._settled.states[State.ACCEPTED] += 1
 
@@ -258,7 +258,7 @@ def _settle_one(
     """The message's new state; None when it was settled otherwise meanwhile, or given up before."""
     if said is Said.SENT:
         kind, state = EventKind.ACCEPTED, State.ACCEPTED
-        changed = accept(session, message, now, PERSON, None)
+        changed = accept(session, message, now, PERSON, None, campaigns.tariff)
     elif message.state is State.ABANDONED:
         return None
     elif said is Said.ABANDON:
@@ -272,7 +272,7 @@ def _settle_one(
         changed = settle(session, message, now, campaigns.rules(message))
     if not changed:
         return None
-    if message.state is State.QUEUED:
+    if message.state is State.QUEUED and said is Said.ABANDON:  # "sent" is counted where it is proved
         count_again(session, message, now, campaigns.rules(message))
     keep_evidence(session, message, kind, PERSON, evidence, now)
     return state

@@ -1,6 +1,7 @@
 """Events told to a database, and what came of it."""
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine, func, insert, select, update
 from sqlmodel import SQLModel, col
@@ -10,9 +11,11 @@ from db.events import store
 from db.tables import Event as StoredEvent
 from db.tables import Message, Occurrence, Suppression
 from tests.builders import NOON, a_customer, a_message, an_assignment, an_outbox
+from winback.delivery.claiming import Tariff
 from winback.events import Event, EventKind
 
 LATER = NOON + timedelta(hours=1)
+FREE = Tariff(ZoneInfo("UTC"), {})  # no price is known
 
 
 def an_event(kind: str = "delivered", *, key: str | None = "k-1", **fields: object) -> Event:
@@ -26,9 +29,9 @@ def an_event(kind: str = "delivered", *, key: str | None = "k-1", **fields: obje
     return Event(**(default | fields))
 
 
-def tell(engine: Engine, *events: Event, at=LATER) -> int:
+def tell(engine: Engine, *events: Event, at=LATER, tariff: Tariff = FREE) -> int:
     with transaction(engine) as session:
-        return store(session.connection(), events, at)
+        return store(session.connection(), events, at, tariff)
 
 
 def a_large_outbox(engine: Engine, messages: int, *, state: str, channel: str = "email") -> None:

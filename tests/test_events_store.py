@@ -17,7 +17,7 @@ from db.results import Result, record
 from db.tables import Event as StoredEvent
 from db.tables import Message, Quarantine, Suppression, WebhookBody
 from tests.builders import NOON, an_outbox
-from tests.telling import LATER, a_large_outbox, an_event, count, set_state, suppressions, tell, the_message
+from tests.telling import FREE, LATER, a_large_outbox, an_event, count, set_state, suppressions, tell, the_message
 from winback.callbacks import WHOLE, Refused
 from winback.delivery.claiming import Rules
 from winback.events import OPTED_OUT, Event, State
@@ -267,7 +267,7 @@ def test_a_failure_leaves_neither_event_nor_state_nor_suppression(engine: Engine
 
     with pytest.raises(RuntimeError), transaction(engine) as session:
         begin(session.connection(), CALLBACK)
-        store(session.connection(), [an_event("bounced")], NOON)
+        store(session.connection(), [an_event("bounced")], NOON, FREE)
         raise RuntimeError
 
     assert [count(engine, table) for table in (StoredEvent, Suppression, WebhookBody)] == [0, 0, 0]

@@ -21,6 +21,7 @@ from tests.signing import batch, sendgrid_event, sign_sendgrid
 from tests.telling import an_event, count
 from tests.web import TestClient, an_app, counts, states, the_settings
 from winback.callbacks import Reading, Refused
+from winback.delivery.claiming import Tariff
 from winback.errors import Unusable
 
 
@@ -55,12 +56,12 @@ def calls_of(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The ids of the events of every transaction, as it is asked for."""
     calls: list[list[str]] = []
 
-    def storing(connection: object, events, received_at: object) -> int:
+    def storing(connection: object, events, received_at: object, tariff: Tariff) -> int:
         told = list(events)
         calls.append([event.id for event in told])
         if any(event.id == "poison" for event in told):
             raise RuntimeError
-        return store(connection, told, received_at)
+        return store(connection, told, received_at, tariff)
 
     monkeypatch.setattr(app.keeper, "store", storing)
     return calls
@@ -103,9 +104,9 @@ def test_a_callback_that_gave_up_waiting_is_not_written(
     """The first takes longer than anybody may wait; the second gives up before its turn, and is sent again."""
     monkeypatch.setattr(app.keeper, "ANSWER_SECONDS", 0.2)
 
-    def slow(connection: object, events, received_at: object) -> int:
+    def slow(connection: object, events, received_at: object, tariff: Tariff) -> int:
         time.sleep(0.6)
-        return store(connection, events, received_at)
+        return store(connection, events, received_at, tariff)
 
     monkeypatch.setattr(app.keeper, "store", slow)
 

@@ -13,7 +13,7 @@ from db.people import suppress
 from db.preferences import Choices, Standing, recipient, save, unsubscribe
 from db.tables import Customer, Event, Preference, Suppression
 from tests.builders import NOON, an_outbox
-from tests.telling import LATER, an_event, count, suppressions, tell, the_message
+from tests.telling import FREE, LATER, an_event, count, suppressions, tell, the_message
 from tests.web import TestClient, an_app, counts, everything_stored, link
 from winback.customers.contact import mask_email, mask_phone
 
@@ -224,7 +224,7 @@ def test_a_form_without_our_fields_changes_nothing(engine: Engine, client: TestC
 
 def unsubscribe_before(engine: Engine) -> None:
     with transaction(engine) as session:
-        unsubscribe(session, "k-1", NOON)
+        unsubscribe(session, "k-1", NOON, FREE)
 
 
 def test_only_what_was_shown_is_changed(engine: Engine, client: TestClient):
@@ -283,7 +283,7 @@ def who(engine: Engine, key: str = "k-1"):
 
 def opt_out(engine: Engine, key: str, now=NOON) -> bool:
     with transaction(engine) as session:
-        return unsubscribe(session, key, now)
+        return unsubscribe(session, key, now, FREE)
 
 
 def test_an_unsubscription_by_link_suppresses_and_is_idempotent(engine: Engine):
@@ -310,7 +310,7 @@ def test_a_link_works_again_after_its_suppression_was_lifted(engine: Engine):
 def test_a_link_of_no_message_changes_nothing(engine: Engine):
     assert not opt_out(engine, "k-1")
     with transaction(engine) as session:
-        assert not save(session, "k-1", Choices(channels={"email": False}), NOON)
+        assert not save(session, "k-1", Choices(channels={"email": False}), NOON, FREE)
 
     assert [count(engine, table) for table in (Event, Suppression, Preference)] == [0, 0, 0]
 

@@ -344,7 +344,7 @@ def test_an_event_that_comes_while_the_provider_is_asked_is_not_undone(scene):
         rules = Campaigns(engine, it.settings).rules(message)
         told = Told(provider="sendgrid", id="e1", message_key=message.key, kind=EventKind.DELIVERED, at=NOW)
         with transaction(engine) as session:
-            store(session.connection(), [told], NOW)
+            store(session.connection(), [told], NOW, it.settings.tariff)
         with transaction(engine) as session:
             assert queue_again(session, message, NOW, rules) is False
 
@@ -421,7 +421,7 @@ def test_72_hours_after_its_last_chance_it_is_abandoned_and_an_event_still_lifts
     [key] = [key for key, state in it.rows(col(Message.key), col(Message.state)) if state == "abandoned"]
     told = Told(provider="sendgrid", id="e1", message_key=key, kind=EventKind.DELIVERED, at=NOW)
     with database(it.settings.database_url) as engine, transaction(engine) as session:
-        store(session.connection(), [told], NOW)
+        store(session.connection(), [told], NOW, it.settings.tariff)
 
     assert before == {"accepted": 1, "uncertain": 1}
     assert settled.states == {"abandoned": 1}

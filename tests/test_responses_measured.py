@@ -18,6 +18,7 @@ from flows.campaign_run import carry_out, manual
 from flows.measuring import answers_so_far, measure_run
 from flows.sending import send_due
 from tests.report_samples import page
+from tests.telling import FREE
 from tests.workspaces import NOW, a_workspace, load
 from winback.events import Event, EventKind
 from winback.lift.verdict import Verdict
@@ -74,7 +75,7 @@ def tell(
         Event("sendgrid", f"{at}-{n}", key, kind, at, flag=flag[0] if flag else None)
         for n, (key, kind, at, *flag) in enumerate(events)
     ]
-    store(session.connection(), told, NOW)
+    store(session.connection(), told, NOW, FREE)
 
 
 def local(day: int, hour: int, month: int = 11) -> datetime:
@@ -125,7 +126,7 @@ def the_story(shop: Settings) -> tuple[list[str], list[str]]:
         )
         [address] = session.execute(select(col(Message.address_hash)).where(col(Message.person) == gus)).scalars()
         reply = Event("twilio", "r", None, EventKind.REPLIED, local(7, 13), address_hash=address, channel="email")
-        store(session.connection(), [reply], NOW)
+        store(session.connection(), [reply], NOW, FREE)
     order(
         shop,
         (ann, "2025-10-31 15:00", "40.00"),
