@@ -1,4 +1,4 @@
-"""Messages proved to have left that are not counted, or not as they are: caps, day and budget count them from then on.
+"""Messages proved to have left that are not counted as they are: caps, day and budget count them from then on.
 
 Not counted: what was given back (a person said "not sent", a look-up found nothing, a provider said "not now") and
 what a restored state had not claimed yet. Counted at what it had reserved: what a sender claimed and never
