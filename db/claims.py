@@ -17,6 +17,7 @@ from db.direct import Sql, as_day, as_instant, is_sqlite
 from db.memory import Mark, count_claim
 from db.tables import NO_REPLAY, READY
 from winback.channel import Channel
+from winback.customers.countries import region_of_number
 from winback.delivery.claiming import Candidate, Held, Rules, hold_back
 from winback.events import State
 
@@ -173,7 +174,7 @@ _COLUMNS: Mapping[Channel, Mapping[str, str]] = {
     "sms": {"address": "c.phone", "hash": "sms_hash", "alone": "sms_alone", "consent": "sms_consent"},
 }
 _SELECTS = {channel: Sql(_CANDIDATES.format(**columns)) for channel, columns in _COLUMNS.items()}
-_SKIP, _PERSON, _LESS_OFTEN = 11, 12, 16  # columns
+_ADDRESS, _SKIP, _PERSON, _LESS_OFTEN = 4, 11, 12, 16  # columns
 
 
 def claim(connection: Connection, wish: Wish, run: Run, rules: Rules) -> Batch:
@@ -227,8 +228,10 @@ def _claimed(row: Any, wish: Wish, run: Run) -> Claimed:  # noqa: ANN401 - a row
     )  # fmt: skip
 
 
-def _candidate(row: Any) -> Candidate:  # noqa: ANN401 - a row of _CANDIDATES
+def _candidate(row: Any, channel: Channel) -> Candidate:  # noqa: ANN401 - a row of _CANDIDATES
     person, address_hash, timezone, country, less_often, late_after = row[_PERSON:]
+    if channel == "sms" and not (timezone or country):
+        country = region_of_number(row[_ADDRESS])
     return Candidate(row[0], person, address_hash, timezone, country, less_often, _instant(late_after))
 
 
@@ -239,7 +242,7 @@ def _held_back(connection: Connection, wish: Wish, run: Run, rules: Rules, rows:
     limited = rules.per_person or rules.per_day is not None or rules.budget_micros is not None
     if wish.replay or not rows or not (limited or rules.quiet or any(row[_LESS_OFTEN] for row in rows)):
         return []
-    candidates = [_candidate(row) for row in rows]
+    candidates = [_candidate(row, wish.channel) for row in rows]
     lock_addresses(connection, candidates)
     known = know(connection, run.campaign_id, candidates, rules, wish.now, placebo=wish.placebo)
     return hold_back(candidates, rules, known, wish.now, wish.lease)

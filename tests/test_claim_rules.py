@@ -247,6 +247,27 @@ def test_nobody_is_disturbed_in_the_quiet_hours_of_his_place(engine: Engine, zon
     assert batch.held == (free is not None)
 
 
+@pytest.mark.parametrize(
+    ("phone", "zone", "free"),
+    [
+        ("+12125550001", None, datetime(2026, 3, 2, 19, tzinfo=UTC)),  # all of the US: 09:00 in Honolulu
+        ("+447700900001", None, None),  # a number of no island: London, where it is noon
+        ("+819012345678", None, datetime(2026, 3, 3, 0, tzinfo=UTC)),  # 21:00 in Tokyo
+        ("+819012345678", "Europe/London", None),  # what is known of the person goes first
+    ],
+)
+def test_a_text_goes_by_the_country_of_its_number_where_nothing_else_is_known(engine: Engine, phone, zone, free):
+    an_outbox(engine, messages=1, channel="sms")
+    with transaction(engine) as session:
+        session.execute(update(Customer).values(timezone=zone, country=None, phone=phone))
+
+    batch = take_batch(engine, channel="sms", rules=rules(quiet=QUIET))
+
+    [message] = messages(engine)
+    assert (message.state, message.not_before) == (("sending", None) if free is None else ("queued", free))
+    assert batch.held == (free is not None)
+
+
 def test_a_claim_whose_lease_reaches_into_quiet_hours_waits(engine: Engine):
     an_outbox(engine, messages=1)
     late = datetime(2026, 3, 2, 20, 59, tzinfo=UTC)

@@ -10,6 +10,18 @@ def region_of(country: str | None) -> str | None:
     return _regions().get(country.strip().casefold()) if country else None
 
 
+def region_of_number(phone: str) -> str | None:
+    """The ISO 3166 code of the country an E.164 number belongs to, the main one where several share its code."""
+    import phonenumbers  # most claims never ask
+
+    try:
+        number = phonenumbers.parse(phone)
+    except phonenumbers.NumberParseException:
+        return None
+    region = phonenumbers.region_code_for_number(number)
+    return region or phonenumbers.region_code_for_country_code(number.country_code)
+
+
 @cache
 def _regions() -> dict[str, str]:
     names = {"uk": "GB", "usa": "US", "u.s.": "US", "u.k.": "GB", "england": "GB", "中国大陆": "CN"}
