@@ -219,6 +219,7 @@ def test_a_not_sent_that_was_claimed_again_cannot_be_taken_back(lately: Settings
         (["--key", "k", "--sent", "--evidence", "  "], "say how you know"),
         (["--key", "k", "--sent", "--evidence", "x" * 301], "up to 300 characters"),
         (["--key", "k", "--sent", "--evidence", "ann@shop.example told me"], "leave addresses out"),
+        (["--key", "k", "--sent", "--evidence", "called +44 7700 900123"], "leave addresses out"),
         (["--key", "k"], "say what became of them"),
         (["--sent", "--evidence", "all of them"], "say which messages"),
         (["--evidence", "all of them"], "say which messages"),

@@ -117,6 +117,20 @@ def test_addresses_and_numbers_in_an_alert_are_masked():
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("call +44 7700 900123 now", "call +44***23 now"),
+        ("call +1 (212) 555-0199.", "call +1 ***99."),
+        ("手机 13800138000 没有回复", "手机 138***00 没有回复"),
+        ("write to ann＠shop.example", "write to a***@s***.example"),
+        ("order 213800138000, 12,345,678 rows, 2026-03-02", "order 213800138000, 12,345,678 rows, 2026-03-02"),
+    ],
+)
+def test_however_a_number_or_an_address_is_written_it_is_masked(text, masked):
+    assert without_addresses(text) == masked
+
+
 def test_what_leaves_and_what_is_logged_names_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     alarm = Alarm(kind="failed", run="spring/2026-03-02T09:00", text="row 7: ann@shop.example, +447700900123")
     with Webhook(OK).listening() as webhook:

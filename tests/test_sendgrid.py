@@ -33,7 +33,7 @@ from tests.messages import an_email
 from tests.sink import Reply, Sink
 from winback.delivery.answer import Answer, AnswerKind
 from winback.delivery.lookup import Found, Sought
-from winback.delivery.sendgrid import SendGrid, mail_body
+from winback.delivery.sendgrid import SendGrid, mail_body, read_answer
 from winback.errors import Unusable
 
 KEY = "SG.test-key"
@@ -400,6 +400,12 @@ def test_a_refusal_of_the_account_is_told_before_the_next_message_is_pulled(tmp_
 def test_an_address_that_is_none_is_said_so_at_the_start(url):
     with pytest.raises(Unusable, match="address"):
         sendgrid(url)
+
+
+def test_an_endless_id_of_the_providers_is_cut():
+    headers = {"X-Message-Id": "x" * 70_000}
+
+    assert read_answer(202, headers, b"").provider_id == "x" * 200
 
 
 # --- look-ups ----------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from db.settings import Settings, here
 from flows.reconciling import CHUNK, Patience, Said, reconcile, settle_by_hand
 from winback.customers.contact import mask_contact
 from winback.delivery.lookup import PAUSE_SECONDS
+from winback.delivery.robot import without_addresses
 from winback.delivery.settling import may_be_asked_from
 from winback.errors import Exit, ImportProblem, WrongUse
 from winback.message.cleaning import clean_line
@@ -69,7 +70,7 @@ def _evidence(arguments: argparse.Namespace) -> str:
     text = clean_line(arguments.evidence or "")
     if not text or len(text) > LONGEST_EVIDENCE:
         raise WrongUse(f"say how you know: --evidence TEXT, up to {LONGEST_EVIDENCE} characters")
-    if "@" in text:
+    if "@" in text or without_addresses(text) != text:
         raise WrongUse("--evidence is kept and shown: leave addresses out")
     return text
 

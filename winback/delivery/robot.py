@@ -32,8 +32,10 @@ TIMEOUT_SECONDS = 10
 TEXT_BYTES = 2_000  # WeCom takes 2,048
 ANSWER_BYTES = 65_536
 RobotKind = Literal["plain", "wecom", "dingtalk", "slack"]
-_EMAIL = re.compile(r"[^\s@<>\"'(),;:]+@[^\s@<>\"'(),;:]+")
-_PHONE = re.compile(r"\+[0-9]{7,15}")
+_EMAIL = re.compile(r"[^\s@＠<>\"'(),;:]+[@＠][^\s@＠<>\"'(),;:]+")
+_PHONE = re.compile(
+    r"\+[0-9](?:[ .()-]{0,2}[0-9]){6,14}|(?<![0-9])1[3-9][0-9]{9}(?![0-9])"
+)  # abroad, and in China
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +81,8 @@ def tell(robot: Robot, notice: Notice, now: datetime) -> str | None:
 
 
 def without_addresses(text: str) -> str:
-    """``text`` with every e-mail address and international phone number masked: chat rooms keep what they hear."""
-    masked = _EMAIL.sub(lambda found: mask_email(found[0]), text)
+    """``text`` with e-mail addresses, international phone numbers and Chinese mobile numbers masked."""
+    masked = _EMAIL.sub(lambda found: mask_email(found[0].replace("＠", "@")), text)
     return _PHONE.sub(lambda found: mask_phone(found[0]), masked)
 
 

@@ -28,6 +28,7 @@ KEY_ARGUMENT = (
     "winback_key"  # comes back in every event; custom_args are kept for long and are not for personal data
 )
 PATH = "/v3/mail/send"
+LONGEST_ID = 200  # characters kept of an X-Message-Id: theirs have 22
 
 
 def mail_body(message: Outgoing) -> dict[str, Any]:
@@ -110,7 +111,7 @@ class SendGrid:
 
 def _answer_in(response: Response) -> Answer:
     if response.status == 202 and not response.body and b"content-type" not in response.headers:
-        provider_id = response.headers.get(b"x-message-id", b"").decode("latin-1") or None
+        provider_id = response.headers.get(b"x-message-id", b"").decode("latin-1")[:LONGEST_ID] or None
         return Answer(kind=AnswerKind.ACCEPTED, provider_id=provider_id, status=202)
     return read_answer(response.status, response.text_headers(), response.body)
 
@@ -120,9 +121,8 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
     given = {name.lower(): value for name, value in headers.items()}
     is_page = "html" in given.get("content-type", "") or body.lstrip().startswith(b"<")
     reason = f"http_{status}{_field_at_fault(body)}" if status >= 300 else None
-    return from_http(
-        status, given, status == 202 and not is_page, provider_id=given.get("x-message-id"), reason=reason
-    )
+    provider_id = given.get("x-message-id", "")[:LONGEST_ID] or None
+    return from_http(status, given, status == 202 and not is_page, provider_id=provider_id, reason=reason)
 
 
 def _field_at_fault(body: bytes) -> str:
