@@ -18,7 +18,7 @@ from db.engine import reading, transaction
 from db.preferences import Choices, Recipient, recipient, save, unsubscribe
 from winback.callbacks.forms import Form, read_form
 from winback.channel import CHANNELS
-from winback.delivery.claiming import Tariff
+from winback.delivery.tariff import Tariff
 
 
 class Preferences:

@@ -11,7 +11,7 @@ from db.closing import OURSELVES
 from db.events import store
 from db.instants import UtcDateTime
 from winback.callbacks.clicks import AT_ONCE, Click, Flag, clicked_at_once, flag_of_click, is_repeat
-from winback.delivery.claiming import Tariff
+from winback.delivery.tariff import Tariff
 from winback.events import Event, EventKind
 
 

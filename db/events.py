@@ -18,7 +18,7 @@ from db.direct import Sql, execute, is_sqlite, stamp
 from db.proved import count, unproved
 from db.tallies import add, tallies
 from winback.callbacks.clicks import SOON, Flag
-from winback.delivery.claiming import Tariff
+from winback.delivery.tariff import Tariff
 from winback.events import (
     RANKED,
     Event,

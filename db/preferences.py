@@ -18,7 +18,7 @@ from db.events import open_or_close, store
 from db.instants import UtcDateTime
 from winback.channel import CHANNELS
 from winback.customers.contact import mask_email, mask_phone
-from winback.delivery.claiming import Tariff
+from winback.delivery.tariff import Tariff
 from winback.events import Event, EventKind
 
 TOPIC = "topic:"  # before a topic's name: the channel of a suppression that is about that topic only

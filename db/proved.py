@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from db.allowance import count_proved
 from db.direct import Sql, as_instant
 from winback.channel import Channel
-from winback.delivery.claiming import Tariff
+from winback.delivery.tariff import Tariff
 from winback.events import RANKED
 
 

@@ -22,7 +22,8 @@ from db.stops import not_stopped
 from db.tables import Assignment, Customer, Message, Occurrence
 from db.tables import Event as StoredEvent
 from winback.channel import Channel
-from winback.delivery.claiming import Rules, Tariff
+from winback.delivery.claiming import Rules
+from winback.delivery.tariff import Tariff
 from winback.events import EventKind, State
 
 PERSON = "person"  # the provider of what somebody of the staff has said
@@ -286,14 +287,9 @@ def abandon(session: Session, message: Uncertain, now: datetime) -> bool:
     return bool(changed(session, update(Message).where(_still(message)).values(**values)))
 
 
-def count_again(session: Session, message: Uncertain, now: datetime, rules: Rules) -> None:
-    """It may have been sent after all: takes back what "not sent" gave, for the day of ``now``."""
-    if not message.claimed:
-        return
-    values = {"sent_at": now, "cost_micros": rules.price_micros}
-    changed(session, update(Message).where(col(Message.id) == message.id).values(**values))
-    day, connection = now.astimezone(rules.zone).date(), session.connection()
-    settle_costs(connection, message.campaign_id, day, rules, 1, rules.price_micros, placebo=message.placebo)
+def count_again(session: Session, message: Uncertain, now: datetime, tariff: Tariff) -> None:
+    """It may have been sent after all: takes back what "not sent" gave."""
+    count(session.connection(), unproved(session.connection(), [message.key]), now, tariff)
 
 
 def keep_evidence(

@@ -25,7 +25,7 @@ from winback.campaigns.toml_lines import lines_of
 from winback.campaigns.values import Identifier, check_zone, in_languages
 from winback.channel import CHANNELS, Channel
 from winback.customers.products import PLACE
-from winback.delivery.claiming import Tariff
+from winback.delivery.tariff import Tariff
 from winback.errors import FileProblem, Unusable, WrongUse, nearest
 from winback.signals.settings import SignalSettings
 

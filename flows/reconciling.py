@@ -264,6 +264,8 @@ def _settle_one(
     elif said is Said.ABANDON:
         kind, state = EventKind.GIVEN_UP, State.ABANDONED
         changed = abandon(session, message, now)
+        if changed and message.state is State.QUEUED:
+            count_again(session, message, now, campaigns.tariff)
     elif message.state is State.QUEUED:
         return None
     else:
@@ -272,7 +274,5 @@ def _settle_one(
         changed = settle(session, message, now, campaigns.rules(message))
     if not changed:
         return None
-    if message.state is State.QUEUED and said is Said.ABANDON:  # "sent" is counted where it is proved
-        count_again(session, message, now, campaigns.rules(message))
     keep_evidence(session, message, kind, PERSON, evidence, now)
     return state

@@ -11,7 +11,7 @@ from db.events import store
 from db.tables import Event as StoredEvent
 from db.tables import Message, Occurrence, Suppression
 from tests.builders import NOON, a_customer, a_message, an_assignment, an_outbox
-from winback.delivery.claiming import Tariff
+from winback.delivery.tariff import Tariff
 from winback.events import Event, EventKind
 
 LATER = NOON + timedelta(hours=1)

@@ -387,13 +387,17 @@ def test_another_digest_than_was_looked_at_is_refused(shop: Settings):
     assert waiting(shop, RUN) is None
 
 
-@pytest.mark.parametrize(("answer", "stage"), [("yes\n", "released"), ("no\n", "waiting"), ("", "waiting")])
-def test_without_a_digest_a_person_is_shown_it_and_asked(shop: Settings, capsys, monkeypatch, answer, stage):
+def at_the_test(monkeypatch: pytest.MonkeyPatch, shop: Settings) -> None:
     """The command reads the clock, asks for live settings and knows a terminal: pytest's input is none."""
     here = {"here": lambda _: shop, "check_live": lambda _: None}
     here |= {"say_yes": lambda settings, run, by, _, digest: approve(settings, run, by, NOW, digest)}
     for name, instead in here.items():
         monkeypatch.setattr(f"app.commands.approvals.{name}", instead)
+
+
+@pytest.mark.parametrize(("answer", "stage"), [("yes\n", "released"), ("no\n", "waiting"), ("", "waiting")])
+def test_without_a_digest_a_person_is_shown_it_and_asked(shop: Settings, capsys, monkeypatch, answer, stage):
+    at_the_test(monkeypatch, shop)
     run(shop)
     digest = looked_at(shop)
     monkeypatch.setattr("sys.stdin", _Typed(answer, watched=True))
@@ -406,10 +410,7 @@ def test_without_a_digest_a_person_is_shown_it_and_asked(shop: Settings, capsys,
 
 
 def test_a_script_approves_what_waits_and_is_told_what_that_was(shop: Settings, capsys, monkeypatch):
-    here = {"here": lambda _: shop, "check_live": lambda _: None}
-    here |= {"say_yes": lambda settings, run, by, _, digest: approve(settings, run, by, NOW, digest)}
-    for name, instead in here.items():
-        monkeypatch.setattr(f"app.commands.approvals.{name}", instead)
+    at_the_test(monkeypatch, shop)
     run(shop)
     digest = looked_at(shop)
     monkeypatch.setattr("sys.stdin", _Typed("", watched=False))

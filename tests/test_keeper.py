@@ -21,7 +21,7 @@ from tests.signing import batch, sendgrid_event, sign_sendgrid
 from tests.telling import an_event, count
 from tests.web import TestClient, an_app, counts, states, the_settings
 from winback.callbacks import Reading, Refused
-from winback.delivery.claiming import Tariff
+from winback.delivery.tariff import Tariff
 from winback.errors import Unusable
 
 

@@ -19,7 +19,8 @@ from tests.telling import an_event, tell, the_message
 from tests.test_claim_rules import another_run, spent
 from tests.test_outbox import LEASE, store, take, take_batch
 from winback.campaigns.limits import PerPerson
-from winback.delivery.claiming import Rules, Tariff
+from winback.delivery.claiming import Rules
+from winback.delivery.tariff import Tariff
 from winback.events import State
 
 UTC = ZoneInfo("UTC")

@@ -1,6 +1,8 @@
 """winback.toml and the environment: what is read, what is refused, and that no secret is shown."""
 
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -246,3 +248,12 @@ def test_a_misspelt_setting_is_named_and_not_the_one_that_is_then_missing(home: 
 
     with pytest.raises(FileProblem, match=r"winback\.toml:2: slat: is not a field here .*did you mean 'salt'"):
         read_settings({}, home)
+
+
+def test_every_command_reads_the_settings_so_they_import_no_tables_of_languages_and_zones():
+    heavy = "babel polars phonenumbers prefect numpy"
+    code = f"import sys, db.settings; print(*set('{heavy}'.split()) & sys.modules.keys())"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == []

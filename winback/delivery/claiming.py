@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 from winback.campaigns.limits import LESS_OFTEN, PerPerson, free_at_person, next_day
 from winback.campaigns.quiet_hours import Hours, free_at
 from winback.campaigns.zones import zones_of
-from winback.channel import Channel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,16 +28,6 @@ class Rules:
     per_day: int | None = None
     budget_micros: int | None = None
     price_micros: int = 0
-
-
-class Tariff(NamedTuple):
-    """How a message is counted that no claim counts: the zone of its day, and channel -> price of one unit.
-
-    In millionths of a major unit; a unit is an e-mail or one segment of a text message.
-    """
-
-    zone: ZoneInfo
-    price_micros: Mapping[Channel, int]
 
 
 class Candidate(NamedTuple):
