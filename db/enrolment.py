@@ -1,16 +1,16 @@
 """Who entered which campaign, when and in which arm."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, Subquery, and_, select, union_all
 from sqlmodel import Session, col
 
 from db.engine import changed, insert_or_keep
 from db.occurrences import Stage
-from db.tables import Assignment, Occurrence
+from db.tables import Assignment, Customer, Occurrence
 from winback.audience.assignment import person_code
 
 CHUNK = 2_000  # rows per transaction: well under the 250 ms a writer may hold SQLite
@@ -27,27 +27,43 @@ def may_not_enter(
 ) -> list[int]:
     """Numbers of the customers who entered ``campaign_id`` before and may not enter (again) at ``as_of``.
 
-    ``again``: days after entry from which a customer may re-enter; None = never. ``counted``: the runs whose
-    entries count (db.occurrences.counted_for).
+    Nor may who has the address now with which somebody entered. ``again``: days after entry from which a customer
+    may re-enter; None = never. ``counted``: the runs whose entries count (db.occurrences.counted_for).
     """
-    chosen = _entered(select(col(Assignment.customer_no)).distinct(), campaign_id, counted)
+    chosen = _entered([col(Assignment.id)], campaign_id, counted)
     chosen = chosen.where(col(Assignment.occurrence_id) != occurrence_id)
     if again is not None:
         chosen = chosen.where(col(Assignment.entered_on) > as_of - timedelta(days=again))
-    return list(session.execute(chosen).scalars())
+    return list(session.execute(select(_by_whom(chosen).c.no).distinct()).scalars())
 
 
 def entries(session: Session, campaign_id: str, *, counted: ColumnElement[bool]) -> pl.DataFrame:
-    """customer_no, arm of every entry into the campaign by the ``counted`` runs, oldest first."""
-    chosen = _entered(select(col(Assignment.customer_no), col(Assignment.arm)), campaign_id, counted)
-    rows = session.execute(chosen.order_by(col(Assignment.id))).tuples().all()
+    """customer_no, arm of every entry into the campaign by the ``counted`` runs, oldest first.
+
+    An entry is of the customer, and of those who have its address now: a customer with a new number keeps his arm.
+    """
+    of = _by_whom(_entered([col(Assignment.id), col(Assignment.arm)], campaign_id, counted))
+    rows = session.execute(select(of.c.no, of.c.arm).order_by(of.c.id)).tuples().all()
     return pl.DataFrame(list(map(tuple, rows)), schema={"customer_no": pl.Int64, "arm": pl.String}, orient="row")
 
 
-def _entered(chosen: Select[Any], campaign_id: str, counted: ColumnElement[bool]) -> Select[Any]:
+def _entered(columns: Sequence[Any], campaign_id: str, counted: ColumnElement[bool]) -> Select[Any]:
     """Entries that count: those of the ``counted`` runs, but not those of one that was given up."""
-    chosen = chosen.join(Occurrence, col(Occurrence.id) == col(Assignment.occurrence_id))
+    chosen = select(*columns).join(Occurrence, col(Occurrence.id) == col(Assignment.occurrence_id))
     return chosen.where(col(Assignment.campaign_id) == campaign_id, col(Occurrence.stage) != Stage.MISSED, counted)
+
+
+def _by_whom(entered: Select[Any]) -> Subquery:
+    """``entered`` with ``no``: once by the customer's number, and once by everybody who has its address now."""
+    held = {"email": col(Customer.email_hash), "sms": col(Customer.sms_hash)}
+    by_number = entered.add_columns(col(Assignment.customer_no).label("no"))
+    by_address = [
+        entered.add_columns(col(Customer.no).label("no")).join(
+            Customer, and_(col(Assignment.channel) == channel, hashed == col(Assignment.address_hash))
+        )
+        for channel, hashed in held.items()
+    ]
+    return union_all(by_number, *by_address).subquery()
 
 
 def members_of(

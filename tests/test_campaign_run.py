@@ -253,6 +253,48 @@ def test_a_person_enters_once_whichever_of_his_customer_ids_is_looked_at(shop: S
     assert second.reasons == {"already_entered": 2}
 
 
+@pytest.mark.parametrize(
+    ("channel", "contact"), [("email", "a@example.com,yes,,"), ("sms", ",,+442079460018,yes")]
+)
+def test_an_address_that_moved_to_another_customer_id_does_not_enter_again(
+    shop: Settings, channel: str, contact: str
+):
+    """No second copy into the same inbox because the shop gave its customers other numbers."""
+    write_campaign(
+        shop, CAMPAIGN.replace("{send: hello}", f"{{send: hello, channels: [{channel}]}}") + "again_after: 180d\n"
+    )
+    head = "customer_id,email,email_consent,phone,sms_consent\n"
+    load(shop, "customers", f"{head}1,{contact}\n")
+    load(shop, "orders", "customer_id,order_id,ordered_at,amount\n1,o1,2025-09-01,30\n9,o9,2025-09-01,30\n")
+    first = run(shop)
+    load(shop, "customers", f"{head}1,,,,\n9,{contact}\n")
+
+    second, later = run(shop, AS_OF + timedelta(days=7)), run(shop, AS_OF + timedelta(days=180))
+
+    assert sum(first.arms.values()) == 1
+    assert second.reasons == {"already_entered": 2}
+    assert later.reasons == {"no_address": 1}
+    assert {no for (no,) in rows(shop, Assignment.customer_no)} == {1, 2}
+
+
+def test_whoever_was_held_out_with_an_address_stays_held_out_under_another_customer_id(shop: Settings):
+    """Drawn anew by their new numbers, twenty would all fall as they did once in 2**20 times."""
+    write_campaign(shop, CAMPAIGN + "again_after: 10d\n")
+    people, bought = "customer_id,email,email_consent\n", "customer_id,order_id,ordered_at,amount\n"
+    load(shop, "customers", people + "".join(f"{n},c{n}@example.com,yes\n" for n in range(20)))
+    load(shop, "orders", bought + "".join(f"{n},o{n},2025-09-01,30\n" for n in range(20)))
+    run(shop)
+    before = dict(rows(shop, Assignment.address_hash, Assignment.arm))
+    load(shop, "customers", people + "".join(f"{n},,\nnew{n},c{n}@example.com,yes\n" for n in range(20)))
+    load(shop, "orders", bought + "".join(f"new{n},p{n},2025-09-01,30\n" for n in range(20)))
+
+    again = run(shop, AS_OF + timedelta(days=30))
+
+    assert sum(again.arms.values()) == 20
+    assert dict(rows(shop, Assignment.address_hash, Assignment.arm)) == before
+    assert len(rows(shop, Assignment.id)) == 40
+
+
 def test_a_person_keeps_his_arm_when_a_smaller_customer_id_joins_his_contact(shop: Settings):
     write_campaign(shop, CAMPAIGN + "again_after: 10d\n")
     a_quiet_crowd(shop, 30)
