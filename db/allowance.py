@@ -20,8 +20,12 @@ def lock_addresses(connection: Connection, candidates: Sequence[Candidate]) -> N
     """
     if is_sqlite(connection):
         return
-    names = sorted({name for each in candidates for name in (each.person, each.address_hash)})
+    names = sorted({name for each in candidates for name in _names(each)})
     _LOCK.run(connection, names=names)
+
+
+def _names(each: Candidate) -> tuple[str, str, str]:
+    return each.person, each.address_hash, f"customer {each.customer_no}"
 
 
 _LOCK = Sql("""
@@ -60,29 +64,40 @@ def _less_often(candidates: Sequence[Candidate]) -> Any:  # noqa: ANN401 - PerPe
 
 
 _WRITTEN = Sql(f"""
-SELECT m.id, m.person, m.address_hash, m.sent_at FROM message m JOIN occurrence o ON o.id = m.occurrence_id
+SELECT m.id, m.person, m.address_hash, m.customer_no, m.sent_at
+FROM message m JOIN occurrence o ON o.id = m.occurrence_id
 WHERE m.person AMONG(:persons) AND m.sent_at > :since AND o.placebo = :placebo AND {NO_REPLAY}
 UNION
-SELECT m.id, m.person, m.address_hash, m.sent_at FROM message m JOIN occurrence o ON o.id = m.occurrence_id
-WHERE m.address_hash AMONG(:addresses) AND m.sent_at > :since AND o.placebo = :placebo AND {NO_REPLAY}""")
+SELECT m.id, m.person, m.address_hash, m.customer_no, m.sent_at
+FROM message m JOIN occurrence o ON o.id = m.occurrence_id
+WHERE m.address_hash AMONG(:addresses) AND m.sent_at > :since AND o.placebo = :placebo AND {NO_REPLAY}
+UNION
+SELECT m.id, m.person, m.address_hash, m.customer_no, m.sent_at
+FROM assignment a JOIN message m ON m.occurrence_id = a.occurrence_id AND m.person = a.person
+  JOIN occurrence o ON o.id = a.occurrence_id
+WHERE a.customer_no AMONG(:customers) AND m.sent_at > :since AND o.placebo = :placebo AND {NO_REPLAY}""")
 
 
 def _written(
     connection: Connection, candidates: Sequence[Candidate], since: datetime, placebo: bool
-) -> dict[str, tuple[tuple[int, datetime], ...]]:
-    """Person and address_hash -> messages that may have gone to them since; of rehearsals, or of real runs."""
+) -> dict[str | int, tuple[tuple[int, datetime], ...]]:
+    """Person, address_hash and customer_no -> messages that may have gone to them since.
+
+    Of rehearsals, or of real runs. By customer too: an address that is put right makes another person of him.
+    """
     rows = _WRITTEN.run(
         connection,
         persons=[each.person for each in candidates],
         addresses=[each.address_hash for each in candidates],
+        customers=[each.customer_no for each in candidates],
         since=since,
         placebo=placebo,
     ).fetchall()
-    found: defaultdict[str, list[tuple[int, datetime]]] = defaultdict(list)
-    for id_, person, address, sent_at in rows:
+    found: defaultdict[str | int, list[tuple[int, datetime]]] = defaultdict(list)
+    for id_, person, address, customer_no, sent_at in rows:
         at = as_instant(sent_at) or since
-        found[person].append((id_, at))
-        found[address].append((id_, at))
+        for name in (person, address, customer_no):
+            found[name].append((id_, at))
     return {name: tuple(messages) for name, messages in found.items()}
 
 

@@ -159,7 +159,7 @@ SELECT m.id, m.key, m.attempt + 1, m.template, {{address}}, c.name, c.locale, c.
       WHEN NOT COALESCE(c.{{consent}}, :unknown) OR p.no_personalisation THEN 'no_consent' END
     ELSE 'address_changed' END
   END,
-  m.person, m.address_hash, c.timezone, c.country, p.less_often, m.late_after
+  m.person, m.address_hash, c.timezone, c.country, p.less_often, m.late_after, m.customer_no
 FROM message m
 CROSS JOIN customer c
 CROSS JOIN assignment a
@@ -229,10 +229,12 @@ def _claimed(row: Any, wish: Wish, run: Run) -> Claimed:  # noqa: ANN401 - a row
 
 
 def _candidate(row: Any, channel: Channel) -> Candidate:  # noqa: ANN401 - a row of _CANDIDATES
-    person, address_hash, timezone, country, less_often, late_after = row[_PERSON:]
+    person, address_hash, timezone, country, less_often, late_after, customer_no = row[_PERSON:]
     if channel == "sms" and not (timezone or country):
         country = region_of_number(row[_ADDRESS])
-    return Candidate(row[0], person, address_hash, timezone, country, less_often, _instant(late_after))
+    return Candidate(
+        row[0], customer_no, person, address_hash, timezone, country, less_often, _instant(late_after)
+    )
 
 
 _instant = lru_cache(maxsize=64)(as_instant)  # one for all messages of a run, nearly always

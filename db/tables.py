@@ -187,7 +187,7 @@ class Assignment(SQLModel, table=True):
         UniqueConstraint("occurrence_id", "person"),
         UniqueConstraint("occurrence_id", "customer_no"),
         Index("ix_assignment_entry", "campaign_id", "person"),
-        Index("ix_assignment_customer", "campaign_id", "customer_no"),
+        Index("ix_assignment_customer", "customer_no"),
     )
     id: int | None = Field(default=None, primary_key=True)
     occurrence_id: int = Field(foreign_key="occurrence.id")

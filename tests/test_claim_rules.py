@@ -12,7 +12,7 @@ from db.engine import reading, transaction
 from db.people import suppress
 from db.results import Result, record
 from db.tables import Assignment, Customer, DayTally, Message, Occurrence, Preference
-from tests.builders import NOON, a_message, an_assignment, an_outbox
+from tests.builders import NOON, a_customer, a_message, an_assignment, an_outbox
 from tests.test_outbox import LEASE, take, take_batch
 from winback.campaigns.limits import PerPerson
 from winback.campaigns.quiet_hours import read_quiet_hours
@@ -120,6 +120,26 @@ def test_the_cap_holds_for_the_person_whatever_the_channel(engine: Engine):
     take(engine, rules=once)
 
     assert take(engine, rules=once, channel="sms") == []
+
+
+@pytest.mark.parametrize("known_by", ["customer", "person", "address"])
+def test_the_cap_holds_for_the_customer_the_person_and_the_address(engine: Engine, known_by: str):
+    """He shared an address with a smaller id; put right, he is another person at another address."""
+    an_outbox(engine, messages=1)
+    with transaction(engine) as session:
+        session.add(a_customer(2, email="old@example.com", email_hash="mail-old"))
+    once = rules(per_person=PerPerson(messages=1, days=30))
+    take(engine, rules=once)
+    another_run(engine, "summer")
+    changed = {"customer_no": 2, "person": "00000", "address_hash": "mail-old"}
+    same = {"customer": "customer_no", "person": "person", "address": "address_hash"}[known_by]
+    with transaction(engine) as session:
+        for table in (Assignment, Message):
+            values = {name: value for name, value in changed.items() if name != same}
+            session.execute(update(table).where(col(table.occurrence_id) == 1).values(values))
+
+    assert take(engine, rules=once) == []
+    assert [message.reason for message in messages(engine, campaign_id="summer")] == ["capped"]
 
 
 def test_who_asked_for_less_gets_one_in_thirty_days_whatever_the_campaign_says(engine: Engine):

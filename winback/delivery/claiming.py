@@ -34,6 +34,7 @@ class Candidate(NamedTuple):
     """One message that the suppression list, consent and lateness let pass."""
 
     id: int
+    customer_no: int
     person: str
     address_hash: str
     timezone: str | None
@@ -54,12 +55,12 @@ class Held(NamedTuple):
 class Knowledge:
     """What the claim's transaction has counted.
 
-    ``written``: person and address_hash -> messages that went to them, as (id, when). ``sent_today``: of the
-    campaign on this local day. ``spent_micros``: of the campaign in all, what is being sent counted at its
+    ``written``: person, address_hash, customer_no -> messages that went there, as (id, when). ``sent_today``: of
+    the campaign on this local day. ``spent_micros``: of the campaign in all, what is being sent counted at its
     most. ``in_flight``: whether some of that may still come back.
     """
 
-    written: Mapping[str, tuple[tuple[int, datetime], ...]]
+    written: Mapping[str | int, tuple[tuple[int, datetime], ...]]
     sent_today: int = 0
     spent_micros: int = 0
     in_flight: bool = False
@@ -121,7 +122,8 @@ def _enough(
     """How often the person may be written to."""
     if not known.written or not (limit or each.less_often):
         return None
-    messages = {*known.written.get(each.person, ()), *known.written.get(each.address_hash, ())}
+    names = (each.person, each.address_hash, each.customer_no)
+    messages = {message for name in names for message in known.written.get(name, ())}
     if not messages:
         return None
     times = sorted(at for _, at in messages)
