@@ -18,6 +18,7 @@ from sqlmodel import Session, col
 from db.engine import SCHEMA, database, reading
 from db.facts.store import every_digest, path_of
 from db.frames import make_durable
+from db.opt_outs import TakenOver, take_over
 from db.restored import RESTORING, hold
 from db.settings import Settings
 from db.tables import Assignment, Occurrence
@@ -39,6 +40,14 @@ class Belonging:
     facts: int
     audiences: int
     missing: Sequence[Path]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replaced:
+    """The database that a backup took the place of: where it is, and what was ``taken`` over; None: unreadable."""
+
+    kept: Path
+    taken: TakenOver | None
 
 
 def back_up(settings: Settings, engine: Engine, target: Path, now: datetime) -> None:
@@ -69,8 +78,8 @@ def belonging(session: Session, settings: Settings) -> Belonging:
     return Belonging(facts=len(facts), audiences=len(audiences), missing=missing)
 
 
-def put_back(settings: Settings, source: Path, now: datetime) -> Path | None:
-    """Replace the state by a backup, held; returns where the replaced database is kept, None when there was none.
+def put_back(settings: Settings, source: Path, now: datetime) -> Replaced | None:
+    """Replace the state by a backup, held; returns what became of the one before, None when there was none.
 
     Unusable while somebody works with the database, and for a backup of a newer winback; WrongUse for what is no
     sound backup of this workspace. Until the very last step the old database is in its place, from then on the
@@ -83,15 +92,16 @@ def put_back(settings: Settings, source: Path, now: datetime) -> Path | None:
         _take(source, draft)
         _hold(settings, draft, now)
         kept = place.with_name(f"{place.name}.replaced-{now.astimezone(UTC):%Y%m%dT%H%M%S}")
-        with _alone(place, now) as existed:
-            if existed:
+        with _alone(place, now) as before:
+            taken = _take_over(draft, before) if before else None
+            if before:
                 os.link(place, kept)
             for name in (f"{place.name}-wal", f"{place.name}-shm"):  # of a damaged one: they would be read as ours
                 if (beside := place.with_name(name)).exists():
                     beside.rename(place.with_name(name.replace(place.name, kept.name, 1)))
             os.replace(draft, place)
             make_durable(place.parent)
-    return kept if existed else None
+    return Replaced(kept=kept, taken=taken) if before else None
 
 
 def _file_of(settings: Settings, advice: str) -> Path:
@@ -195,6 +205,14 @@ def _hold(settings: Settings, draft: Path, now: datetime) -> None:
     _sync(draft)
 
 
+def _take_over(draft: Path, before: sqlite3.Connection) -> TakenOver | None:
+    """Opt-outs since the backup, from the database that it replaces; None when that cannot be read."""
+    with _opened(draft) as connection:
+        taken = take_over(before, connection)
+    _sync(draft)
+    return taken
+
+
 def _refuse_another(settings: Settings, engine: Engine) -> None:
     """WrongUse when the newest member of a run was drawn with another salt than this workspace's.
 
@@ -209,13 +227,13 @@ def _refuse_another(settings: Settings, engine: Engine) -> None:
 
 
 @contextmanager
-def _alone(place: Path, now: datetime) -> Iterator[bool]:
-    """Nobody else has the database open until the end; whether there is one at all. Unusable when somebody has.
+def _alone(place: Path, now: datetime) -> Iterator[sqlite3.Connection | None]:
+    """The database, which nobody else has open until the end; None when there is none. Unusable when somebody has.
 
     Leaving write-ahead logging needs every other connection closed, also an idle one.
     """
     if not place.exists():
-        yield False
+        yield None
         return
     with _opened(place) as connection:
         try:
@@ -226,7 +244,7 @@ def _alone(place: Path, now: datetime) -> Iterator[bool]:
             raise Unusable(f"{place}: {error}: stop whatever uses it, such as winback serve, first") from error
         except sqlite3.DatabaseError:  # damaged: that is what backups are for
             pass
-        yield True
+        yield connection
 
 
 def _refuse_senders(connection: sqlite3.Connection, now: datetime) -> None:

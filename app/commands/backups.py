@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from app.terminal import say
 from db.backups import back_up, belonging, put_back
 from db.engine import database, reading
+from db.opt_outs import TakenOver
 from db.restored import hold, standing_hold
 from db.settings import Settings, here
 from winback.errors import Exit
@@ -32,19 +33,34 @@ def restore(arguments: argparse.Namespace) -> int:
     """Put a backup back and hold everything; without a file, hold what was put back by other means."""
     settings, now = here(arguments.workspace), datetime.now(UTC)
     if arguments.file:
-        kept = put_back(settings, arguments.file, now)
-        print(f"{arguments.file} is the database now" + (f"; the one before is kept as {kept}" if kept else ""))
+        replaced = put_back(settings, arguments.file, now)
+        kept = f"; the one before is kept as {replaced.kept}" if replaced else ""
+        print(f"{arguments.file} is the database now{kept}")
+        taken = replaced.taken if replaced else None
     else:
         with database(settings.database_url) as engine:
             hold(engine, now)
-    return _show_held(settings)
+        taken = None
+    return _show_held(settings, taken)
 
 
-def _show_held(settings: Settings) -> int:
+def _show_held(settings: Settings, taken: TakenOver | None) -> int:
     with database(settings.database_url) as engine, reading(engine) as session:
         held, needed = standing_hold(session), belonging(session, settings)
     print(f"held: nothing leaves; {held.unknown if held else 0:,} messages may have left since the backup")
+    print(_opt_outs(taken, held.backup_at if held else None))
     print("next: winback reconcile, then winback resume")
     for path in needed.missing:
         say(f"missing: {path}")
     return Exit.NO if needed.missing else Exit.DONE
+
+
+def _opt_outs(taken: TakenOver | None, backup_at: datetime | None) -> str:
+    """What became of the opt-outs that the backup does not know."""
+    if taken:
+        return (
+            f"taken over from the database before: {taken.suppressions:,} opt-outs, bounces and complaints, "
+            f"{taken.choices:,} choices (topics count as opt-outs)"
+        )
+    since = f"{backup_at:%Y-%m-%d %H:%M} UTC" if backup_at else "the backup"
+    return f"lost: opt-outs since {since}, those on your own pages too, for the database before could not be read"

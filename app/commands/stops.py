@@ -68,8 +68,11 @@ def _show_hold(held: Hold) -> None:
     print("- slots that were due until then are recorded as missed, not run")
     for run in held.given_up:
         print(f"- {run} was half-way at the backup: it is given up")
-    print("Opt-outs, bounces and complaints since the backup are not known here. Bring them back first, from your")
-    print("providers' suppression lists: winback import suppressions FILE")
+    print(
+        "Of the opt-outs, bounces and complaints since the backup only those are known here that 'winback restore'"
+    )
+    print("took over. Bring the others back first, from your providers' suppression lists:")
+    print("winback import suppressions FILE")
 
 
 def _scope(session: Session, settings: Settings, what: str | None) -> str:

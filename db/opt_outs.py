@@ -1,0 +1,82 @@
+"""Opt-outs and choices that a replaced database knows and the backup in its place does not.
+
+People say no on our own pages and in text messages: no provider's list has that, so a restore takes it over.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from winback.customers.tie_key import tie_keys
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenOver:
+    """How many rows were new or newer: suppressions of any reason, and choices of the preference page."""
+
+    suppressions: int
+    choices: int
+
+
+def take_over(replaced: sqlite3.Connection, restored: sqlite3.Connection) -> TakenOver | None:
+    """Bring what ``replaced`` knows of opt-outs into ``restored``, all of it or nothing; None: it cannot be read.
+
+    Nothing is lifted: what was allowed again since the backup stays closed, as it was then. Customers go by the
+    source's id, for the two may have numbered them differently.
+    """
+    restored.execute("BEGIN")
+    try:
+        _know_customers(replaced, restored)
+        found = TakenOver(
+            suppressions=_brought(replaced, restored, _SUPPRESSIONS, _SUPPRESS),
+            choices=_brought(replaced, restored, _CHOICES, _CHOOSE),
+        )
+    except _Unreadable:
+        restored.execute("ROLLBACK")
+        return None
+    restored.execute("COMMIT")
+    return found
+
+
+class _Unreadable(Exception):
+    """The replaced database is damaged, or is none of winback's."""
+
+
+_CUSTOMERS = """
+SELECT DISTINCT c.customer_id FROM suppression s JOIN customer c ON c.no = s.customer_no"""
+_SUPPRESSIONS = """
+SELECT s.address_hash, c.customer_id, s.channel, s.reason, s.source, s.at
+FROM suppression s LEFT JOIN customer c ON c.no = s.customer_no
+WHERE s.address_hash IS NOT NULL OR c.no IS NOT NULL"""
+_SUPPRESS = """
+INSERT INTO suppression (address_hash, customer_no, channel, reason, source, at)
+VALUES (?1, (SELECT no FROM customer WHERE customer_id = ?2), ?3, ?4, ?5, ?6)
+ON CONFLICT DO UPDATE SET reason = excluded.reason, source = excluded.source, at = excluded.at
+WHERE excluded.at > suppression.at"""
+_CHOICES = "SELECT address_hash, less_often, no_personalisation, at FROM preference"
+_CHOOSE = """
+INSERT INTO preference (address_hash, less_often, no_personalisation, at) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT DO UPDATE SET less_often = excluded.less_often, no_personalisation = excluded.no_personalisation,
+  at = excluded.at WHERE excluded.at > preference.at"""
+
+
+def _know_customers(replaced: sqlite3.Connection, restored: sqlite3.Connection) -> None:
+    """Whoever is suppressed is there, if only by his id: the next import of customers fills the rest."""
+    import polars as pl
+
+    ids = pl.Series([row[0] for row in _read(replaced, _CUSTOMERS)], dtype=pl.String)
+    rows = zip(ids, tie_keys(ids).tolist(), strict=True)
+    restored.executemany("INSERT OR IGNORE INTO customer (customer_id, tie_key) VALUES (?, ?)", rows)
+
+
+def _brought(replaced: sqlite3.Connection, restored: sqlite3.Connection, chosen: str, into: str) -> int:
+    before = restored.total_changes
+    restored.executemany(into, _read(replaced, chosen))
+    return restored.total_changes - before
+
+
+def _read(replaced: sqlite3.Connection, chosen: str) -> Iterator[tuple[object, ...]]:
+    try:
+        yield from replaced.execute(chosen)
+    except sqlite3.DatabaseError as error:
+        raise _Unreadable from error
