@@ -138,8 +138,14 @@ def due_runs(
 _SAYS = """CASE
         WHEN EXISTS (SELECT 1 FROM suppression s
           WHERE s.customer_no = {0}.no AND s.channel IN ('all', :channel, :topic)) THEN 2
-        WHEN NOT {0}.{{consent}} OR {0}.no_personalisation THEN 1
+        WHEN NOT {0}.{{consent}} OR {0}.no_personalisation OR EXISTS (SELECT 1 FROM customer_preference p
+          WHERE p.customer_no = {0}.no AND p.no_personalisation) THEN 1
         ELSE 0 END"""
+# Whether the customer, or anybody who shares the address, asked for less.
+_LESS = """CASE WHEN p.less_often THEN TRUE
+  WHEN c.{alone} AND c.{hash} = m.address_hash THEN q.less_often
+  ELSE EXISTS (SELECT 1 FROM customer other JOIN customer_preference o ON o.customer_no = other.no
+    WHERE other.{hash} = m.address_hash AND o.less_often) END"""
 # The message first, whatever the planner thinks: CROSS JOIN keeps the order on SQLite. The first columns are those
 # of Claimed. Whoever shares the address is one person: a no of any of them counts, and so does a suppression; who
 # has it alone is not looked up among a million others.
@@ -159,11 +165,12 @@ SELECT m.id, m.key, m.attempt + 1, m.template, {{address}}, c.name, c.locale, c.
       WHEN NOT COALESCE(c.{{consent}}, :unknown) OR p.no_personalisation THEN 'no_consent' END
     ELSE 'address_changed' END
   END,
-  m.person, m.address_hash, c.timezone, c.country, p.less_often, m.late_after, m.customer_no
+  m.person, m.address_hash, c.timezone, c.country, {_LESS}, m.late_after, m.customer_no
 FROM message m
 CROSS JOIN customer c
 CROSS JOIN assignment a
 LEFT JOIN preference p ON p.address_hash = m.address_hash
+LEFT JOIN customer_preference q ON q.customer_no = c.no
 WHERE m.occurrence_id = :run AND m.channel = :channel AND m.{READY.replace("not_before", "m.not_before")}
   AND c.no = m.customer_no AND a.id = m.assignment_id
   AND NOT EXISTS (SELECT 1 FROM stop s WHERE s.scope IN ('*', :campaign, :name))

@@ -12,7 +12,7 @@ from winback.customers.tie_key import tie_keys
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenOver:
-    """How many rows were new or newer: suppressions of any reason, and choices of the preference page."""
+    """How many were new or newer: entries of the suppression list, and addresses with choices of their own."""
 
     suppressions: int
     choices: int
@@ -26,7 +26,10 @@ def take_over(replaced: sqlite3.Connection, restored: sqlite3.Connection) -> Tak
     """
     restored.execute("BEGIN")
     try:
-        _know_customers(replaced, restored)
+        followed = _has_choices_of_customers(replaced)
+        _know_customers(replaced, restored, _CHOOSERS if followed else _CUSTOMERS)
+        if followed:
+            _brought(replaced, restored, _CUSTOMER_CHOICES, _CHOOSE_FOR_CUSTOMER)
         found = TakenOver(
             suppressions=_brought(replaced, restored, _SUPPRESSIONS, _SUPPRESS),
             choices=_brought(replaced, restored, _CHOICES, _CHOOSE),
@@ -42,8 +45,8 @@ class _Unreadable(Exception):
     """The replaced database is damaged, or is none of winback's."""
 
 
-_CUSTOMERS = """
-SELECT DISTINCT c.customer_id FROM suppression s JOIN customer c ON c.no = s.customer_no"""
+_CUSTOMERS = "SELECT customer_id FROM customer WHERE no IN (SELECT customer_no FROM suppression)"
+_CHOOSERS = f"{_CUSTOMERS} OR no IN (SELECT customer_no FROM customer_preference)"
 _SUPPRESSIONS = """
 SELECT s.address_hash, c.customer_id, s.channel, s.reason, s.source, s.at
 FROM suppression s LEFT JOIN customer c ON c.no = s.customer_no
@@ -58,13 +61,27 @@ _CHOOSE = """
 INSERT INTO preference (address_hash, less_often, no_personalisation, at) VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT DO UPDATE SET less_often = excluded.less_often, no_personalisation = excluded.no_personalisation,
   at = excluded.at WHERE excluded.at > preference.at"""
+_CUSTOMER_CHOICES = """
+SELECT c.customer_id, p.less_often, p.no_personalisation, p.at
+FROM customer_preference p JOIN customer c ON c.no = p.customer_no"""
+_CHOOSE_FOR_CUSTOMER = """
+INSERT INTO customer_preference (customer_no, less_often, no_personalisation, at)
+VALUES ((SELECT no FROM customer WHERE customer_id = ?1), ?2, ?3, ?4)
+ON CONFLICT DO UPDATE SET less_often = excluded.less_often, no_personalisation = excluded.no_personalisation,
+  at = excluded.at WHERE excluded.at > customer_preference.at"""
+_FOLLOWED = "SELECT 1 FROM sqlite_master WHERE name = 'customer_preference'"
 
 
-def _know_customers(replaced: sqlite3.Connection, restored: sqlite3.Connection) -> None:
-    """Whoever is suppressed is there, if only by his id: the next import of customers fills the rest."""
+def _has_choices_of_customers(replaced: sqlite3.Connection) -> bool:
+    """Whether the replaced database keeps them: schema 0015 and later."""
+    return bool([*_read(replaced, _FOLLOWED)])
+
+
+def _know_customers(replaced: sqlite3.Connection, restored: sqlite3.Connection, chosen: str) -> None:
+    """Whoever has asked for something is there, if only by his id: the next import of customers fills the rest."""
     import polars as pl
 
-    ids = pl.Series([row[0] for row in _read(replaced, _CUSTOMERS)], dtype=pl.String)
+    ids = pl.Series([row[0] for row in _read(replaced, chosen)], dtype=pl.String)
     rows = zip(ids, tie_keys(ids).tolist(), strict=True)
     restored.executemany("INSERT OR IGNORE INTO customer (customer_id, tie_key) VALUES (?, ?)", rows)
 

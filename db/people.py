@@ -49,11 +49,13 @@ def contacts(session: Session, *, unknown_email_consent: bool, topic: str | None
 
 def _asked_not_to_be_chosen(session: Session) -> pl.Expr:
     """Whether somebody asked on the preference page that no forecast chooses him: that is personalisation."""
-    hashes = [
-        row[0] for row in session.execute(text("SELECT address_hash FROM preference WHERE no_personalisation"))
-    ]
+    asked = ("preference", "address_hash"), ("customer_preference", "customer_no")
+    hashes, customers = (
+        [row[0] for row in session.execute(text(f"SELECT {name} FROM {table} WHERE no_personalisation"))]
+        for table, name in asked
+    )
     by_mail, by_phone = (pl.col(f"{channel}_hash").is_in(hashes).fill_null(False) for channel in ("email", "sms"))
-    return by_mail | by_phone
+    return by_mail | by_phone | pl.col("customer_no").is_in(customers)
 
 
 def _consent_of_all(channel: str) -> pl.Expr:

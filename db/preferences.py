@@ -1,21 +1,22 @@
 """What the person behind a message's link has asked for, and what he asks for now.
 
 The link is the only authority, so it reaches what belongs to its reader alone: the address the message went to,
-and, while that address is still the customer's, his address on the other channel.
+and, while that address is still the customer's, his address on the other channel. A no stays with the address;
+what he asked for beyond that (topics, less often, no personalisation) also goes with him to his next one.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import RowMapping, bindparam, text
+from sqlalchemy import RowMapping, text
 from sqlmodel import Session
 
 from db.closing import EVERY_CHANNEL, OPT_OUT, OURSELVES, Closing, close, is_own_opt_out, reopen
+from db.direct import Sql
 from db.events import open_or_close, store
-from db.instants import UtcDateTime
 from winback.channel import CHANNELS
 from winback.customers.contact import mask_email, mask_phone
 from winback.delivery.tariff import Tariff
@@ -85,12 +86,12 @@ def recipient(session: Session, key: str) -> Recipient | None:
     if row is None:
         return None
     addresses = tuple(_with_standing(session, row, channel) for channel in _reachable(row))
-    hashes = [address.hash for address in addresses]
-    asked = session.connection().execute(_PREFERENCES, {"hashes": hashes}).all()
+    hashes, customers = [address.hash for address in addresses], _customers(session, row)
+    asked = _ASKED.run(session.connection(), hashes=hashes, customers=customers).fetchall()
     return Recipient(
         locale=row["locale"],
         addresses=tuple(address for address in addresses if _is_shown(row, address)),
-        stopped_topics=_stopped_topics(session, hashes),
+        stopped_topics=_stopped_topics(session, hashes, customers),
         less_often=any(less for less, _ in asked),
         no_personalisation=any(refused for _, refused in asked),
     )
@@ -145,17 +146,26 @@ def _standing(session: Session, row: RowMapping, address_hash: str, channel: str
     return Standing.STOPPED if all(own) else Standing.CLOSED
 
 
-_PREFERENCES = text(
-    "SELECT less_often, no_personalisation FROM preference WHERE address_hash IN :hashes"
-).bindparams(bindparam("hashes", expanding=True))
-_TOPICS = text(
-    f"SELECT channel FROM suppression WHERE address_hash IN :hashes AND channel LIKE '{TOPIC}%'"
-).bindparams(bindparam("hashes", expanding=True))
+def _customers(session: Session, row: RowMapping) -> list[int]:
+    """Who has the message's address, while it is its customer's: whoever shares an address is one person."""
+    if not _is_still_his(row):
+        return []
+    return list(session.connection().execute(_HOLDERS[row["channel"]], {"hash": row["address_hash"]}).scalars())
 
 
-def _stopped_topics(session: Session, hashes: Iterable[str]) -> frozenset[str]:
-    channels = session.connection().execute(_TOPICS, {"hashes": list(hashes)}).scalars()
-    return frozenset(channel.removeprefix(TOPIC) for channel in channels)
+_HOLDERS = {channel: text(f"SELECT no FROM customer WHERE {channel}_hash = :hash") for channel in CHANNELS}
+_ASKED = Sql("""
+SELECT less_often, no_personalisation FROM preference WHERE address_hash AMONG(:hashes)
+UNION ALL
+SELECT less_often, no_personalisation FROM customer_preference WHERE customer_no AMONG(:customers)""")
+_TOPICS = Sql(f"""
+SELECT channel FROM suppression WHERE (address_hash AMONG(:hashes) OR customer_no AMONG(:customers))
+AND SUBSTR(channel, 1, {len(TOPIC)}) = '{TOPIC}'""")
+
+
+def _stopped_topics(session: Session, hashes: list[str], customers: list[int]) -> frozenset[str]:
+    rows = _TOPICS.run(session.connection(), hashes=hashes, customers=customers).fetchall()
+    return frozenset(channel.removeprefix(TOPIC) for (channel,) in rows)
 
 
 def unsubscribe(session: Session, key: str, now: datetime, tariff: Tariff) -> bool:
@@ -183,9 +193,13 @@ def save(session: Session, key: str, choices: Choices, now: datetime, tariff: Ta
             unsubscribe(session, key, now, tariff)
         elif channel in hashes:
             _allow(session, [hashes[channel]], channel, wanted, now)
+    customers = _customers(session, row)
     for topic, wanted in choices.topics.items():
         _allow(session, hashes.values(), f"{TOPIC}{topic}", wanted, now)
-    _prefer(session, hashes.values(), choices, now)
+        _allow_topic(session, customers, f"{TOPIC}{topic}", wanted, now)
+    for name in ("less_often", "no_personalisation"):
+        if (wished := getattr(choices, name)) is not None:
+            _prefer(session, name, wished, hashes.values(), customers, now)
     return True
 
 
@@ -198,26 +212,39 @@ def _allow(session: Session, hashes: Iterable[str], channel: str, wanted: bool, 
         close(session.connection(), closings)
 
 
+def _allow_topic(session: Session, customers: Iterable[int], topic: str, wanted: bool, now: datetime) -> None:
+    """The same of customers: only what was asked for here is taken back here."""
+    for no in sorted(customers):
+        if wanted:
+            _REOPEN_TOPIC.run(session.connection(), no=no, topic=topic)
+        else:
+            _CLOSE_TOPIC.run(session.connection(), no=no, topic=topic, at=now)
+
+
+_CLOSE_TOPIC = Sql(f"""
+INSERT INTO suppression (customer_no, channel, reason, source, at)
+VALUES (:no, :topic, '{OPT_OUT}', '{OURSELVES}', :at) ON CONFLICT DO NOTHING""")
+_REOPEN_TOPIC = Sql(f"""
+DELETE FROM suppression WHERE customer_no = :no AND channel = :topic
+AND reason = '{OPT_OUT}' AND source = '{OURSELVES}'""")
 _PREFER = {
-    name: text(f"""
-INSERT INTO preference (address_hash, less_often, no_personalisation, at) VALUES (:hash, :less, :refused, :at)
-ON CONFLICT (address_hash) DO UPDATE SET {name} = excluded.{name}, at = excluded.at
-""").bindparams(bindparam("at", type_=UtcDateTime()))
+    (table, name): Sql(f"""
+INSERT INTO {table} ({key}, less_often, no_personalisation, at) VALUES (:key, :less, :refused, :at)
+ON CONFLICT ({key}) DO UPDATE SET {name} = excluded.{name}, at = excluded.at
+""")
+    for table, key in (("preference", "address_hash"), ("customer_preference", "customer_no"))
     for name in ("less_often", "no_personalisation")
 }
 
 
-def _prefer(session: Session, hashes: Iterable[str], choices: Choices, now: datetime) -> None:
-    for name, statement in _PREFER.items():
-        wanted: bool | None = getattr(choices, name)
-        if wanted is not None:
-            values: list[dict[str, Any]] = [
-                {
-                    "hash": address_hash,
-                    "less": wanted if name == "less_often" else False,
-                    "refused": wanted if name == "no_personalisation" else False,
-                    "at": now,
-                }
-                for address_hash in sorted(hashes)
-            ]
-            session.connection().execute(statement, values)
+def _prefer(
+    session: Session, name: str, wanted: bool, hashes: Iterable[str], customers: Iterable[int], now: datetime
+) -> None:
+    asked = {
+        "less": name == "less_often" and wanted,
+        "refused": name == "no_personalisation" and wanted,
+        "at": now,
+    }
+    for table, keys in (("preference", sorted(hashes)), ("customer_preference", sorted(customers))):
+        for key in keys:
+            _PREFER[table, name].run(session.connection(), key=key, **asked)

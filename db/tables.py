@@ -64,10 +64,7 @@ class Customer(SQLModel, table=True):
 class Suppression(SQLModel, table=True):
     """One address (by hash) or customer nobody may write to on a channel; channel 'all' is every channel."""
 
-    __table_args__ = (
-        UniqueConstraint("address_hash", "channel"),
-        UniqueConstraint("customer_no", "channel"),
-    )
+    __table_args__ = (UniqueConstraint("address_hash", "channel"), UniqueConstraint("customer_no", "channel"))
     id: int | None = Field(default=None, primary_key=True)
     address_hash: str | None = None
     customer_no: int | None = Field(default=None, foreign_key="customer.no")
@@ -140,12 +137,8 @@ class Occurrence(SQLModel, table=True):
 
     __table_args__ = (
         UniqueConstraint("campaign_id", "slot"),
-        Index(  # one unfinished run per campaign: two at once would both enrol the same people
-            "ix_occurrence_unfinished",
-            "campaign_id",
-            unique=True,
-            **_where(UNFINISHED),
-        ),
+        # one unfinished run per campaign: two at once would both enrol the same people
+        Index("ix_occurrence_unfinished", "campaign_id", unique=True, **_where(UNFINISHED)),
     )
     id: int | None = Field(default=None, primary_key=True)
     campaign_id: str
@@ -202,9 +195,8 @@ class Assignment(SQLModel, table=True):
     last_order_on: date
     entered_on: date
     code: str = ""  # winback.audience.assignment.person_code: the person's part of message keys
-    recommended: str | None = Field(
-        default=None, sa_type=Text
-    )  # JSON: winback.customers.recommending.Product, best first
+    # JSON: winback.customers.recommending.Product, best first
+    recommended: str | None = Field(default=None, sa_type=Text)
 
 
 class Message(SQLModel, table=True):
@@ -378,13 +370,25 @@ class RunTally(SQLModel, table=True):
     seen_bounced: int = 0
 
 
-class Preference(SQLModel, table=True):
-    """What the person behind an address asked for beyond a plain no; topics and channels are suppressions."""
+class Asked(SQLModel):
+    """What a person asked for beyond a plain no; topics and channels are suppressions."""
 
-    address_hash: str = Field(primary_key=True)
     less_often: bool = False
     no_personalisation: bool = False
     at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Preference(Asked, table=True):
+    """What the person behind an address asked for."""
+
+    address_hash: str = Field(primary_key=True)
+
+
+class CustomerPreference(Asked, table=True):
+    """The same of a customer who had that address then: it stays his wherever he moves."""
+
+    __tablename__ = "customer_preference"
+    customer_no: int = Field(primary_key=True, foreign_key="customer.no")
 
 
 class Restore(SQLModel, table=True):

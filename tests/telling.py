@@ -69,10 +69,11 @@ def count(engine: Engine, table: type[SQLModel]) -> int:
 
 
 def suppressions(engine: Engine) -> list[tuple[str, str, str, str]]:
-    """(address, channel, reason, source) of every one."""
+    """(address, channel, reason, source) of every one of an address."""
     columns = (Suppression.address_hash, Suppression.channel, Suppression.reason, Suppression.source)
     with reading(engine) as session:
-        rows = session.execute(select(*map(col, columns)).order_by(*map(col, columns)))
+        of_addresses = select(*map(col, columns)).where(col(Suppression.address_hash).is_not(None))
+        rows = session.execute(of_addresses.order_by(*map(col, columns)))
         return [tuple(row) for row in rows]
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, update
 from db.closing import reopen
 from db.engine import reading, transaction
 from db.people import contacts, is_closed, suppress
-from db.tables import Customer, Message, Preference
+from db.tables import Customer, CustomerPreference, Message, Preference
 from tests.builders import NOON, a_customer, an_outbox
 from tests.telling import LATER, an_event, suppressions, tell
 from winback.events import OPTED_OUT, OUR_FAULT, SOFT_BOUNCE_SPAN, Event
@@ -222,6 +222,14 @@ def test_who_refuses_personalisation_is_not_chosen_by_a_forecast(engine: Engine,
     prefer(engine, address, no_personalisation=True)
 
     assert people(engine) == [(1, False, False, False), (2, True, True, False)]
+
+
+def test_who_refused_personalisation_at_an_address_he_had_is_not_chosen_either(engine: Engine):
+    two_customers(engine)
+    with transaction(engine) as session:
+        session.add(CustomerPreference(customer_no=2, no_personalisation=True, at=LATER))
+
+    assert people(engine) == [(1, True, True, False), (2, False, False, False)]
 
 
 def test_whoever_shares_the_address_is_not_chosen_either(engine: Engine):

@@ -27,7 +27,7 @@ from db.opt_outs import TakenOver
 from db.people import suppress
 from db.restored import check_not_restored, standing_hold
 from db.settings import Settings, read_settings
-from db.tables import Customer, Message, Preference, Restore, Suppression
+from db.tables import Customer, CustomerPreference, Message, Preference, Restore, Suppression
 from flows.campaign_run import carry_out, manual
 from flows.sending import send_due
 from tests.builders import NOON, a_customer, an_outbox
@@ -356,7 +356,9 @@ def test_opt_outs_since_the_backup_are_taken_from_the_database_it_replaces(shop:
             session.execute(update(Preference).values(less_often=False, no_personalisation=True, at=LATER))
             session.add(Preference(address_hash="mail-3", less_often=True, at=LATER))
             session.add(a_customer(77, customer_id="late"))
+            session.add(a_customer(78, customer_id="later"))
             session.flush()
+            session.add(CustomerPreference(customer_no=78, less_often=True, at=LATER))
         closed(engine, LATER, customer_no=77, channel="all")
     at_last = known(shop)
 
@@ -365,6 +367,11 @@ def test_opt_outs_since_the_backup_are_taken_from_the_database_it_replaces(shop:
     assert replaced is not None
     assert replaced.taken == TakenOver(suppressions=4, choices=2)
     assert known(shop) == at_last
+    with database(shop.database_url) as engine, reading(engine) as session:
+        chosen = select(Customer.customer_id, CustomerPreference.less_often).join(
+            CustomerPreference, col(CustomerPreference.customer_no) == col(Customer.no)
+        )
+        assert session.execute(chosen).tuples().all() == [("later", True)]
     assert ("mail-1", None, "email", "complained") in at_last[0]
     assert (None, "late", "all", "unsubscribed") in at_last[0]
 
@@ -424,7 +431,10 @@ def test_restore_says_how_many_opt_outs_it_took_over(shop: Settings, capsys: pyt
 
     _, said = run(shop, capsys, "restore", str(target))
 
-    assert "taken over from the database before: 1 opt-outs, bounces and complaints, 0 choices" in said
+    assert (
+        "taken over from the database before: 1 entries of the suppression list and the choices of 0 addresses"
+        in said
+    )
     assert "lost" not in said
 
 

@@ -11,7 +11,7 @@ from sqlmodel import col
 from db.engine import reading, transaction
 from db.people import suppress
 from db.results import Result, record
-from db.tables import Assignment, Customer, DayTally, Message, Occurrence, Preference
+from db.tables import Assignment, Customer, CustomerPreference, DayTally, Message, Occurrence, Preference
 from tests.builders import NOON, a_customer, a_message, an_assignment, an_outbox
 from tests.test_outbox import LEASE, take, take_batch
 from winback.campaigns.limits import PerPerson
@@ -150,6 +150,26 @@ def test_who_asked_for_less_gets_one_in_thirty_days_whatever_the_campaign_says(e
     take(engine)
 
     assert [m.address for m in take(engine)] == ["c2@example.com"]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_what_a_customer_asked_for_holds_at_his_next_address(engine: Engine, shared: bool):
+    """Asked for by 1, at an address of before; ``shared``: by 3, who has that of 1 now."""
+    an_outbox(engine, messages=2)
+    another_run(engine, "summer")
+    with transaction(engine) as session:
+        session.execute(update(Customer).values(email_alone=not shared))
+        session.add(a_customer(3, email_hash="mail-1"))
+        session.flush()
+        session.add(CustomerPreference(customer_no=3 if shared else 1, less_often=True, at=NOON))
+    take(engine)
+
+    assert [m.address for m in take(engine)] == ["c2@example.com"]
+    with transaction(engine) as session:
+        session.execute(update(CustomerPreference).values(less_often=False, no_personalisation=True))
+        session.execute(update(Message).values(state="queued", not_before=None, sent_at=None))
+    assert [m.address for m in take(engine)] == ["c2@example.com"]
+    assert {m.reason for m in messages(engine, state="skipped")} == {"no_consent"}
 
 
 def test_who_wants_no_forecast_about_himself_is_not_written_to(engine: Engine):

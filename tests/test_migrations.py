@@ -16,13 +16,16 @@ from db.tables import (
     Approval,
     Assignment,
     Customer,
+    CustomerPreference,
     Event,
     Gate,
     Message,
     Occurrence,
+    Preference,
     Restore,
     Sender,
     Stop,
+    Suppression,
 )
 from tests.builders import NOON, a_customer, an_outbox
 from winback.customers.tie_key import tie_key
@@ -137,6 +140,35 @@ def test_who_shares_an_address_is_not_alone_with_it_after_an_upgrade(engine: Eng
     with engine.connect() as connection:
         chosen = select(col(Customer.email_alone), col(Customer.sms_alone)).order_by(col(Customer.no))
         assert connection.execute(chosen).all() == [(None, True), (True, True), (None, None)]
+
+
+def test_choices_of_an_address_are_its_customer_s_after_an_upgrade(engine: Engine):
+    """Two addresses of one: the stricter wish. What a list said of a topic is no choice of his."""
+    with transaction(engine) as session:
+        session.add_all([a_customer(1), a_customer(2, email_hash="mail-1", sms_hash=None), a_customer(3)])
+        session.add(Preference(address_hash="mail-1", less_often=True, at=NOON))
+        session.add(Preference(address_hash="phone-1", no_personalisation=True, at=NOON))
+        session.add(Preference(address_hash="nobody", less_often=True, at=NOON))
+        own = {"reason": "unsubscribed", "at": NOON, "source": "winback"}
+        session.add(Suppression(address_hash="mail-1", channel="topic:tea", **own))
+        session.add(Suppression(address_hash="phone-1", channel="topic:tea", **own))
+        session.add(Suppression(address_hash="mail-3", channel="email", **own))
+        session.add(Suppression(address_hash="mail-3", channel="topic:tea", **own | {"source": "list"}))
+    downgrade(engine, "0014")
+
+    upgrade(engine)
+
+    columns = (
+        CustomerPreference.customer_no,
+        CustomerPreference.less_often,
+        CustomerPreference.no_personalisation,
+    )
+    of_customers = select(Suppression.customer_no, Suppression.channel).where(
+        col(Suppression.customer_no).is_not(None)
+    )
+    with engine.connect() as connection:
+        assert sorted(connection.execute(select(*columns)).all()) == [(1, True, True), (2, True, False)]
+        assert sorted(connection.execute(of_customers).all()) == [(1, "topic:tea"), (2, "topic:tea")]
 
 
 def test_the_hashes_of_ids_are_those_of_customers_written_today_after_an_upgrade(engine: Engine):

@@ -7,11 +7,12 @@ from urllib.parse import urljoin
 
 import pytest
 from sqlalchemy import Engine, select, update
+from sqlmodel import col
 
 from db.engine import reading, transaction
 from db.people import suppress
 from db.preferences import Choices, Standing, recipient, save, unsubscribe
-from db.tables import Customer, Event, Preference, Suppression
+from db.tables import Assignment, Customer, CustomerPreference, Event, Message, Preference, Suppression
 from tests.builders import NOON, an_outbox
 from tests.telling import FREE, LATER, an_event, count, suppressions, tell, the_message
 from tests.web import TestClient, an_app, counts, everything_stored, link
@@ -122,7 +123,8 @@ def test_what_another_reason_has_closed_cannot_be_opened_here(engine: Engine, cl
         ("phone-1", "sms"),
         *((address, f"topic:{name}") for address in ("mail-1", "phone-1") for name in TOPICS),
     ]
-    assert count(engine, Suppression) == 1 + len(others)  # those whose boxes were empty
+    of_customer = len(TOPICS)
+    assert count(engine, Suppression) == 1 + len(others) + of_customer  # those whose boxes were empty
 
 
 # what it changes
@@ -148,6 +150,99 @@ def test_everything_on_the_form_is_saved_at_once_and_shown(engine: Engine, clien
         ("phone-1", "topic:tea", "unsubscribed", "winback"),
     ]
     assert preferences(engine) == [("mail-1", True, True), ("phone-1", True, True)]
+
+
+def moved(engine: Engine, no: int = 1, address: str = "moved") -> None:
+    """The shop imports another address of the customer; his next message goes there."""
+    with transaction(engine) as session:
+        session.execute(
+            update(Customer)
+            .where(col(Customer.no) == no)
+            .values(email=f"{address}@example.com", email_hash=address)
+        )
+        for table in (Assignment, Message):
+            session.execute(update(table).where(col(table.customer_no) == no).values(address_hash=address))
+
+
+def test_choices_go_with_the_customer_to_his_next_address(engine: Engine, client: TestClient):
+    press(
+        client,
+        client.get(link("k-1")).text,
+        "channel.email",
+        "channel.sms",
+        "topic.news",
+        "less_often",
+        "no_personalisation",
+    )
+    moved(engine)
+
+    page = client.get(link("k-1")).text
+    after = client.get(link("k-2")).text
+
+    assert boxes(page) == {
+        "channel.email": "ticked",
+        "channel.sms": "ticked",
+        "topic.tea": "empty",
+        "topic.news": "ticked",
+        "less_often": "ticked",
+        "no_personalisation": "ticked",
+    }
+    assert "ticked" not in (boxes(after)["less_often"], boxes(after)["no_personalisation"])
+
+
+def test_choices_are_taken_back_at_the_next_address_too(engine: Engine, client: TestClient):
+    press(client, client.get(link("k-1")).text, "channel.email", "channel.sms", "less_often", "no_personalisation")
+    with transaction(engine) as session:
+        session.execute(update(Customer).where(col(Customer.no) == 1).values(phone=None, sms_hash=None))
+    moved(engine)
+
+    page = press(client, client.get(link("k-1")).text, "channel.email", "topic.tea", "topic.news")
+
+    assert boxes(page) == {
+        "channel.email": "ticked",
+        "topic.tea": "ticked",
+        "topic.news": "ticked",
+        "less_often": "empty",
+        "no_personalisation": "empty",
+    }
+
+
+def test_a_no_to_the_address_stays_with_the_address(engine: Engine, client: TestClient):
+    press(client, client.get(link("k-1")).text, *ALL_SHOWN[1:])
+    moved(engine)
+
+    assert boxes(client.get(link("k-1")).text)["channel.email"] == "ticked"
+    assert suppressions(engine) == [("mail-1", "email", "unsubscribed", "winback")]
+
+
+def test_an_old_link_chooses_nothing_for_who_has_the_address_by_now(engine: Engine, client: TestClient):
+    """The address went from customer 1 to customer 2: a link to the first is not the second's."""
+    with transaction(engine) as session:
+        session.execute(update(Customer).where(col(Customer.no) == 1).values(email_hash="new"))
+        session.execute(update(Customer).where(col(Customer.no) == 2).values(email_hash="mail-1"))
+
+    press(client, client.get(link("k-1")).text, "less_often", "no_personalisation")
+
+    assert count(engine, CustomerPreference) == 0
+    assert of_customers(engine) == []
+
+
+def of_customers(engine: Engine) -> list[tuple[int, str]]:
+    with reading(engine) as session:
+        chosen = select(Suppression.customer_no, Suppression.channel).where(
+            col(Suppression.customer_no).is_not(None)
+        )
+        return sorted(session.execute(chosen).tuples())
+
+
+def test_whoever_shares_the_address_has_chosen_too(engine: Engine, client: TestClient):
+    with transaction(engine) as session:
+        session.execute(update(Customer).where(col(Customer.no) == 2).values(email_hash="mail-1"))
+
+    press(client, client.get(link("k-1")).text, "topic.news", "less_often")
+
+    assert of_customers(engine) == [(1, "topic:tea"), (2, "topic:tea")]
+    assert count(engine, CustomerPreference) == 2
 
 
 def test_what_was_stopped_here_can_be_allowed_again_here(engine: Engine, client: TestClient):

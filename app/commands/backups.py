@@ -59,8 +59,8 @@ def _opt_outs(taken: TakenOver | None, backup_at: datetime | None) -> str:
     """What became of the opt-outs that the backup does not know."""
     if taken:
         return (
-            f"taken over from the database before: {taken.suppressions:,} opt-outs, bounces and complaints, "
-            f"{taken.choices:,} choices (topics count as opt-outs)"
+            f"taken over from the database before: {taken.suppressions:,} entries of the suppression list and the "
+            f"choices of {taken.choices:,} addresses"
         )
     since = f"{backup_at:%Y-%m-%d %H:%M} UTC" if backup_at else "the backup"
     return f"lost: opt-outs since {since}, those on your own pages too, for the database before could not be read"
