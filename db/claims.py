@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.engine import Connection
 
-from db.allowance import count_claimed, know, lock_addresses
+from db.allowance import know, lock_addresses, tally
 from db.direct import Sql, as_day, as_instant, is_sqlite
 from db.memory import Mark, count_claim
 from db.tables import NO_REPLAY, READY
@@ -86,7 +86,6 @@ class Batch:
     run: Run
     rules: Rules
     day: date
-    placebo: bool
     mark: Mark | None = None
     messages: list[Claimed] = field(default_factory=list)
     skipped: int = 0
@@ -201,12 +200,11 @@ def claim(connection: Connection, wish: Wish, run: Run, rules: Rules) -> Batch:
     day = wish.now.astimezone(rules.zone).date()
     if able:
         _mark(connection, wish, [row[0] for row in able], rules.price_micros)
-        count_claimed(connection, run.campaign_id, day, rules, len(able), placebo=wish.placebo)
+        tally(connection, run.occurrence_id, day, len(able), len(able) * rules.price_micros)
     return Batch(
         run=run,
         rules=rules,
         day=day,
-        placebo=wish.placebo,
         mark=count_claim(connection, wish.owner) if able else None,
         messages=[_claimed(row, wish, run) for row in able],
         skipped=len(skipped) + sum(each.until is None for each in held),
@@ -248,7 +246,7 @@ _instant = lru_cache(maxsize=64)(as_instant)  # one for all messages of a run, n
 
 
 def _held_back(connection: Connection, wish: Wish, run: Run, rules: Rules, rows: Sequence[Any]) -> list[Held]:
-    limited = rules.per_person or rules.per_day is not None or rules.budget_micros is not None
+    limited = rules.per_person or rules.counted
     if wish.replay or not rows or not (limited or rules.quiet or any(row[_LESS_OFTEN] for row in rows)):
         return []
     candidates = [_candidate(row, wish.channel) for row in rows]

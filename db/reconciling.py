@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, case, select, update
 from sqlmodel import Session, col
 
-from db.allowance import settle_costs
+from db.allowance import tally
 from db.claims import Claimed
 from db.engine import changed, insert_or_keep
 from db.proved import count, unproved
@@ -41,6 +41,7 @@ class Uncertain:
 
     id: int
     key: str
+    occurrence_id: int
     run: str
     campaign_id: str
     version_id: int
@@ -108,9 +109,9 @@ def _chosen() -> Select[Any]:
         .limit(1)
     )
     columns = (
-        Message.id, Message.key, Message.campaign_id, Message.channel, Message.provider, Message.state,
-        Message.reason, Message.attempt, Message.resends, Message.owner, Message.state_at, Message.sent_at,
-        Message.late_after, Message.lease_until, Message.cost_micros, Message.address_hash,
+        Message.id, Message.key, Message.occurrence_id, Message.campaign_id, Message.channel, Message.provider,
+        Message.state, Message.reason, Message.attempt, Message.resends, Message.owner, Message.state_at,
+        Message.sent_at, Message.late_after, Message.lease_until, Message.cost_micros, Message.address_hash,
         Occurrence.slot, Occurrence.version_id, Occurrence.placebo, Occurrence.opened_at,
         Customer.email, Customer.email_hash, Customer.phone, Customer.sms_hash,
     )  # fmt: skip
@@ -132,6 +133,7 @@ def _read(session: Session, chosen: Select[Any]) -> list[Uncertain]:
             Uncertain(
                 id=row.id,
                 key=row.key,
+                occurrence_id=row.occurrence_id,
                 run=f"{row.campaign_id}/{row.slot}",
                 campaign_id=row.campaign_id,
                 version_id=row.version_id,
@@ -267,15 +269,7 @@ def _unsent(session: Session, message: Uncertain, now: datetime, rules: Rules, s
         return False
     if message.claimed:
         day = message.sent_at.astimezone(rules.zone).date()
-        settle_costs(
-            session.connection(),
-            message.campaign_id,
-            day,
-            rules,
-            -1,
-            -message.cost_micros,
-            placebo=message.placebo,
-        )
+        tally(session.connection(), message.occurrence_id, day, -1, -message.cost_micros)
     return True
 
 

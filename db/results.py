@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.engine import Connection
 
-from db.allowance import settle_costs
+from db.allowance import tally
 from db.claims import Batch, Claimed
 from db.closing import OPT_OUT, Closing, close
 from db.direct import Sql, execute, is_sqlite, stamp
@@ -102,7 +102,7 @@ def record(connection: Connection, batch: Batch, results: Sequence[Result], now:
     _close_those_who_left(connection, [told.result for told in settled], now)
     cost = sum(told.cost_micros for told in (*settled, *lifted))
     counted = sum(told.counted for told in (*settled, *lifted))
-    settle_costs(connection, batch.run.campaign_id, batch.day, batch.rules, counted, cost, placebo=batch.placebo)
+    tally(connection, batch.run.occurrence_id, batch.day, counted, cost)
 
 
 def _close_those_who_left(connection: Connection, results: Sequence[Result], now: datetime) -> None:

@@ -33,8 +33,7 @@ class Customer(SQLModel, table=True):
     """One customer as the source knows him; ``no`` is the opaque number facts carry.
 
     ``tie_key``: winback.customers.tie_key of his id, hashed once, when he is written.
-    ``email_alone``, ``sms_alone``: nobody else has the address; a claim then need not look for others. Only
-    db.customers says so; None and False: there may be others.
+    ``email_alone``, ``sms_alone``: db.customers says that nobody else has the address; else there may be others.
     """
 
     no: int | None = Field(default=None, primary_key=True)
@@ -160,6 +159,7 @@ class Occurrence(SQLModel, table=True):
     t0: datetime | None = Field(default=None, sa_type=UtcDateTime)
     priority: int = 50  # of its campaign: the higher is claimed first
     topic: str | None = None  # what the campaign is about, as the preference page names it
+    tallied: bool = False  # what is sent of it is counted in day_tally
     code_version: str
 
 
@@ -346,7 +346,7 @@ class Sender(SQLModel, table=True):
 
 
 class DayTally(SQLModel, table=True):
-    """What a campaign sent on one local day, and what it cost: kept beside the claims, never counted anew."""
+    """What a campaign sent on one local day, and what it cost: kept beside the claims of ``tallied`` runs."""
 
     __tablename__ = "day_tally"
     campaign_id: str = Field(primary_key=True)

@@ -5,7 +5,7 @@ from base64 import b32encode
 from datetime import datetime
 
 from db.engine import database, reading, transaction
-from db.occurrences import Stage, advance, is_at, pinned_campaign, run_name
+from db.occurrences import Stage, advance, is_at, is_replay, pinned_campaign, run_name
 from db.outbox import id_chunks, plan, queue
 from db.settings import Settings
 from db.tables import Assignment, Message, Occurrence
@@ -49,7 +49,9 @@ def release_messages(occurrence_id: int, settings: Settings, now: datetime) -> N
         with transaction(engine) as session:
             occurrence = session.get_one(Occurrence, occurrence_id)
             t0 = end_of_day(occurrence.as_of, settings.zone) if occurrence.placebo else now
-            advance(session, occurrence_id, come_from=Stage.PLANNED, to=Stage.RELEASED, released_at=now, t0=t0)
+            counted = pinned_campaign(session, occurrence).limits.counted and not is_replay(occurrence.slot)
+            released = {"released_at": now, "t0": t0, "tallied": counted}
+            advance(session, occurrence_id, come_from=Stage.PLANNED, to=Stage.RELEASED, **released)
             session.refresh(occurrence)
             chunks = id_chunks(session, Message, occurrence_id) if occurrence.stage == Stage.RELEASED else []
         for ids in chunks:

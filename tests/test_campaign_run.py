@@ -21,6 +21,7 @@ from flows.choosing import dry_run
 from flows.due import look_for_due
 from flows.sending import send_due
 from tests.sink import Sink, recorded
+from tests.test_reconciling import with_prices
 from tests.workspaces import AS_OF, CAMPAIGN, NOW, a_quiet_crowd, a_workspace, load, write_campaign
 from winback.audience.selection import digest
 from winback.customers.contact import address_hash
@@ -172,6 +173,23 @@ def test_with_again_after_a_person_enters_again_in_the_same_arm(shop: Settings, 
     for person, arm in rows(shop, Assignment.person, Assignment.arm):
         arms.setdefault(person, set()).add(arm)
     assert all(len(each) == 1 for each in arms.values())
+
+
+@pytest.mark.parametrize(
+    ("limits", "counted"),
+    [("", False), ("per_person: 1 in 9d", False), ("per_day: 9", True),
+     ("budget: {amount: 5, currency: USD}", True)],
+)  # fmt: skip
+def test_a_run_with_a_limit_a_day_or_a_budget_is_counted_from_its_first_message(
+    shop: Settings, limits: str, counted: bool
+):
+    shop = with_prices(shop)
+    a_quiet_crowd(shop, 5)
+    write_campaign(shop, CAMPAIGN + f"limits: {{{limits}}}\n")
+
+    run(shop)
+
+    assert rows(shop, col(Occurrence.tallied)) == [(counted,)]
 
 
 def test_the_ledger_holds_every_scored_customer_and_its_digest_is_the_runs(shop: Settings):

@@ -1,6 +1,6 @@
 """The rules of a claim in the database: caps, budget, days, quiet hours, priority; also under racing claims."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from threading import Barrier, Thread
 from zoneinfo import ZoneInfo
 
@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine, select, update
 from sqlmodel import col
 
+from db.claims import Batch
 from db.engine import reading, transaction
 from db.people import suppress
 from db.results import Result, record
@@ -217,6 +218,94 @@ def test_what_was_given_back_does_not_count_for_the_day(engine: Engine):
         record(session.connection(), batch, [Result(batch.messages[0], State.QUEUED)], NOON)
 
     assert len(take(engine, rules=one, window=1)) == 1
+
+
+def accepted(engine: Engine, batch: Batch, cost: int, at: datetime = NOON) -> None:
+    with transaction(engine) as session:
+        results = [Result(message, State.ACCEPTED, cost_micros=cost) for message in batch.messages]
+        record(session.connection(), batch, results, at)
+
+
+YESTERDAY = NOON - timedelta(days=1)
+FREE, COUNTED = rules(), rules(per_day=3, budget_micros=1_000, price_micros=100)
+
+
+def test_the_first_limit_counts_what_was_sent_before_it(engine: Engine):
+    """One yesterday and two today, of a run without limits: 300 of 1,000 and 2 of 3 are used."""
+    an_outbox(engine, messages=3)
+    accepted(engine, take_batch(engine, at=YESTERDAY, window=1), 100)
+    accepted(engine, take_batch(engine), 100)
+    another_run(engine, "spring", slot="manual-2026-03-02")
+
+    batch = take_batch(engine, rules=COUNTED)
+
+    assert (len(batch.messages), batch.held) == (1, 2)
+    assert days(engine) == {YESTERDAY.date(): (1, 100), NOON.date(): (3, 300)}
+
+
+def days(engine: Engine) -> dict[object, tuple[int, int]]:
+    with reading(engine) as session:
+        return {row.day: (row.sent, row.cost_micros) for row in session.execute(select(DayTally)).scalars()}
+
+
+def test_a_day_of_the_first_count_is_the_workspace_s(engine: Engine):
+    """The next day begins in Kolkata at 18:30 UTC."""
+    an_outbox(engine, messages=3)
+    accepted(engine, take_batch(engine, at=datetime(2026, 3, 1, 18, 29, 59, tzinfo=UTC), window=1), 100)
+    accepted(engine, take_batch(engine, at=datetime(2026, 3, 1, 18, 30, tzinfo=UTC), window=1), 100)
+
+    take_batch(engine, rules=Rules(zone=ZoneInfo("Asia/Kolkata"), budget_micros=1_000, price_micros=100))
+
+    assert days(engine) == {date(2026, 3, 1): (1, 100), date(2026, 3, 2): (2, 200)}
+
+
+def test_a_run_without_limits_counts_once_another_of_its_campaign_has_some(engine: Engine):
+    """Its claim before, its answer after, and its next claim: each once."""
+    an_outbox(engine, messages=3)
+    before = take_batch(engine, window=1)
+    another_run(engine, "spring", slot="manual-2026-03-02", priority=60)
+    take_batch(engine, rules=COUNTED, window=1)
+    assert days(engine) == {NOON.date(): (2, 100)}
+    accepted(engine, before, 70)
+    with transaction(engine) as session:
+        session.execute(update(Occurrence).where(col(Occurrence.id) == 1).values(priority=70))
+
+    accepted(engine, take_batch(engine, window=1), 70)
+
+    assert days(engine) == {NOON.date(): (3, 240)}
+
+
+def test_a_later_run_without_limits_is_counted_by_the_next_claim_with_some(engine: Engine):
+    an_outbox(engine, messages=2)
+    take_batch(engine, rules=COUNTED, window=1)
+    another_run(engine, "spring", slot="manual-2026-03-02", priority=60)
+    accepted(engine, take_batch(engine, window=1), 70)
+    assert days(engine) == {NOON.date(): (1, 100)}
+    with transaction(engine) as session:
+        session.execute(update(Occurrence).where(col(Occurrence.id) == 1).values(priority=70))
+
+    take_batch(engine, rules=COUNTED, window=1)
+
+    assert days(engine) == {NOON.date(): (3, 270)}
+
+
+def test_what_came_back_or_was_never_claimed_is_not_counted_first_either(engine: Engine):
+    """One given back, one that only a restored state has marked, one of another campaign, one replayed."""
+    an_outbox(engine, messages=3)
+    batch = take_batch(engine, window=1)
+    with transaction(engine) as session:
+        record(session.connection(), batch, [Result(batch.messages[0], State.REJECTED)], NOON)
+        marked = {"state": "uncertain", "reason": "restored", "sent_at": NOON}
+        session.execute(update(Message).where(col(Message.key) == "k-2").values(**marked))
+    for campaign, slot in (("summer", "manual-2026-03-01"), ("spring", "replay-2026-01-01")):
+        run = another_run(engine, campaign, slot=slot)
+        with transaction(engine) as session:
+            of_run = col(Message.occurrence_id) == run
+            session.execute(update(Message).where(of_run).values(state="accepted", owner="a", sent_at=NOON))
+
+    take_batch(engine, rules=COUNTED)
+
+    assert spent(engine) == {"spring": (1, 100)}
 
 
 def test_a_budget_is_never_overspent_and_ends_the_rest(engine: Engine):

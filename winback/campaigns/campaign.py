@@ -243,6 +243,11 @@ class Limits(Section):
     budget: Budget | None = None
     priority: int = Field(default=50, ge=0, le=100)
 
+    @property
+    def counted(self) -> bool:
+        """Whether what the campaign sends must be counted by the day."""
+        return self.per_day is not None or self.budget is not None
+
 
 class Utm(Section):
     """What is added to the address of a counted link when a reader follows it, for a web site's statistics."""

@@ -29,6 +29,11 @@ class Rules:
     budget_micros: int | None = None
     price_micros: int = 0
 
+    @property
+    def counted(self) -> bool:
+        """Whether what the campaign used must be known."""
+        return self.per_day is not None or self.budget_micros is not None
+
 
 class Candidate(NamedTuple):
     """One message that the suppression list, consent and lateness let pass."""
