@@ -4,6 +4,7 @@ A claim commits ``sending`` with owner, attempt and lease before the first byte 
 attempt may record what came of it. Whatever nobody can know becomes ``uncertain``, never ``queued`` by itself.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -18,7 +19,8 @@ from db.memory import Mark, count_claim
 from db.tables import NO_REPLAY, READY
 from winback.channel import Channel
 from winback.customers.countries import region_of_number
-from winback.delivery.claiming import Candidate, Held, Rules, hold_back
+from winback.delivery.claiming import Candidate, Held, Rules, for_the_last, hold_back
+from winback.delivery.tariff import Tariff
 from winback.events import State
 
 WAKE = 2_000  # messages woken at once: a writer must not hold SQLite longer than 250 ms
@@ -187,12 +189,12 @@ def claim(connection: Connection, wish: Wish, run: Run, rules: Rules) -> Batch:
     """Claim messages of ``run`` for ``wish.owner``; the caller commits before the first byte.
 
     Suppression, consent, address, lateness, the stop switch and the campaign's ``rules`` are read in the claim's
-    own transaction.
+    own transaction. The batch's rules say what each message of it may cost at most.
     """
     rows = _SELECTS[wish.channel].run(connection, **_asked(wish, run)).fetchall()
     skipped = [Held(row[0], None, row[_SKIP]) for row in rows if row[_SKIP]]
     able = [row for row in rows if not row[_SKIP]] if skipped else rows
-    held = _held_back(connection, wish, run, rules, able)
+    rules, held = _held_back(connection, wish, run, rules, able)
     if skipped or held:
         put_aside(connection, [*skipped, *held], wish.now)
         aside = {each.id for each in held}
@@ -245,14 +247,18 @@ def _candidate(row: Any, channel: Channel) -> Candidate:  # noqa: ANN401 - a row
 _instant = lru_cache(maxsize=64)(as_instant)  # one for all messages of a run, nearly always
 
 
-def _held_back(connection: Connection, wish: Wish, run: Run, rules: Rules, rows: Sequence[Any]) -> list[Held]:
+def _held_back(
+    connection: Connection, wish: Wish, run: Run, rules: Rules, rows: Sequence[Any]
+) -> tuple[Rules, list[Held]]:
+    """The rules as this claim keeps them, and what may not go now."""
     limited = rules.per_person or rules.counted
     if wish.replay or not rows or not (limited or rules.quiet or any(row[_LESS_OFTEN] for row in rows)):
-        return []
+        return rules, []
     candidates = [_candidate(row, wish.channel) for row in rows]
     lock_addresses(connection, candidates)
     known = know(connection, run.campaign_id, candidates, rules, wish.now, placebo=wish.placebo)
-    return hold_back(candidates, rules, known, wish.now, wish.lease)
+    rules = for_the_last(rules, known)
+    return rules, hold_back(candidates, rules, known, wish.now, wish.lease)
 
 
 def put_aside(connection: Connection, held: Iterable[Held], now: datetime) -> None:
@@ -290,10 +296,12 @@ def _mark(connection: Connection, wish: Wish, ids: list[int], price_micros: int)
         raise RuntimeError(f"claimed {len(ids)} messages but changed {hit}")
 
 
+_EXPIRED = Sql("""
+SELECT id, occurrence_id, channel, cost_micros, sent_at FROM message
+WHERE state = 'sending' AND lease_until < :now FOR UPDATE SKIP LOCKED""")
 _EXPIRE = Sql("""
-UPDATE message SET state = 'uncertain', reason = 'lease_expired', state_at = :now
-WHERE id IN (
-  SELECT id FROM message WHERE state = 'sending' AND lease_until < :now FOR UPDATE SKIP LOCKED)""")
+UPDATE message SET state = 'uncertain', reason = 'lease_expired', state_at = :now, cost_micros = :cost
+WHERE id = :id""")
 _WAKE = Sql("""
 UPDATE message SET not_before = NULL, reason = NULL
 WHERE id IN (
@@ -303,9 +311,23 @@ WHERE id IN (
 _WAKE_ALONE = Sql("SELECT pg_advisory_xact_lock(8025003)")
 
 
-def expire_leases(connection: Connection, now: datetime) -> int:
-    """What a dead owner left in ``sending`` becomes ``uncertain``, never ``queued``; returns how many."""
-    return int(_EXPIRE.run(connection, now=now).rowcount)
+def expire_leases(connection: Connection, now: datetime, tariff: Tariff) -> int:
+    """What a dead owner left in ``sending`` becomes ``uncertain``, never ``queued``; returns how many.
+
+    Nobody knows how many units it was: from here on each costs one, not the most it might have cost.
+    """
+    rows = _EXPIRED.run(connection, now=now).fetchall()
+    if not rows:
+        return 0
+    less = Counter[tuple[int, date]]()
+    for _, occurrence_id, channel, cost, sent_at in rows:
+        day = (as_instant(sent_at) or now).astimezone(tariff.zone).date()
+        less[occurrence_id, day] += tariff.price_micros.get(channel, 0) - cost
+    prices = [{"now": now, "cost": tariff.price_micros.get(row[2], 0), "id": row[0]} for row in rows]
+    _EXPIRE.run_each(connection, prices)
+    for occurrence_id, day in sorted(less):
+        tally(connection, occurrence_id, day, 0, less[occurrence_id, day])
+    return len(rows)
 
 
 def wake(connection: Connection, channel: Channel, runs: Sequence[Run], now: datetime) -> int:

@@ -1,8 +1,8 @@
 """Messages proved to have left that are not counted as they are: caps, day and budget count them from then on.
 
 Not counted: what was given back (a person said "not sent", a look-up found nothing, a provider said "not now") and
-what a restored state had not claimed yet. Counted at what it had reserved: what a sender claimed and never
-answered. Each costs one unit of its channel then: nobody knows how many it really was.
+what a restored state had not claimed yet. Counted at what it had reserved: what a sender has claimed and its lease
+or a restored state holds. Each costs one unit of its channel then: nobody knows how many it really was.
 """
 
 from collections import Counter

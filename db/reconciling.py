@@ -273,12 +273,20 @@ def _unsent(session: Session, message: Uncertain, now: datetime, rules: Rules, s
     return True
 
 
-def abandon(session: Session, message: Uncertain, now: datetime) -> bool:
-    """Nobody will ever know; False when it was settled otherwise meanwhile."""
+def abandon(session: Session, message: Uncertain, now: datetime, tariff: Tariff) -> bool:
+    """Nobody will ever know; False when it was settled otherwise meanwhile.
+
+    What a sender claimed and never answered keeps the price of one unit, not the most it might have cost.
+    """
+    unanswered = message.claimed and message.state is State.UNCERTAIN
+    found = unproved(session.connection(), [message.key]) if unanswered else []
     values = {
         "state": State.ABANDONED, "reason": "unknown", "state_at": now, "lease_until": None, "not_before": None,
     }  # fmt: skip
-    return bool(changed(session, update(Message).where(_still(message)).values(**values)))
+    if not changed(session, update(Message).where(_still(message)).values(**values)):
+        return False
+    count(session.connection(), found, now, tariff)
+    return True
 
 
 def count_again(session: Session, message: Uncertain, now: datetime, tariff: Tariff) -> None:

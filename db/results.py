@@ -130,8 +130,10 @@ def _sorted_out(connection: Connection, results: Sequence[Result], price: int) -
         accepted = result.state is State.ACCEPTED
         if (owner, attempt) != (result.message.owner, result.message.attempt):
             continue  # somebody else's by now
-        if state in (State.SENDING, State.UNCERTAIN):
+        if state == State.SENDING:
             settled.append(_plain(result, price))
+        elif state == State.UNCERTAIN:  # it costs what is known of it by now, no longer what it had reserved
+            settled.append(_plain(result, counted_cost))
         elif accepted and state in (State.QUEUED, State.ABANDONED):
             gone_back = sent_at is None  # its count and its money were given back
             settled.append(Told(result, result.cost_micros - counted_cost, int(gone_back)))

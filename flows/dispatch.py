@@ -8,9 +8,10 @@ next. A sender that outlives its lease gives back what it has not begun; whateve
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from operator import attrgetter
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
@@ -26,9 +27,10 @@ from db.stops import is_stopped, stop_if_failing
 from winback.channel import Channel
 from winback.delivery.answer import Answer, AnswerKind
 from winback.delivery.breaker import GOOD, IN_A_ROW
-from winback.delivery.claiming import Rules
+from winback.delivery.claiming import OVER_BUDGET, Rules
 from winback.delivery.outgoing import Outgoing
 from winback.delivery.registry import Provider
+from winback.delivery.tariff import Tariff
 from winback.errors import Unusable
 from winback.events import State
 from winback.message.rendering import RENDER_ERROR, RenderFailure
@@ -43,6 +45,7 @@ SOON = timedelta(seconds=2)  # a run whose messages wake before the next look is
 TRIES = 10  # of recording, a second apart, when the database has gone: well within a lease
 PATIENCE = timedelta(hours=1)  # a longer wait (a cap, a night, a budget) is for a later call
 CLOCK_JUMP = timedelta(minutes=5)
+FREE = Tariff(ZoneInfo("UTC"), {})
 NEVER = -float("inf")  # on the monotonic clock
 
 
@@ -51,7 +54,7 @@ class Post:
     """Everything a sender works with. ``providers``: channel -> provider; ``monotonic`` in seconds.
 
     ``rules``: (campaign id, version, channel) -> what its limits ask. ``pace``: channel -> units a second, where
-    the provider is not to be used as fast as it takes (SMS: segments). ``price_micros``: channel -> of one unit.
+    the provider is not to be used as fast as it takes (SMS: segments). ``tariff``: channel -> price of one unit.
     ``remember``: told of each claim before its first byte, for the day the database is restored from a backup.
     ``insist``: the first try goes out although the provider was shut: a person has asked. ``interrupted``: whether
     the process wants to end: what is not begun goes back.
@@ -69,7 +72,7 @@ class Post:
     monotonic: Callable[[], float]
     sleep: Callable[[float], None]
     pace: Mapping[Channel, float] = field(default_factory=dict)
-    price_micros: Mapping[Channel, int] = field(default_factory=dict)
+    tariff: Tariff = FREE
     remember: Callable[[Mark], None] = lambda mark: None
     insist: bool = False
     only: int | None = None
@@ -142,11 +145,12 @@ class Line:
     ) -> None:
         self.channel, self.idle_since = channel, NEVER
         self._post, self._connection, self._watch, self._tally = post, connection, watch, tally
-        self._provider, self._price = post.providers[channel], post.price_micros.get(channel, 0)
+        self._provider, self._price = post.providers[channel], post.tariff.price_micros.get(channel, 0)
         self._lease_seconds = post.lease.total_seconds()
         self._batch: Batch | None = None
         self._results, self._answers = list[Result](), list[Answer]()
         self._runs: list[Run] = []
+        self._least: dict[int, int] = {}
         self._begun: dict[str, Claimed] = {}
         self._units = self._failures = 0
         self._insist, self._probe = post.insist, False
@@ -228,12 +232,18 @@ class Line:
         )
         while True:
             for run in self._runs:
-                batch = claim(self._connection, wish, run, post.rules(run.campaign_id, run.version_id, channel))
+                batch = claim(self._connection, wish, run, self._rules(run))
                 if batch.moved:
                     return batch
             known, self._runs = self._runs, self._due_runs(now)
             if self._runs == known or not self._runs:
                 return None
+
+    def _rules(self, run: Run) -> Rules:
+        """What the run's limits ask; at the end of a budget, the least that is known to be of use."""
+        rules = self._post.rules(run.campaign_id, run.version_id, self.channel)
+        least = self._least.get(run.occurrence_id, 0)
+        return replace(rules, least_micros=least) if least > (rules.least_micros or 0) else rules
 
     def _due_runs(self, now: datetime) -> list[Run]:
         post = self._post
@@ -242,7 +252,7 @@ class Line:
     def _tidy(self, now: datetime, at: float) -> None:
         """Once a second: settle what dead senders left, see which run goes first, wake what has waited."""
         if at - self._tidied >= HOUSEKEEPING_SECONDS:
-            self._tally.states[State.UNCERTAIN.value] += expire_leases(self._connection, now)
+            self._tally.states[State.UNCERTAIN.value] += expire_leases(self._connection, now, self._post.tariff)
             self._runs = self._due_runs(now)
             more = wake(self._connection, self.channel, self._runs, now) == WAKE
             self._tidied = NEVER if more else at  # the rest before the next claim: the first run's come first
@@ -272,8 +282,22 @@ class Line:
             if isinstance(outgoing, RenderFailure):
                 self._results.append(Result(message, State.SKIPPED, outgoing.reason))
                 continue
+            if self._is_too_dear(batch, outgoing):
+                self._results.append(Result(message, State.SKIPPED, OVER_BUDGET))
+                continue
             self._begun[message.key] = message  # from here on the provider may have it
             yield outgoing
+
+    def _is_too_dear(self, batch: Batch, outgoing: Outgoing) -> bool:
+        """Whether it costs more than its claim has reserved: all that was left of a budget.
+
+        Its run tries no other for less: it would try them all, one by one.
+        """
+        cost = self._price * outgoing.units
+        if batch.rules.budget_micros is None or cost <= batch.rules.price_micros:
+            return False
+        self._least[batch.run.occurrence_id] = cost
+        return True
 
     def _composed(
         self, batch: Batch, now: datetime, began: float

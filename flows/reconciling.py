@@ -105,7 +105,7 @@ def reconcile(settings: Settings, patience: Patience, run: str | None = None) ->
     """Settle what can be settled now, of one run or of all; WrongUse when there is no such run."""
     with database(settings.database_url) as engine:
         with transaction(engine) as session:
-            expire_leases(session.connection(), patience.clock())
+            expire_leases(session.connection(), patience.clock(), settings.tariff)
             if run is not None:
                 find_run(session, run)
         with LookUps(engine, settings) as look_ups:
@@ -165,7 +165,8 @@ class _Desk:
             self._settled.unlearnt[why] += 1
             return
         with transaction(self._engine) as session:
-            self._settled.states[State.ABANDONED] += abandon(session, message, self._patience.clock())
+            now = self._patience.clock()
+            self._settled.states[State.ABANDONED] += abandon(session, message, now, self._campaigns.tariff)
 
     def _wait_turn(self, provider: str) -> bool:
         """Wait until the provider may be asked again, by whomever it was asked last; False when time is up."""
@@ -263,7 +264,7 @@ def _settle_one(
         return None
     elif said is Said.ABANDON:
         kind, state = EventKind.GIVEN_UP, State.ABANDONED
-        changed = abandon(session, message, now)
+        changed = abandon(session, message, now, campaigns.tariff)
         if changed and message.state is State.QUEUED:
             count_again(session, message, now, campaigns.tariff)
     elif message.state is State.QUEUED:

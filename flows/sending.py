@@ -20,7 +20,7 @@ from flows.compose import Composer
 from flows.dispatch import Post, Tally, drain
 from winback.campaigns.campaign import Campaign
 from winback.campaigns.quiet_hours import hours_for
-from winback.channel import CHANNELS, Channel
+from winback.channel import Channel
 from winback.delivery.claiming import Rules
 from winback.delivery.registry import Provider, open_provider
 from winback.message.sms import MAX_SEGMENTS
@@ -55,7 +55,7 @@ def make_post(
             settings, compose.campaign(version, campaign_id), channel
         ),
         pace=pace_of(settings),
-        price_micros={channel: settings.price_micros(channel) for channel in CHANNELS},
+        tariff=settings.tariff,
         remember=partial(remember, settings),
         unknown_email_consent=settings.file.unknown_email_consent == "allow",
         placebo=settings.placebo,
@@ -78,6 +78,7 @@ def rules_of(settings: Settings, campaign: Campaign, channel: Channel) -> Rules:
         per_day=limits.per_day,
         budget_micros=limits.budget.micros if limits.budget else None,
         price_micros=settings.price_micros(channel) * units if limits.budget else 0,
+        least_micros=settings.price_micros(channel) if limits.budget else 0,
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, select, update
 from sqlmodel import col
 
-from db.claims import Batch
+from db.claims import Batch, expire_leases
 from db.engine import reading, transaction
 from db.people import suppress
 from db.results import Result, record
@@ -18,6 +18,7 @@ from tests.test_outbox import LEASE, take, take_batch
 from winback.campaigns.limits import PerPerson
 from winback.campaigns.quiet_hours import read_quiet_hours
 from winback.delivery.claiming import Rules
+from winback.delivery.tariff import Tariff
 from winback.events import State
 
 ZONE = ZoneInfo("UTC")
@@ -321,6 +322,51 @@ def test_a_budget_is_never_overspent_and_ends_the_rest(engine: Engine):
     assert take(engine, rules=limited, at=NOON + timedelta(minutes=1)) == []
     assert {m.reason for m in messages(engine, state="skipped")} == {"over_budget"}
     assert spent(engine) == {"spring": (2, 800)}
+
+
+TEXTS = rules(budget_micros=950, price_micros=1_000, least_micros=100)
+
+
+def test_the_last_of_a_budget_goes_one_by_one_where_less_is_left_than_a_message_may_cost(engine: Engine):
+    """950 at 300 a text: three of them, and 50 left that no text can have."""
+    an_outbox(engine, messages=5)
+    reserved, at = [], NOON
+    for _ in range(4):
+        batch = take_batch(engine, rules=TEXTS, at=at)
+        reserved.append((len(batch.messages), batch.rules.price_micros, batch.held))
+        accepted(engine, batch, 300, at)
+        at += timedelta(seconds=10)
+
+    assert reserved == [(1, 950, 4), (1, 650, 3), (1, 350, 2), (0, 1_000, 0)]
+    assert {m.reason for m in messages(engine, state="skipped")} == {"over_budget"}
+    assert spent(engine) == {"spring": (3, 900)}
+
+
+def test_nobody_is_skipped_for_money_that_may_come_back(engine: Engine):
+    """All of it is reserved by another sender's text, whatever that will cost."""
+    an_outbox(engine, messages=2)
+    first = take_batch(engine, rules=TEXTS, window=1)
+
+    second = take_batch(engine, rules=TEXTS, owner="b")
+
+    assert (second.messages, second.held, second.skipped) == ([], 1, 0)
+    accepted(engine, first, 100)
+    assert len(take(engine, rules=TEXTS, at=NOON + timedelta(seconds=10))) == 1
+
+
+def test_what_a_dead_sender_reserved_is_free_once_its_lease_is_over(engine: Engine):
+    """Nobody knows what its text cost: one segment from then on, so 850 of 950 are left."""
+    an_outbox(engine, messages=2, channel="sms")
+    take_batch(engine, rules=TEXTS, window=1, channel="sms")
+    later = NOON + LEASE * 2
+    with transaction(engine) as session:
+        assert expire_leases(session.connection(), later, Tariff(ZONE, {"sms": 100})) == 1
+
+    batch = take_batch(engine, rules=TEXTS, at=later, channel="sms")
+
+    assert batch.rules.price_micros == 850
+    assert [m.cost_micros for m in messages(engine, state="uncertain")] == [100]
+    assert days(engine) == {NOON.date(): (2, 950)}
 
 
 def test_money_kept_back_for_long_messages_comes_free_when_they_were_short(engine: Engine):

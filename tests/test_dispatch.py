@@ -1,6 +1,7 @@
 """The claim-send-record loop with a provider that records, on both databases."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,12 +12,13 @@ from sqlmodel import col
 from db.claims import Claimed
 from db.engine import reading, transaction
 from db.outbox import counts
-from db.tables import Message, Stop
+from db.tables import DayTally, Message, Stop
 from flows.dispatch import Post, drain
 from tests.builders import NOON, an_outbox
 from winback.delivery.answer import Answer, AnswerKind
 from winback.delivery.claiming import Rules
 from winback.delivery.outgoing import Outgoing
+from winback.delivery.tariff import Tariff
 from winback.message.rendering import RenderFailure
 
 ACCEPTED = Answer(kind=AnswerKind.ACCEPTED, provider_id="theirs")
@@ -310,3 +312,28 @@ def test_progress_counts_every_message(engine: Engine):
     drain(a_post(engine, Recorder(), Clock(), progress=seen.append))
 
     assert sum(seen) == 4
+
+
+def test_the_last_of_a_budget_is_spent_and_the_run_ends(engine: Engine):
+    """950 at 400 a text, which might have cost 1,000: two go; what the third costs is known once it is written,
+    and 150 are not tried on the two behind it."""
+    an_outbox(engine, messages=5, channel="sms")
+    composed: list[str] = []
+
+    def four_segments(claimed: Claimed, dated_at: datetime) -> Outgoing | RenderFailure:
+        composed.append(claimed.key)
+        return replace(compose(claimed, dated_at), units=4)
+
+    limits = Rules(zone=ZoneInfo("UTC"), budget_micros=950, price_micros=1_000, least_micros=100)
+    provider, clock = Recorder(), Clock()
+    tariff = Tariff(ZoneInfo("UTC"), {"sms": 100})
+
+    post = a_post(engine, provider, clock, rules=lambda *of: limits, tariff=tariff, compose=four_segments)
+    drain(post, until_empty=True)
+
+    assert provider.sent == ["k-1", "k-2"]
+    assert composed == ["k-1", "k-2", "k-3"]
+    assert states(engine) == {"accepted": 2, "skipped": 3}
+    assert reasons(engine) == {None, "over_budget"}
+    with reading(engine) as session:
+        assert session.execute(select(col(DayTally.sent), col(DayTally.cost_micros))).all() == [(2, 800)]

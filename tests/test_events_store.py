@@ -143,7 +143,7 @@ def test_an_answered_event_keeps_a_dead_owners_message_from_becoming_uncertain(e
 
     tell(engine, an_event("accepted"))
     with transaction(engine) as session:
-        assert expire_leases(session.connection(), LATER) == 0
+        assert expire_leases(session.connection(), LATER, FREE) == 0
 
     assert the_message(engine).state == "accepted"
 

@@ -20,16 +20,18 @@ from winback.campaigns.limits import PerPerson
 from winback.delivery.answer import Answer, AnswerKind
 from winback.delivery.claiming import Rules
 from winback.delivery.outgoing import Outgoing
+from winback.delivery.tariff import Tariff
 from winback.errors import Unusable
 from winback.events import State
 
 LIMITED = rules(per_day=5, budget_micros=10_000, price_micros=100)
+TARIFF = Tariff(LIMITED.zone, {"email": 100})
 
 
 def requeue(engine: Engine) -> None:
     """As a reconcile does that found a message absent; the day's count and money are given back by it."""
     with transaction(engine) as session:
-        expire_leases(session.connection(), NOON + LEASE * 2)
+        expire_leases(session.connection(), NOON + LEASE * 2, TARIFF)
         session.execute(update(Message).values(state="queued", sent_at=None, reason=None, cost_micros=0))
 
 
@@ -154,7 +156,7 @@ def test_two_senders_with_a_budget_and_refusals_never_wait_in_a_circle(engine: E
             drain(
                 a_post(
                     engine, Recorder(refuse_some), Clock(), owner=owner, window=4,
-                    rules=lambda campaign, version, channel: limits, price_micros={"email": 100},
+                    rules=lambda campaign, version, channel: limits, tariff=TARIFF,
                 )
             )  # fmt: skip
         except BaseException as error:

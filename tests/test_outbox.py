@@ -17,6 +17,7 @@ from db.people import is_closed, suppress
 from db.results import Result, record
 from db.tables import Customer, Message, Occurrence, Stop, Suppression
 from tests.builders import NOON, a_customer, an_assignment, an_outbox
+from tests.telling import FREE
 from winback.channel import Channel
 from winback.delivery.claiming import Rules
 from winback.events import State
@@ -234,7 +235,7 @@ def test_a_dead_owners_messages_become_uncertain_and_are_not_claimed_again(engin
     take(engine)
 
     with transaction(engine) as session:
-        expire_leases(session.connection(), NOON + LEASE + timedelta(seconds=1))
+        expire_leases(session.connection(), NOON + LEASE + timedelta(seconds=1), FREE)
 
     assert states(engine) == {"uncertain": 2}
     assert take(engine, at=NOON + LEASE * 2) == []
@@ -264,7 +265,7 @@ def test_a_living_lease_is_left_alone(engine: Engine):
     take(engine)
 
     with transaction(engine) as session:
-        assert expire_leases(session.connection(), NOON + LEASE) == 0
+        assert expire_leases(session.connection(), NOON + LEASE, FREE) == 0
 
 
 def test_only_the_owner_of_the_attempt_may_record(engine: Engine):
@@ -282,7 +283,7 @@ def test_the_answer_of_a_slow_owner_settles_his_own_uncertain_message(engine: En
     an_outbox(engine, messages=1)
     batch = take_batch(engine)
     with transaction(engine) as session:
-        expire_leases(session.connection(), NOON + LEASE * 2)
+        expire_leases(session.connection(), NOON + LEASE * 2, FREE)
 
     store(engine, batch, Result(batch.messages[0], State.ACCEPTED, provider_id="p"))
 
@@ -380,7 +381,7 @@ def test_no_statement_of_a_senders_turn_goes_through_all_messages(tmp_path: Path
         driver: Any = connection.connection.driver_connection
         driver.set_trace_callback(seen.append)
         begun = connection.execution_options(writes=True)
-        expire_leases(begun, NOON)
+        expire_leases(begun, NOON, FREE)
         wish = Wish(owner="a", channel="email", provider="folder", placebo=True, window=64, now=NOON, lease=LEASE,
                     unknown_email_consent=False)  # fmt: skip
         runs = due_runs(begun, "email", placebo=True, by=NOON)

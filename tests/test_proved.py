@@ -47,7 +47,7 @@ def busy(engine: Engine, batch: Batch) -> None:
 def settled(engine: Engine, how: Callable[[object, Uncertain], object]) -> None:
     """An unknown outcome of k-1 is settled."""
     with transaction(engine) as session:
-        expire_leases(session.connection(), NOON + LEASE * 2)
+        expire_leases(session.connection(), NOON + LEASE * 2, TARIFF)
         [message] = with_keys(session, ["k-1"])
         how(session, message)
 
@@ -159,7 +159,7 @@ def test_a_restored_message_that_left_counts_on_the_day_of_the_hold(engine: Engi
 def test_a_restored_message_that_was_given_up_counts_when_it_turns_out_to_have_left(engine: Engine):
     a_counted_outbox(engine, messages=1)
     hold(engine, NOON)
-    settled(engine, lambda session, message: abandon(session, message, NOON))
+    settled(engine, lambda session, message: abandon(session, message, NOON, TARIFF))
 
     tell(engine, an_event(), at=LATE, tariff=TARIFF)
 
@@ -186,7 +186,7 @@ def test_a_text_of_a_dead_sender_costs_one_segment_and_not_what_was_reserved(
     take(engine, rules=rules, channel="sms")
     if lease_over:
         with transaction(engine) as session:
-            expire_leases(session.connection(), NOON + LEASE * 2)
+            expire_leases(session.connection(), NOON + LEASE * 2, TARIFF)
 
     if by == "event":
         tell(engine, an_event(), at=LATE, tariff=TARIFF)

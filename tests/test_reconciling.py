@@ -29,6 +29,7 @@ from flows.reconciling import Campaigns, Patience, Said, Settled, reconcile, set
 from flows.sending import send_due
 from tests.fault.scene import EVERYBODY, a_live_shop, live
 from tests.sink import Reply, Sink
+from tests.telling import FREE
 from tests.workspaces import AS_OF, NOW, write_campaign
 from winback.events import Event as Told
 from winback.events import EventKind
@@ -594,4 +595,4 @@ def _no_lease_is_left(database_url: str) -> Iterator[None]:
     """A scene ends with nothing in ``sending``: the sink has answered or hung up."""
     yield
     with database(database_url) as engine, transaction(engine) as session:
-        assert expire_leases(session.connection(), NOW + timedelta(days=30)) == 0
+        assert expire_leases(session.connection(), NOW + timedelta(days=30), FREE) == 0

@@ -17,6 +17,7 @@ from db.settings import Settings
 from flows.campaign_run import carry_out, manual
 from flows.dispatch import WINDOW
 from tests.fault.scene import ROOT, a_live_shop, a_sink, arrivals, judge, keys, live, states, until
+from tests.telling import FREE
 from winback.campaigns.schedule import last_whole_day
 
 pytestmark = pytest.mark.slow
@@ -68,7 +69,7 @@ def signal_at(process: subprocess.Popen[str], sink: Path, more: int, what: signa
 def expire(shop: Settings) -> None:
     """Let the leases of the dead run out, without waiting for them."""
     with database(shop.database_url) as engine, writer(engine) as connection, writing(connection):
-        expire_leases(connection, datetime.now(UTC) + timedelta(hours=1))
+        expire_leases(connection, datetime.now(UTC) + timedelta(hours=1), FREE)
 
 
 def test_killed_three_times_it_writes_to_nobody_twice_and_loses_nobody_silently(shop: Settings, folder: Path):

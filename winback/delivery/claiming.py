@@ -4,7 +4,7 @@ What only the database knows (who was written to when, what was spent) is given;
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -19,7 +19,7 @@ class Rules:
     """What a campaign's ``limits`` ask of every claim; None = no such rule.
 
     ``price_micros``: the most one message may cost, in millionths of a major unit; what ``budget_micros``
-    reserves.
+    reserves. ``least_micros``: the least; None: each costs the same.
     """
 
     zone: ZoneInfo
@@ -28,6 +28,7 @@ class Rules:
     per_day: int | None = None
     budget_micros: int | None = None
     price_micros: int = 0
+    least_micros: int | None = None
 
     @property
     def counted(self) -> bool:
@@ -71,7 +72,20 @@ class Knowledge:
     in_flight: bool = False
 
 
+OVER_BUDGET = "over_budget"
 RETURN = timedelta(seconds=10)  # until money reserved for what is being sent may be free again
+
+
+def for_the_last(rules: Rules, known: Knowledge) -> Rules:
+    """The rules for the end of a budget: what is left is less than the most a message may cost.
+
+    Once nothing more comes back one message may have all of it: most texts cost a tenth of the most.
+    """
+    left = (rules.budget_micros or 0) - known.spent_micros
+    least = rules.price_micros if rules.least_micros is None else rules.least_micros
+    if known.in_flight or not least <= left < rules.price_micros:
+        return rules
+    return replace(rules, price_micros=left)
 
 
 def hold_back(
@@ -90,7 +104,7 @@ def hold_back(
             answer = next_day(now, rules.zone), "day_limit"
         if answer is None and rules.budget_micros is not None and spent + rules.price_micros > rules.budget_micros:
             may_come_back = known.in_flight or spent > known.spent_micros
-            answer = (now + RETURN if may_come_back else None), "over_budget"
+            answer = (now + RETURN if may_come_back else None), OVER_BUDGET
         if answer is None:
             sent, spent = sent + 1, spent + rules.price_micros
             continue
