@@ -5,7 +5,8 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from db.engine import database, reading
-from db.outbox import in_hand, put_off
+from db.home import FILE_NAME
+from db.outbox import elsewhere, in_hand, put_off
 from db.settings import Settings
 from db.stops import EVERYTHING
 
@@ -33,6 +34,22 @@ def later_lines(settings: Settings, now: datetime) -> list[str]:
         f"{each.first_at.astimezone(settings.zone):%Y-%m-%d %H:%M} on"
         for each in found
     ]
+
+
+def elsewhere_lines(settings: Settings) -> list[str]:
+    """What waits for a provider that ``winback.toml`` no longer names, and what to do: one line for each run."""
+    with database(settings.database_url) as engine, reading(engine) as session:
+        found = elsewhere(session, placebo=settings.placebo)
+    return [elsewhere_words(run, messages, rehearsal=not settings.placebo) for run, messages in found.items()]
+
+
+def elsewhere_words(run: str, messages: int, *, rehearsal: bool) -> str:
+    """Why the messages of a run wait although nothing stops them."""
+    if rehearsal:
+        why = f"it is a rehearsal, and {FILE_NAME} names a provider: rehearsals only ever go to the folder"
+        return f"{run}: {messages:,} wait: {why}; 'winback stop {run}' leaves them"
+    why = f"the run is really sent, and {FILE_NAME} names only the folder"
+    return f"{run}: {messages:,} wait: {why}; name the provider again under [providers], or 'winback stop {run}'"
 
 
 def stopped_lines(scopes: Mapping[str, str | None]) -> list[str]:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, 
 from sqlmodel import Session, col
 
 from db.engine import changed, insert_or_keep
-from db.occurrences import counted_for, no_replay
+from db.occurrences import Stage, counted_for, no_replay
 from db.stops import not_stopped
 from db.tables import Assignment, Customer, Message, Occurrence
 from winback.events import State
@@ -190,3 +190,23 @@ def put_off(session: Session, *, placebo: bool, now: datetime) -> list[PutOff]:
         PutOff(channel=channel, reason=reason, messages=count, first_at=first_at)
         for channel, reason, count, first_at in session.execute(chosen).tuples()
     ]
+
+
+def elsewhere(session: Session, *, placebo: bool) -> dict[str, int]:
+    """RUN -> messages that nobody sends as things are, stopped runs and replays left out.
+
+    Of rehearsals while messages are really sent, of runs really sent while the folder takes all (``placebo``): as
+    a run was opened, so it is sent.
+    """
+    name = (col(Occurrence.campaign_id), col(Occurrence.slot))
+    open_ = and_(col(Occurrence.stage) == Stage.RELEASED, not_stopped(), no_replay())
+    other = and_(col(Occurrence.placebo) != placebo, open_)
+    chosen = (
+        select(*name, func.count())
+        .select_from(Message)
+        .join(Occurrence, and_(col(Occurrence.id) == col(Message.occurrence_id), other))
+        .where(col(Message.state) == State.QUEUED)
+        .group_by(col(Occurrence.id), *name)
+        .order_by(col(Occurrence.id))
+    )
+    return {f"{campaign}/{slot}": count for campaign, slot, count in session.execute(chosen).tuples()}

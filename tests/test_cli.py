@@ -11,9 +11,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import update
 
 from app.cli import main
+from db.engine import database, transaction
 from db.settings import Settings
+from db.tables import Occurrence
 from tests.workspaces import AS_OF, CAMPAIGN, a_quiet_crowd, load, write_campaign
 from winback.campaigns.schedule import due_slots
 
@@ -701,3 +704,31 @@ def test_a_report_takes_the_format_its_file_asks_for(shop: Settings, capsys, tmp
     assert (unknown[0], folder[0]) == (2, 2)
     assert "no format 'txt' (allowed: html, json, csv, pdf, png)" in unknown[2]
     assert str(tmp_path) in folder[2]
+
+
+@pytest.mark.parametrize("rehearsal", [True, False])
+def test_what_waits_for_a_provider_that_is_not_named_any_more_is_said_with_what_to_do(
+    half_live: Settings, capsys, rehearsal: bool
+):
+    """The provider was changed in the middle of a run; a stopped run waits for another reason."""
+    a_quiet_crowd(half_live, 20)
+    toml = half_live.workspace / "winback.toml"
+    live = toml.read_text()
+    toml.write_text(live.replace('email = "sendgrid"', 'email = "folder"').replace("live = true", "live = false"))
+    assert ask(capsys, "run", "spring", "--as-of", str(AS_OF))[0] == 0
+    with database(half_live.database_url) as engine, transaction(engine) as session:
+        session.execute(update(Occurrence).values(placebo=rehearsal))
+    if rehearsal:
+        toml.write_text(live)
+
+    said, shown = ask(capsys, "send")[2], ask(capsys, "status")[1]
+    ask(capsys, "stop", "spring")
+    after = ask(capsys, "status")[1]
+
+    words = "it is a rehearsal, and winback.toml names a provider" if rehearsal else "name the provider again"
+    run = f"spring/manual-{AS_OF}"
+    assert words in said
+    assert words in shown
+    assert f"{run}: " in shown
+    assert f"winback stop {run}" in shown
+    assert words not in after

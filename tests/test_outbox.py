@@ -12,7 +12,7 @@ from sqlmodel import col
 
 from db.claims import Batch, Claimed, Wish, claim, due_runs, expire_leases, wake
 from db.engine import open_engine, reading, transaction
-from db.outbox import InHand, counts, in_hand, plan, queue, waiting
+from db.outbox import InHand, counts, elsewhere, in_hand, plan, queue, waiting
 from db.people import is_closed, suppress
 from db.results import Result, record
 from db.tables import Customer, Message, Occurrence, Stop, Suppression
@@ -398,3 +398,19 @@ def test_no_statement_of_a_senders_turn_goes_through_all_messages(tmp_path: Path
     assert sum("UPDATE message" in text for text in plans) >= 4
     assert {text: plan for text, plan in plans.items() if any("SCAN m" in step for step in plan)} == {}
     engine.dispose()
+
+
+def test_messages_of_a_run_that_is_sent_otherwise_wait_elsewhere(engine: Engine):
+    """Two queued of a rehearsal; not those that left, nor of a stopped run."""
+    an_outbox(engine, messages=3)
+    take(engine, window=1)
+
+    def found(*, placebo: bool) -> dict[str, int]:
+        with reading(engine) as session:
+            return elsewhere(session, placebo=placebo)
+
+    assert found(placebo=True) == {}
+    assert found(placebo=False) == {"spring/manual-2026-03-01": 2}
+    with transaction(engine) as session:
+        session.add(Stop(scope="spring", at=NOON))
+    assert found(placebo=False) == {}

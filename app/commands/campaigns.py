@@ -65,7 +65,7 @@ def warn_of_old_data(settings: Settings, as_of: date) -> None:
 
 def send(arguments: argparse.Namespace) -> int:
     """Drain the outbox; exit 3 when a provider closed a channel."""
-    from app.at_rest import claimed_lines, later_lines
+    from app.at_rest import claimed_lines, elsewhere_lines, later_lines
     from flows.sending import send_due
 
     settings = here(arguments.workspace)
@@ -94,7 +94,7 @@ def send(arguments: argparse.Namespace) -> int:
     else:
         print_table(["now", "messages"], list(states.items()))
         now = datetime.now(UTC)
-        for line in (*claimed_lines(settings, now), *later_lines(settings, now)):
+        for line in (*claimed_lines(settings, now), *later_lines(settings, now), *elsewhere_lines(settings)):
             say(line)
     for channel, reason in tally.closed.items():
         say(f"winback: {channel} was closed by its provider ({reason}): the rest stays queued")

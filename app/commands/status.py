@@ -8,14 +8,14 @@ from typing import Any
 
 from sqlmodel import Session
 
-from app.at_rest import claimed_words, scope_words, why_words
+from app.at_rest import claimed_words, elsewhere_words, scope_words, why_words
 from app.terminal import print_json, print_table
 from db.campaigns import campaign_ids, campaign_path, check_file
 from db.engine import database, reading
 from db.facts.store import data_through
 from db.gates import gates
 from db.occurrences import Stage
-from db.outbox import InHand, PutOff, in_hand, put_off, unknown, waiting
+from db.outbox import InHand, PutOff, elsewhere, in_hand, put_off, unknown, waiting
 from db.restored import PutBack, is_put_back
 from db.settings import Settings, here
 from db.stops import stopped_scopes
@@ -43,6 +43,7 @@ _TABLES = {
     "claimed",
     "waiting",
     "later",
+    "elsewhere",
     "stopped",
     "shut",
     "runs",
@@ -84,6 +85,8 @@ def show_status(found: dict[str, Any]) -> None:
     if claimed := found["claimed"]:
         until, zone = datetime.fromisoformat(claimed["until"]), found["timezone"]
         print(claimed_words(claimed["messages"], until, zone))
+    for each in found["elsewhere"]:
+        print(elsewhere_words(**each))
     tables: list[tuple[list[str], list[tuple[object, ...]]]] = [
         (
             ["stopped", "why"],
@@ -143,6 +146,10 @@ def read_status(settings: Settings, now: datetime) -> dict[str, Any]:
             "shut": _shut(session),
             "waiting": _waiting(session, settings, now),
             "later": [_later(each) for each in put_off(session, placebo=settings.placebo, now=now)],
+            "elsewhere": [
+                {"run": run, "messages": count, "rehearsal": not settings.placebo}
+                for run, count in elsewhere(session, placebo=settings.placebo).items()
+            ],
             "runs": runs,
             "next_slots": {name: next_start(settings, name, now) for name in campaign_ids(settings)},
         }
