@@ -33,12 +33,12 @@ def test_one_value_that_fits_no_table_is_found_like_the_others(odd):
 
 
 @given(
-    st.lists(st.sampled_from([-2.5, 0.0, 1.0, 7.25]), max_size=30),
+    st.lists(st.sampled_from([-2.5, -2.5 - 2**-50, 0.0, 1.0, 1 + 2**-52, 7.25]), max_size=30),
     st.randoms(use_true_random=False),
     st.sampled_from([1, 1 << 40, 1 << 58]),
 )
 def test_the_highest_value_ranks_first_and_of_equal_ones_the_smaller_key(values, random, scale):
-    """Keys that differ in their last bits only too: those that are packed away."""
+    """Keys and values that differ in their last bits only too: those that are packed away."""
     keys = [key * scale for key in random.sample(range(-32, 32), len(values))]
 
     ranks = ranked(np.array(values, dtype=np.float64), np.array(keys, dtype=np.int64))

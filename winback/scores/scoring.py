@@ -28,6 +28,8 @@ from winback.scores.recipe import Model, Recipe
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Unsigned = NDArray[np.uint64]
+Mask = NDArray[np.bool_]
 
 SCORES: Final = pl.Schema(
     {
@@ -208,8 +210,9 @@ def smallest(keys: Integers, count: int) -> Integers:
 
 def ranked(values: Floats, keys: Integers) -> Integers:
     """1 for the highest; equal values by key."""
-    order = np.argsort(-values)
-    same = values[order[1:]] == values[order[:-1]]
+    order = _descending(values)
+    falling = values[order]
+    same = falling[1:] == falling[:-1]
     tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
     group, among = np.append(0, np.cumsum(~same))[tied], order[tied]
     order[tied] = among[_by_group(group, keys[among])]
@@ -218,18 +221,45 @@ def ranked(values: Floats, keys: Integers) -> Integers:
     return ranks
 
 
+def _descending(values: Floats) -> Integers:
+    """The order from the highest; finite values, equal ones in any order."""
+    bits = values.view(np.uint64)
+    falling = np.where(values < 0, bits, ~(bits | _SIGN))  # as numbers these ascend where the values descend
+    order, same = _sorted_places(falling)
+    at = np.flatnonzero(same)
+    if (values[order[at]] != values[order[at + 1]]).any():
+        unsure = np.append(same, False) | np.append(False, same)
+        group, among = np.append(0, np.cumsum(~same))[unsure], order[unsure]
+        order[unsure] = among[np.lexsort((-values[among], group))]
+    return order
+
+
 def _by_group(group: Integers, keys: Integers) -> Integers:
-    """The order by group (from 0, ascending), then key: a lexsort takes three times as long.
+    """The order by group (from 0, ascending), then key.
 
     Group and first bits of the key are sorted as one number; where these do not tell two apart, the whole keys.
     """
     bits = int(group.max(initial=0)).bit_length()
     packed = (group.astype(np.uint64) << np.uint64(64 - bits)) if bits else np.zeros(len(group), np.uint64)
     packed |= (keys.view(np.uint64) ^ _SIGN) >> np.uint64(bits)
-    order = np.argsort(packed)
-    if (packed[order[1:]] == packed[order[:-1]]).any():
-        return np.lexsort((keys, group))
+    order, same = _sorted_places(packed)
+    if same.any():
+        unsure = np.append(same, False) | np.append(False, same)
+        among = order[unsure]
+        order[unsure] = among[np.lexsort((keys[among], group[among]))]
     return order
+
+
+def _sorted_places(numbers: Unsigned) -> tuple[Integers, Mask]:
+    """The places of ``numbers`` from the lowest, told by their first bits alone, and which neighbours share these.
+
+    The last bits give way to the place, so that one sort of plain numbers does: a third of an argsort's CPU.
+    """
+    places = np.arange(len(numbers), dtype=np.uint64)
+    low = np.uint64((1 << max(len(numbers) - 1, 0).bit_length()) - 1)
+    found = pl.Series((numbers & ~low) | places).sort().to_numpy()
+    first = found & ~low
+    return (found & low).astype(np.int64), first[1:] == first[:-1]
 
 
 def _frame(features: pl.DataFrame, outlook: _Outlook, keys: Integers, minor_per_major: int) -> pl.DataFrame:
