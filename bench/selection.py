@@ -22,7 +22,7 @@ import polars as pl
 
 from bench.features import cpu_seconds, group_bare
 from db.facts.queries import read_log
-from winback.audience.selection import CONTACTS, SCORED, AudienceRules, digest, select
+from winback.audience.selection import CONTACTS, AudienceRules, digest, scored_frame, select
 from winback.customers.order_log import number_of
 from winback.customers.tie_key import tie_keys
 from winback.scores.learners import has_lightgbm
@@ -98,9 +98,7 @@ def select_all(files: list[str], ids: pl.DataFrame, contacts: pl.DataFrame, reci
         windows=given.windows, lesson=given.lesson, season=given.season, keys=given.keys,
     )  # fmt: skip
     said("fit, score, rank")
-    known = given.features.select("customer_no", "orders", "last_order_on")
-    frame = scores.frame.join(known, on="customer_no").select(list(SCORED))
-    ledger = select(frame, contacts, [], RULES, number_of(AS_OF))
+    ledger = select(scored_frame(given.features, scores.frame), contacts, [], RULES, number_of(AS_OF))
     ledger = ledger.with_columns(arm=pl.when(pl.col("reason").is_null()).then(pl.lit("treatment")))
     found = digest(ledger)
     said("ledger")
@@ -124,7 +122,7 @@ def a_round(files: list[str], customers: int, recipe: Recipe) -> Callable[[], st
     ids = pl.DataFrame({"customer_no": no, "customer_id": [f"c{each:07}" for each in no]})
     keyed = ids.with_columns(tie_key=tie_keys(ids["customer_id"]))  # as the database keeps it
     contacts = ids.with_columns(
-        email_hash=pl.col("customer_id"), email_consent=True, email_suppressed=False,
+        email_hash=pl.concat_str(*["customer_id"] * 8), email_consent=True, email_suppressed=False,
         sms_hash=pl.lit(None, pl.String), sms_consent=pl.lit(None, pl.Boolean), sms_suppressed=False,
     ).select(list(CONTACTS))  # fmt: skip
     return lambda: select_all(files, keyed, contacts, recipe)

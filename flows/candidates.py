@@ -11,7 +11,7 @@ from db.facts.store import digests
 from db.settings import Settings
 from flows.contract_scoring import score_holders
 from flows.scoring import score_all
-from winback.audience.selection import SCORED
+from winback.audience.selection import scored_frame
 from winback.campaigns.campaign import Campaign, ChurnRule
 from winback.errors import CampaignError, WrongUse
 from winback.intake.fields import Kind
@@ -49,7 +49,7 @@ def score_candidates(
         features, scored = score_holders(session, settings, facts, others, as_of, churn.within)
     else:
         features, scored = score_all(session, settings, facts, as_of, churn.within)
-    return scored_frame(features, scored), said_of(scored, churn.within)
+    return scored_frame(features, scored.frame), said_of(scored, churn.within)
 
 
 def said_of(scored: Scores, horizon_days: int) -> dict[str, Any]:
@@ -68,9 +68,3 @@ def model_words(said: dict[str, Any]) -> str | None:
     if not said:
         return None
     return f"{said['model']} ({said['fallback_reason']})" if said["fallback_reason"] else str(said["model"])
-
-
-def scored_frame(features: pl.DataFrame, scored: Scores) -> pl.DataFrame:
-    """SCORED: the scores with what selection reads of the features."""
-    known = features.select("customer_no", "orders", "last_order_on")
-    return scored.frame.join(known, on="customer_no").select(list(SCORED))

@@ -43,12 +43,9 @@ GROUPS: Final = pl.Schema({"customer_no": pl.Int64(), "value": pl.String()})
 
 def read_log(files: Sequence[str | Path], *, as_of: date) -> OrderLog:
     """All orders on or before ``as_of``; nothing later is read."""
-    frames = _rows(files, as_of)
     return order_log(
-        [
-            (rows["customer_no"].to_numpy(), rows["day"].to_numpy(), rows["amount_minor"].to_numpy())
-            for rows in frames
-        ]
+        (rows["customer_no"].to_numpy(), rows["day"].to_numpy(), rows["amount_minor"].to_numpy())
+        for rows in _rows(files, as_of)
     )
 
 

@@ -4,7 +4,7 @@ Whatever is asked takes the day it is asked for and looks at nothing after it: t
 guard against reading the future, so it stands in ``_after`` and ``_refunds`` alone.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
@@ -37,6 +37,8 @@ EVERYBODY: Final = slice(None)
 _SINCE: Final = (2, 1, 0.5, 0.25, 0.125)
 """Units back: purchase days since each are a column, and spend since all but the last."""
 
+_NOTHING: Final = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64)
+
 _NEAR: Final = 0.02  # of a unit: what is the same moment to a learner
 
 
@@ -61,16 +63,18 @@ class OrderLog:
     newest: int
 
 
-def order_log(pieces: Sequence[Rows]) -> OrderLog:
+def order_log(pieces: Iterable[Rows]) -> OrderLog:
     """The log of order rows, which come in pieces in any order; sorted by customer and day they cost least."""
-    visits = _Visits(sum(len(minor) for _, _, minor in pieces))
-    for block in _blocks(_runs(pieces)):
+    runs = _runs(pieces)
+    visits = _Visits(sum(len(minor) for _, _, minor in runs))
+    for block in _blocks(runs):
         visits.add(*block)
     return visits.log()
 
 
-def _blocks(runs: Sequence[Rows]) -> Iterator[_Packed]:
-    """The rows of sorted runs, ascending, about BLOCK at a time."""
+def _blocks(runs: list[Rows]) -> Iterator[_Packed]:
+    """The rows of sorted runs, ascending, about BLOCK at a time; what is done with is taken out of ``runs``, so
+    that there are never both all rows and the whole log."""
     if not runs:
         return
     count = sum(len(minor) for _, _, minor in runs) // BLOCK + 2
@@ -83,13 +87,15 @@ def _blocks(runs: Sequence[Rows]) -> Iterator[_Packed]:
             packed = np.concatenate([_packed(no[of], day[of]) for (no, day, _), of in some])
             order = np.argsort(packed, kind="stable")  # merges what is sorted
             yield packed[order], np.concatenate([minor[of] for (_, _, minor), of in some])[order]
+        for at in np.flatnonzero((end > begin) & (end == ends[:, -1])).tolist():
+            runs[at] = _NOTHING
 
 
 def _packed(customer_no: Integers, day: NDArray[np.int32]) -> Integers:
     return (customer_no << DAY_BITS) | (day - YEAR_ONE)
 
 
-def _runs(pieces: Sequence[Rows]) -> list[Rows]:
+def _runs(pieces: Iterable[Rows]) -> list[Rows]:
     """The pieces cut where their rows begin anew, none empty; of rows in no order one run of all, sorted."""
     runs = []
     for no, day, minor in pieces:

@@ -141,7 +141,9 @@ def digest_of(frame: pl.DataFrame) -> str:
     """
     order = np.empty(frame.height, dtype=np.int64)
     order[frame["value_rank"].to_numpy() - 1] = np.arange(frame.height)
-    digest = hashlib.sha256((frame["customer_id"][order] + "\n").str.join("").item().encode())
+    ids = frame["customer_id"].rechunk().gather(order)  # in one piece: a seventh of the CPU
+    told = ids.str.join("\n").item() + "\n" if len(ids) else ""
+    digest = hashlib.sha256(told.encode())
     for name, kind in (("risk", "<f8"), ("expected_value", "<f8"), ("past_value", "<f8"), ("past_rank", "<i8")):
         digest.update(frame[name].to_numpy()[order].astype(kind, copy=False).data)
     return digest.hexdigest()
