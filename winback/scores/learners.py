@@ -54,22 +54,21 @@ def learn_logistic(matrix: Floats, silent: Mask) -> Learned:
     """Logistic regression on standardised columns by Newton's method; the returned function gives logits."""
     middle, spread = matrix.mean(axis=0), matrix.std(axis=0)
     spread = np.where(spread > 0, spread, 1.0)
-
-    def standard(rows: Floats) -> Floats:
-        return np.column_stack((np.ones(len(rows)), (rows - middle) / spread))
-
-    known, target = standard(matrix), silent.astype(np.float64)
-    penalty = np.full(known.shape[1], RIDGE)
+    known = np.vstack((np.ones(len(matrix)), ((matrix - middle) / spread).T))
+    target = silent.astype(np.float64)
+    penalty = np.full(len(known), RIDGE)
     penalty[0] = 1e-9
-    weights = np.zeros(known.shape[1])
+    weights, curve, moved, before = np.zeros(len(known)), np.diag(penalty), 1.0, 1.0
     weights[0] = np.log((target.mean() + 1e-6) / (1 - target.mean() + 1e-6))
     for _ in range(STEPS):
-        guess = expit(_times(known, weights))
-        curve = np.einsum("ni,nj->ij", known * (guess * (1 - guess))[:, None], known) + np.diag(penalty)
-        slope = np.einsum("ni,n->i", known, guess - target) + penalty * weights
+        guess = expit(np.einsum("in,i->n", known, weights))
+        if moved > before / 10:  # as long as steps shrink tenfold the curve, most of the work, is good enough
+            curve = _squares(known, guess * (1 - guess)) + np.diag(penalty)
+        slope = np.einsum("in,n->i", known, guess - target) + penalty * weights
         step = np.linalg.solve(curve, slope)
         weights -= step
-        if np.abs(step).max() < 1e-9:
+        moved, before = float(np.abs(step).max()), moved
+        if moved < 1e-9:
             break
     slope = weights[1:] / spread
     level = weights[0] - (slope * middle).sum()
@@ -83,9 +82,15 @@ def learn_logistic(matrix: Floats, silent: Mask) -> Learned:
     return logits
 
 
-def _times(rows: Floats, weights: Floats) -> Floats:
-    """Their product without BLAS, whose last bits hang on where a row stands and how many threads there are."""
-    return np.asarray(np.einsum("ni,i->n", rows, weights))
+def _squares(columns: Floats, weight: Floats) -> Floats:
+    """Sums of weighted products of each two ``columns``, shape (k, n).
+
+    Without BLAS, whose last bits hang on where a row stands and how many threads there are.
+    """
+    sums = np.empty((len(columns), len(columns)))
+    for at, weighted in enumerate(columns * weight):
+        sums[at, : at + 1] = sums[: at + 1, at] = np.einsum("n,jn->j", weighted, columns[: at + 1])
+    return sums
 
 
 def learn_boosted(matrix: Floats, silent: Mask) -> Learned:

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import expit, logit
+from scipy.special import expit
 
 from winback.customers.order_log import Windows
 from winback.scores.btyd import Histories
@@ -240,7 +240,8 @@ def _per_order(value: Floats, spend: Floats, kept: float) -> Floats:
 
 def logits_of(risk: Floats) -> Floats:
     """Logits, finite."""
-    return np.asarray(logit(np.clip(risk, EDGE, 1 - EDGE)))
+    inside = np.clip(risk, EDGE, 1 - EDGE)
+    return np.asarray(np.log(inside / (1 - inside)))
 
 
 def _held(logits: Floats, level: float | None, fitted: Integers) -> Floats:

@@ -12,6 +12,7 @@ in log time, ln(alpha+t), up to where what is left is nothing: no cancellation, 
 and its derivatives are means under the same weights.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,7 +38,7 @@ DECAY: Final = 18.0
 ROUGH: Final = 1_500
 """Distinct histories the starting points are tried on; all are used from the better one's top."""
 
-CHUNK: Final = 20_000
+CHUNK: Final = 8_000
 """Histories at once, so that memory stays flat."""
 
 
@@ -59,7 +60,7 @@ class ParetoFit:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stop:
+class _Means:
     """ln of the integral of the docstring relative to its start, and means of four terms under its weights."""
 
     log_value: Floats
@@ -99,18 +100,27 @@ def pareto_silence(model: ParetoFit, histories: Histories, *, horizon: float) ->
 
     He has stopped, or he lives on without an order, or he stops within the horizon before he orders.
     """
-    return _silence(model, histories, horizon, _log_odds(model, histories))
+    return pareto_outlook(model, histories, horizon=horizon)[0]
 
 
 def pareto_orders(model: ParetoFit, histories: Histories, *, horizon: float) -> Floats:
     """Expected orders within ``horizon`` after the age; shape (n,). Fader & Hardie 2005, eq. 40."""
-    return _orders(model, histories, horizon, _log_odds(model, histories))
+    return pareto_outlook(model, histories, horizon=horizon)[1]
 
 
 def pareto_outlook(model: ParetoFit, histories: Histories, *, horizon: float) -> tuple[Floats, Floats]:
-    """(``pareto_silence``, ``pareto_orders``): the odds of having stopped, most of the work, are taken once."""
-    log_odds = _log_odds(model, histories)
-    return _silence(model, histories, horizon, log_odds), _orders(model, histories, horizon, log_odds)
+    """(``pareto_silence``, ``pareto_orders``).
+
+    What those do who live hangs on repeats and age alone: it is reckoned once for each two of these.
+    """
+    alive = pareto_alive(model, histories)
+    ages, age = distinct(histories.age)
+    counts, count = distinct(histories.repeats)
+    pairs, where = distinct(count * len(ages) + age)
+    repeats, start = counts[pairs // len(ages)], ages[pairs % len(ages)]
+    silent = _silence_of_living(model, repeats, start, horizon)
+    orders = _orders_of_living(model, repeats, start, horizon)
+    return np.asarray(np.clip(1 - alive * (1 - silent[where]), 0, 1)), np.asarray(alive * orders[where])
 
 
 def pareto_alive(model: ParetoFit, histories: Histories) -> Floats:
@@ -118,24 +128,16 @@ def pareto_alive(model: ParetoFit, histories: Histories) -> Floats:
     return np.asarray(expit(-_log_odds(model, histories)))
 
 
-def _silence(model: ParetoFit, histories: Histories, horizon: float, log_odds: Floats) -> Floats:
-    rate, stop = model.r + histories.repeats, model.s
-    now, then = histories.age, histories.age + horizon
-    lived = _drop(model.alpha, rate, now, then) + _drop(model.beta, np.full_like(now, stop), now, then)
-    ages, age = distinct(now)
-    counts, count = distinct(histories.repeats)
-    pairs, where = distinct(count * len(ages) + age)
-    start = ages[pairs % len(ages)]
-    stops = np.exp(_log_stop(model, counts[pairs // len(ages)], start, start + horizon))[where]
-    stopped = expit(log_odds)
-    return np.asarray(np.clip(stopped + (1 - stopped) * (np.exp(-lived) + stops), 0, 1))
+def _silence_of_living(model: ParetoFit, repeats: Floats, age: Floats, horizon: float) -> Floats:
+    rate, stop, then = model.r + repeats, np.full_like(age, model.s), age + horizon
+    lived = _drop(model.alpha, rate, age, then) + _drop(model.beta, stop, age, then)
+    return np.asarray(np.exp(-lived) + np.exp(_log_stop(model, repeats, age, then)))
 
 
-def _orders(model: ParetoFit, histories: Histories, horizon: float, log_odds: Floats) -> Floats:
-    living = model.beta + histories.age
+def _orders_of_living(model: ParetoFit, repeats: Floats, age: Floats, horizon: float) -> Floats:
+    living = model.beta + age
     span = np.log1p(horizon / living)
-    rate = (model.r + histories.repeats) / (model.alpha + histories.age)
-    return np.asarray(expit(-log_odds) * rate * living * span * exprel(-(model.s - 1) * span))
+    return np.asarray((model.r + repeats) / (model.alpha + age) * living * span * exprel(-(model.s - 1) * span))
 
 
 def _drop(scale: float, shape: Floats, start: Floats, end: Floats) -> Floats:
@@ -155,53 +157,68 @@ def _log_stop(model: ParetoFit, repeats: Floats, start: Floats, end: Floats) -> 
     logs = np.empty(len(repeats))
     for at in range(0, len(repeats), CHUNK):
         of = slice(at, at + CHUNK)
-        logs[of] = _Nodes.of(model.r, model.alpha, model.s, model.beta, repeats[of], start[of], end[of]).log_value
+        stop = _Stop(model.r, model.alpha, model.s, model.beta, repeats[of], start[of], end[of])
+        logs[of] = stop.log_value()
     return logs
 
 
 @dataclass(frozen=True, slots=True)
-class _Nodes:
-    """The integral of the docstring at its points: shape (n, points) but ``first`` and ``log_value``, (n,)."""
+class _Point:
+    """The integrand of each history at one point of the quadrature; shape (n,)."""
 
-    first: Floats  # alpha + start
     u: Floats  # ln((alpha + t)/(alpha + start))
     at_alpha: Floats  # alpha + t
     at_beta: Floats
     log_beta: Floats
     mass: Floats  # weight times integrand
-    log_value: Floats  # ln of the integral, relative to its start
 
-    @classmethod
-    def of(
-        cls, r: float, alpha: float, s: float, beta: float, repeats: Floats, start: Floats, end: Floats
-    ) -> "_Nodes":
-        """P of stopping within [start, end] before an order, given both rates' laws at ``start``.
 
-        In u the integrand falls at least as e^-(r+x-1)u: beyond DECAY it is nothing.
-        """
-        rate, first = r + repeats, alpha + start
-        span = np.log1p((end - start) / first)
-        span = np.minimum(span, DECAY / np.maximum(rate - 1, 1e-9))
-        u = span[:, None] * ((POINTS + 1) / 2)
-        at_alpha = first[:, None] * np.exp(u)
-        at_beta = at_alpha + (beta - alpha)
-        log_beta = np.log(at_beta)
-        fall = rate[:, None] * u + s * (log_beta - np.log(beta + start)[:, None])
-        mass = np.exp(-fall) * (at_alpha / at_beta) * WEIGHTS
+class _Stop:
+    """P of stopping within [start, end] before an order, given both rates' laws at ``start``: the integral of the
+    module's docstring relative to its start. Point by point, so that all stays in the processor's cache."""
+
+    def __init__(
+        self, r: float, alpha: float, s: float, beta: float, repeats: Floats, start: Floats, end: Floats
+    ) -> None:
+        self._s, self._further = s, beta - alpha
+        self._rate, self._first, self._log_start = r + repeats, alpha + start, np.log(beta + start)
+        span = np.log1p((end - start) / self._first)
+        # in u the integrand falls at least as e^-(r+x-1)u: beyond DECAY it is nothing
+        self._span = np.minimum(span, DECAY / np.maximum(self._rate - 1, 1e-9))
+
+    def points(self) -> Iterator[_Point]:
+        """All points of the quadrature."""
+        for point, weight in zip(POINTS.tolist(), WEIGHTS.tolist(), strict=True):
+            u = self._span * ((point + 1) / 2)
+            at_alpha = self._first * np.exp(u)
+            at_beta = at_alpha + self._further
+            log_beta = np.log(at_beta)
+            fall = self._rate * u + self._s * (log_beta - self._log_start)
+            yield _Point(u, at_alpha, at_beta, log_beta, np.exp(-fall) * (at_alpha / at_beta) * weight)
+
+    def log_value(self) -> Floats:
+        """ln of the integral."""
+        mass = np.zeros(len(self._span))
+        for at in self.points():
+            mass += at.mass
+        return self._log_of(mass)
+
+    def _log_of(self, mass: Floats) -> Floats:
         with np.errstate(divide="ignore"):  # ln 0 where the span is 0: he cannot have stopped
-            log_value = np.log(mass.sum(axis=1) * (s / 2)) + np.log(span)
-        return cls(first, u, at_alpha, at_beta, log_beta, mass, log_value)
+            return np.asarray(np.log(mass * (self._s / 2)) + np.log(self._span))
 
-    def means(self) -> _Stop:
+    def means(self) -> "_Means":
         """The value, and means under the weights."""
-        share = self.mass / np.maximum(self.mass.sum(axis=1), 1e-300)[:, None]
-        return _Stop(
-            self.log_value,
-            np.log(self.first) + (share * self.u).sum(axis=1),
-            (share / self.at_alpha).sum(axis=1),
-            (share * self.log_beta).sum(axis=1),
-            (share / self.at_beta).sum(axis=1),
-        )
+        sums = np.zeros((5, len(self._span)))
+        for at in self.points():
+            sums[0] += at.mass
+            sums[1] += at.mass * at.u
+            sums[2] += at.mass / at.at_alpha
+            sums[3] += at.mass * at.log_beta
+            sums[4] += at.mass / at.at_beta
+        mass = sums[0]
+        u, by_alpha, log_beta, by_beta = sums[1:] / np.maximum(mass, 1e-300)
+        return _Means(self._log_of(mass), np.log(self._first) + u, by_alpha, log_beta, by_beta)
 
 
 def _climb(start: Floats, table: Table, tolerance: float) -> tuple[float, Floats]:
@@ -230,7 +247,7 @@ def _staying(r: float, alpha: float, s: float, beta: float, table: Table) -> tup
     """Mean of ln[beta^s (beta+T)^-s (1 + D)], its derivatives by r, alpha, s and beta."""
     rate, weight = r + table.repeats, table.weight
     log_alpha, log_beta = np.log(alpha + table.age), np.log(beta + table.age)
-    stop = _Nodes.of(r, alpha, s, beta, table.repeats, table.last, table.age).means()
+    stop = _Stop(r, alpha, s, beta, table.repeats, table.last, table.age).means()
     rise = rate * (log_alpha - np.log(alpha + table.last)) + s * (log_beta - np.log(beta + table.last))
     log_odds = rise + stop.log_value
     stopped = weight * expit(log_odds)
