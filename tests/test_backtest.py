@@ -14,7 +14,7 @@ from db.facts.store import digests
 from flows.backtesting import at_cut, backtest, cut_days
 from flows.scoring import score_all
 from tests.workspaces import load
-from winback.customers.order_log import OrderLog, followed, number_of, order_log, windows_at
+from winback.customers.order_log import OrderLog, followed, number_of, order_log, packed, windows_at
 from winback.customers.tie_key import tie_keys
 from winback.scores.backtest import Measured, Truth, bands, calibration_error, choose, measured, name_of
 from winback.scores.recipe import FULL, PLAIN, Model, default_recipe
@@ -102,7 +102,7 @@ def a_log(seed: int = 4, customers: int = 2_000, *, until: date = date.max) -> O
     after = number_of(CUT) + random.integers(1, 91, len(came))
     day = np.r_[before, after].astype(np.int32)
     minor, kept = random.integers(500, 9_000, len(day)), day <= number_of(until)
-    return order_log([(np.r_[no, came][kept], day[kept], minor[kept])])
+    return order_log([(packed(np.r_[no, came], day)[kept], minor[kept])])
 
 
 def ids_of(log: OrderLog) -> pl.DataFrame:
@@ -146,7 +146,7 @@ def test_cuts_lie_one_horizon_apart_and_need_as_much_history_as_the_horizon():
     """Orders from day 0 to 299: cuts at 209, 119 and none at 29, whose 30 days are fewer than 90."""
     first = date(2025, 1, 1)
     day = (number_of(first) + np.arange(300)).astype(np.int32)
-    log = order_log([(np.ones(300, dtype=np.int64), day, np.full(300, 100))])
+    log = order_log([(packed(np.ones(300, dtype=np.int64), day), np.full(300, 100))])
     last = first + timedelta(days=299)
 
     assert cut_days(log, last, 90, 9) == [last - timedelta(days=90), last - timedelta(days=180)]

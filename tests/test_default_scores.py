@@ -11,7 +11,7 @@ import winback.scores.learners as learners
 from db.facts.queries import read_log
 from flows.backtesting import at_cut
 from tests.facts import MASTER, write_cdnow
-from winback.customers.order_log import OrderLog, earlier_window, followed, number_of, order_log
+from winback.customers.order_log import OrderLog, earlier_window, followed, number_of, order_log, packed
 from winback.customers.tie_key import tie_keys
 from winback.scores.backtest import area_under_curve, choose
 from winback.scores.btyd import Family, Fit, Histories, probability_of_no_order
@@ -103,7 +103,7 @@ def a_life(random, family: str, size: int, days: int) -> tuple[OrderLog, Fit | P
         day.append(first[going] + np.ceil(now[going]).astype(np.int64))
         going &= random.random(size) >= p
     no, when = np.concatenate(who) + 1, np.concatenate(day) + number_of(DAY_0)
-    return order_log([(no, when.astype(np.int32), random.integers(1_000, 5_000, len(no)))]), truth
+    return order_log([(packed(no, when.astype(np.int32)), random.integers(1_000, 5_000, len(no)))]), truth
 
 
 def best_risk(truth: Fit | ParetoFit, histories: Histories, horizon: int) -> np.ndarray:
@@ -136,7 +136,7 @@ def seasonal(random, size: int = 6_000, days: int = 1_000) -> OrderLog:
     day = random.integers(0, days, len(who))
     kept = (day % 365 < 182) | (random.random(len(who)) < 0.3)
     when = (day[kept] + number_of(DAY_0)).astype(np.int32)
-    return order_log([(who[kept], when, random.integers(1_000, 5_000, int(kept.sum())))])
+    return order_log([(packed(who[kept], when), random.integers(1_000, 5_000, int(kept.sum())))])
 
 
 @pytest.mark.slow
@@ -160,7 +160,7 @@ def test_the_season_s_shift_repairs_the_level():
 
 def rows(*orders: tuple[int, int, int]) -> OrderLog:
     no, day, minor = np.array(orders, dtype=np.int64).T
-    return order_log([(no, (day + number_of(DAY_0)).astype(np.int32), minor)])
+    return order_log([(packed(no, day + number_of(DAY_0)), minor)])
 
 
 @pytest.mark.parametrize(

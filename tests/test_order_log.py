@@ -9,7 +9,7 @@ import pytest
 from db.facts.queries import read_log
 from tests.facts import an_order, write_orders
 from winback.customers import order_log as module
-from winback.customers.order_log import EPOCH, features_at, followed, order_log, recent_of, windows_at
+from winback.customers.order_log import EPOCH, features_at, followed, order_log, packed, recent_of, windows_at
 from winback.errors import Unusable
 
 AS_OF = EPOCH + timedelta(days=60)
@@ -29,7 +29,7 @@ def some_rows(seed: int) -> pl.DataFrame:
 
 
 def log_of(rows: pl.DataFrame) -> module.OrderLog:
-    return order_log([(rows["no"].to_numpy(), rows["day"].to_numpy(), rows["minor"].to_numpy())])
+    return order_log([(packed(rows["no"].to_numpy(), rows["day"].to_numpy()), rows["minor"].to_numpy())])
 
 
 def reckoned(rows: pl.DataFrame, until: int) -> list[tuple[int, ...]]:

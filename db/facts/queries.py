@@ -19,7 +19,7 @@ import polars as pl
 from numpy.typing import NDArray
 from polars.exceptions import PolarsError
 
-from winback.customers.order_log import OrderLog, features_at, order_log
+from winback.customers.order_log import OrderLog, features_at, order_log, packed
 from winback.errors import Unusable, WrongUse
 
 CHURN_COUNTS: Final = pl.Schema(
@@ -34,6 +34,8 @@ CHURN_COUNTS: Final = pl.Schema(
 
 ROWS: Final = pl.Schema({"customer_no": pl.Int64(), "day": pl.Int32(), "amount_minor": pl.Int64()})
 
+_PACKED: Final = packed(pl.col("customer_no"), pl.col("day")).alias("customer_day")
+
 TOLD: Final = pl.Schema({"supersedes": pl.Boolean(), "last_on": pl.Date()})
 
 CHURNS: Final = pl.Schema({"as_of": pl.Date(), **CHURN_COUNTS})
@@ -44,16 +46,18 @@ GROUPS: Final = pl.Schema({"customer_no": pl.Int64(), "value": pl.String()})
 def read_log(files: Sequence[str | Path], *, as_of: date) -> OrderLog:
     """All orders on or before ``as_of``; nothing later is read."""
     return order_log(
-        (rows["customer_no"].to_numpy(), rows["day"].to_numpy(), rows["amount_minor"].to_numpy())
-        for rows in _rows(files, as_of)
+        (rows["customer_day"].to_numpy(), rows["amount_minor"].to_numpy()) for rows in _rows(files, as_of)
     )
 
 
 def _rows(files: Sequence[str | Path], as_of: date) -> Iterator[pl.DataFrame]:
-    """ROWS as ``order_rows`` gives them; where no row replaces another by polars, at a quarter of the CPU."""
+    """What ``order_rows`` gives, customer and day ``packed``; by polars, at a quarter of the CPU, where it can.
+
+    That is where no row replaces another.
+    """
     told = _told(files)
     if told["supersedes"].any() or not files:
-        yield ask("order_rows", files, ROWS, {"as_of": as_of})
+        yield ask("order_rows", files, ROWS, {"as_of": as_of}).select(_PACKED, "amount_minor")
         return
     rows = [_rows_until(as_of, *each) for each in zip(files, told["last_on"], strict=True)]
     with _readable():
@@ -61,11 +65,12 @@ def _rows(files: Sequence[str | Path], as_of: date) -> Iterator[pl.DataFrame]:
 
 
 def _rows_until(as_of: date, file: str | Path, last_on: date | None) -> pl.LazyFrame:
-    """ROWS of one file; only one that goes on after ``as_of`` is filtered: it costs half as much as reading."""
+    """The rows of one file; only one that goes on after ``as_of`` is filtered, which costs half as much again."""
     rows = pl.scan_parquet(file, glob=False)
     if last_on is not None and last_on > as_of:
         rows = rows.filter(pl.col("ordered_on") <= as_of)
-    return rows.select("customer_no", pl.col("ordered_on").to_physical().alias("day"), "amount_minor")
+    days = rows.select("customer_no", pl.col("ordered_on").to_physical().alias("day"), "amount_minor")
+    return days.select(_PACKED, "amount_minor")
 
 
 def read_features(files: Sequence[str | Path], *, as_of: date) -> pl.DataFrame:

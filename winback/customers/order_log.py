@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import polars as pl
@@ -20,11 +20,10 @@ Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Windows = Callable[[slice], Floats]  # of which rows -> shape (n, columns)
-Rows = tuple[Integers, NDArray[np.int32], Integers]  # customer_no, day, minor units: arrays of one length
-_Packed = tuple[Integers, Integers]  # customer and day as one number, minor units
+Rows = tuple[Integers, Integers]  # ``packed`` customer and day, minor units: arrays of one length
 
 EPOCH: Final = date(1970, 1, 1)
-DAY_BITS: Final = 20  # of a packed (customer, day), whose day counts from the year 1: 2,870 years
+DAY_BITS: Final = 20  # of ``packed``, whose day counts from the year 1: 2,870 years
 DAY_MASK: Final = (1 << DAY_BITS) - 1
 YEAR_ONE: Final = (date(1, 1, 1) - EPOCH).days
 BLOCK: Final = 1 << 17
@@ -37,7 +36,7 @@ EVERYBODY: Final = slice(None)
 _SINCE: Final = (2, 1, 0.5, 0.25, 0.125)
 """Units back: purchase days since each are a column, and spend since all but the last."""
 
-_NOTHING: Final = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64)
+_NOTHING: Final = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
 
 _NEAR: Final = 0.02  # of a unit: what is the same moment to a learner
 
@@ -63,48 +62,52 @@ class OrderLog:
     newest: int
 
 
+Number = TypeVar("Number", Integers, pl.Expr)
+
+
+def packed(customer_no: Number, day: Number) -> Number:
+    """Customer and day (from 1970-01-01) as one number, by which rows are sorted."""
+    return customer_no * (1 << DAY_BITS) + (day - YEAR_ONE)
+
+
 def order_log(pieces: Iterable[Rows]) -> OrderLog:
-    """The log of order rows, which come in pieces in any order; sorted by customer and day they cost least."""
+    """The log of order rows, which come in pieces in any order; ascending they cost least."""
     runs = _runs(pieces)
-    visits = _Visits(sum(len(minor) for _, _, minor in runs))
+    visits = _Visits(sum(len(minor) for _, minor in runs))
     for block in _blocks(runs):
         visits.add(*block)
     return visits.log()
 
 
-def _blocks(runs: list[Rows]) -> Iterator[_Packed]:
-    """The rows of sorted runs, ascending, about BLOCK at a time; what is done with is taken out of ``runs``, so
+def _blocks(runs: list[Rows]) -> Iterator[Rows]:
+    """The rows of ascending runs, ascending, about BLOCK at a time; what is done with is taken out of ``runs``, so
     that there are never both all rows and the whole log."""
     if not runs:
         return
-    count = sum(len(minor) for _, _, minor in runs) // BLOCK + 2
-    first, last = min(no[0] for no, _, _ in runs), max(no[-1] for no, _, _ in runs)
-    edges = np.linspace(first, last + 1, count).astype(np.int64)
-    ends = np.array([np.searchsorted(no, edges) for no, _, _ in runs])
+    count = sum(len(minor) for _, minor in runs) // BLOCK + 2
+    first, last = min(at[0] for at, _ in runs), max(at[-1] for at, _ in runs)
+    edges = np.linspace(first >> DAY_BITS, (last >> DAY_BITS) + 1, count).astype(np.int64) << DAY_BITS
+    ends = np.array([np.searchsorted(at, edges) for at, _ in runs])
     for begin, end in zip(ends.T, ends.T[1:], strict=False):
-        some = [(runs[at], slice(begin[at], end[at])) for at in np.flatnonzero(end > begin).tolist()]
+        some = [(runs[run], slice(begin[run], end[run])) for run in np.flatnonzero(end > begin).tolist()]
         if some:
-            packed = np.concatenate([_packed(no[of], day[of]) for (no, day, _), of in some])
-            order = np.argsort(packed, kind="stable")  # merges what is sorted
-            yield packed[order], np.concatenate([minor[of] for (_, _, minor), of in some])[order]
-        for at in np.flatnonzero((end > begin) & (end == ends[:, -1])).tolist():
-            runs[at] = _NOTHING
-
-
-def _packed(customer_no: Integers, day: NDArray[np.int32]) -> Integers:
-    return (customer_no << DAY_BITS) | (day - YEAR_ONE)
+            at = np.concatenate([at[of] for (at, _), of in some])
+            order = np.argsort(at, kind="stable")  # merges what is sorted
+            yield at[order], np.concatenate([minor[of] for (_, minor), of in some])[order]
+        for run in np.flatnonzero((end > begin) & (end == ends[:, -1])).tolist():
+            runs[run] = _NOTHING
 
 
 def _runs(pieces: Iterable[Rows]) -> list[Rows]:
     """The pieces cut where their rows begin anew, none empty; of rows in no order one run of all, sorted."""
     runs = []
-    for no, day, minor in pieces:
-        lower = (no[1:] < no[:-1]) | ((no[1:] == no[:-1]) & (day[1:] < day[:-1]))
+    for at, minor in pieces:
+        lower = at[1:] < at[:-1]
         if np.count_nonzero(lower) > MANY_RUNS:
-            order = np.lexsort((day, no))
-            no, day, minor, lower = no[order], day[order], minor[order], np.zeros(0, dtype=bool)
-        ends = [0, *(np.flatnonzero(lower) + 1).tolist(), len(no)]
-        runs += [(no[at:end], day[at:end], minor[at:end]) for at, end in pairwise(ends) if end > at]
+            order = np.argsort(at, kind="stable")
+            at, minor, lower = at[order], minor[order], lower[:0]
+        ends = [0, *(np.flatnonzero(lower) + 1).tolist(), len(at)]
+        runs += [(at[begin:end], minor[begin:end]) for begin, end in pairwise(ends) if end > begin]
     return runs
 
 
@@ -113,23 +116,23 @@ class _Visits:
 
     def __init__(self, rows: int) -> None:
         self._no, self._start = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
-        self._refunds: list[_Packed] = [(self._no[0], self._no[0])]
+        self._refunds: list[Rows] = [(self._no[0], self._no[0])]
         self._day, self._orders = np.empty(rows, dtype=np.int32), np.empty(rows + 1, dtype=np.int32)
         self._gross = np.empty(rows + 1, dtype=np.int64)
         self._orders[0] = self._gross[0] = self._count = 0
         self._last, self._newest = -1, 0
 
-    def add(self, packed: Integers, minor: Integers) -> None:
+    def add(self, at_day: Integers, minor: Integers) -> None:
         """The next rows; those of one customer-day may come in two blocks."""
         back = minor < 0
         if back.any():
-            self._refunds.append((packed[back], minor[back]))
-            packed, minor = packed[~back], minor[~back]
+            self._refunds.append((at_day[back], minor[back]))
+            at_day, minor = at_day[~back], minor[~back]
         if not len(minor):
             return
-        first = np.flatnonzero(_changed(packed, self._last))
+        first = np.flatnonzero(_changed(at_day, self._last))
         at, end, gross = self._count, self._count + len(first), _running(minor)
-        visits = packed[first]
+        visits = at_day[first]
         no = visits >> DAY_BITS
         other = np.flatnonzero(_changed(no, self._last >> DAY_BITS))
         self._day[at:end] = _day_of(visits)
@@ -139,7 +142,7 @@ class _Visits:
         self._gross[at:end], self._gross[end] = gross[first] + gross_before, gross[-1] + gross_before
         self._no.append(no[other])
         self._start.append(at + other)
-        self._count, self._last = end, int(packed[-1])
+        self._count, self._last = end, int(at_day[-1])
 
     def log(self) -> OrderLog:
         """All that was added."""
@@ -160,8 +163,8 @@ class _Visits:
         )
 
 
-def _day_of(packed: Integers) -> NDArray[np.int32]:
-    return ((packed & DAY_MASK) + YEAR_ONE).astype(np.int32)
+def _day_of(at_day: Integers) -> NDArray[np.int32]:
+    return ((at_day & DAY_MASK) + YEAR_ONE).astype(np.int32)
 
 
 def _changed(values: NDArray[Any], before: int) -> Mask:
