@@ -1,7 +1,7 @@
 """Connections and transactions: SQLite (WAL, FULL, BEGIN IMMEDIATE for writers) or PostgreSQL, used one way."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -99,8 +99,35 @@ def _sqlite(url: str, database: str | None, wait_seconds: float | None) -> Engin
     # an error must not show an address
     engine = create_engine(url, connect_args=arguments, hide_parameters=True, pool_timeout=wait)
     event.listen(engine, "connect", _configure_sqlite)
+    if database:
+        event.listen(engine, "begin", _same_file(Path(database)))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _same_file(path: Path) -> Callable[[Connection], None]:
+    """Refuses a transaction once the file an engine began with is gone: a moved folder, a mount that was lost.
+
+    A new connection would make an empty database in its place, which knows of nothing that was sent.
+    """
+    began: list[tuple[int, int]] = []
+
+    def check(_: Connection) -> None:
+        there = _file_at(path)
+        if there and not began:
+            began.append(there)
+        if not there or there != began[0]:
+            raise sqlite3.OperationalError(f"{path} is not the file any more that this process began with")
+
+    return check
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own type

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
@@ -211,10 +211,25 @@ def read_settings(environ: Mapping[str, str], start: Path, workspace: Path | Non
         facts=Path(environ.get("WINBACK_FACTS") or state / "facts"),
         sendgrid_url=environ.get("WINBACK_SENDGRID_URL") or SENDGRID_URL,
         twilio_url=environ.get("WINBACK_TWILIO_URL") or TWILIO_URL,
-        public_url=(environ.get("WINBACK_PUBLIC_URL") or "http://127.0.0.1:8025").rstrip("/"),
+        public_url=_public_url(environ.get("WINBACK_PUBLIC_URL") or "http://127.0.0.1:8025"),
         alert_webhook=_secret(environ, "WINBACK_ALERT_WEBHOOK"),
         alert_kind=_alert_kind(environ.get("WINBACK_ALERT_KIND") or "plain"),
     )
+
+
+def _public_url(text: str) -> str:
+    """The address every link begins with; WrongUse for what no link can begin with, or what shows a password."""
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or "@" in parts.netloc or not _LINK_BEGINS.fullmatch(text):
+        raise WrongUse("WINBACK_PUBLIC_URL must be an address like https://mail.example.com")
+    return text.rstrip("/")
+
+
+_LINK_BEGINS = re.compile(r"[A-Za-z0-9:/._~%\[\]-]+")  # no blank, ? or #, nothing a mail program would cut at
 
 
 def _alert_kind(word: str) -> AlertKind:
@@ -265,8 +280,12 @@ def _check_identity(settings: Settings, wanted: Collection[str]) -> None:
     tests = {"sendgrid": _is_here(settings.sendgrid_url), "twilio": _is_here(settings.twilio_url)}
     if all(tests.get(name, False) for name in wanted):
         return
-    if _is_here(settings.public_url):
+    if not _is_open(settings.public_url):
         raise WrongUse("live sending needs WINBACK_PUBLIC_URL: the unsubscribe link must open for the customer")
+    if not settings.public_url.startswith("https:"):
+        raise WrongUse(
+            "live sending needs https in WINBACK_PUBLIC_URL: one-click unsubscribe asks for it (RFC 8058)"
+        )
     if (
         re.search(r"[@.]example\.(com|org|net)$", settings.file.sender.email)
         or "Example" in settings.file.sender.name.en
@@ -276,11 +295,26 @@ def _check_identity(settings: Settings, wanted: Collection[str]) -> None:
 
 def _is_here(url: str) -> bool:
     """Whether the address is of this machine."""
+    host, address = _host_of(url)
+    return host == "localhost" or (address is not None and address.is_loopback)
+
+
+def _is_open(url: str) -> bool:
+    """Whether the world may reach the address: neither this machine's nor one of its own network."""
+    host, address = _host_of(url)
+    return host != "localhost" and (address is None or not address.is_private)
+
+
+def _host_of(url: str) -> tuple[str, IPv4Address | IPv6Address | None]:
+    """The host of an address, and as a number if it is one."""
     try:
         host = urlsplit(url).hostname or ""
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:  # a name, or no address at all
-        return False
+    except ValueError:  # no address at all
+        return "", None
+    try:
+        return host, ip_address(host)
+    except ValueError:  # a name
+        return host, None
 
 
 def _needed_keys(settings: Settings) -> dict[str, str | None]:

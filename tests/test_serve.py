@@ -26,7 +26,7 @@ from db.settings import Settings
 from db.tables import Alert, Assignment, Message, Occurrence
 from flows.due import look_for_due
 from tests.workspaces import CAMPAIGN, NOW, a_quiet_crowd, a_workspace
-from winback.errors import Unusable
+from winback.errors import Exit, Unusable
 
 pytestmark = pytest.mark.slow
 
@@ -80,18 +80,14 @@ def all_sent_once(shop: Settings) -> bool:
 
 
 def test_its_jobs_run_a_due_slot_and_send_it(shop: Settings):
-    scheduler = make_scheduler(shop, lambda: NOW, Event())
+    with database(shop.database_url) as engine:
+        scheduler = make_scheduler(engine, shop, lambda: NOW, Event())
+        scheduler.start()
+        until(lambda: all_sent_once(shop))
+        scheduler.shutdown()
+        jobs = make_scheduler(engine, shop, lambda: NOW, Event()).get_jobs()
 
-    scheduler.start()
-    until(lambda: all_sent_once(shop))
-    scheduler.shutdown()
-
-    assert [job.func.__name__ for job in make_scheduler(shop, lambda: NOW, Event()).get_jobs()] == [
-        "look",
-        "drain",
-        "settle",
-        "watch",
-    ]
+    assert [job.func.__name__ for job in jobs] == ["look", "drain", "settle", "watch"]
     assert rows(shop, Occurrence.slot, Occurrence.stage) == [("2026-03-01T09:00", "released")]
 
 
@@ -107,6 +103,30 @@ def test_a_job_that_finds_the_database_unusable_says_so_and_goes_on(
     said = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert [text.split(":")[0] for text in said] == ["looking for due slots", "sending"]
     assert all("the database cannot be used" in text for text in said)
+
+
+def test_jobs_make_no_new_database_where_the_one_the_server_began_with_is_gone(
+    tmp_path: Path, new_sqlite: Callable[[Path], str], caplog: pytest.LogCaptureFixture
+):
+    home = tmp_path / "state"
+    home.mkdir()
+    shop = a_due_shop(tmp_path, new_sqlite(home))
+
+    with database(shop.database_url) as engine:
+        home.rename(tmp_path / "elsewhere")
+        for job in make_scheduler(engine, shop, lambda: NOW, Event()).get_jobs():
+            job.func(*job.args)
+        with pytest.raises(Unusable, match="is not the file any more"), reading(engine) as session:
+            session.execute(select(Message.state))
+        (tmp_path / "elsewhere").rename(home)
+        with reading(engine) as session:  # it is back: the server goes on
+            found = session.execute(select(Occurrence.slot)).all()
+
+    assert found == []  # nothing ran
+    assert not (tmp_path / "elsewhere").exists()
+    said = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(said) == 4
+    assert all(text.startswith("opening the database: the database cannot be used") for text in said)
 
 
 def test_a_job_that_meets_an_error_nobody_thought_of_goes_on_and_does_not_quote_it(
@@ -170,6 +190,52 @@ def test_a_channel_its_provider_closes_is_named_in_the_log(
 
     assert "email was closed by its provider (folder_" in caplog.text
     assert set(states(shop)) == {"queued"}
+
+
+SENDS_FOR_REAL = """live = true
+[providers]
+email = "sendgrid"
+[sender]
+name = {en = "Harbour Records", zh = "海港唱片"}
+email = "hello@harbour-records.shop"
+"""
+
+
+def a_live_shop(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    shop = a_workspace(folder, campaign=CAMPAIGN + NINE)
+    toml = shop.workspace / "winback.toml"
+    salt = re.search(r"^salt = .*$", toml.read_text(encoding="utf-8"), re.MULTILINE)
+    assert salt
+    toml.write_text(f"{salt[0]}\n{SENDS_FOR_REAL}", encoding="utf-8")
+    monkeypatch.setenv("WINBACK_SENDGRID_KEY", "SG.of-a-test")
+    monkeypatch.setenv("WINBACK_SENDGRID_URL", "http://127.0.0.1:9")  # nothing listens there
+    return replace(shop, database_url=f"sqlite:///{folder / 'winback.db'}")
+
+
+@pytest.mark.server
+def test_callbacks_that_will_not_be_heard_are_told_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    shop = a_live_shop(tmp_path, monkeypatch)
+
+    with serving(shop, tmp_path / "log") as server:
+        server.port()
+        server.stop(signal.SIGTERM)
+
+    said = (tmp_path / "log").read_text(encoding="utf-8")
+    assert "WARNING WINBACK_SENDGRID_WEBHOOK_KEY is missing: bounces, complaints and opt-outs" in said
+
+
+@pytest.mark.server
+def test_a_key_for_callbacks_that_is_none_is_refused_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    shop = a_live_shop(tmp_path, monkeypatch)
+    monkeypatch.setenv("WINBACK_SENDGRID_WEBHOOK_KEY", "SG.the-wrong-one")
+
+    with serving(shop, tmp_path / "log") as server:
+        code = server.process.wait(PATIENCE_SECONDS)
+
+    said = (tmp_path / "log").read_text(encoding="utf-8")
+    assert code == Exit.WRONG_USE
+    assert "WINBACK_SENDGRID_WEBHOOK_KEY must be the public key" in said
+    assert "the-wrong-one" not in said
 
 
 def test_a_port_somebody_has_is_named(capsys: pytest.CaptureFixture[str]):

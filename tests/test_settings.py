@@ -168,6 +168,34 @@ def test_smtp_never_leaves_with_links_nobody_can_open_or_in_the_name_of_the_exam
 
 
 @pytest.mark.parametrize(
+    "public",
+    ["mail.shop.example", "https:", "https://", "ftp://shop.example", f"https://me:{PASSWORD}@shop.example",
+     "https://shop.example/?x=1", "https://shop.example/#x", "https://shop.example ", "https://shop.example:0",
+     "https://shop.example:99999", "https://[shop", "https://shöp.example", "https://shop.example/a b"],
+)  # fmt: skip
+def test_a_public_address_no_link_can_begin_with_is_refused_before_any_run(home: Path, public: str):
+    with pytest.raises(WrongUse, match="WINBACK_PUBLIC_URL must be") as refusal:
+        said(home, WINBACK_PUBLIC_URL=public)
+
+    assert PASSWORD not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "public", ["https://shop.example/", "https://shop.example:8443/mail", "https://[2606:4700::1]"]
+)
+def test_every_link_begins_with_the_public_address_without_its_last_slash(home: Path, public: str):
+    assert said(home, WINBACK_PUBLIC_URL=public).public_url == public.removesuffix("/")
+
+
+@pytest.mark.parametrize(
+    "public", ["http://shop.co.uk", "https://10.0.0.7", "https://192.168.1.2:8443", "https://localhost"]
+)
+def test_nothing_really_leaves_with_links_of_the_own_network_or_without_encryption(home: Path, public: str):
+    with pytest.raises(WrongUse, match="live sending needs .*WINBACK_PUBLIC_URL"):
+        check_live(smtp(home, public=public, WINBACK_SMTP_URL=SMTP_URL))
+
+
+@pytest.mark.parametrize(
     "url", ["mail.shop.example", f"https://shop:{PASSWORD}@mail.shop.example", f"smtp://:{PASSWORD}@", "smtp://h:99999999"]
 )  # fmt: skip
 def test_an_address_that_is_no_mail_server_is_refused_without_being_shown(home: Path, url: str):

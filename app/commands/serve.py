@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import partial, wraps
 from threading import Event
 
 import uvicorn
@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 from app.checking import half_live
 from app.desk import ANSWER_SECONDS
 from app.web import make_app
-from db.engine import database
+from db.engine import database, usable
 from db.settings import Settings, check_live, here
 from flows.alerting import check_webhook, tell_staff
 from flows.campaign_run import Order, carry_out
@@ -29,9 +29,11 @@ from flows.due import look_for_due
 from flows.reconciling import Patience, reconcile
 from flows.sending import sender
 from flows.signalling import check_signals
-from winback.errors import Exit, Unusable, WinbackError
+from winback.callbacks import sendgrid
+from winback.errors import Exit, Unusable, WinbackError, WrongUse
 
 HOST = "127.0.0.1"
+WEBHOOK_KEY = "WINBACK_SENDGRID_WEBHOOK_KEY"
 LOOK_SECONDS, DRAIN_SECONDS, SETTLE_SECONDS, WATCH_SECONDS = 20, 2, 60, 3600
 FINISH_SECONDS = 5  # for requests still open when the server is told to stop
 log = logging.getLogger("winback")
@@ -44,7 +46,7 @@ def serve(arguments: argparse.Namespace) -> int:
     check_webhook(settings)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a drain longer than its interval is no warning
-    for line in half_live(settings):
+    for line in (*half_live(settings), *_unheard(settings)):
         log.warning(line)
     with (
         listen(arguments.port) as listener,
@@ -52,6 +54,16 @@ def serve(arguments: argparse.Namespace) -> int:
     ):
         run_server(engine, settings, listener)
     return Exit.DONE
+
+
+def _unheard(settings: Settings) -> list[str]:
+    """One line where nothing is heard of what was sent; WrongUse for a key that is none."""
+    key = settings.secrets.sendgrid_webhook_key
+    if key and sendgrid.load_key(key) is None:
+        raise WrongUse(f"{WEBHOOK_KEY} must be the public key that SendGrid shows for its Event Webhook")
+    if settings.file.providers.email != "sendgrid" or key:
+        return []
+    return [f"{WEBHOOK_KEY} is missing: bounces, complaints and opt-outs that SendGrid tells of are not heard"]
 
 
 def listen(port: int) -> socket.socket:
@@ -86,7 +98,7 @@ def run_server(engine: Engine, settings: Settings, listener: socket.socket) -> N
 
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, stop)
-    scheduler = make_scheduler(settings, _now, stopping)
+    scheduler = make_scheduler(engine, settings, _now, stopping)
     scheduler.start()
     log.info("listening on http://%s:%d", *listener.getsockname())
     try:
@@ -96,14 +108,29 @@ def run_server(engine: Engine, settings: Settings, listener: socket.socket) -> N
         scheduler.shutdown(wait=True)
 
 
-def make_scheduler(settings: Settings, clock: Callable[[], datetime], stopping: Event) -> BackgroundScheduler:
+def make_scheduler(
+    engine: Engine, settings: Settings, clock: Callable[[], datetime], stopping: Event
+) -> BackgroundScheduler:
     """Four jobs in memory; what is due comes from files and database, so a restart loses nothing."""
     scheduler = BackgroundScheduler(timezone=UTC)
     rules = {"max_instances": 1, "coalesce": True, "misfire_grace_time": None, "next_run_time": _now()}
     jobs = (look, LOOK_SECONDS), (drain, DRAIN_SECONDS), (settle, SETTLE_SECONDS), (watch, WATCH_SECONDS)
     for job, seconds in jobs:
-        scheduler.add_job(job, "interval", (settings, clock, stopping), seconds=seconds, **rules)
+        scheduler.add_job(_with(engine, job), "interval", (settings, clock, stopping), seconds=seconds, **rules)
     return scheduler
+
+
+def _with(engine: Engine, job: Callable[[Settings, Callable[[], datetime], Event], None]) -> Callable[..., None]:
+    """``job`` while the server's database can be used: a job opens it anew, and would make what is not there."""
+
+    @wraps(job)
+    def run(settings: Settings, clock: Callable[[], datetime], stopping: Event) -> None:
+        with _going_on("opening the database"):
+            with usable(engine), engine.begin():
+                pass
+            job(settings, clock, stopping)
+
+    return run
 
 
 def look(settings: Settings, clock: Callable[[], datetime], stopping: Event) -> None:
