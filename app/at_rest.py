@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from app.outlooks import last_from, queues
 from db.engine import database, reading
 from db.home import FILE_NAME
-from db.outbox import elsewhere, in_hand, put_off
+from db.outbox import PutOff, elsewhere, in_hand, put_off
 from db.settings import Settings
 from db.stops import EVERYTHING
+from winback.delivery.claiming import DAY_LIMIT
+from winback.delivery.outlook import Queue, too_late
 
 
 def claimed_words(messages: int, until: datetime, zone: str) -> str:
@@ -29,11 +32,29 @@ def later_lines(settings: Settings, now: datetime) -> list[str]:
     """What a call of ``send`` has left for later, one line for each reason."""
     with database(settings.database_url) as engine, reading(engine) as session:
         found = put_off(session, placebo=settings.placebo, now=now)
-    return [
-        f"later: {each.messages:,} by {each.channel} ({each.reason}), the first from "
-        f"{each.first_at.astimezone(settings.zone):%Y-%m-%d %H:%M} on"
-        for each in found
+        by_day = queues(session, settings, now) if any(each.reason == DAY_LIMIT for each in found) else {}
+    late = [
+        late_words(run, count) for run, queue in by_day.items() if (count := too_late(queue, now, settings.zone))
     ]
+    return [*(_later_words(settings, each, last_of(each, by_day, settings, now)) for each in found), *late]
+
+
+def last_of(each: PutOff, found: Mapping[str, Queue], settings: Settings, now: datetime) -> datetime | None:
+    """When the last of what a day's limit has put off may begin to leave; None for other reasons."""
+    return last_from(found, each.channel, settings, now) if each.reason == DAY_LIMIT else None
+
+
+def _later_words(settings: Settings, each: PutOff, last: datetime | None) -> str:
+    first = f"{each.first_at.astimezone(settings.zone):%Y-%m-%d %H:%M}"
+    until = (
+        f", the last from {last.astimezone(settings.zone):%Y-%m-%d} on" if last and last > each.first_at else ""
+    )
+    return f"later: {each.messages:,} by {each.channel} ({each.reason}), the first from {first} on{until}"
+
+
+def late_words(run: str, messages: int) -> str:
+    """What will be skipped although nothing stops it."""
+    return f"{run}: {messages:,} will be too late: they cannot all leave before the run's late limit"
 
 
 def elsewhere_lines(settings: Settings) -> list[str]:

@@ -5,16 +5,18 @@ Claiming and recording: db.claims.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select, update
 from sqlmodel import Session, col
 
 from db.engine import changed, insert_or_keep
-from db.occurrences import Stage, counted_for, no_replay
+from db.occurrences import Stage, counted_for, no_replay, run_name
 from db.stops import not_stopped
-from db.tables import Assignment, Customer, Message, Occurrence
+from db.tables import Assignment, Customer, DayTally, Message, Occurrence
+from winback.channel import Channel
+from winback.delivery.claiming import DAY_LIMIT
 from winback.events import State
 
 SET = 5_000  # rows that one statement makes or changes: well under the 250 ms a writer may hold SQLite
@@ -169,7 +171,7 @@ def waiting(
 class PutOff:
     """Messages that wait for one reason; the first of them may leave ``first_at``."""
 
-    channel: str
+    channel: Channel
     reason: str | None
     messages: int
     first_at: datetime
@@ -190,6 +192,53 @@ def put_off(session: Session, *, placebo: bool, now: datetime) -> list[PutOff]:
         PutOff(channel=channel, reason=reason, messages=count, first_at=first_at)
         for channel, reason, count, first_at in session.execute(chosen).tuples()
     ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """What waits of one run: channel -> messages; ``sent_today``: what the day's limit has counted."""
+
+    occurrence_id: int
+    run: str
+    late_after: datetime | None
+    messages: Mapping[Channel, int]
+    sent_today: int
+
+
+def waiting_by_run(session: Session, *, placebo: bool, now: datetime, day: date) -> list[Waiting]:
+    """Messages that may leave now, or once a day's limit lets them; stopped runs and replays left out.
+
+    ``day``: the local one of now.
+    """
+    run = and_(
+        col(Occurrence.id) == col(Message.occurrence_id),
+        col(Occurrence.placebo) == placebo,
+        not_stopped(),
+        no_replay(),
+    )
+    soon = or_(col(Message.not_before).is_(None), col(Message.not_before) <= now, col(Message.reason) == DAY_LIMIT)
+    chosen = (
+        select(col(Message.occurrence_id), col(Message.channel), func.count())
+        .join(Occurrence, run)
+        .where(col(Message.state) == State.QUEUED, soon)
+        .group_by(col(Message.occurrence_id), col(Message.channel))
+        .order_by(col(Message.occurrence_id), col(Message.channel))
+    )
+    found: dict[int, dict[Channel, int]] = {}
+    for occurrence_id, channel, messages in session.execute(chosen).tuples():
+        found.setdefault(occurrence_id, {})[channel] = messages
+    return [_waiting_of(session, session.get_one(Occurrence, id_), of, day) for id_, of in found.items()]
+
+
+def _waiting_of(session: Session, run: Occurrence, messages: Mapping[Channel, int], day: date) -> Waiting:
+    counted = session.get(DayTally, (run.campaign_id, day, run.placebo)) if run.tallied else None
+    return Waiting(
+        occurrence_id=run.id or 0,
+        run=run_name(run),
+        late_after=run.late_after,
+        messages=messages,
+        sent_today=counted.sent if counted else 0,
+    )
 
 
 def elsewhere(session: Session, *, placebo: bool) -> dict[str, int]:

@@ -170,6 +170,13 @@ class Settings:
         return micros(prices.email if channel == "email" else prices.sms_segment)
 
     @property
+    def pace(self) -> dict[Channel, float]:
+        """Channel -> units a second, of those that are not to be used as fast as the provider takes them."""
+        pace = self.file.pace
+        given: dict[Channel, float | None] = {"email": pace.email_per_second, "sms": pace.sms_segments_per_second}
+        return {channel: rate for channel, rate in given.items() if rate is not None}
+
+    @property
     def tariff(self) -> Tariff:
         """How a message is counted that no claim counts."""
         return Tariff(self.zone, {channel: self.price_micros(channel) for channel in CHANNELS})

@@ -54,7 +54,7 @@ def make_post(
         rules=lambda campaign_id, version, channel: rules_of(
             settings, compose.campaign(version, campaign_id), channel
         ),
-        pace=pace_of(settings),
+        pace=settings.pace,
         tariff=settings.tariff,
         remember=partial(remember, settings),
         unknown_email_consent=settings.file.unknown_email_consent == "allow",
@@ -80,13 +80,6 @@ def rules_of(settings: Settings, campaign: Campaign, channel: Channel) -> Rules:
         price_micros=settings.price_micros(channel) * units if limits.budget else 0,
         least_micros=settings.price_micros(channel) if limits.budget else 0,
     )
-
-
-def pace_of(settings: Settings) -> dict[Channel, float]:
-    """Channel -> units a second, of those that are not to be used as fast as the provider takes them."""
-    pace = settings.file.pace
-    given: dict[Channel, float | None] = {"email": pace.email_per_second, "sms": pace.sms_segments_per_second}
-    return {channel: rate for channel, rate in given.items() if rate is not None}
 
 
 def open_providers(settings: Settings) -> dict[Channel, Provider]:

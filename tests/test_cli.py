@@ -732,3 +732,27 @@ def test_what_waits_for_a_provider_that_is_not_named_any_more_is_said_with_what_
     assert f"{run}: " in shown
     assert f"winback stop {run}" in shown
     assert words not in after
+
+
+def test_what_waits_is_reckoned_by_the_limit_of_the_day_and_the_late_limit(shop: Settings, capsys):
+    """18 at 3 a day: the last leave 5 days from now. Late on the second day from now: 9 do not leave."""
+    a_quiet_crowd(shop, 20)
+    write_campaign(shop, CAMPAIGN.replace("holdout: 50%", "holdout: 0%") + "limits: {per_day: 3}\n")
+    ask(capsys, "run", "spring", "--as-of", str(AS_OF))
+    today = datetime.now(shop.zone).date()
+    begins = datetime.combine(today + timedelta(days=5), datetime.min.time(), shop.zone)
+
+    before = as_json(capsys, "status")["waiting"]["email"]
+    said = ask(capsys, "send")[2]
+    [later] = as_json(capsys, "status")["later"]
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        session.execute(update(Occurrence).values(late_after=begins - timedelta(days=3) + timedelta(hours=1)))
+    too_late = as_json(capsys, "status")["too_late"]
+
+    assert before["messages"] == 18
+    assert before["eta_seconds"] == pytest.approx((begins - datetime.now(UTC)).total_seconds(), abs=600)
+    assert f"the last from {begins:%Y-%m-%d} on" in said
+    assert (later["messages"], datetime.fromisoformat(later["last_from"])) == (15, begins)
+    assert too_late == [{"run": f"spring/manual-{AS_OF}", "messages": 9}]
+    assert "9 will be too late" in ask(capsys, "status")[1]
+    assert "9 will be too late" in ask(capsys, "send")[2]

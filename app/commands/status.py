@@ -3,12 +3,14 @@
 import argparse
 import sys
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session
 
-from app.at_rest import claimed_words, elsewhere_words, scope_words, why_words
+from app.at_rest import claimed_words, elsewhere_words, last_of, late_words, scope_words, why_words
+from app.outlooks import last_from, queues
 from app.terminal import print_json, print_table
 from db.campaigns import campaign_ids, campaign_path, check_file
 from db.engine import database, reading
@@ -20,10 +22,10 @@ from db.restored import PutBack, is_put_back
 from db.settings import Settings, here
 from db.stops import stopped_scopes
 from flows.campaign_run import summaries
-from flows.sending import pace_of
 from winback.campaigns.approval import NOT_AUTHENTICATED
 from winback.campaigns.schedule import next_slot
 from winback.channel import CHANNELS
+from winback.delivery.outlook import Queue, too_late
 from winback.errors import Exit, WrongUse
 
 WATCH_SECONDS = 2.0
@@ -43,6 +45,7 @@ _TABLES = {
     "claimed",
     "waiting",
     "later",
+    "too_late",
     "elsewhere",
     "stopped",
     "shut",
@@ -87,6 +90,8 @@ def show_status(found: dict[str, Any]) -> None:
         print(claimed_words(claimed["messages"], until, zone))
     for each in found["elsewhere"]:
         print(elsewhere_words(**each))
+    for each in found["too_late"]:
+        print(late_words(**each))
     tables: list[tuple[list[str], list[tuple[object, ...]]]] = [
         (
             ["stopped", "why"],
@@ -97,7 +102,7 @@ def show_status(found: dict[str, Any]) -> None:
             ["waiting", "messages", "done in"],
             [_waiting_line(name, line) for name, line in found["waiting"].items()],
         ),
-        (["later", "messages", "why", "from"], [tuple(line.values()) for line in found["later"]]),
+        (["later", "messages", "why", "from", "last from"], [_later_line(line) for line in found["later"]]),
         (["run", "in", "messages"], [_run_line(run) for run in found["runs"]]),
         (["campaign", "next slot"], list(found["next_slots"].items())),
     ]
@@ -110,6 +115,10 @@ def show_status(found: dict[str, Any]) -> None:
 def _waiting_line(channel: str, line: dict[str, Any]) -> tuple[str, int, str]:
     seconds = line["eta_seconds"]
     return channel, line["messages"], "as fast as it goes" if seconds is None else str(timedelta(seconds=seconds))
+
+
+def _later_line(line: dict[str, Any]) -> tuple[object, ...]:
+    return (*(value for name, value in line.items() if name != "last_from"), line["last_from"] or "-")
 
 
 def _run_line(run: dict[str, Any]) -> tuple[str, int, str]:
@@ -129,7 +138,7 @@ def read_status(settings: Settings, now: datetime) -> dict[str, Any]:
         known[0].as_dict() if known else {"run": None, "digest": None, "arms": {}, "reasons": {}, "messages": {}}
     )
     with database(settings.database_url) as engine, reading(engine) as session:
-        through = data_through(session)
+        through, by_run = data_through(session), queues(session, settings, now)
         return newest | {
             "workspace": str(settings.workspace),
             "timezone": settings.file.timezone,
@@ -144,8 +153,16 @@ def read_status(settings: Settings, now: datetime) -> dict[str, Any]:
             "claimed": _claimed(in_hand(session, now)),
             "stopped": [{"scope": scope, "reason": why} for scope, why in stopped_scopes(session).items()],
             "shut": _shut(session),
-            "waiting": _waiting(session, settings, now),
-            "later": [_later(each) for each in put_off(session, placebo=settings.placebo, now=now)],
+            "waiting": _waiting(session, settings, now, by_run),
+            "later": [
+                _later(each, last_of(each, by_run, settings, now))
+                for each in put_off(session, placebo=settings.placebo, now=now)
+            ],
+            "too_late": [
+                {"run": run, "messages": count}
+                for run, queue in by_run.items()
+                if (count := too_late(queue, now, settings.zone))
+            ],
             "elsewhere": [
                 {"run": run, "messages": count, "rehearsal": not settings.placebo}
                 for run, count in elsewhere(session, placebo=settings.placebo).items()
@@ -169,21 +186,29 @@ def _shut(session: Session) -> list[dict[str, str | None]]:
     ]
 
 
-def _waiting(session: Session, settings: Settings, now: datetime) -> dict[str, dict[str, int | None]]:
-    """Channel -> messages that may leave now or are leaving, and seconds until they are gone at their pace.
+def _waiting(
+    session: Session, settings: Settings, now: datetime, by_run: Mapping[str, Queue]
+) -> dict[str, dict[str, int | None]]:
+    """Channel -> messages that may leave now or are leaving, and seconds until they are gone.
+
+    At their pace, and so many a day; what will be too late is not waited for.
 
     A text message counts as one segment, for how many it has is known only once it is rendered: a lower bound.
     """
-    pace = pace_of(settings)
+    pace = settings.pace
     found: dict[str, dict[str, int | None]] = {}
     for channel in CHANNELS:
         if count := waiting(session, [channel], placebo=settings.placebo, by=now):
-            found[channel] = {"messages": count, "eta_seconds": _eta(count, pace.get(channel))}
+            days = round((last_from(by_run, channel, settings, now) - now).total_seconds())
+            found[channel] = {"messages": count, "eta_seconds": _eta(count, pace.get(channel), days)}
     return found
 
 
-def _eta(messages: int, per_second: float | None) -> int | None:
-    return None if per_second is None else round(messages / per_second)
+def _eta(messages: int, per_second: float | None, days: int) -> int | None:
+    """Seconds by pace, and until the last of the ``days`` (seconds, too) begins; None: as fast as it goes."""
+    if per_second is None:
+        return days or None
+    return max(days, round(messages / per_second))
 
 
 def next_start(settings: Settings, campaign_id: str, now: datetime) -> str:
@@ -200,10 +225,11 @@ def next_start(settings: Settings, campaign_id: str, now: datetime) -> str:
     return f"none: it ends on {schedule.ends}" if schedule.ends else "never"
 
 
-def _later(each: PutOff) -> dict[str, object]:
+def _later(each: PutOff, last: datetime | None) -> dict[str, object]:
     return {
         "channel": each.channel,
         "messages": each.messages,
         "reason": each.reason,
         "from": each.first_at.isoformat(timespec="seconds"),
+        "last_from": last.isoformat(timespec="seconds") if last else None,
     }

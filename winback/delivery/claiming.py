@@ -72,7 +72,7 @@ class Knowledge:
     in_flight: bool = False
 
 
-OVER_BUDGET = "over_budget"
+DAY_LIMIT, OVER_BUDGET = "day_limit", "over_budget"
 RETURN = timedelta(seconds=10)  # until money reserved for what is being sent may be free again
 
 
@@ -101,7 +101,7 @@ def hold_back(
     for each in candidates:
         answer = _busy(each, free_here, now) or _enough(each, rules.per_person, known, now)
         if answer is None and rules.per_day is not None and sent >= rules.per_day:
-            answer = next_day(now, rules.zone), "day_limit"
+            answer = next_day(now, rules.zone), DAY_LIMIT
         if answer is None and rules.budget_micros is not None and spent + rules.price_micros > rules.budget_micros:
             may_come_back = known.in_flight or spent > known.spent_micros
             answer = (now + RETURN if may_come_back else None), OVER_BUDGET
