@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy.engine import Connection
 
 from db.direct import Sql
-from winback.events import CLOSING, OPTED_OUT, OUR_FAULT, SOFT_BOUNCE_SPAN, SOFT_BOUNCES, EventKind
+from winback.events import CLOSING, HELD_BACK, OUR_FAULT, SOFT_BOUNCE_SPAN, SOFT_BOUNCES, EventKind
 
 EVERY_CHANNEL = "all"
 OURSELVES = "winback"  # the source of what people do on our own pages
@@ -79,6 +79,7 @@ def close_after_soft_bounces(
 
 _SOFT_BOUNCED = Sql(f"""
 SELECT COUNT(*) FROM message WHERE address_hash = :address_hash AND channel = :channel
-AND state = 'bounced' AND state_at > :since AND COALESCE(reason, '') <> '{OPTED_OUT}'
+AND state = 'bounced' AND state_at > :since
+AND COALESCE(reason, '') NOT IN ({", ".join(repr(reason) for reason in HELD_BACK)})
 AND SUBSTR(COALESCE(reason, ''), 1, {len(OUR_FAULT)}) <> '{OUR_FAULT}'
 """)

@@ -12,7 +12,7 @@ from db.people import contacts, is_closed, suppress
 from db.tables import Customer, CustomerPreference, Message, Preference
 from tests.builders import NOON, a_customer, an_outbox
 from tests.telling import LATER, an_event, suppressions, tell
-from winback.events import OPTED_OUT, OUR_FAULT, SOFT_BOUNCE_SPAN, Event
+from winback.events import OPTED_OUT, OUR_FAULT, REPORTED, SOFT_BOUNCE_SPAN, Event
 
 SOFT = {"reason": "blocked 4.3.0", "permanent": False}
 
@@ -30,6 +30,7 @@ CLOSERS = [
     an_event("bounced", reason="bounce 5.1.1"),
     an_event("complained"),
     an_event("bounced", id="held back", reason=OPTED_OUT),
+    an_event("bounced", id="reported", reason=REPORTED),
 ]
 
 

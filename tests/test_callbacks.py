@@ -193,7 +193,7 @@ def test_a_blocked_mail_may_be_tried_again_and_a_hard_bounce_not(
         ("Bounced Address", "bounced"),
         ("Invalid", "bounced"),
         ("Unsubscribed Address", "unsubscribed"),
-        ("Spam Reporting Address", "unsubscribed"),
+        ("Spam Reporting Address", "complained"),
         ("Recipient List over Package Quota", None),
         ("Invalid SMTPAPI header", None),
         ("Spam Content (if Spam Checker app is enabled)", None),

@@ -20,7 +20,7 @@ from tests.builders import NOON, an_outbox
 from tests.telling import FREE, LATER, a_large_outbox, an_event, count, set_state, suppressions, tell, the_message
 from winback.callbacks import WHOLE, Refused
 from winback.delivery.claiming import Rules
-from winback.events import OPTED_OUT, Event, State
+from winback.events import OPTED_OUT, REPORTED, Event, State
 
 CALLBACK = Callback(provider="sendgrid", digest="d1", body=b"[secret]", received_at=NOON)
 LEASE = timedelta(minutes=2)
@@ -203,6 +203,7 @@ def test_what_suppresses_an_address(engine: Engine):
         ("bounced", {}, "bounced"),
         ("bounced", {"permanent": False}, None),
         ("bounced", {"reason": OPTED_OUT}, "unsubscribed"),
+        ("bounced", {"reason": REPORTED}, "complained"),
         ("complained", {}, "complained"),
         ("unsubscribed", {}, "unsubscribed"),
         *((kind, {}, None) for kind in ("delivered", "opened", "clicked", "deferred", "unknown", "accepted")),

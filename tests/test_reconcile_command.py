@@ -132,6 +132,40 @@ def test_a_person_settles_by_key_and_by_file(lately: Settings, capsys, tmp_path:
     assert states(lately) == {"accepted": 7, "abandoned": 2}
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Name;Key\r\nAnn;{0}\r\nBob;{1}\r\n", "utf-8"),
+        ("sep=;\nKEY;name\n{0};Ann\n{1};Bob\n", "utf-8"),
+        ("name\tkey\nAnn\t{0}\nBob\t{1}\n", "utf-16"),
+        ("姓名, Key \n陈静,{0}\n王磊,{1}\n", "gb18030"),
+    ],
+)
+def test_keys_are_read_from_what_a_spreadsheet_writes(
+    lately: Settings, capsys, tmp_path: Path, text: str, encoding: str
+):
+    file = tmp_path / "their-log.csv"
+    file.write_bytes(text.format(*keys(lately)).encode(encoding))
+
+    code, _, said = say(
+        capsys, "reconcile", "--file", str(file), "--abandon", "--evidence", "nobody answers there"
+    )
+
+    assert (code, said) == (0, "")
+    assert states(lately) == {"accepted": 6, "abandoned": 2, "uncertain": 1}
+
+
+def test_a_file_with_a_bad_line_settles_nothing_and_names_the_line(lately: Settings, capsys, tmp_path: Path):
+    file = tmp_path / "their-log.csv"
+    file.write_text("name,key\nAnn,{}\nBob,{},x\n".format(*keys(lately)))
+
+    code, _, said = say(capsys, "reconcile", "--file", str(file), "--sent", "--evidence", "their log")
+
+    assert code == 2
+    assert "their-log.csv:3: 3 columns, the header has 2" in said
+    assert states(lately) == {"accepted": 6, "uncertain": 3}
+
+
 def test_asked_too_early_it_says_from_when_on_it_can_be_asked(shop: Settings, capsys):
     """The folder's settle window is two minutes (winback.delivery.settling); unknown since one."""
     since_lately(shop, minutes=1)

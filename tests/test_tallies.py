@@ -10,7 +10,7 @@ from db.tables import Alert, Message, RunTally
 from db.tallies import resume
 from tests.builders import NOON
 from tests.telling import a_large_outbox, an_event, tell
-from winback.events import OPTED_OUT, Event
+from winback.events import OPTED_OUT, REPORTED, Event
 
 RUN = "spring/manual-2026-03-01"
 PERSON_GONE = {"reason": "bounce 5.1.1"}
@@ -65,7 +65,9 @@ def test_a_complaint_before_the_delivery_counts_as_one_message(engine: Engine, o
 
 
 @pytest.mark.parametrize(
-    "fields", [{"reason": "blocked", "permanent": False}, {"reason": OPTED_OUT}], ids=["for now", "held back"]
+    "fields",
+    [{"reason": "blocked", "permanent": False}, {"reason": OPTED_OUT}, {"reason": REPORTED}],
+    ids=["for now", "held back", "reported"],
 )
 def test_a_bounce_that_is_not_for_good_is_not_counted(engine: Engine, fields: dict):
     a_large_outbox(engine, 1, state="accepted")

@@ -78,6 +78,8 @@ TOLD: dict[EventKind, State] = {EventKind(state.value): state for state in RANKE
     EventKind.CLICKED: State.DELIVERED,
 }  # a reply is not here: it names no message, so it proves nothing of the one it is counted for
 OPTED_OUT = "opted_out"  # reason of a bounce: the provider held the message back, the person had told it to stop
+REPORTED = "reported_as_spam"  # the same, and it was a complaint about an earlier one
+HELD_BACK = (OPTED_OUT, REPORTED)
 OUR_FAULT = "our_fault"  # first word of a bounce's reason: it says nothing about the address
 
 # Why an address is closed, weakest first; whatever else stands there, such as an imported reason, is stronger.
@@ -120,7 +122,7 @@ def _lifts_of(kind: EventKind, reason: str | None, permanent: bool) -> list[Lift
     if state is None:
         return []
     if state is State.BOUNCED:
-        return [Lift(state, reason, permanent and reason != OPTED_OUT)]
+        return [Lift(state, reason, permanent and reason not in HELD_BACK)]
     arrived = Lift(State.DELIVERED, None, False)
     return [arrived, Lift(state, None, False)] if state is State.COMPLAINED else [Lift(state, None, False)]
 
@@ -130,8 +132,11 @@ def suppression_reason(event: Event) -> str | None:
     if event.kind is EventKind.BOUNCED:
         if not event.permanent:
             return None
-        return EventKind.UNSUBSCRIBED.value if event.reason == OPTED_OUT else EventKind.BOUNCED.value
+        return _HELD_FOR.get(event.reason or "", EventKind.BOUNCED).value
     return event.kind.value if event.kind in (EventKind.COMPLAINED, EventKind.UNSUBSCRIBED) else None
+
+
+_HELD_FOR = {OPTED_OUT: EventKind.UNSUBSCRIBED, REPORTED: EventKind.COMPLAINED}
 
 
 def is_soft_bounce(event: Event) -> bool:

@@ -1,7 +1,6 @@
 """reconcile: what nobody knows, settled by asking the provider or by what a person says."""
 
 import argparse
-import csv
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 
 from app.at_rest import claimed_lines
 from app.terminal import print_json, print_table, say
+from db.column import read_column
 from db.engine import database, reading
 from db.reconciling import Uncertain, states_of, uncertain
 from db.settings import Settings, here
@@ -80,13 +80,11 @@ def _keys(arguments: argparse.Namespace) -> list[str]:
 
 
 def _read_keys(path: Path) -> list[str]:
-    """The column ``key`` of a CSV file; every other column is ignored."""
+    """The column ``key`` of a CSV file, whatever a spreadsheet makes of it; every other column is ignored."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        keys = read_column(path, "key")
+    except OSError as error:
         raise ImportProblem(f"cannot be read as CSV ({type(error).__name__})", file=str(path)) from error
-    keys = [key.strip() for row in rows if (key := row.get("key"))]
     if not keys:
         raise ImportProblem("has no column 'key' with a message key in it", file=str(path), line=1)
     return keys

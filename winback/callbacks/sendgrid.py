@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from winback.callbacks import Reading, Refused, unreadable, word
 from winback.callbacks.clicks import flag_of_agent
 from winback.callbacks.elements import Broken, read_elements
-from winback.events import OPTED_OUT, OUR_FAULT, Event, EventKind
+from winback.events import OPTED_OUT, OUR_FAULT, REPORTED, Event, EventKind
 
 PROVIDER = "sendgrid"
 SIGNATURE_HEADER = "X-Twilio-Email-Event-Webhook-Signature"
@@ -46,6 +46,8 @@ _KINDS: dict[str, EventKind] = {
 }
 # Dropped for our fault, not for the address: it may be written to again.
 _OUR_FAULT = ("invalid smtpapi header", "spam content", "recipient list over package quota")
+# Dropped because the person had said so of an earlier one.
+_HELD_BACK = {"unsubscribed address": OPTED_OUT, "spam reporting address": REPORTED}
 _PASSING = frozenset({"blocked", "expired"})  # types of a bounce that may go away
 
 
@@ -141,6 +143,6 @@ def _why_dropped(reason: str) -> tuple[str, bool]:
     """(reason, permanent)."""
     if reason.startswith(_OUR_FAULT):
         return f"{OUR_FAULT} dropped", False
-    if reason in {"unsubscribed address", "spam reporting address"}:
-        return OPTED_OUT, True
+    if reason in _HELD_BACK:
+        return _HELD_BACK[reason], True
     return "dropped", True
