@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,11 +18,12 @@ from sqlalchemy import select, text, update
 from sqlmodel import col
 
 from app.cli import main
-from db.engine import database, transaction
+from db.engine import database, reading, transaction
 from db.settings import Settings
 from db.stops import switch_stop
-from db.tables import Event, Gate, Message
+from db.tables import Event, Gate, Message, RunTally, Stop
 from tests.builders import NOON
+from tests.telling import an_event, tell
 from tests.workspaces import AS_OF, CAMPAIGN, a_quiet_crowd, a_workspace
 
 ROOT = Path(__file__).parent.parent
@@ -232,6 +234,20 @@ def test_a_wrong_not_sent_can_be_taken_back_while_it_has_not_left_again(
     assert states(lately) == Counter({"accepted": 6, "uncertain": 2}) + Counter([state])
 
 
+@pytest.mark.parametrize("word", ["--sent", "--abandon"])
+def test_what_was_taken_back_does_not_leave_again(lately: Settings, capsys, word: str):
+    """Of two that were said not to be sent the one that stands leaves, the other does not."""
+    wrong, right = keys(lately)[:2]
+    for key in (wrong, right):
+        say(capsys, "reconcile", "--key", key, "--not-sent", "--evidence", "a wrong file")
+    say(capsys, "reconcile", "--key", wrong, word, "--evidence", "their log after all")
+    shutil.rmtree(lately.outbox_folder)  # whatever is sent now is sent a second time
+
+    assert say(capsys, "send", "--until-empty")[0] == 0
+
+    assert [path.stem for path in lately.outbox_folder.iterdir()] == [right]
+
+
 def test_a_not_sent_that_was_claimed_again_cannot_be_taken_back(lately: Settings, capsys):
     first = keys(lately)[0]
     say(capsys, "reconcile", "--key", first, "--not-sent", "--evidence", "a wrong file")
@@ -339,6 +355,25 @@ def test_what_is_neither_a_campaign_nor_a_run_cannot_be_stopped(lately: Settings
 
     assert code == 2
     assert "no " in said
+
+
+def test_a_run_that_was_resumed_by_the_command_is_judged_by_what_comes_then(lately: Settings, capsys):
+    """Three complaints of 1,000 stopped it; a fourth is 0.4 %, but three of them a person has seen."""
+    complaint = an_event("complained", key=keys(lately)[5])
+    with database(lately.database_url) as engine:
+        with transaction(engine) as session:
+            session.add(RunTally(occurrence_id=1, delivered=1_000, complained=3))
+            session.add(Stop(scope=RUN, reason="3 of 1,000 delivered messages were reported as spam", at=NOON))
+
+        code, out, _ = say(capsys, "resume", RUN)
+        tell(engine, complaint)
+
+        with reading(engine) as session:
+            found = session.get_one(RunTally, 1)
+            assert (found.complained, found.seen_complained, found.seen_delivered) == (4, 3, 1_000)
+            assert session.execute(select(col(Stop.scope))).scalars().all() == []
+    assert code == 0
+    assert f"resumed: {RUN} (it was stopped: 3 of 1,000" in out
 
 
 def test_a_campaign_whose_file_is_gone_can_still_be_stopped(lately: Settings, capsys):
