@@ -155,16 +155,29 @@ def waiting(
 
     ``only``: of this replay; None = of every run but replays.
     """
-    due = and_(
-        col(Message.state) == State.QUEUED, or_(col(Message.not_before).is_(None), col(Message.not_before) <= by)
-    )
-    open_ = or_(col(Message.state) == State.SENDING, due)
+    open_ = or_(col(Message.state) == State.SENDING, _due(by))
+    return _count(session, channels, open_, placebo=placebo, only=only)
+
+
+def ready(session: Session, channel: Channel, *, placebo: bool, now: datetime) -> int:
+    """Messages nobody has claimed that may leave now; those of stopped runs and of replays left out."""
+    return _count(session, [channel], _due(now), placebo=placebo, only=None)
+
+
+def _due(by: datetime) -> ColumnElement[bool]:
+    now_or_then = or_(col(Message.not_before).is_(None), col(Message.not_before) <= by)
+    return and_(col(Message.state) == State.QUEUED, now_or_then)
+
+
+def _count(
+    session: Session, channels: Sequence[str], which: ColumnElement[bool], *, placebo: bool, only: int | None
+) -> int:
     wanted = no_replay() if only is None else col(Occurrence.id) == only
     run = and_(
         col(Occurrence.id) == col(Message.occurrence_id), col(Occurrence.placebo) == placebo, not_stopped(), wanted
     )
     chosen = select(func.count()).select_from(Message).join(Occurrence, run)
-    return int(session.execute(chosen.where(open_, col(Message.channel).in_(channels))).scalar_one())
+    return int(session.execute(chosen.where(which, col(Message.channel).in_(channels))).scalar_one())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,11 +12,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import update
+from sqlmodel import col
 
 from app.cli import main
 from db.engine import database, transaction
 from db.settings import Settings
-from db.tables import Occurrence
+from db.tables import Gate, Message, Occurrence
 from tests.workspaces import AS_OF, CAMPAIGN, a_quiet_crowd, load, write_campaign
 from winback.campaigns.schedule import due_slots
 
@@ -756,3 +757,24 @@ def test_what_waits_is_reckoned_by_the_limit_of_the_day_and_the_late_limit(shop:
     assert too_late == [{"run": f"spring/manual-{AS_OF}", "messages": 9}]
     assert "9 will be too late" in ask(capsys, "status")[1]
     assert "9 will be too late" in ask(capsys, "send")[2]
+
+
+def test_what_a_sender_has_claimed_waits_no_more_and_a_shut_provider_gives_no_end(shop: Settings, capsys):
+    a_quiet_crowd(shop, 20)
+    write_campaign(shop, CAMPAIGN.replace("holdout: 50%", "holdout: 0%"))
+    ask(capsys, "run", "spring", "--as-of", str(AS_OF))
+    claimed = {"state": "sending", "lease_until": datetime.now(UTC) + timedelta(minutes=2)}
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        session.execute(update(Message).where(col(Message.id) <= 7).values(claimed))
+
+    found, before = as_json(capsys, "status"), ask(capsys, "status")[1]
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        session.add(Gate(provider="folder", shut_until=datetime.now(UTC) + timedelta(minutes=1), reason="full"))
+    after = ask(capsys, "status")[1]
+
+    assert found["messages"] == {"queued": 11, "sending": 7}
+    assert found["claimed"]["messages"] == 7
+    assert found["waiting"]["email"]["messages"] == 11
+    assert "as fast as it goes" in before
+    assert "as fast as it goes" not in after
+    assert "once its provider takes messages again" in after

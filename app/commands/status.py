@@ -17,7 +17,7 @@ from db.engine import database, reading
 from db.facts.store import data_through
 from db.gates import gates
 from db.occurrences import Stage
-from db.outbox import InHand, PutOff, elsewhere, in_hand, put_off, unknown, waiting
+from db.outbox import InHand, PutOff, elsewhere, in_hand, put_off, ready, unknown
 from db.restored import PutBack, is_put_back
 from db.settings import Settings, here
 from db.stops import stopped_scopes
@@ -100,7 +100,7 @@ def show_status(found: dict[str, Any]) -> None:
         (["shut provider", "next try", "why"], [tuple(gate.values()) for gate in found["shut"]]),
         (
             ["waiting", "messages", "done in"],
-            [_waiting_line(name, line) for name, line in found["waiting"].items()],
+            [_waiting_line(found, name, line) for name, line in found["waiting"].items()],
         ),
         (["later", "messages", "why", "from", "last from"], [_later_line(line) for line in found["later"]]),
         (["run", "in", "messages"], [_run_line(run) for run in found["runs"]]),
@@ -112,7 +112,9 @@ def show_status(found: dict[str, Any]) -> None:
             print_table(columns, rows)
 
 
-def _waiting_line(channel: str, line: dict[str, Any]) -> tuple[str, int, str]:
+def _waiting_line(found: dict[str, Any], channel: str, line: dict[str, Any]) -> tuple[str, int, str]:
+    if found[channel] in {gate["provider"] for gate in found["shut"]}:
+        return channel, line["messages"], "once its provider takes messages again"
     seconds = line["eta_seconds"]
     return channel, line["messages"], "as fast as it goes" if seconds is None else str(timedelta(seconds=seconds))
 
@@ -189,7 +191,7 @@ def _shut(session: Session) -> list[dict[str, str | None]]:
 def _waiting(
     session: Session, settings: Settings, now: datetime, by_run: Mapping[str, Queue]
 ) -> dict[str, dict[str, int | None]]:
-    """Channel -> messages that may leave now or are leaving, and seconds until they are gone.
+    """Channel -> messages that may leave now, and seconds until they are gone.
 
     At their pace, and so many a day; what will be too late is not waited for.
 
@@ -198,7 +200,7 @@ def _waiting(
     pace = settings.pace
     found: dict[str, dict[str, int | None]] = {}
     for channel in CHANNELS:
-        if count := waiting(session, [channel], placebo=settings.placebo, by=now):
+        if count := ready(session, channel, placebo=settings.placebo, now=now):
             days = round((last_from(by_run, channel, settings, now) - now).total_seconds())
             found[channel] = {"messages": count, "eta_seconds": _eta(count, pace.get(channel), days)}
     return found
