@@ -54,12 +54,17 @@ def _entered(columns: Sequence[Any], campaign_id: str, counted: ColumnElement[bo
 
 
 def _by_whom(entered: Select[Any]) -> Subquery:
-    """``entered`` with ``no``: once by the customer's number, and once by everybody who has its address now."""
+    """``entered`` with ``no``: that of the customer, and of everybody else who has its address now."""
     held = {"email": col(Customer.email_hash), "sms": col(Customer.sms_hash)}
     by_number = entered.add_columns(col(Assignment.customer_no).label("no"))
     by_address = [
         entered.add_columns(col(Customer.no).label("no")).join(
-            Customer, and_(col(Assignment.channel) == channel, hashed == col(Assignment.address_hash))
+            Customer,
+            and_(
+                col(Assignment.channel) == channel,
+                hashed == col(Assignment.address_hash),
+                col(Customer.no) != col(Assignment.customer_no),
+            ),
         )
         for channel, hashed in held.items()
     ]

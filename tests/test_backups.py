@@ -1,5 +1,6 @@
 """winback backup and restore: whole copies made while others work; nothing is sent twice after one is put back."""
 
+import json
 import os
 import re
 import shutil
@@ -27,7 +28,7 @@ from db.opt_outs import TakenOver
 from db.people import suppress
 from db.restored import check_not_restored, standing_hold
 from db.settings import Settings, read_settings
-from db.tables import Customer, CustomerPreference, Message, Preference, Restore, Suppression
+from db.tables import CampaignVersion, Customer, CustomerPreference, Message, Preference, Restore, Suppression
 from flows.campaign_run import carry_out, manual
 from flows.sending import send_due
 from tests.builders import NOON, a_customer, an_outbox
@@ -47,6 +48,8 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     shop = a_workspace(tmp_path)
     with database(shop.database_url) as engine:
         an_outbox(engine, messages=3)
+        with transaction(engine) as session:
+            session.execute(update(CampaignVersion).values(files=json.dumps({"campaigns/spring.yaml": CAMPAIGN})))
     return shop
 
 
