@@ -47,6 +47,9 @@ STEPS, LONGEST, ROUGH, FLAT = 200, 2.0, 1e-3, 1e-9
 """Of the search: at most so many steps, none longer in any log, until no slope is more than ROUGH from each start
 and FLAT from the better one."""
 
+SAME: Final = 0.3
+"""In all logs: a search so near a top that is known already has nothing more to find."""
+
 NODES: Final = 48
 """Points of the quadrature over p: eight digits as long as the horizon is under 100 * (alpha + T)."""
 
@@ -115,10 +118,11 @@ def fit(family: Family, histories: Histories) -> Fit:
     """
     longest = float(histories.age.max())
     table = collapse(histories, longest)
-    starts = [start[: 2 if family is Family.NBD else 4] for start in STARTS]
+    first, second = (start[: 2 if family is Family.NBD else 4] for start in STARTS)
     rough = thin(table, MANY)
-    _, near = min((_climb(start, family, rough, ROUGH) for start in starts), key=lambda found: found[0])
-    value, logs = _climb(near, family, table, FLAT)
+    found = _climb(first, family, rough, ROUGH)
+    other = _climb(second, family, rough, ROUGH, found[1])
+    value, logs = _climb(min(found, other, key=lambda top: top[0])[1], family, table, FLAT)
     r, alpha, a, b = _parameters(logs)
     moved = float(histories.repeats.sum()) * float(np.log(longest))
     return Fit(
@@ -245,9 +249,12 @@ def _parameters(logs: Floats) -> tuple[float, float, float, float]:
     return r, alpha, a, b
 
 
-def _climb(start: Floats, family: Family, table: Table, flat: float) -> tuple[float, Floats]:
+def _climb(
+    start: Floats, family: Family, table: Table, flat: float, known: Floats | None = None
+) -> tuple[float, Floats]:
     """The lowest loss reached from ``start``, no slope more than ``flat``, and the logs of the parameters there.
 
+    Ends SAME away from the ``known`` top: it would go to that one.
     Newton's method: of a curve that bends the wrong way the step goes downhill all the same (Dauphin et al. 2014,
     "saddle-free"), a parameter at its bound rests, and a step that leads up is cut.
     """
@@ -256,20 +263,26 @@ def _climb(start: Floats, family: Family, table: Table, flat: float) -> tuple[fl
         free = ~(((logs <= -BOUND) & (slope > 0)) | ((logs >= BOUND) & (slope < 0)))
         if not (np.abs(slope[free]) > flat).any():
             break
-        sizes, axes = np.linalg.eigh(curve[np.ix_(free, free)])
+        if known is not None and np.abs(logs - known).max() < SAME:
+            break
+        sizes, axes = np.linalg.eigh(curve if free.all() else curve[np.ix_(free, free)])
         step = np.zeros(len(logs))
         step[free] = -axes @ (slope[free] @ axes / np.maximum(np.abs(sizes), FLAT))
         step *= min(1.0, LONGEST / np.abs(step).max())
         found = value, slope, curve
         while np.abs(step).max() > FLAT:
-            found = _loss(np.clip(logs + step, -BOUND, BOUND), family, table)
+            found = _loss(_within(logs + step), family, table)
             if found[0] < value:
                 break
             step /= 4
         if not found[0] < value:
             break
-        logs, (value, slope, curve) = np.clip(logs + step, -BOUND, BOUND), found
+        logs, (value, slope, curve) = _within(logs + step), found
     return value, logs
+
+
+def _within(logs: Floats) -> Floats:
+    return np.asarray(np.minimum(np.maximum(logs, -BOUND), BOUND))
 
 
 def _loss(logs: Floats, family: Family, table: Table) -> tuple[float, Floats, Floats]:
@@ -278,26 +291,29 @@ def _loss(logs: Floats, family: Family, table: Table) -> tuple[float, Floats, Fl
     value, gradient, curve = ordering(r, alpha, table)
     if family is not Family.NBD:
         more, by_dropout, bend = _stopping(r, alpha, a, b, family.chances_before_repeats, table)
-        value, gradient = value + more, by_dropout + np.append(gradient, (0.0, 0.0))
+        by_dropout[:2] += gradient
         bend[:2, :2] += curve
-        curve = bend
+        value, gradient, curve = value + more, by_dropout, bend
     scale = np.exp(logs)
     gradient = gradient * scale
-    return -value, -gradient, -(curve * np.outer(scale, scale) + np.diag(gradient))
+    curve = curve * scale * scale[:, None]
+    curve[np.diag_indices(len(scale))] += gradient
+    return -value, -gradient, -curve
 
 
 def ordering(r: float, alpha: float, table: Table) -> tuple[float, Floats, Floats]:
     """Mean of ln[Gamma(r+x)/Gamma(r) * alpha^r * (alpha+T)^-(r+x)], its derivatives by r and alpha, and theirs."""
-    shape, living, counts = r + table.repeats, alpha + table.age, r + table.counts
-    log_living, orders = np.log(living), shape / living
-    mean_log, mean_orders = weighted_sum(table.weight, log_living), weighted_sum(table.weight, orders)
-    value = weighted_sum(table.count_weight, gammaln(counts)) - gammaln(r) + r * np.log(alpha)
-    value -= weighted_sum(table.weight, shape * log_living)
+    shape, alive, counts = r + table.repeats, 1 / (alpha + table.age), r + table.counts
+    log_living, orders = -np.log(alive), shape * alive
+    mean_log, mean_log_all, mean_orders, mean_alive, bend = _sums(
+        table.weight, log_living, shape * log_living, orders, alive, orders * alive
+    )
+    value = weighted_sum(table.count_weight, gammaln(counts)) - gammaln(r) + r * np.log(alpha) - mean_log_all
     by_r = weighted_sum(table.count_weight, digamma(counts)) - digamma(r) + np.log(alpha) - mean_log
-    by_both = 1 / alpha - weighted_sum(table.weight, 1 / living)
+    by_both = 1 / alpha - mean_alive
     curve = [
         [weighted_sum(table.count_weight, zeta(2, counts)) - zeta(2, r), by_both],
-        [by_both, weighted_sum(table.weight, orders / living) - r / alpha**2],
+        [by_both, bend - r / alpha**2],
     ]
     return float(value), np.array([by_r, r / alpha - mean_orders]), np.array(curve)
 
@@ -307,27 +323,39 @@ def _stopping(
 ) -> tuple[float, Floats, Floats]:
     """Mean of ln[B(a, b+n)/B(a, b) * (1 + D)], its derivatives by r, alpha, a and b, and theirs."""
     shape, living, last = r + table.repeats, 1 / (alpha + table.age), 1 / (alpha + table.last)
-    n, earlier = table.counts + chances, 1 / (b + np.maximum(table.repeats + chances - 1, 0))
+    before = table.repeats + (chances - 1)
+    earlier = 1 / (b + np.maximum(before, 0))
     span, gap = np.log(last / living), living - last
-    odds = np.where(table.repeats + chances > 0, np.log(a * earlier) + shape * span, -np.inf)
-    share = expit(odds)
+    odds = np.where(before >= 0, np.log(a * earlier) + shape * span, -np.inf)
+    less = np.exp(-np.abs(odds))
+    share = np.where(odds > 0, 1.0, less) / (1 + less)
     stopped = table.weight * share
-    value = weighted_sum(table.count_weight, gammaln(b + n) - gammaln(a + b + n)) + gammaln(a + b) - gammaln(b)
-    value += weighted_sum(table.weight, np.maximum(odds, 0) + np.log1p(np.exp(-np.abs(odds))))
+    at = np.concatenate((a + b + table.counts + chances, b + table.counts + chances, (a + b, b)))
+    both, own = _differences(gammaln(at), table.count_weight)
+    value = own - both + weighted_sum(table.weight, np.maximum(odds, 0) + np.log1p(less))
     by = np.array([span, shape * gap, np.full_like(span, 1 / a), -earlier])  # ln D by the four
-    gradient = (stopped * by).sum(axis=1)
-    by_both = digamma(a + b) - weighted_sum(table.count_weight, digamma(a + b + n))
-    gradient[2:] += by_both, by_both + weighted_sum(table.count_weight, digamma(b + n)) - digamma(b)
+    gradient = np.einsum("in,n->i", by, stopped)
+    both, own = _differences(digamma(at), table.count_weight)
+    gradient[2:] += -both, own - both
     curve = np.einsum("in,jn->ij", stopped * (1 - share) * by, by)
-    mixed = weighted_sum(stopped, gap)
-    bend = zeta(2, a + b) - weighted_sum(table.count_weight, zeta(2, a + b + n))
-    own = weighted_sum(table.count_weight, zeta(2, b + n)) - zeta(2, b)
-    curve[:2, :2] += [[0, mixed], [mixed, weighted_sum(stopped, shape * (last**2 - living**2))]]
-    curve[2:, 2:] += [
-        [bend - stopped.sum() / a**2, bend],
-        [bend, bend + own + weighted_sum(stopped, earlier**2)],
-    ]
+    mixed, bend, least, whole = _sums(stopped, gap, shape * (last**2 - living**2), earlier**2, np.ones_like(gap))
+    both, own = _differences(zeta(2, at), table.count_weight)
+    curve[:2, :2] += [[0, mixed], [mixed, bend]]
+    curve[2:, 2:] += [[-both - whole / a**2, -both], [-both, own - both + least]]
     return float(value), gradient, curve
+
+
+def _differences(values: Floats, weight: Floats) -> tuple[float, float]:
+    """Means over the repeat counts less the value without any: of a + b + n and a + b, and of b + n and b."""
+    count = len(weight)
+    both, own = weighted_sum(weight, values[:count]), weighted_sum(weight, values[count:-2])
+    return both - float(values[-2]), own - float(values[-1])
+
+
+def _sums(weight: Floats, *values: Floats) -> list[float]:
+    """``weighted_sum`` of each of ``values``."""
+    found: list[float] = np.einsum("in,n->i", np.array(values), weight).tolist()
+    return found
 
 
 def weighted_sum(weight: Floats, values: Floats) -> float:
