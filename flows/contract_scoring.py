@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from db.customers import numbers, told_of
 from db.facts.queries import read_features
-from db.facts.recorded import read_contracts
+from db.facts.recorded import first_snapshot, read_contracts
 from db.facts.store import path_of, pinned_digests
 from db.settings import Settings
 from winback.errors import WrongUse
@@ -40,6 +40,11 @@ def contracts_at(
     return contracts, told.drop("customer_no")
 
 
+def _told_from(contracts: pl.DataFrame, settings: Settings, facts: Sequence[str]) -> date | None:
+    """The day of the first snapshot, where no contract is known: it may be later."""
+    return first_snapshot([path_of(settings.facts, digest) for digest in facts]) if contracts.is_empty() else None
+
+
 def score_and_explain_contracts(
     session: Session, settings: Settings, facts: Sequence[str], as_of: date, horizon_days: int, language: Language
 ) -> Scores:
@@ -47,7 +52,12 @@ def score_and_explain_contracts(
     contracts, told = contracts_at(session, settings, facts, as_of)
     unit = 10 ** exponent(settings.file.currency)
     scores, learned = score_contracts(
-        contracts, told, as_of=as_of, horizon_days=horizon_days, minor_per_major=unit
+        contracts,
+        told,
+        as_of=as_of,
+        horizon_days=horizon_days,
+        minor_per_major=unit,
+        told_from=_told_from(contracts, settings, facts),
     )
     reasons = contract_reasons(
         contracts,
@@ -75,9 +85,16 @@ def score_holders(
     are customer_no, orders and last_order_on; who never ordered has 0 orders and, as the last, the day his newest
     contract began.
     """
-    contracts, told = contracts_at(session, settings, pinned_digests(session, Kind.SUBSCRIPTIONS, others), as_of)
-    unit = 10 ** exponent(settings.file.currency)
-    scores, _ = score_contracts(contracts, told, as_of=as_of, horizon_days=horizon_days, minor_per_major=unit)
+    pinned = pinned_digests(session, Kind.SUBSCRIPTIONS, others)
+    contracts, told = contracts_at(session, settings, pinned, as_of)
+    scores, _ = score_contracts(
+        contracts,
+        told,
+        as_of=as_of,
+        horizon_days=horizon_days,
+        minor_per_major=10 ** exponent(settings.file.currency),
+        told_from=_told_from(contracts, settings, pinned),
+    )
     newest = contracts.filter(pl.col("ended_on").is_null()).group_by("customer_no").agg(pl.col("started_on").max())
     ordered = read_features([path_of(settings.facts, digest) for digest in facts], as_of=as_of)
     known = newest.join(ordered.select("customer_no", "orders", "last_order_on"), on="customer_no", how="left")

@@ -81,6 +81,17 @@ def test_without_subscriptions_there_is_nothing_to_score(shop: Settings, capsys)
     assert "there are no subscriptions" in capsys.readouterr().err
 
 
+def test_before_the_first_snapshot_no_contract_is_known_and_the_scores_say_from_when(shop: Settings, capsys):
+    bring(shop, Kind.SNAPSHOTS, SNAPSHOT + "00001,3,yes,99.00,Gold\n00002,5,no,9.00,Gold\n", snapshot_on=AS_OF)
+
+    before, on_the_day = (score(shop, capsys, day) for day in (AS_OF - timedelta(days=1), AS_OF))
+
+    assert before["rows"] == 0
+    said = f"no contract was known by {AS_OF - timedelta(days=1)}: the first snapshot is of {AS_OF}"
+    assert before["fallback_reason"] == said
+    assert on_the_day["rows"] == 1
+
+
 def test_what_is_told_later_leaves_earlier_scores_equal_byte_by_byte(shop: Settings, capsys):
     """Ends after the day, contracts begun after it, and a snapshot of a later day."""
     text = a_crowd()

@@ -116,6 +116,13 @@ def read_contracts(files: Files, ids: pl.DataFrame, *, as_of: date) -> pl.DataFr
     return in_order(told.join(ids, on="customer_no", how="inner", validate="m:1"))
 
 
+def first_snapshot(files: Files) -> date | None:
+    """The earliest day that a snapshot of contracts shows; None without any."""
+    told = pl.scan_parquet(list(files), glob=False).select(pl.col("told_on").min())
+    first: date | None = told.collect().item()
+    return first
+
+
 def held_contracts(files: Files, *, as_of: date, through: date) -> pl.DataFrame:
     """HELD at the end of ``as_of`` and of ``through``: who has a contract on neither day has no row."""
     return ask_contracts("held_contracts", files, HELD, {"as_of": as_of, "through": through})

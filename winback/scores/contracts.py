@@ -94,11 +94,13 @@ def score_contracts(
     as_of: date,
     horizon_days: int,
     minor_per_major: int,
+    told_from: date | None = None,
 ) -> tuple[Scores, Learned]:
     """Score every contract of ``contracts`` (CONTRACTS at ``as_of``, sorted as ``in_order``) that lives.
 
     ``attributes``: of the same rows, see ``columns_of``. The frame is CONTRACT_SCORES, one row a contract.
-    WrongUse when the horizon is not positive.
+    ``told_from``: where there is none, the day of the first snapshot, for the words. WrongUse when the horizon is
+    not positive.
     """
     if horizon_days < 1:
         raise WrongUse("a horizon is at least 1 day")
@@ -107,7 +109,11 @@ def score_contracts(
     living = contracts[learned.live]
     monthly = living["monthly_minor"].cast(pl.Float64).to_numpy()
     value, past = (monthly * days / DAYS_A_MONTH for days in (kept, learned.age[learned.live]))
-    return _scores(living, learned, risk, value / minor_per_major, past / minor_per_major), learned
+    scores = _scores(living, learned, risk, value / minor_per_major, past / minor_per_major)
+    if told_from and told_from > as_of and contracts.is_empty():
+        said = f"no contract was known by {as_of}: the first snapshot is of {told_from}"
+        scores = replace(scores, fallback_reason=said)
+    return scores, learned
 
 
 def in_order(contracts: pl.DataFrame) -> pl.DataFrame:
