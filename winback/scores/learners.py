@@ -21,7 +21,8 @@ Learned = Callable[[Floats], Floats]
 RIDGE: Final = 1.0
 """Of the logistic regression's standardised coefficients: finite where a column separates the two."""
 
-STEPS: Final = 30
+STEPS, SMALL = 50, 1e-9
+"""Of its search: at most so many steps, until no weight moves by more."""
 
 SEED: Final = 1
 
@@ -55,21 +56,7 @@ def learn_logistic(matrix: Floats, silent: Mask) -> Learned:
     middle, spread = matrix.mean(axis=0), matrix.std(axis=0)
     spread = np.where(spread > 0, spread, 1.0)
     known = np.vstack((np.ones(len(matrix)), ((matrix - middle) / spread).T))
-    target = silent.astype(np.float64)
-    penalty = np.full(len(known), RIDGE)
-    penalty[0] = 1e-9
-    weights, curve, moved, before = np.zeros(len(known)), np.diag(penalty), 1.0, 1.0
-    weights[0] = np.log((target.mean() + 1e-6) / (1 - target.mean() + 1e-6))
-    for _ in range(STEPS):
-        guess = expit(np.einsum("in,i->n", known, weights))
-        if moved > before / 10:  # as long as steps shrink tenfold the curve, most of the work, is good enough
-            curve = _squares(known, guess * (1 - guess)) + np.diag(penalty)
-        slope = np.einsum("in,n->i", known, guess - target) + penalty * weights
-        step = np.linalg.solve(curve, slope)
-        weights -= step
-        moved, before = float(np.abs(step).max()), moved
-        if moved < 1e-9:
-            break
+    weights = _climbed(known, silent.astype(np.float64))
     slope = weights[1:] / spread
     level = weights[0] - (slope * middle).sum()
 
@@ -80,6 +67,40 @@ def learn_logistic(matrix: Floats, silent: Mask) -> Learned:
         return found
 
     return logits
+
+
+def _climbed(known: Floats, target: Floats) -> Floats:
+    """The weights of the rows of ``known``, shape (k, n), the first of which is constant and bears no ridge.
+
+    A step that leads up is halved: where columns tell nearly all, whole steps of Newton's can run away.
+    """
+    penalty = np.full(len(known), RIDGE)
+    penalty[0] = 1e-9
+    weights, curve, moved, before = np.zeros(len(known)), np.diag(penalty), 1.0, 1.0
+    weights[0] = np.log((target.mean() + 1e-6) / (1 - target.mean() + 1e-6))
+    loss, logits = _loss(weights, known, target, penalty)
+    for _ in range(STEPS):
+        guess = expit(logits)
+        if moved > before / 10:  # as long as steps shrink tenfold the curve, most of the work, is good enough
+            curve = _squares(known, guess * (1 - guess)) + np.diag(penalty)
+        slope = np.einsum("in,n->i", known, guess - target) + penalty * weights
+        step = np.linalg.solve(curve, slope)
+        new, logits = _loss(weights - step, known, target, penalty)
+        while new > loss * (1 + 1e-12) and np.abs(step).max() > SMALL:
+            step /= 2
+            new, logits = _loss(weights - step, known, target, penalty)
+        weights, loss = weights - step, new
+        moved, before = float(np.abs(step).max()), moved
+        if moved < SMALL:
+            break
+    return weights
+
+
+def _loss(weights: Floats, known: Floats, target: Floats, penalty: Floats) -> tuple[float, Floats]:
+    """Minus the penalised log-likelihood, and the logits it is of."""
+    logits = np.einsum("in,i->n", known, weights)
+    misfit = np.maximum(logits, 0) + np.log1p(np.exp(-np.abs(logits))) - target * logits
+    return float(misfit.sum() + (penalty * weights**2).sum() / 2), logits
 
 
 def _squares(columns: Floats, weight: Floats) -> Floats:
