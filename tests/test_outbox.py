@@ -12,10 +12,10 @@ from sqlmodel import col
 
 from db.claims import Batch, Claimed, Wish, claim, due_runs, expire_leases, wake
 from db.engine import open_engine, reading, transaction
-from db.outbox import InHand, counts, elsewhere, in_hand, plan, queue, waiting
+from db.outbox import InHand, Waiting, counts, elsewhere, in_hand, plan, queue, waiting, waiting_by_run
 from db.people import is_closed, suppress
 from db.results import Result, record
-from db.tables import Customer, Message, Occurrence, Stop, Suppression
+from db.tables import Customer, DayTally, Message, Occurrence, Stop, Suppression
 from tests.builders import NOON, a_customer, an_assignment, an_outbox
 from tests.telling import FREE
 from winback.channel import Channel
@@ -414,3 +414,23 @@ def test_messages_of_a_run_that_is_sent_otherwise_wait_elsewhere(engine: Engine)
     with transaction(engine) as session:
         session.add(Stop(scope="spring", at=NOON))
     assert found(placebo=False) == {}
+
+
+def test_what_waits_of_a_run_is_what_may_leave_now_or_on_another_day(engine: Engine):
+    """One may leave, one waits for tomorrow's share, one for its cap; five went today."""
+    occurrence_id = an_outbox(engine, messages=3)
+    later = {"not_before": NOON + LEASE}
+    with transaction(engine) as session:
+        for key, why in (("k-2", "day_limit"), ("k-3", "capped")):
+            session.execute(update(Message).where(col(Message.key) == key).values(reason=why, **later))
+        session.execute(update(Occurrence).values(tallied=True, late_after=NOON + LEASE))
+        session.add(DayTally(campaign_id="spring", day=NOON.date(), placebo=True, sent=5))
+
+    with reading(engine) as session:
+        [found] = waiting_by_run(session, placebo=True, now=NOON, day=NOON.date())
+        assert waiting_by_run(session, placebo=False, now=NOON, day=NOON.date()) == []
+
+    assert found == Waiting(
+        occurrence_id=occurrence_id, run="spring/manual-2026-03-01", late_after=NOON + LEASE,
+        messages={"email": 2}, sent_today=5,
+    )  # fmt: skip
