@@ -125,7 +125,7 @@ def test_a_broken_cut_foresees_the_coin(monkeypatch):
 
     def foresee(log, as_of, features, unit_days):
         seen, later = windows_at(log, as_of, features, unit_days), followed(log, features, as_of, unit_days)[0]
-        return lambda of: np.column_stack((seen(of), later[of]))
+        return lambda of: [*seen(of), later[of]]
 
     monkeypatch.setattr("winback.scores.material.windows_at", foresee)
 

@@ -119,7 +119,7 @@ def test_windows_tell_of_purchase_days_and_spend_within_multiples_of_the_unit(se
     log, day = log_of(rows), EPOCH + timedelta(days=until)
     features = features_at(log, day)
 
-    found = np.expm1(windows_at(log, day, features, unit)(slice(None)))
+    found = np.expm1(np.array(windows_at(log, day, features, unit)(slice(None))).T)
 
     orders = rows.filter((pl.col("minor") >= 0) & (pl.col("day") <= until))
     mean_spend = orders["minor"].sum() / orders.unique(["no", "day"]).height

@@ -221,10 +221,10 @@ class _Taught:
         return dict(zip(parts, answers, strict=False)), answers[-1]
 
 
-def _matrix(windows: Floats, modelled: _Modelled) -> Floats:
+def _matrix(windows: list[Floats], modelled: _Modelled) -> Floats:
     """The learners' columns, each in one piece: windows, and what the model of orders and gamma-gamma say."""
     risk, made, spend = modelled
-    return np.vstack((windows.T, logits_of(risk), np.log(made + EDGE), np.log(spend + EDGE))).T
+    return np.array((*windows, logits_of(risk), np.log(made + EDGE), np.log(spend + EDGE))).T
 
 
 def _relative(spend: Floats) -> Floats:
