@@ -166,7 +166,20 @@ def test_one_send_is_one_request_with_the_right_path_key_and_body(tmp_path, send
     assert request.key == message.key
 
 
+def fault_of(field: str) -> Reply:
+    return Reply(status=400, body=json.dumps({"errors": [{"message": "about ada@example.com", "field": field}]}))
+
+
 FAULTS = [
+    (fault_of("from.email"), AnswerKind.CHANNEL_STOP, "http_400:from.email"),
+    (fault_of("reply_to.email"), AnswerKind.CHANNEL_STOP, "http_400:reply_to.email"),
+    (
+        fault_of("personalizations.0.custom_args"),
+        AnswerKind.CHANNEL_STOP,
+        "http_400:personalizations.0.custom_args",
+    ),
+    (fault_of("personalizations.0.to"), AnswerKind.REJECTED, "http_400:personalizations.0.to"),
+    (fault_of("subject"), AnswerKind.REJECTED, "http_400:subject"),
     (Reply(status=400), AnswerKind.REJECTED, "http_400"),
     (Reply(status=413), AnswerKind.REJECTED, "http_413"),
     (Reply(status=401), AnswerKind.CHANNEL_STOP, "http_401"),

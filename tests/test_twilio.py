@@ -170,6 +170,8 @@ FAULTS = [
     (error(21408), AnswerKind.REJECTED, "twilio_21408"),
     (error(21610), AnswerKind.REJECTED, "opted_out"),
     (error(21606), AnswerKind.CHANNEL_STOP, "twilio_21606"),
+    (error(21609), AnswerKind.CHANNEL_STOP, "twilio_21609"),
+    (error(21704), AnswerKind.CHANNEL_STOP, "twilio_21704"),
     (error(20003, 401), AnswerKind.CHANNEL_STOP, "twilio_20003"),
     (Reply(status=403), AnswerKind.CHANNEL_STOP, "http_403"),
     (error(20404, 404), AnswerKind.CHANNEL_STOP, "twilio_20404"),

@@ -28,6 +28,8 @@ KEY_ARGUMENT = (
     "winback_key"  # comes back in every event; custom_args are kept for long and are not for personal data
 )
 PATH = "/v3/mail/send"
+# Fields of a request that are the same for every customer: what is wrong with them is no customer's fault.
+_OUR_FIELDS = frozenset({"from", "reply_to", "headers", "categories", "tracking_settings", "custom_args"})
 LONGEST_ID = 200  # characters kept of an X-Message-Id: theirs have 22
 
 
@@ -120,15 +122,24 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
     """The answer in a response of mail/send."""
     given = {name.lower(): value for name, value in headers.items()}
     is_page = "html" in given.get("content-type", "") or body.lstrip().startswith(b"<")
-    reason = f"http_{status}{_field_at_fault(body)}" if status >= 300 else None
+    field = _field_at_fault(body) if status >= 300 else ""
+    reason = f"http_{status}{field and ':'}{field}" if status >= 300 else None
     provider_id = given.get("x-message-id", "")[:LONGEST_ID] or None
-    return from_http(status, given, status == 202 and not is_page, provider_id=provider_id, reason=reason)
+    answer = from_http(status, given, status == 202 and not is_page, provider_id=provider_id, reason=reason)
+    if answer.kind is AnswerKind.REJECTED and _is_ours(field):
+        return answer._replace(kind=AnswerKind.CHANNEL_STOP)
+    return answer
+
+
+def _is_ours(field: str) -> bool:
+    """Whether ``from.email``, or ``personalizations.0.custom_args``, is the same for every customer."""
+    return re.sub(r"^personalizations\.\d+\.", "", field).partition(".")[0] in _OUR_FIELDS
 
 
 def _field_at_fault(body: bytes) -> str:
-    """``:from.email`` of ``{"errors": [{"field": "from.email"}]}``; the message itself may quote an address."""
+    """``from.email`` of ``{"errors": [{"field": "from.email"}]}``; the message itself may quote an address."""
     try:
         field = json.loads(body)["errors"][0]["field"]
     except (ValueError, LookupError, TypeError, RecursionError):
         return ""
-    return f":{field}" if isinstance(field, str) and re.fullmatch(r"[a-z0-9_.]{1,60}", field) else ""
+    return field if isinstance(field, str) and re.fullmatch(r"[a-z0-9_.]{1,60}", field) else ""

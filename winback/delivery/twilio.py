@@ -28,8 +28,13 @@ if TYPE_CHECKING:
 
 KEY_PARAMETER = "key"  # of the StatusCallback address: comes back with every callback
 _OPTED_OUT_CODE = 21610  # this person has told the provider to stop; we suppress the number too (db.results)
-# Our own number or service is wrong or empty: no message can leave, so none of them is at fault.
-_SENDER_CODES = frozenset({21212, 21603, 21606, 21659, 21703, 21705})
+# Our account, number, service or callback address is at fault, and no message of it: none can leave.
+_OUR_CODES = frozenset({
+    10001, 20005, 21608,  # the account is closed, or on trial
+    21609,  # StatusCallback
+    21212, 21601, 21603, 21606, 21659, 21660, 21661,  # From
+    21701, 21703, 21704, 21705,  # the Messaging Service
+})  # fmt: skip
 _SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
 _SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
 
@@ -128,7 +133,7 @@ def read_answer(status: int, headers: Mapping[str, str], text: bytes | str) -> A
     if status >= 400 and type(code) is int:
         said = OPTED_OUT if code == _OPTED_OUT_CODE else f"twilio_{code}"
     answer = from_http(status, headers, bool(_SID.fullmatch(sid)), provider_id=sid, reason=said)
-    if answer.kind is AnswerKind.REJECTED and code in _SENDER_CODES:
+    if answer.kind is AnswerKind.REJECTED and code in _OUR_CODES:
         return answer._replace(kind=AnswerKind.CHANNEL_STOP)
     return answer
 
