@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlmodel import Session, col
 
 from db.engine import changed, insert_or_keep
@@ -35,6 +35,11 @@ def note(session: Session, alarms: Iterable[Alarm], now: datetime) -> None:
     for alarm in alarms:
         row = {"kind": alarm.kind, "run": alarm.run, "text": alarm.text, "at": now}
         changed(session, insert_or_keep(session, Alert), [row])
+
+
+def forget(session: Session, run: str, *kinds: str) -> None:
+    """Drop what was noted of the run: should it happen again, it is told again."""
+    session.execute(delete(Alert).where(col(Alert.run) == run, col(Alert.kind).in_(kinds)))
 
 
 def untold(session: Session, now: datetime) -> Sequence[Alert]:

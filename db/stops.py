@@ -39,7 +39,12 @@ def stop_if_failing(connection: Connection, occurrence_id: int, run: str, now: d
     total, bad = _FAILED.run(connection, occurrence=occurrence_id).fetchone()
     if bad < FEWEST_FAILURES or bad <= total / 100:
         return False
-    return bool(_STOP.run(connection, scope=run, reason=RENDER_ERROR, now=now).rowcount)
+    return stop_by_itself(connection, run, RENDER_ERROR, now)
+
+
+def stop_by_itself(connection: Connection, run: str, reason: str, now: datetime) -> bool:
+    """Stop the run for ``reason``, which staff is told; False when it was stopped before."""
+    return bool(_STOP.run(connection, scope=run, reason=reason, now=now).rowcount)
 
 
 def switch_stop(session: Session, scope: str, *, on: bool, now: datetime, reason: str | None = None) -> bool:

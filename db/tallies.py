@@ -9,15 +9,15 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import delete, update
+from sqlalchemy import update
 from sqlalchemy.engine import Connection
 from sqlmodel import Session, col
 
-from db.alerts import Alarm, note
+from db.alerts import Alarm, forget, note
 from db.direct import Sql
 from db.occurrences import run_name
 from db.stops import stopped_scopes, switch_stop
-from db.tables import Alert, Occurrence, RunTally
+from db.tables import Occurrence, RunTally
 from winback.delivery.breaker import Judgement, Level, Seen, became_enough, harms, judge, seen_now
 from winback.events import Lift, State
 
@@ -91,11 +91,12 @@ def _judge(connection: Connection, occurrence: int, judgement: Judgement, now: d
 def resume(session: Session, scope: str, now: datetime) -> None:
     """Switch sending on again, for what ``winback resume`` names.
 
-    What a run was stopped for is seen then: only more of it stops the run again, and is told again.
+    What a run was stopped for is seen then: only more of it stops the run again, and whatever does is told again.
     """
     # The tally's row first, as where events come in: the other way round the two could wait for each other.
     _see(session, scope, stopped=bool(stopped_scopes(session).get(scope)))
-    switch_stop(session, scope, on=False, now=now)
+    if switch_stop(session, scope, on=False, now=now):
+        forget(session, scope, "stopped")
 
 
 def _see(session: Session, run: str, *, stopped: bool) -> None:
@@ -108,8 +109,7 @@ def _see(session: Session, run: str, *, stopped: bool) -> None:
     if fresh != seen:
         values = {f"seen_{name}": value for name, value in asdict(fresh).items()}
         session.execute(update(RunTally).where(col(RunTally.occurrence_id) == row[0]).values(**values))
-        told = (col(Alert.run) == run, col(Alert.kind).in_(["stopped", "harm"]))
-        session.execute(delete(Alert).where(*told))
+        forget(session, run, "stopped", "harm")
 
 
 _SEE = Sql("""

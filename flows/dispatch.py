@@ -22,6 +22,7 @@ from db.engine import reading
 from db.gates import after_answers, ask_leave, spend_pace
 from db.memory import Mark
 from db.outbox import waiting
+from db.refusals import stop_if_refused
 from db.results import Result, record
 from db.stops import is_stopped, stop_if_failing
 from winback.channel import Channel
@@ -29,6 +30,7 @@ from winback.delivery.answer import Answer, AnswerKind
 from winback.delivery.breaker import GOOD, IN_A_ROW
 from winback.delivery.claiming import OVER_BUDGET, Rules
 from winback.delivery.outgoing import Outgoing
+from winback.delivery.refusals import Refusals
 from winback.delivery.registry import Provider
 from winback.delivery.tariff import Tariff
 from winback.errors import Unusable
@@ -156,6 +158,7 @@ class Line:
         self._insist, self._probe = post.insist, False
         self._tidied = self._looked = NEVER
         self._is_stopped = False
+        self._refusals = Refusals()
         self._began_at, self._began = post.clock(), post.monotonic()
 
     def turn(self, *, alone: bool) -> bool:
@@ -321,12 +324,14 @@ class Line:
             with self._watch.begin():
                 self._is_stopped = is_stopped(self._watch, batch.run.name)
             self._looked = at
-        return self._is_stopped or self._failures >= IN_A_ROW
+        refused = self._refusals.too_many(batch.run.occurrence_id)
+        return self._is_stopped or refused or self._failures >= IN_A_ROW
 
     def _answered(self, message: Claimed, outgoing: Outgoing, answer: Answer) -> None:
         if answer.kind is AnswerKind.CHANNEL_STOP:
             self._tally.closed[self.channel] = answer.reason or "refused"
         self._failures = 0 if answer.kind in GOOD else self._failures + 1
+        self._refusals.note(message.occurrence_id, message.template, message.id, answer)
         self._answers.append(answer)
         self._units += outgoing.units
         cost = self._price * outgoing.units if answer.kind in COSTING else 0
@@ -343,12 +348,15 @@ class Line:
         record(connection, self._batch, self._results, now)
         if any(result.reason == RENDER_ERROR for result in self._results):
             stop_if_failing(connection, run.occurrence_id, run.name, now)
+        if any(result.state is State.REJECTED for result in self._results):
+            stop_if_refused(connection, run.occurrence_id, run.name, self._refusals, now)
 
     def _forget(self) -> None:
         """What was recorded is counted, and held no longer."""
         for state, count in Counter(map(_STATE, self._results)).items():
             self._tally.states[state.value] += count
         self._results, self._answers, self._units, self._failures = [], [], 0, 0
+        self._refusals.begin_anew()
 
     def _clock_jumped(self, at: float, now: datetime) -> bool:
         """Whether the wall clock went another way than time: then lateness and quiet hours mean nothing."""

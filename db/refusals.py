@@ -1,0 +1,62 @@
+"""A run whose messages are refused one after the other is stopped, and what was refused goes back to the queue."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy.engine import Connection
+
+from db.direct import Sql
+from db.stops import stop_by_itself
+from winback.delivery.refusals import FEWEST, IN_A_ROW, TRIES, Refusals, Streak, refused_words
+
+# Another sender, or this one an hour ago, may have begun the row: all since anything else was answered.
+_BEFORE = Sql("""
+SELECT id FROM message
+WHERE occurrence_id = :run AND template = :template AND state = 'rejected' AND reason = :reason
+  AND state_at > COALESCE((
+  SELECT MAX(state_at) FROM message WHERE occurrence_id = :run AND template = :template AND (
+    state IN ('accepted', 'deferred', 'delivered', 'bounced', 'complained')
+    OR state = 'rejected' AND reason <> :reason)), :never)""")
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+_ALL = Sql("""
+SELECT COUNT(*) FROM message WHERE occurrence_id = :run AND template = :template AND state <> 'skipped'""")
+_STOPPED_SO = Sql("SELECT 1 FROM stop WHERE scope = :scope AND reason = :reason")
+# Refused is proved not sent, so it may be tried again; its count and its money were given back on recording it.
+_AGAIN = Sql("""
+UPDATE message SET state = 'queued', state_at = :now
+WHERE id AMONG(:ids) AND state = 'rejected' AND attempt < :tries""")
+
+
+def stop_if_refused(
+    connection: Connection, occurrence_id: int, run: str, refusals: Refusals, now: datetime
+) -> None:
+    """Stop ``run`` for what its newest answers, recorded in this transaction, say."""
+    for (occurrence, template), streak in refusals.streaks.items():
+        if occurrence != occurrence_id or not streak.ids:
+            continue
+        ids = _row(connection, occurrence, template, streak)
+        words = refused_words(streak.reason)
+        if len(ids) >= _needed(connection, occurrence, template, streak) or _is_stopped_so(connection, run, words):
+            stop_by_itself(connection, run, words, now)
+            _AGAIN.run(connection, ids=ids, now=now, tries=TRIES)
+            refusals.over.add((occurrence, template))
+
+
+def _row(connection: Connection, occurrence: int, template: str, streak: Streak) -> list[int]:
+    """The messages of the row; those before what this sender saw are looked up where it saw nothing else."""
+    if not streak.whole or len(streak.ids) >= IN_A_ROW:
+        return streak.ids
+    asked = {"run": occurrence, "template": template, "reason": streak.reason, "never": _NEVER}
+    return sorted({*streak.ids, *(id_ for (id_,) in _BEFORE.run(connection, **asked).fetchall())})
+
+
+def _needed(connection: Connection, occurrence: int, template: str, streak: Streak) -> int:
+    """How many in a row stop the run: IN_A_ROW, or all of a smaller run."""
+    if not streak.whole:
+        return IN_A_ROW
+    [of_all] = _ALL.run(connection, run=occurrence, template=template).fetchone()
+    return min(IN_A_ROW, max(FEWEST, int(of_all)))
+
+
+def _is_stopped_so(connection: Connection, run: str, words: str) -> bool:
+    """Whether another sender has stopped it for the same."""
+    return _STOPPED_SO.run(connection, scope=run, reason=words).fetchone() is not None
