@@ -4,22 +4,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlmodel import Session, col
 
 from db.engine import changed, insert_or_keep
 from db.occurrences import run_name
 from db.stops import EVERYTHING
 from db.tables import Alert, Gate, Message, Occurrence, Stop
+from winback.delivery import alert_words
 from winback.events import State
 
 TELLING = timedelta(minutes=10)  # whoever took an alert and has not told it by then has died
+REST = timedelta(hours=1)  # between two alerts about unknown messages of one run
 SHUT_IN_A_ROW = 2  # a provider that was shut and whose probe failed: once alone may be a busy minute
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alarm:
-    """One thing to tell; no personal data in ``text``.
+    """One thing to tell, in English and in Chinese; no personal data in either.
 
     ``kind``: failed | missed | invalid | stale | unknowns | closed | stopped | harm | restored | signal |
     signal_over. ``run``: what it is about.
@@ -28,12 +30,18 @@ class Alarm:
     kind: str
     run: str
     text: str
+    zh: str | None = None
+
+    @property
+    def said(self) -> str:
+        """Both languages, a line each."""
+        return f"{self.text}\n{self.zh}" if self.zh else self.text
 
 
 def note(session: Session, alarms: Iterable[Alarm], now: datetime) -> None:
     """Remember alarms; one already noted for the run changes nothing."""
     for alarm in alarms:
-        row = {"kind": alarm.kind, "run": alarm.run, "text": alarm.text, "at": now}
+        row = {"kind": alarm.kind, "run": alarm.run, "text": alarm.said, "at": now}
         changed(session, insert_or_keep(session, Alert), [row])
 
 
@@ -44,15 +52,13 @@ def forget(session: Session, run: str, *kinds: str) -> None:
 
 def untold(session: Session, now: datetime) -> Sequence[Alert]:
     """Alerts nobody was told of yet and nobody is telling, oldest first."""
-    free = or_(col(Alert.taken_until).is_(None), col(Alert.taken_until) < now)
-    chosen = select(Alert).where(col(Alert.delivered_at).is_(None), free).order_by(col(Alert.id))
+    chosen = select(Alert).where(col(Alert.delivered_at).is_(None), _free(now)).order_by(col(Alert.id))
     return session.execute(chosen).scalars().all()
 
 
 def take(session: Session, alert_id: int, now: datetime) -> bool:
     """Take it on oneself to tell staff until TELLING is over; False when somebody else has."""
-    free = or_(col(Alert.taken_until).is_(None), col(Alert.taken_until) < now)
-    mine = (col(Alert.id) == alert_id, col(Alert.delivered_at).is_(None), free)
+    mine = (col(Alert.id) == alert_id, col(Alert.delivered_at).is_(None), _free(now))
     return bool(changed(session, update(Alert).where(*mine).values(taken_until=now + TELLING)))
 
 
@@ -67,9 +73,38 @@ def give_back(session: Session, alert_id: int) -> None:
     changed(session, update(Alert).where(col(Alert.id) == alert_id).values(taken_until=None))
 
 
-def standing(session: Session, day: str) -> list[Alarm]:
-    """What the state itself says staff must hear of; ``day`` is today in the workspace's zone."""
+def note_standing(session: Session, day: str, now: datetime) -> None:
+    """Note what the state itself says staff must hear of; ``day`` is today in the workspace's zone.
+
+    What was noted before and not told yet is worded as things are now, or dropped where it no longer holds. Once
+    none of a run's messages is unknown any more, new ones are told again, at the earliest REST after the last.
+    """
+    alarms = {(alarm.kind, alarm.run): alarm for alarm in _standing(session, day)}
+    for alert in _kept(session, now):
+        alarm = alarms.get((alert.kind, alert.run))
+        mine = (col(Alert.id) == alert.id, _free(now))
+        if alarm is None:
+            changed(session, delete(Alert).where(*mine))
+        elif alert.delivered_at is None and alert.kind != "stopped":  # was worded when it stopped
+            changed(session, update(Alert).where(*mine).values(text=alarm.said))
+    note(session, alarms.values(), now)
+
+
+def _standing(session: Session, day: str) -> list[Alarm]:
     return [*_unknowns(session), *_closed(session, day), *_stopped(session)]
+
+
+def _kept(session: Session, now: datetime) -> Sequence[Alert]:
+    """Alerts about the state that nobody was told of yet, and old ones about unknown messages."""
+    waiting = and_(col(Alert.kind).in_(["unknowns", "closed", "stopped"]), col(Alert.delivered_at).is_(None))
+    told_long_ago = and_(col(Alert.kind) == "unknowns", col(Alert.delivered_at) <= now - REST)
+    chosen = select(Alert).where(or_(waiting, told_long_ago), _free(now)).order_by(col(Alert.id))
+    return session.execute(chosen).scalars().all()
+
+
+def _free(now: datetime) -> ColumnElement[bool]:
+    """The condition that nobody is telling it."""
+    return or_(col(Alert.taken_until).is_(None), col(Alert.taken_until) < now)
 
 
 def _unknowns(session: Session) -> list[Alarm]:
@@ -81,7 +116,7 @@ def _unknowns(session: Session) -> list[Alarm]:
         .group_by(*Occurrence.__table__.columns)  # type: ignore[attr-defined]  # set by SQLModel at run time
     )
     return [
-        Alarm(kind="unknowns", run=run_name(occurrence), text=f"{count} messages may or may not have been sent")
+        _alarm("unknowns", run_name(occurrence), alert_words.unknown(count))
         for occurrence, count in session.execute(chosen)
     ]
 
@@ -90,7 +125,7 @@ def _closed(session: Session, day: str) -> list[Alarm]:
     """One alarm a day for each provider that stays shut: nothing is handed to it but a probe now and then."""
     shut = (col(Gate.shut_until).is_not(None), col(Gate.waits) >= SHUT_IN_A_ROW)
     return [
-        Alarm(kind="closed", run=f"{gate.provider}/{day}", text=f"nothing leaves through it: {gate.reason}")
+        _alarm("closed", f"{gate.provider}/{day}", alert_words.shut(gate.reason))
         for gate in session.execute(select(Gate).where(*shut).order_by(col(Gate.provider))).scalars()
     ]
 
@@ -99,4 +134,8 @@ def _stopped(session: Session) -> list[Alarm]:
     """One alarm for whatever stopped itself: a person who presses stop gives no reason. A hold tells of itself."""
     by_itself = (col(Stop.reason).is_not(None), col(Stop.scope) != EVERYTHING)
     found = session.execute(select(Stop).where(*by_itself).order_by(col(Stop.scope))).scalars()
-    return [Alarm(kind="stopped", run=stop.scope, text=str(stop.reason)) for stop in found]
+    return [_alarm("stopped", stop.scope, alert_words.stopped(stop.scope, str(stop.reason))) for stop in found]
+
+
+def _alarm(kind: str, run: str, told: alert_words.Told) -> Alarm:
+    return Alarm(kind=kind, run=run, text=told[0], zh=told[1])

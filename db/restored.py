@@ -32,6 +32,7 @@ RESTORED = "restored"  # reason of the stop, and of the messages nobody can know
 RESTORING = "restoring"  # reason of the stop while those messages are still being marked
 CHUNK = 2_000  # messages per transaction: well under the 250 ms a writer may hold SQLite
 ADVICE = "the database was put back from a backup: nothing leaves until 'winback resume'"
+ADVICE_ZH = "数据库由备份恢复，什么都不会发出，直到 winback resume"
 
 
 class PutBack(StrEnum):
@@ -90,7 +91,8 @@ def hold(engine: Engine, now: datetime, backup_at: datetime | None = None) -> No
     with transaction(engine) as session:
         _stop(session, RESTORED, now)
         restore = _unreleased(session)
-        note(session, [Alarm(kind=RESTORED, run=f"{RESTORED}/{restore.id if restore else 0}", text=ADVICE)], now)
+        run = f"{RESTORED}/{restore.id if restore else 0}"
+        note(session, [Alarm(kind=RESTORED, run=run, text=ADVICE, zh=ADVICE_ZH)], now)
 
 
 _MARK = text("""

@@ -18,6 +18,7 @@ from db.direct import Sql
 from db.occurrences import run_name
 from db.stops import stopped_scopes, switch_stop
 from db.tables import Occurrence, RunTally
+from winback.delivery.alert_words import stopped, warned
 from winback.delivery.breaker import Judgement, Level, Seen, became_enough, harms, judge, seen_now
 from winback.events import Lift, State
 
@@ -85,7 +86,8 @@ def _judge(connection: Connection, occurrence: int, judgement: Judgement, now: d
         run, stop = run_name(session.get_one(Occurrence, occurrence)), judgement.level is Level.STOP
         if stop:
             switch_stop(session, run, on=True, now=now, reason=judgement.reason)
-        note(session, [Alarm(kind="stopped" if stop else "harm", run=run, text=judgement.reason)], now)
+        said = stopped(run, judgement.reason, judgement.zh) if stop else warned(judgement.reason, judgement.zh)
+        note(session, [Alarm(kind="stopped" if stop else "harm", run=run, text=said[0], zh=said[1])], now)
 
 
 def resume(session: Session, scope: str, now: datetime) -> None:

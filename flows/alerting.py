@@ -7,7 +7,7 @@ from http.client import HTTPException
 
 from sqlalchemy import Engine
 
-from db.alerts import Alarm, give_back, note, standing, take, told, untold
+from db.alerts import Alarm, give_back, note, note_standing, take, told, untold
 from db.engine import database, reading, transaction
 from db.settings import Settings
 from db.tables import Alert
@@ -27,7 +27,8 @@ def tell_staff(settings: Settings, alarms: Iterable[Alarm], now: datetime) -> in
     day = now.astimezone(settings.zone).date().isoformat()
     with database(settings.database_url) as engine:
         with transaction(engine) as session:
-            note(session, [*alarms, *standing(session, day)], now)
+            note(session, alarms, now)
+            note_standing(session, day, now)
         with reading(engine) as session:
             waiting = [(alert.id or 0, _notice(alert)) for alert in untold(session, now)]
         return _tell_all(engine, _robot(settings), waiting, now)
@@ -36,7 +37,7 @@ def tell_staff(settings: Settings, alarms: Iterable[Alarm], now: datetime) -> in
 def failure(run: str, error: Exception) -> Alarm:
     """The alarm of a failed run. Only our own errors are quoted: another's text may hold a customer's data."""
     text = str(error) if isinstance(error, WinbackError) else type(error).__name__
-    return Alarm(kind="failed", run=run, text=text)
+    return Alarm(kind="failed", run=run, text=text, zh="失败了，原因见上一行")
 
 
 def check_webhook(settings: Settings) -> None:
@@ -80,7 +81,7 @@ def _tell_all(engine: Engine, robot: Robot | None, waiting: Iterable[tuple[int, 
 
 def _deliver(robot: Robot | None, notice: Notice, now: datetime) -> bool:
     """Whether it was taken; OSError or HTTPException when nobody answered."""
-    log.warning("%s", notice.text)
+    log.warning("%s", notice.text.replace("\n", " "))
     refusal = tell(robot, notice, now) if robot else None
     if refusal:
         log.error("the alert webhook did not take it: %s", refusal)

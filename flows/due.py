@@ -35,10 +35,13 @@ from winback import __version__
 from winback.campaigns.campaign import Campaign, Schedule
 from winback.campaigns.file import examine, read_campaign
 from winback.campaigns.schedule import Season, due_slots, last_whole_day
+from winback.delivery.alert_words import awaits
 from winback.errors import FileProblem, WrongUse
 
 STALE = timedelta(days=7)  # orders may end so long before a run's day: a small shop has days without one
 TOO_LATE = "its slot came too late to run"
+BETWEEN = "its slot came between a backup and its release: it may have run before"
+_ZH = {TOO_LATE: "时段来得太晚，没有运行", BETWEEN: "时段在备份与放行之间，可能已经运行过"}
 CarryOut = Callable[[Order, Settings, datetime], object]
 log = logging.getLogger("winback")
 
@@ -90,7 +93,8 @@ def _look_at(settings: Settings, campaign_id: str, now: datetime, carry_out: Car
         files = _read_checked(settings, campaign_id)
     except (FileProblem, WrongUse) as error:
         today = now.astimezone(settings.zone).date()  # told once each: so once a day, while it lasts
-        return Looked(alarms=(Alarm(kind="invalid", run=f"{campaign_id}/{today}", text=str(error)),))
+        zh = f"活动文件有错，它的时段暂不运行：winback check campaigns/{campaign_id}.yaml"
+        return Looked(alarms=(Alarm(kind="invalid", run=f"{campaign_id}/{today}", text=str(error), zh=zh),))
     campaign = read_campaign(files[_file(campaign_id)], campaign_id)
     if campaign.schedule is None:
         return Looked()
@@ -155,7 +159,8 @@ def _waits(settings: Settings, slot: _Due) -> Alarm | None:
     """The alarm of a run that nobody has approved yet; told once."""
     with database(settings.database_url) as engine, reading(engine) as session:
         waits = stages(session, slot.order.campaign_id).get(slot.order.slot) == Stage.WAITING
-    return Alarm(kind="approval", run=slot.run, text=f"waits for: winback approve {slot.run}") if waits else None
+    en, zh = awaits(slot.run)
+    return Alarm(kind="approval", run=slot.run, text=en, zh=zh) if waits else None
 
 
 def _stale(settings: Settings, slot: _Due) -> list[Alarm]:
@@ -166,7 +171,8 @@ def _stale(settings: Settings, slot: _Due) -> list[Alarm]:
     if behind <= STALE:
         return []
     text = f"the orders reach {through} only, {behind.days} days before {slot.order.as_of}: who ordered since?"
-    return [Alarm(kind="stale", run=slot.run, text=text)]
+    zh = f"订单只到 {through}，比 {slot.order.as_of} 早 {behind.days} 天：此后谁下过单？"
+    return [Alarm(kind="stale", run=slot.run, text=text, zh=zh)]
 
 
 def _open_slots(
@@ -199,7 +205,7 @@ def _open_slots(
 
 def _why_late(at: datetime, now: datetime, limit: timedelta, restored: datetime | None) -> str | None:
     if restored is not None and at <= restored:
-        return "its slot came between a backup and its release: it may have run before"
+        return BETWEEN
     return TOO_LATE if now - at > limit else None
 
 
@@ -240,7 +246,8 @@ def _note_missed(settings: Settings, slot: _Due, now: datetime) -> list[Alarm]:
         late_after=None,
         code_version=__version__,
     )
-    alarm = Alarm(kind="missed", run=slot.run, text=slot.late or TOO_LATE)
+    late = slot.late or TOO_LATE
+    alarm = Alarm(kind="missed", run=slot.run, text=late, zh=_ZH[late])
     with database(settings.database_url) as engine, transaction(engine) as session:
         if not (record_missed(session, opening, now) or _give_up(session, slot)):
             return []

@@ -15,7 +15,7 @@ from flows.behaving import behaviour_of
 from flows.churning import early_warnings, period
 from winback.campaigns.schedule import last_whole_day
 from winback.intake.fields import Kind
-from winback.signals.alarms import Standing, judge, sentence
+from winback.signals.alarms import Standing, judge, sentence, sentence_zh
 from winback.signals.early_warning import EarlyWarnings
 
 
@@ -66,6 +66,6 @@ def _judge_all(
             continue
         judged = judge(before.get(name), found, said, thresholds)
         if judged and keep(session, before.get(name), judged.standing) and judged.change:
-            text = sentence(judged.change, found, said, thresholds)
-            alarms.append(Alarm(kind=judged.change.value, run=f"{name}/{found.as_of}", text=text))
+            en, zh = (say(judged.change, found, said, thresholds) for say in (sentence, sentence_zh))
+            alarms.append(Alarm(kind=judged.change.value, run=f"{name}/{found.as_of}", text=en, zh=zh))
     return alarms

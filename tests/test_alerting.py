@@ -13,7 +13,7 @@ from threading import Barrier, Thread
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlmodel import col
 
 from db.alerts import TELLING, Alarm, note, take
@@ -21,7 +21,8 @@ from db.alerts import untold as free_alerts
 from db.engine import database, open_engine, reading, transaction
 from db.settings import Settings
 from db.stops import switch_stop
-from db.tables import Alert, Gate
+from db.tables import Alert, Gate, Message
+from db.tallies import Tally, add
 from flows.alerting import failure, tell_staff
 from tests.builders import an_outbox
 from tests.workspaces import a_workspace
@@ -188,10 +189,96 @@ def test_staff_hears_how_many_messages_are_unknown_and_of_no_customer(
 
     assert told == 1
     run = "spring/manual-2026-03-01"
-    text = f"winback: {run}: 3 messages may or may not have been sent"
+    text = f"winback: {run}: 3 messages may or may not have been sent\n3 条消息不知是否已经发出"
     assert webhook.posts == [{"kind": "unknowns", "run": run, "text": text}]
     for trace in ("c1@example.com", "+1212555", "Customer 1", "mail-1", "T0K3N"):
         assert trace not in json.dumps(webhook.posts) + caplog.text
+
+
+def set_states(shop: Settings, state: str, *keys: str) -> None:
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        session.execute(update(Message).where(col(Message.key).in_(keys)).values(state=state))
+
+
+def an_unknown_outbox(shop: Settings, messages: int) -> None:
+    engine = open_engine(shop.database_url)
+    an_outbox(engine, messages=messages, state="uncertain")
+    engine.dispose()
+
+
+def test_an_alert_that_was_refused_is_worded_as_things_are_when_it_is_told(shop: Settings):
+    an_unknown_outbox(shop, 4)
+    with Webhook('{"errcode": 45009}', '{"errcode": 0}').listening() as webhook:
+        settings = replace(telling(shop, webhook), alert_kind="wecom")
+        first = tell_staff(settings, [], NOW)
+        set_states(shop, "accepted", "k-1", "k-2", "k-3")
+        second = tell_staff(settings, [], NOW + timedelta(minutes=1))
+
+    assert (first, second) == (0, 1)
+    assert [post["text"]["content"].split(": ")[2].split()[0] for post in webhook.posts] == ["4", "1"]
+
+
+def test_an_alert_that_no_longer_holds_is_never_told(shop: Settings):
+    an_unknown_outbox(shop, 2)
+    gate = Gate(provider="sendgrid", waits=2, shut_until=NOW, reason="http_401")
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        session.add(gate)
+        switch_stop(session, "spring/manual-2026-03-01", on=True, now=NOW, reason="render_error")
+
+    with Webhook(500, 500, 500).listening() as webhook:
+        tell_staff(telling(shop, webhook), [], NOW)
+        set_states(shop, "accepted", "k-1", "k-2")
+        with database(shop.database_url) as engine, transaction(engine) as session:
+            session.execute(update(Gate).values(shut_until=None, waits=0))
+            switch_stop(session, "spring/manual-2026-03-01", on=False, now=NOW)
+        told = tell_staff(telling(shop, webhook), [], NOW + timedelta(minutes=1))
+
+    assert (told, len(webhook.posts), untold(shop)) == (0, 3, [])
+
+
+def test_new_unknown_messages_are_told_again_once_the_old_ones_are_settled(shop: Settings):
+    """At 0 told; 5 one more, no post; 60 all settled; 61 a new one, told; 65 and 70 settled and new, no post."""
+    an_unknown_outbox(shop, 3)
+    set_states(shop, "accepted", "k-2", "k-3")
+    steps = [(0, "", ""), (5, "uncertain", "k-2"), (60, "accepted", "k-1 k-2"), (61, "uncertain", "k-3")]
+    steps += [(65, "accepted", "k-3"), (70, "uncertain", "k-3")]
+
+    told = []
+    with Webhook().listening() as webhook:
+        for minutes, state, keys in steps:
+            if state:
+                set_states(shop, state, *keys.split())
+            told.append(tell_staff(telling(shop, webhook), [], NOW + timedelta(minutes=minutes)))
+
+    assert told == [1, 0, 0, 1, 0, 0]
+
+
+def test_a_stop_and_a_warning_say_what_they_are_in_both_languages(shop: Settings):
+    """500 delivered: one complaint (0.2 %) warns, the second (0.4 %) stops."""
+    engine = open_engine(shop.database_url)
+    occurrence = an_outbox(engine, messages=0)
+    with Webhook().listening() as webhook:
+        for change in (Tally(delivered=500, complained=1), Tally(complained=1)):
+            with transaction(engine) as session:
+                add(session.connection(), {occurrence: change}, NOW)
+            tell_staff(telling(shop, webhook), [], NOW)
+    engine.dispose()
+
+    run = "spring/manual-2026-03-01"
+    assert [(post["kind"], post["text"]) for post in webhook.posts] == [
+        (
+            "harm",
+            f"winback: {run}: warning, it goes on: 1 of 500 delivered messages were reported as spam "
+            "(0.20%, limit 0.1%)\n警告，仍在发送：500 条送达的消息中有 1 条被举报为垃圾邮件（0.20%，上限 0.1%）",
+        ),
+        (
+            "stopped",
+            f"winback: {run}: stopped: 2 of 500 delivered messages were reported as spam (0.40%, limit 0.3%); "
+            f"nothing more of it leaves. To let it go on: winback resume {run}\n"
+            "已停止：500 条送达的消息中有 2 条被举报为垃圾邮件（0.40%，上限 0.3%）；剩下的不再发出。"
+            f"要继续：winback resume {run}",
+        ),
+    ]
 
 
 def test_an_alert_whose_teller_died_is_told_by_somebody_else_once_his_time_is_over(shop: Settings):
@@ -220,7 +307,7 @@ def test_a_provider_shut_twice_in_a_row_is_told_once_a_day(shop: Settings, waits
 
     assert [post["kind"] for post in webhook.posts] == kinds * 2
     assert [post["text"] for post in webhook.posts[:1]] == [
-        "winback: sendgrid/2026-03-02: nothing leaves through it: http_401"
+        "winback: sendgrid/2026-03-02: nothing leaves through it: http_401\n无法经它发送：http_401"
     ] * len(kinds)
 
 

@@ -82,10 +82,10 @@ def test_staff_is_told_the_share_and_how_often_the_signal_was_right():
     over = sentence(Change.CLEARED, a_day(), a_reading(2), THRESHOLDS)
 
     assert told == (
-        "Complained (投诉): 4 of 10 active customers, 40.0% or more; of those who showed it 10 days ago 39% left, "
+        "Complained: 4 of 10 active customers, 40.0% or more; of those who showed it 10 days ago 39% left, "
         "of all 31%"
     )
-    assert over == "Complained (投诉): 2 of 10 active customers, at most 20.0% again: the alarm is over"
+    assert over == "Complained: 2 of 10 active customers, at most 20.0% again: the alarm is over"
 
 
 def test_of_two_that_judge_at_once_one_keeps_its_judgement(database_url: str):

@@ -111,10 +111,11 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """``reason``: a sentence with the counts, for staff; None while all is well."""
+    """``reason``: a sentence with the counts, for staff; ``zh``: in Chinese. None while all is well."""
 
     level: Level
     reason: str | None = None
+    zh: str | None = None
 
 
 ENOUGH = 500  # delivered, or tried: fewer say nothing
@@ -147,6 +148,7 @@ class Harm:
     seen_total: int
     limits: tuple[int, int]
     words: str
+    zh: str
 
 
 def harms(*, delivered: int, bounced: int, complained: int, seen: Seen = UNSEEN) -> tuple[Harm, Harm]:
@@ -163,6 +165,7 @@ def harms(*, delivered: int, bounced: int, complained: int, seen: Seen = UNSEEN)
             seen_total=seen.delivered,
             limits=COMPLAINTS,
             words="delivered messages were reported as spam",
+            zh="{total:,} 条送达的消息中有 {count:,} 条被举报为垃圾邮件",
         ),
         Harm(
             count=bounced,
@@ -171,6 +174,7 @@ def harms(*, delivered: int, bounced: int, complained: int, seen: Seen = UNSEEN)
             seen_total=seen.tried,
             limits=HARD_BOUNCES,
             words="addresses do not exist or refuse for good",
+            zh="{total:,} 个地址中有 {count:,} 个不存在或永久拒收",
         ),
     )
 
@@ -216,7 +220,8 @@ def judged(harm: Harm) -> Judgement:
     doubled = harm.count * harm.seen_total >= WORSE * harm.seen_count * harm.total
     whole = _judged(harm.count, harm.total, harm, "")
     if doubled and whole.level is Level.STOP:
-        return replace(whole, reason=f"{whole.reason}: the share has doubled since it was resumed")
+        doubled_en, doubled_zh = ": the share has doubled since it was resumed", "：继续发送以来比例翻倍"
+        return replace(whole, reason=f"{whole.reason}{doubled_en}", zh=f"{whole.zh}{doubled_zh}")
     return found
 
 
@@ -226,4 +231,5 @@ def _judged(count: int, total: int, harm: Harm, since: str) -> Judgement:
         return Judgement(level=Level.OK)
     level, limit = (Level.STOP, stop) if count * 1_000 >= stop * total else (Level.WARN, warn)
     said = f"{since}{count:,} of {total:,} {harm.words} ({count / total:.2%}, limit {limit / 1_000:.1%})"
-    return Judgement(level=level, reason=said)
+    zh = harm.zh.format(count=count, total=total) + f"（{count / total:.2%}，上限 {limit / 1_000:.1%}）"
+    return Judgement(level=level, reason=said, zh=f"{'继续发送以来，' if since else ''}{zh}")

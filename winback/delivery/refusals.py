@@ -12,6 +12,7 @@ from winback.events import OPTED_OUT
 
 IN_A_ROW = 20
 FEWEST = 5  # of a run with fewer than IN_A_ROW messages: all of them
+ONE_AFTER_THE_OTHER = "its messages are refused one after the other: "
 TRIES = 3  # what was refused so goes back to the queue until its third try: then the addresses may be at fault
 
 
@@ -60,4 +61,4 @@ class Refusals:
 
 def refused_words(reason: str) -> str:
     """Why a run stopped."""
-    return f"its messages are refused one after the other: {reason}"
+    return f"{ONE_AFTER_THE_OTHER}{reason}"

@@ -74,11 +74,23 @@ def _change(raised: bool, share: float, thresholds: Thresholds) -> Change | None
 
 def sentence(change: Change, found: EarlyWarnings, reading: Reading, thresholds: Thresholds) -> str:
     """What staff is told: of all, and of nobody in particular."""
-    name = f"{reading.signal.en} ({reading.signal.zh})"
-    shown = f"{name}: {reading.count:,} of {found.active:,} active customers"
+    shown = f"{reading.signal.en}: {reading.count:,} of {found.active:,} active customers"
     if change is Change.CLEARED:
         return f"{shown}, at most {thresholds.off:.1%} again: the alarm is over"
     return f"{shown}, {thresholds.on:.1%} or more{_was_right(found, reading)}"
+
+
+def sentence_zh(change: Change, found: EarlyWarnings, reading: Reading, thresholds: Thresholds) -> str:
+    """The same in Chinese."""
+    shown = f"{reading.signal.zh}：{found.active:,} 位活跃客户中有 {reading.count:,} 位"
+    if change is Change.CLEARED:
+        return f"{shown}，回到 {thresholds.off:.1%} 或以下，警报解除"
+    was = (
+        ""
+        if reading.hit_rate is None or reading.base_rate is None
+        else (f"；{found.window_days} 天前有此信号的人流失 {reading.hit_rate:.0%}，全体 {reading.base_rate:.0%}")
+    )
+    return f"{shown}，达到 {thresholds.on:.1%} 或更多{was}"
 
 
 def _was_right(found: EarlyWarnings, reading: Reading) -> str:
