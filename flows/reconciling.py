@@ -119,12 +119,13 @@ class _Desk:
         self._engine, self._look_ups, self._campaigns, self._patience = engine, look_ups, campaigns, patience
         self._began = patience.clock()
         self._settled = Settled()
+        self._barred: dict[str, str] = {}  # provider -> why it answers no question of this account
 
     def work(self, run: str | None) -> Settled:
         self._patience.announce(self._count(run))
         out_of_time = False
         for message in self._messages(run):
-            if why := self._why_not(message):
+            if why := self._why_not(message) or self._barred.get(self._look_ups.provider_of(message)):
                 self._leave(message, why)
             elif out_of_time or (out_of_time := not self._wait_turn(self._look_ups.provider_of(message))):
                 self._settled.unlearnt["out_of_time"] += 1
@@ -198,6 +199,8 @@ class _Desk:
         found = self._look_ups.ask(message, asked_at)
         now = self._patience.clock()
         with transaction(self._engine) as session:
+            if found.barred:
+                self._barred[self._look_ups.provider_of(message)] = found.evidence
             if found.arrived is None:
                 put_off(session, message, now + RETRY)
                 self._settled.unlearnt[found.evidence] += 1

@@ -291,6 +291,18 @@ def test_what_was_not_found_is_asked_about_again_a_day_later_or_when_a_person_wa
     assert asked < by_hand < len(it.sink.look_ups())
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_after_an_account_is_refused_nobody_asks_again_in_that_call(scene, clock: Clock, status: int):
+    it = scene(GONE, GONE, GONE, look_ups=[Reply(status=status)] * 3)
+    began = clock.now
+
+    settled = it.reconcile(after=WINDOW)
+
+    assert [(why.split(":")[1], count) for why, count in settled.unlearnt.items()] == [(f" http_{status}", 3)]
+    assert len(it.sink.look_ups()) == 1
+    assert clock.now - began == WINDOW
+
+
 def test_look_ups_of_sendgrid_keep_to_six_a_minute(scene, clock: Clock):
     it = scene(*[LOST] * 7)
     clock.now += WINDOW

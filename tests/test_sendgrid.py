@@ -476,7 +476,6 @@ def test_only_a_message_to_the_same_address_is_ours(tmp_path, to, arrived):
     ("fault", "evidence"),
     [
         (Reply(status=429), "http_429"),
-        (Reply(status=403), "http_403"),
         (Reply(status=404), "http_404"),
         (Reply(status=500), "http_500"),
         (Reply(status=302, headers={"Location": "/elsewhere"}), "http_302"),
@@ -495,6 +494,20 @@ def test_a_look_up_that_fails_says_nothing_about_the_message(tmp_path, fault, ev
         found = looked_up(sink.url, timeout_seconds=0.3)
 
     assert found == Found(arrived=None, evidence=f"sendgrid activity: {evidence}")
+
+
+@pytest.mark.parametrize(
+    ("status", "lacks"),
+    [
+        (401, "the key is not accepted"),
+        (403, "the Email Activity add-on, or the key's right to read it, is missing"),
+    ],
+)
+def test_an_account_that_may_not_ask_is_told_what_it_lacks(tmp_path, status, lacks):
+    with Sink(tmp_path, look_ups=[Reply(status=status)]) as sink:
+        found = looked_up(sink.url)
+
+    assert found == Found(arrived=None, evidence=f"sendgrid activity: http_{status}: {lacks}", barred=True)
 
 
 def test_a_provider_that_cannot_be_reached_says_nothing_about_the_message():

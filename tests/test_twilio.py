@@ -435,7 +435,6 @@ def listed(*messages):
     ("fault", "evidence"),
     [
         (error(20429, 429), "http_429"),
-        (error(20003, 401), "http_401"),
         (Reply(status=500, body="{}"), "http_500"),
         (PAGE, "unexpected_body"),
         (Reply(status=200, body="[]"), "unexpected_body"),
@@ -456,6 +455,14 @@ def test_a_look_up_that_fails_says_nothing_about_the_message(tmp_path, fault, ev
         found = looked_up(sink.url, timeout_seconds=0.3)
 
     assert found == Found(arrived=None, evidence=f"twilio list: {evidence}")
+
+
+def test_an_account_that_may_not_ask_is_told_what_it_lacks(tmp_path):
+    with Sink(tmp_path, look_ups=[error(20003, 401)]) as sink:
+        found = looked_up(sink.url)
+
+    said = "twilio list: http_401: the SID or the token is not accepted"
+    assert found == Found(arrived=None, evidence=said, barred=True)
 
 
 def test_a_provider_that_cannot_be_reached_says_nothing_about_the_message():

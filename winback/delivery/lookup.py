@@ -32,8 +32,20 @@ class Sought:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What the provider says. ``arrived`` None: it can't or won't tell; ``evidence`` holds no customer data."""
+    """What the provider says. ``arrived`` None: it can't or won't tell; ``evidence`` holds no customer data.
+
+    ``barred``: this account may not ask at all, so the next question would get the same answer.
+    """
 
     arrived: bool | None
     provider_id: str | None = None
     evidence: str
+    barred: bool = False
+
+
+def no_answer(where: str, status: int | None, missing: Mapping[int, str]) -> Found:
+    """What an error says; ``missing``: status that bars the account from asking -> what it lacks."""
+    said = f"{where}: http_{status}"
+    if status is None or status not in missing:
+        return Found(arrived=None, evidence=said)
+    return Found(arrived=None, evidence=f"{said}: {missing[status]}", barred=True)

@@ -11,8 +11,12 @@ from sendgrid import SendGridAPIClient
 
 from winback.delivery.answer import Answer, ErrorKind, from_error
 from winback.delivery.connection import NotConnected, base_url, connecting
-from winback.delivery.lookup import Found
+from winback.delivery.lookup import Found, no_answer
 
+_MISSING = {
+    401: "the key is not accepted",
+    403: "the Email Activity add-on, or the key's right to read it, is missing",
+}
 SEVERAL = 10  # messages with one key; more than one would be news
 
 
@@ -44,7 +48,7 @@ class OfficialClient:
         status, _, body = response
         messages = _messages(body) if status == 200 else None
         if messages is None:
-            return Found(arrived=None, evidence=f"sendgrid activity: http_{status}")
+            return no_answer("sendgrid activity", status, _MISSING)
         if not messages:
             return Found(arrived=False, evidence="sendgrid activity: no message with this key")
         ours = [message for message in messages if not to or _is_to(message, to)]

@@ -16,8 +16,9 @@ from twilio.rest import Client
 
 from winback.delivery.answer import Answer, ErrorKind, from_error
 from winback.delivery.connection import NotConnected, connecting
-from winback.delivery.lookup import Found, Sought
+from winback.delivery.lookup import Found, Sought, no_answer
 
+_MISSING = {401: "the SID or the token is not accepted", 403: "this SID may not read the list"}
 MOST_MESSAGES = 200  # to one number, newest first
 SLACK = timedelta(minutes=10)  # between our clock and theirs
 
@@ -56,7 +57,7 @@ class OfficialClient:
             return Found(arrived=None, evidence=f"twilio list: {_kind_of(error).value}")
         except TwilioException as error:  # its second part is the response
             status = getattr(error.args[-1], "status_code", None)
-            return Found(arrived=None, evidence=f"twilio list: http_{status}")
+            return no_answer("twilio list", status, _MISSING)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):  # no list of messages
             return Found(arrived=None, evidence="twilio list: unexpected_body")
 
