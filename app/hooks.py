@@ -36,15 +36,15 @@ class Hooks:
         read = reading() if len(body) <= QUICK_BYTES else await asyncio.to_thread(reading)
         if read is None:
             return _not_theirs(sendgrid.PROVIDER)
-        callback, said, untimely = read
+        callback, said, stale = read
         answer = await self._answer(callback, said)
-        # an error would make SendGrid send it again for days; the row says that something was not believed
-        return PlainTextResponse("set aside") if untimely else answer
+        # a replay, or a clock of ours that is days fast: then it comes again until the clock is right
+        return PlainTextResponse("stale", status_code=503, headers=RETRY_AFTER) if stale else answer
 
     def _read_sendgrid(
         self, key: EllipticCurvePublicKey, headers: Headers, body: bytes
     ) -> tuple[Callback, Reading, bool] | None:
-        """(callback, what it says, whether it came too late to be believed), or None when it is not SendGrid's."""
+        """(callback, what it says, whether it is too old to be believed), or None when it is not SendGrid's."""
         timestamp = headers.get(sendgrid.TIMESTAMP_HEADER, "")
         signature = headers.get(sendgrid.SIGNATURE_HEADER)
         if not sendgrid.verify(key, signature=signature, timestamp=timestamp, body=body):
@@ -52,9 +52,12 @@ class Hooks:
         now = self._desk.clock()
         digest = digest_of(sendgrid.PROVIDER, body)
         callback = Callback(provider=sendgrid.PROVIDER, digest=digest, body=body, received_at=now)
-        if reason := sendgrid.untimely(timestamp, now):
-            return callback, unreadable(reason), True
-        return callback, sendgrid.parse(body), False
+        age = sendgrid.age(timestamp, now)
+        if age > sendgrid.FRESH_FOR:
+            return callback, unreadable("stale"), True
+        if age < -sendgrid.AHEAD:
+            log.error("this machine's clock is %s slow, as SendGrid signs: set it right", -age)
+        return callback, sendgrid.parse(body, received_at=now), False
 
     async def twilio(self, request: Request) -> Response:
         """Twilio's status changes and the messages people send back."""

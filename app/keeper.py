@@ -135,7 +135,7 @@ class Keeper:
         with reading(self._desk.engine) as session:
             left = unfinished(session)
         for callback in left:
-            self._keep_long(callback, sendgrid.parse(callback.body))
+            self._keep_long(callback, sendgrid.parse(callback.body, received_at=callback.received_at))
 
 
 def _fail(waiting: _Waiting, error: Exception) -> None:

@@ -130,19 +130,39 @@ def test_what_is_not_signed_is_refused_and_leaves_no_trace(engine: Engine, clien
     assert counts(engine) == {}
 
 
-def test_a_signed_but_untimely_batch_is_set_aside_without_an_error(engine: Engine, client: TestClient):
-    ages = [timedelta(hours=73), timedelta(days=3300), -timedelta(minutes=6)]
-
-    for n, age in enumerate(ages):
+def test_a_stale_batch_is_not_believed_and_asked_for_again(engine: Engine, client: TestClient):
+    for n, age in enumerate([timedelta(hours=72, seconds=1), timedelta(days=3300)]):
         body = batch(sendgrid_event(n=n))
         headers = sign_sendgrid(body, str(int((NOON - age).timestamp())))
-        assert client.post("/hooks/sendgrid", content=body, headers=headers).status_code == 200
+        answer = client.post("/hooks/sendgrid", content=body, headers=headers)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
 
-    assert sorted(quarantined(engine)) == [(-1, "from_the_future"), (-1, "stale"), (-1, "stale")]
-    assert counts(engine) == {"quarantine": 3}
+    assert quarantined(engine) == [(-1, "stale"), (-1, "stale")]
+    assert counts(engine) == {"quarantine": 2}
 
 
-def test_a_batch_that_was_untimely_once_is_kept_when_it_comes_signed_anew(engine: Engine, client: TestClient):
+@pytest.mark.parametrize("minutes", [-10, -2 * 60, -9 * 24 * 60, 2 * 60])
+def test_a_wrong_clock_of_ours_loses_no_opt_out_complaint_or_bounce(
+    engine: Engine, minutes: int, caplog: pytest.LogCaptureFixture
+):
+    """The batch is signed at noon, and our clock says something else; no moment is later than it says."""
+    an_outbox(engine, messages=3, state="accepted")
+    off = timedelta(minutes=minutes)
+    body = batch(
+        *(sendgrid_event(e, n=n, key=f"k-{n}") for n, e in enumerate(["unsubscribe", "spamreport", "bounce"], 1))
+    )
+
+    with TestClient(an_app(engine, now=NOON + off)) as client:
+        assert [post_sendgrid(client, body) for _ in range(2)] == [200, 200]
+
+    assert counts(engine) == {"event": 3, "suppression": 3}
+    assert states(engine) == ["delivered", "complained", "bounced"]
+    with reading(engine) as session:
+        assert set(session.execute(select(Event.at)).scalars()) == {min(NOON, NOON + off)}
+    assert ("clock is" in caplog.text) == (off < timedelta(0))
+
+
+def test_a_batch_that_was_stale_once_is_kept_when_it_comes_signed_anew(engine: Engine, client: TestClient):
     body = batch(sendgrid_event())
     client.post("/hooks/sendgrid", content=body, headers=sign_sendgrid(body, "1500000000"))
 

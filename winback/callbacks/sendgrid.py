@@ -26,7 +26,7 @@ SIGNATURE_HEADER = "X-Twilio-Email-Event-Webhook-Signature"
 TIMESTAMP_HEADER = "X-Twilio-Email-Event-Webhook-Timestamp"
 KEY_ARGUMENT = "winback_key"  # the custom argument that carries our message key and comes back in every event
 FRESH_FOR = timedelta(hours=72)  # duplicates come for more than a day (sendgrid/docs issue 2933)
-AHEAD = timedelta(minutes=5)
+AHEAD = timedelta(minutes=5)  # so slow a clock of ours is worth a word
 MAX_ELEMENTS = 100_000  # three times what the largest body can hold of real ones
 
 # The word says it all, and the words with more to be said.
@@ -74,22 +74,26 @@ def verify(key: ec.EllipticCurvePublicKey, *, signature: str | None, timestamp: 
     return True
 
 
-def untimely(timestamp: str, now: datetime) -> str | None:
-    """Why a verified callback is not to be believed any more, or None; ``timestamp`` is ten digits."""
-    signed_at = datetime.fromtimestamp(int(timestamp), UTC)
-    if signed_at < now - FRESH_FOR:
-        return "stale"
-    return "from_the_future" if signed_at > now + AHEAD else None
+def age(timestamp: str, now: datetime) -> timedelta:
+    """How long ago a verified callback was signed; ``timestamp`` is ten digits.
+
+    Nobody can sign in the future, so less than nothing is a clock of ours that is slow, and no reason to doubt.
+    """
+    return now - datetime.fromtimestamp(int(timestamp), UTC)
 
 
-def parse(body: bytes) -> Reading:
-    """The events of a verified body; elements that make no sense are refused one by one."""
+def parse(body: bytes, *, received_at: datetime) -> Reading:
+    """The events of a verified body; elements that make no sense are refused one by one.
+
+    What is told is past, so a moment after ``received_at``, or one that is none, is ``received_at``.
+    """
     elements = read_elements(body)
     if isinstance(elements, str):
         return unreadable(elements)
     if len(elements) > MAX_ELEMENTS:
         return unreadable("too_many_elements")
-    read = [_event(element) for element in elements]
+    latest = int(received_at.timestamp())
+    read = [_event(element, latest) for element in elements]
     events = tuple([event for event in read if type(event) is Event])
     if len(events) == len(read):
         return Reading(events=events)
@@ -97,20 +101,21 @@ def parse(body: bytes) -> Reading:
     return Reading(events=events, refused=tuple(refused))
 
 
-def _event(element: Any) -> Event | str:  # noqa: ANN401 - whatever JSON can hold
-    """The event in one element, or why it is refused."""
+def _event(element: Any, latest: int) -> Event | str:  # noqa: ANN401 - whatever JSON can hold
+    """The event in one element, or why it is refused; ``latest``: seconds since 1970."""
     if type(element) is not dict:
         return element.reason if isinstance(element, Broken) else "not_an_object"
     event_id, name = word(element.get("sg_event_id")), word(element.get("event"))
     key, at = element.get(KEY_ARGUMENT), element.get("timestamp")
-    if event_id is None or name is None or type(at) is not int or not 10**9 <= at < 10**10:  # ten digits
+    if event_id is None or name is None or type(at) is not int:
         return "no_event_id" if event_id is None else "no_event_name" if name is None else "no_timestamp"
     if key is not None and word(key) is None:
         return "bad_message_key"
+    happened = _instant(at if 10**9 <= at <= latest else latest)
     kind = _PLAIN.get(name)
     if kind is not None:
-        return Event(PROVIDER, event_id, key, kind, _instant(at))
-    event = Event(PROVIDER, event_id, key, _KINDS.get(name, EventKind.UNKNOWN), _instant(at))
+        return Event(PROVIDER, event_id, key, kind, happened)
+    event = Event(PROVIDER, event_id, key, _KINDS.get(name, EventKind.UNKNOWN), happened)
     return _described(event, name, element)
 
 
