@@ -216,7 +216,10 @@ def _mark_unsubscribed(connection: Connection, events: Sequence[Event]) -> None:
 
 
 def open_or_close(connection: Connection, events: Sequence[Event], received_at: datetime) -> None:
-    """Close and reopen the addresses the events speak of, whether they are new or not."""
+    """Close and reopen the addresses the events speak of, whether they are new or not.
+
+    The last word of each address stands; of two words of one moment the one that closes.
+    """
     keys = {event.message_key for event in events if event.message_key}
     rows = _WHO.run(connection, keys=sorted(keys)).fetchall() if keys else ()
     of_message = {key: (address, channel) for key, address, channel in rows}
@@ -224,14 +227,21 @@ def open_or_close(connection: Connection, events: Sequence[Event], received_at: 
         (event, *of_message.get(event.message_key or "", (event.address_hash, event.channel))) for event in events
     ]
     known = [(event, address, channel) for event, address, channel in places if address and channel]
-    closings = [
-        Closing(address, channel, reason, event.provider, event.at)
-        for event, address, channel in known
-        if (reason := suppression_reason(event))
-    ]
+    closings: list[Closing] = []
+    for event, address, channel in sorted(known, key=_place_and_time):
+        if reason := suppression_reason(event):
+            closings.append(Closing(address, channel, reason, event.provider, event.at))
+        elif event.kind is EventKind.RESUBSCRIBED:
+            close(connection, closings)
+            reopen(connection, address, channel)
+            closings.clear()
     close(connection, closings)
     for event, address, channel in known:
         if is_soft_bounce(event):
             close_after_soft_bounces(connection, address, channel, event.provider, received_at)
-        if event.kind is EventKind.RESUBSCRIBED:
-            reopen(connection, address, channel)
+
+
+def _place_and_time(known: tuple[Event, str, str]) -> tuple[str, str, datetime, bool]:
+    """Address by address, so that two batches cannot deadlock, and in each as it was said."""
+    event, address, channel = known
+    return address, channel, event.at, event.kind is not EventKind.RESUBSCRIBED

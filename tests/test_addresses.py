@@ -14,6 +14,7 @@ from tests.builders import NOON, a_customer, an_outbox
 from tests.telling import LATER, an_event, suppressions, tell
 from winback.events import OPTED_OUT, OUR_FAULT, REPORTED, SOFT_BOUNCE_SPAN, Event
 
+SECOND = timedelta(seconds=1)
 SOFT = {"reason": "blocked 4.3.0", "permanent": False}
 
 
@@ -121,6 +122,27 @@ def test_a_repeated_old_stop_does_not_undo_a_start(engine: Engine):
     tell(engine, by_phone("unsubscribed", "1"))
 
     assert suppressions(engine) == []
+
+
+@pytest.mark.parametrize("ids", [("1", "2", "3"), ("3", "2", "1")])
+@pytest.mark.parametrize("said", list(permutations(["unsubscribed", "resubscribed", "bounced"], 2)))
+def test_of_texts_that_share_a_commit_the_last_word_stands(engine: Engine, said: tuple[str, str], ids: tuple[str]):
+    """Whatever the provider calls them; another number that says START beside it changes nothing."""
+    words = [
+        by_phone(kind, id_, at=NOON + SECOND * n) for n, (kind, id_) in enumerate(zip(said, ids, strict=False))
+    ]
+    beside = by_phone("resubscribed", ids[2], at=NOON + SECOND)._replace(address_hash="phone-2")
+
+    tell(engine, *words, beside)
+
+    assert bool(suppressions(engine)) == (said != ("unsubscribed", "resubscribed"))
+
+
+@pytest.mark.parametrize("ids", [("1", "2"), ("2", "1")])
+def test_of_a_start_and_a_stop_of_one_moment_the_stop_stands(engine: Engine, ids: tuple[str, str]):
+    tell(engine, by_phone("unsubscribed", ids[0]), by_phone("resubscribed", ids[1]))
+
+    assert suppressions(engine) == [("phone-1", "sms", "unsubscribed", "twilio")]
 
 
 def test_what_is_open_cannot_be_opened(engine: Engine):
