@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.desk import FORM_BYTES, Desk, read_body
-from app.pages import CHANNEL, EVERYTHING, LESS_OFTEN, NO_PERSONALISATION, SHOWN, TOPIC, Notice, View
+from app.pages import CHANNEL, EVERYTHING, LESS_OFTEN, NO_PERSONALISATION, TOPIC, WAS_OFF, WAS_ON, Notice, View
 from db.engine import reading, transaction
 from db.preferences import Choices, Recipient, recipient, save, unsubscribe
 from winback.callbacks.forms import Form, read_form
@@ -45,7 +45,7 @@ class Preferences:
         return self._page(request, who, Notice.DONE) if who else self._broken(request)
 
     async def save(self, request: Request) -> Response:
-        """Do what the form asks for. Only what it says it has shown is changed; an empty form changes nothing."""
+        """Do what the form asks for: what its reader changed from what it showed him, and nothing else."""
         key, form = self._key(request), read_form(await read_body(request, FORM_BYTES))
         choices = _choices(form, self._desk.settings.file.topics) if form else None
         if key is None or form is None or choices is None:
@@ -86,14 +86,16 @@ class Preferences:
 
 
 def _choices(form: Form, topics: Collection[str]) -> Choices | None:
-    """What the form asks for; None when it asks for nothing."""
+    """What the form asks for; None when it is not the page's."""
     if EVERYTHING in form.fields:
         return Choices(channels=dict.fromkeys(CHANNELS, False))
-    shown = {name: name in form.fields for name in form.getlist(SHOWN)}
-    choices = Choices(
-        channels={name: shown[CHANNEL + name] for name in CHANNELS if CHANNEL + name in shown},
-        topics={name: shown[TOPIC + name] for name in topics if TOPIC + name in shown},
-        less_often=shown.get(LESS_OFTEN),
-        no_personalisation=shown.get(NO_PERSONALISATION),
+    if WAS_ON not in form.fields and WAS_OFF not in form.fields:
+        return None
+    wanted = {name: True for name in form.getlist(WAS_OFF) if name in form.fields}
+    wanted |= {name: False for name in form.getlist(WAS_ON) if name not in form.fields}
+    return Choices(
+        channels={name: wanted[CHANNEL + name] for name in CHANNELS if CHANNEL + name in wanted},
+        topics={name: wanted[TOPIC + name] for name in topics if TOPIC + name in wanted},
+        less_often=wanted.get(LESS_OFTEN),
+        no_personalisation=wanted.get(NO_PERSONALISATION),
     )
-    return choices if choices != Choices() else None

@@ -20,6 +20,7 @@ from winback.customers.contact import mask_email, mask_phone
 
 TOPICS = {"tea": {"en": "Tea & more", "zh": "茶"}, "news": {"en": "News"}}
 ALL_SHOWN = ["channel.email", "channel.sms", "topic.tea", "topic.news", "less_often", "no_personalisation"]
+ALL_OPEN = ALL_SHOWN[:4]
 
 
 @pytest.fixture
@@ -36,9 +37,10 @@ def boxes(page: str) -> dict[str, str]:
 
 
 def press(client: TestClient, page: str, *ticked: str, at: str | None = None, **button: str) -> str:
-    """Send the page's form as a browser would: what is shown, and the boxes that are ticked now."""
+    """Send the page's form as a browser would: what it showed, and the boxes that are ticked now."""
     action = re.search(r'class="choices" method="post" action="([^"]+)"', page)[1]
-    fields = {"shown": re.findall(r'name="shown" value="([^"]+)"', page), **dict.fromkeys(ticked, "1"), **button}
+    hidden = {name: re.findall(rf'name="{name}" value="([^"]+)"', page) for name in ("was_on", "was_off")}
+    fields = {**hidden, **dict.fromkeys(ticked, "1"), **button}
     return client.post(urljoin(at or link("k-1"), action), data=fields).text
 
 
@@ -92,7 +94,7 @@ def test_an_old_link_reaches_only_the_address_it_was_sent_to(engine: Engine, cli
         session.execute(update(Customer).values(email="new@example.com", email_hash="new"))
 
     page = client.get(link("k-1")).text
-    press(client, page)
+    press(client, page, "less_often")
 
     assert "new" not in page.replace("news", "")
     assert "channel.sms" not in boxes(page)
@@ -299,9 +301,8 @@ EMPTY = {
     "boxes without what was shown": {"data": {"channel.email": "1"}},
     "one-click": {"content": b"List-Unsubscribe=One-Click"},
     "no form": {"content": b"\xff\xfe"},
-    "another kind of form": {"files": {"shown": (None, "channel.email")}},
-    "too many fields": {"content": b"&".join(b"shown=channel.email" for _ in range(300))},
-    "names there are not": {"data": {"shown": ["channel.fax", "topic.coffee", "*", "channel."]}},
+    "another kind of form": {"files": {"was_on": (None, "channel.email")}},
+    "too many fields": {"content": b"&".join(b"was_on=channel.email" for _ in range(300))},
 }
 
 
@@ -317,6 +318,17 @@ def test_a_form_without_our_fields_changes_nothing(engine: Engine, client: TestC
     assert everything_stored(engine) == before
 
 
+def test_names_there_are_not_change_nothing(engine: Engine, client: TestClient):
+    before = everything_stored(engine)
+
+    for was in ("was_on", "was_off"):
+        names = ["channel.fax", "topic.coffee", "*", "channel.", "everything"]
+        answer = client.post(f"{link('k-1')}/preferences", data={was: names, "channel.fax": "1", "*": "1"})
+        assert answer.status_code == 200
+
+    assert everything_stored(engine) == before
+
+
 def unsubscribe_before(engine: Engine) -> None:
     with transaction(engine) as session:
         unsubscribe(session, "k-1", NOON, FREE)
@@ -324,14 +336,63 @@ def unsubscribe_before(engine: Engine) -> None:
 
 def test_only_what_was_shown_is_changed(engine: Engine, client: TestClient):
     """A page opened before a topic was added says nothing about that topic."""
-    client.post(f"{link('k-1')}/preferences", data={"shown": ["topic.tea"]})
+    client.post(f"{link('k-1')}/preferences", data={"was_on": ["topic.tea"]})
 
     assert {channel for _, channel, *_ in suppressions(engine)} == {"topic:tea"}
     assert preferences(engine) == []
 
 
+def closed_meanwhile(engine: Engine, client: TestClient) -> None:
+    client.post(link("k-1"), content=b"List-Unsubscribe=One-Click")
+    tell(engine, an_event("unsubscribed", key=None, provider="twilio", address_hash="phone-1", channel="sms"))
+
+
+def test_a_page_opened_before_takes_back_nothing_that_came_meanwhile(engine: Engine, client: TestClient):
+    """An opt-out by the mail program, a STOP, another page's choices: only what its reader changed applies."""
+    old = client.get(link("k-1")).text
+    closed_meanwhile(engine, client)
+    press(client, client.get(link("k-1")).text, "topic.news", "no_personalisation")
+
+    page = press(client, old, *ALL_OPEN, "less_often")
+
+    assert boxes(page) == {
+        "channel.email": "empty",
+        "channel.sms": "empty",
+        "topic.tea": "empty",
+        "topic.news": "ticked",
+        "less_often": "ticked",
+        "no_personalisation": "ticked",
+    }
+
+
+def test_a_page_that_is_saved_as_it_was_shown_changes_nothing_and_says_what_holds(
+    engine: Engine, client: TestClient
+):
+    old = client.get(link("k-1")).text
+    closed_meanwhile(engine, client)
+    before = everything_stored(engine)
+
+    page = press(client, old, *ALL_OPEN)
+
+    assert "The form below shows what holds now" in page
+    assert everything_stored(engine) == before
+
+
+def test_what_the_page_showed_as_stopped_is_allowed_again_by_a_tick(engine: Engine, client: TestClient):
+    closed_meanwhile(engine, client)
+
+    press(client, client.get(link("k-1")).text, *ALL_OPEN)
+
+    assert suppressions(engine) == []
+
+
+def test_a_browser_fills_in_no_ticks_of_before(client: TestClient):
+    """Some keep them over a reload, and what the page shows anew would be taken for its reader's wish."""
+    assert re.search(r'<form class="choices"[^>]* autocomplete="off">', client.get(link("k-1")).text)
+
+
 def test_a_form_larger_than_any_of_ours_is_refused(engine: Engine, client: TestClient):
-    answer = client.post(f"{link('k-1')}/preferences", content=b"shown=" + b"x" * 70_000)
+    answer = client.post(f"{link('k-1')}/preferences", content=b"was_on=" + b"x" * 70_000)
 
     assert answer.status_code == 413
     assert counts(engine) == {}
@@ -339,7 +400,7 @@ def test_a_form_larger_than_any_of_ours_is_refused(engine: Engine, client: TestC
 
 def test_a_spoiled_link_saves_nothing(engine: Engine, client: TestClient):
     for path in (link("k-1")[:-1], link("k-9"), "/u/x"):
-        answer = client.post(f"{path}/preferences", data={"shown": ALL_SHOWN})
+        answer = client.post(f"{path}/preferences", data={"was_on": ALL_SHOWN})
         assert answer.status_code == 404
         assert "This link does not work" in answer.text
 
@@ -353,7 +414,7 @@ def test_half_of_a_form_is_never_saved(engine: Engine, client: TestClient, monke
     monkeypatch.setattr("db.preferences._prefer", fail)
 
     with pytest.raises(RuntimeError):
-        client.post(f"{link('k-1')}/preferences", data={"shown": ALL_SHOWN})
+        client.post(f"{link('k-1')}/preferences", data={"was_on": ALL_SHOWN})
 
     assert counts(engine) == {}
 

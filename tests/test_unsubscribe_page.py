@@ -238,7 +238,7 @@ def test_the_choices_form_keeps_the_language_that_was_chosen(engine: Engine, cli
     page = client.get(f"{link('k-1')}?lang=zh").text
     action = re.search(r'class="choices" method="post" action="([^"]+)"', page)[1]
     place = urljoin(link("k-1"), action)
-    saved = client.post(place, data={"shown": ["less_often"], "less_often": "1"}).text
+    saved = client.post(place, data={"was_off": ["less_often"], "less_often": "1"}).text
     again = client.get(urljoin(place, re.search(r'<nav><a href="([^"]+)"', saved)[1])).text
 
     assert '<html lang="zh-CN">' in saved

@@ -24,8 +24,9 @@ HEADERS = MappingProxyType(
     }
 )
 LANGUAGE = "lang"  # of a page's address
-# the form's fields: SHOWN names every box that was shown, since a box that is not ticked is not sent
-SHOWN, EVERYTHING = "shown", "everything"
+# the form's fields: WAS_ON and WAS_OFF name every box that was shown, as it was then. A box that is not ticked is
+# not sent, and a page that was opened before must not take back what has changed since
+WAS_ON, WAS_OFF, EVERYTHING = "was_on", "was_off", "everything"
 CHANNEL, TOPIC = "channel.", "topic."  # before the name of one
 LESS_OFTEN, NO_PERSONALISATION = "less_often", "no_personalisation"
 
