@@ -173,7 +173,10 @@ def test_a_field_given_twice_is_not_believed():
 STOPS = [
     "STOP", "stop", " Stop. ", "ＳＴＯＰ", "s t o p", "STOPALL", "Stop all", "UNSUBSCRIBE", "CANCEL", "END",
     "QUIT", "OPT-OUT", "OPTOUT", "opt out", "REVOKE", "ARRET", "Arrêt", "T", "TD", "td", "ｔｄ", "R", "r",
-    "退订", "退 订", "退订。", "“退订”",
+    "退订", "退 订", "退订。", "“退订”", "「退订」", "【退订】", "《退订》", "退訂",
+    "\u200bSTOP\u200b", "\ufeffSTOP", "\u200eSTOP\u200f", "STOP\u2060", "st\u00adop", "\x00stop", "(stop)",
+    "STOP;", "STOP?", "¡STOP!", "‘stop’", "«stop»", "STOP ❗\ufe0f", "opt–out", "opt—out", "opt\u2011out",
+    "opt－out", "opt\u2212out", "\u2014 退订 \u2014",
 ]  # fmt: skip
 
 
@@ -186,9 +189,13 @@ def test_a_stop_word_opts_the_senders_number_out(text: str):
     assert (event.id, event.message_key) == (f"{SID}:received", None)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "Please do not stop", "the end", "THANKS", "TT", "START now", "YES", "你好", "s" * 20_000]
-)
+REPLIES = [
+    "", "Please do not stop", "the end", "THANKS", "TT", "START now", "YES", "你好", "s" * 20_000,
+    "(please stop)", "stop it?", "don't stop", "1 stop", "stop-gap", "「请勿退订」", "\u200b", "?!", "🙂",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", REPLIES)
 def test_any_other_message_is_a_reply_whose_text_is_not_kept(text: str):
     [event] = parsed(inbound_form(text)).events
 

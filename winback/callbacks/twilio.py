@@ -53,7 +53,7 @@ _PASSING = frozenset(
 _OPTED_OUT = "21610"  # the person has answered STOP to this sender
 _STOP_WORDS = frozenset(
     {"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "opt-out", "optout", "revoke", "arret", "arrêt"}
-    | {"t", "td", "退订", "r"}
+    | {"t", "td", "退订", "退訂", "r"}
 )
 # Twilio lets YES open its own block too; of all replies it is the likeliest answer to a question, so here it
 # counts only where Twilio itself says that it meant START.
@@ -140,8 +140,22 @@ def _inbound(form: Form, sid: str, received_at: datetime) -> Reading:
 def _meant(form: Form) -> EventKind:
     """What the words say, exactly; or what Twilio says they mean: it knows the words that were set there."""
     judged = (form.one("OptOutType") or "").upper()
-    text = unicodedata.normalize("NFKC", form.one("Body") or "").casefold()
-    said = "".join(text.split()).strip("\"'“”.,!。，、")
+    said = _bare(form.one("Body") or "")
     if judged == "STOP" or said in _STOP_WORDS:
         return EventKind.UNSUBSCRIBED
     return EventKind.RESUBSCRIBED if judged == "START" or said in _START_WORDS else EventKind.REPLIED
+
+
+def _bare(text: str) -> str:
+    """``text`` in one case and width, without blanks, what cannot be seen, and the signs around it."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    seen = "".join(_plain(sign) for sign in folded if not sign.isspace())
+    first = next((n for n, sign in enumerate(seen) if sign.isalnum()), len(seen))
+    last = next((n for n in range(len(seen), first, -1) if seen[n - 1].isalnum()), first)
+    return seen[first:last]
+
+
+def _plain(sign: str) -> str:
+    """Every dash as ``-``; nothing of format and control characters."""
+    kind = unicodedata.category(sign)
+    return "-" if kind == "Pd" or sign == "\N{MINUS SIGN}" else "" if kind in ("Cf", "Cc") else sign
