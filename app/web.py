@@ -59,7 +59,7 @@ def make_app(engine: Engine, settings: Settings, clock: Callable[[], datetime]) 
             desk.page(request, notice, status=404) if notice else PlainTextResponse("not found", status_code=404)
         )
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/hooks/sendgrid", hooks.sendgrid, methods=["POST"]),
             Route("/hooks/twilio", hooks.twilio, methods=["POST"]),
@@ -72,6 +72,8 @@ def make_app(engine: Engine, settings: Settings, clock: Callable[[], datetime]) 
         exception_handlers={Unusable: cannot_keep, ClientDisconnect: _gone, 404: no_such_place},
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False  # it would lead to whatever Host the request names
+    return app
 
 
 def _gone(_request: Request, _error: Exception) -> Response:

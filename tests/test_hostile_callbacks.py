@@ -29,7 +29,7 @@ from tests.signing import (
     twilio_form,
 )
 from tests.telling import count, the_message
-from tests.web import PUBLIC, TestClient, an_app, counts, everything_stored
+from tests.web import PUBLIC, TestClient, an_app, counts, everything_stored, link
 
 SENDGRID, TWILIO = "/hooks/sendgrid", "/hooks/twilio?key=k-1"
 SIGNATURE, TIMESTAMP = "X-Twilio-Email-Event-Webhook-Signature", "X-Twilio-Email-Event-Webhook-Timestamp"
@@ -246,3 +246,16 @@ def test_no_address_below_ours_is_found_by_walking(client: TestClient):
     ):
         assert client.get(path).status_code == 404
         assert client.post(path).status_code == 404
+
+
+SLASHED = [f"{path}/" for path in (SENDGRID, "/hooks/twilio", link("k-1"), link("k-1") + "/preferences", "/c/x")]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("path", SLASHED)
+def test_nobody_is_led_to_the_host_a_request_names(engine: Engine, client: TestClient, path: str, method: str):
+    answer = client.request(method, path, headers={"Host": "evil.example"}, follow_redirects=False)
+
+    assert answer.status_code == 404
+    assert "evil" not in answer.text + str(answer.headers)
+    assert counts(engine) == {}
