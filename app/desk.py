@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TypeVar
 
@@ -19,6 +20,8 @@ from winback.message.tokens import Signer
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 FORM_BYTES = 64 * 1024  # more than Twilio or a page of ours sends
+# bytes of all bodies that are being read and checked, of each kind apart: neither can fill the other's
+EVENTS_ROOM, FORMS_ROOM = 32 * 1024 * 1024, 8 * 1024 * 1024
 BODY_SECONDS = 30.0
 ANSWER_SECONDS = 5.0  # to commit what a request says; also how long its database connections wait for a lock
 RETRY_AFTER = {"Retry-After": "60"}
@@ -33,6 +36,7 @@ class Desk:
     def __init__(self, engine: Engine, settings: Settings, clock: Callable[[], datetime]) -> None:
         self.engine, self.settings, self.clock = engine, settings, clock
         self.signer = Signer([settings.file.salt])
+        self.events, self.forms = Room(EVENTS_ROOM, largest=MAX_BODY_BYTES), Room(FORMS_ROOM, largest=FORM_BYTES)
         # one queue for all that is written: SQLite lets one write at a time, and threads that ask it in turn are
         # slower and less fair; PostgreSQL gets fewer and larger transactions
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
@@ -75,15 +79,38 @@ class Desk:
         return HTMLResponse(html, status_code=status, headers=dict(HEADERS))
 
 
-async def read_body(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
-    """The raw body: measured while it comes, since a declared length may lie, and not unpacked."""
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for piece in request.stream():
-                body += piece
-                if len(body) > limit:
-                    raise HTTPException(413)
-    except TimeoutError:
-        raise HTTPException(408) from None
-    return bytes(body)
+class Room:
+    """Where the bodies of requests are read and checked: all together hold no more than so many bytes.
+
+    Anybody can send one, and the same process sends messages.
+    """
+
+    def __init__(self, size: int, *, largest: int) -> None:
+        self._left, self._largest = size, largest
+
+    @asynccontextmanager
+    async def body(self, request: Request) -> AsyncIterator[bytes]:
+        """The raw body, not unpacked; it makes room for others when the block ends."""
+        held = bytearray()
+        try:
+            yield await self._read(request, held)
+        finally:
+            self._left += len(held)
+
+    async def _read(self, request: Request, held: bytearray) -> bytes:
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                async for piece in request.stream():
+                    self._take(piece, held)
+        except TimeoutError:
+            raise HTTPException(408) from None
+        return bytes(held)
+
+    def _take(self, piece: bytes, held: bytearray) -> None:
+        """Measured while it comes, since a declared length may lie."""
+        if len(held) + len(piece) > self._largest:
+            raise HTTPException(413)
+        if len(piece) > self._left:
+            raise HTTPException(503, headers=RETRY_AFTER)
+        self._left -= len(piece)
+        held += piece

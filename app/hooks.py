@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from app.desk import FORM_BYTES, RETRY_AFTER, Desk, read_body
+from app.desk import RETRY_AFTER, Desk
 from app.keeper import Keeper
 from db.callbacks import Callback
 from winback.callbacks import Reading, digest_of, sendgrid, twilio, unreadable
@@ -31,9 +31,9 @@ class Hooks:
         """SendGrid's events."""
         if self._sendgrid_key is None:
             return _not_configured("WINBACK_SENDGRID_WEBHOOK_KEY is missing or is not SendGrid's public key")
-        body = await read_body(request)
-        reading = partial(self._read_sendgrid, self._sendgrid_key, request.headers, body)
-        read = reading() if len(body) <= QUICK_BYTES else await asyncio.to_thread(reading)
+        async with self._desk.events.body(request) as body:
+            reading = partial(self._read_sendgrid, self._sendgrid_key, request.headers, body)
+            read = reading() if len(body) <= QUICK_BYTES else await asyncio.to_thread(reading)
         if read is None:
             return _not_theirs(sendgrid.PROVIDER)
         callback, said, stale = read
@@ -64,14 +64,14 @@ class Hooks:
         secrets = self._desk.settings.secrets
         if not (secrets.twilio_token and secrets.twilio_sid):
             return _not_configured("WINBACK_TWILIO_SID or WINBACK_TWILIO_TOKEN is missing")
-        body = await read_body(request, FORM_BYTES)
         query = request.scope["query_string"].decode("latin-1")
         # the address Twilio was told, not the one the request came by: a proxy may have changed it
         url = self._desk.settings.public_url + request.scope["path"] + (f"?{query}" if query else "")
         signature = request.headers.get(twilio.SIGNATURE_HEADER)
         account, token = secrets.twilio_sid, secrets.twilio_token
-        if not twilio.verify(token=token, account=account, url=url, body=body, signature=signature):
-            return _not_theirs(twilio.PROVIDER)
+        async with self._desk.forms.body(request) as body:
+            if not twilio.verify(token=token, account=account, url=url, body=body, signature=signature):
+                return _not_theirs(twilio.PROVIDER)
         now = self._desk.clock()
         digest = digest_of(twilio.PROVIDER, body, query)
         callback = Callback(provider=twilio.PROVIDER, digest=digest, body=body, received_at=now)

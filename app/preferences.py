@@ -12,7 +12,7 @@ from functools import partial
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.desk import FORM_BYTES, Desk, read_body
+from app.desk import Desk
 from app.pages import CHANNEL, EVERYTHING, LESS_OFTEN, NO_PERSONALISATION, TOPIC, WAS_OFF, WAS_ON, Notice, View
 from db.engine import reading, transaction
 from db.preferences import Choices, Recipient, recipient, save, unsubscribe
@@ -39,14 +39,15 @@ class Preferences:
 
         The token says everything: the body is read only to refuse what no mail program sends.
         """
-        await read_body(request, FORM_BYTES)
-        key = self._key(request)
+        async with self._desk.forms.body(request):
+            key = self._key(request)
         who = await self._desk.write(partial(self._unsubscribe, key)) if key else None
         return self._page(request, who, Notice.DONE) if who else self._broken(request)
 
     async def save(self, request: Request) -> Response:
         """Do what the form asks for: what its reader changed from what it showed him, and nothing else."""
-        key, form = self._key(request), read_form(await read_body(request, FORM_BYTES))
+        async with self._desk.forms.body(request) as body:
+            key, form = self._key(request), read_form(body)
         choices = _choices(form, self._desk.settings.file.topics) if form else None
         if key is None or form is None or choices is None:
             return await self.show(request)

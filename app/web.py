@@ -1,7 +1,7 @@
 """The web application that providers and customers reach: callbacks, links and the preference page.
 
 A provider is told 2xx only after its events are committed. 403: not signed by it; 400: signed but unreadable,
-noted in quarantine; 413, 408: too large or too slow; 503: we cannot check or keep it now, send it again. What is
+noted in quarantine; 413, 408: too large or too slow; 503: we cannot check or keep it now, or it is stale: send it again. What is
 not proved to be a provider's leaves no trace in the database. No address, body or user agent ever reaches a log.
 """
 
@@ -45,6 +45,13 @@ def make_app(engine: Engine, settings: Settings, clock: Callable[[], datetime]) 
     def cannot_keep(request: Request, error: Exception) -> Response:
         """The database cannot be used now: nothing was kept, try again. Its message may quote rows, so no log."""
         log.error("nothing was kept, the database cannot be used: %s", type(error).__name__)
+        return try_later(request)
+
+    def no_room(request: Request, _error: Exception) -> Response:
+        log.warning("a request was turned away: too many bodies come at a time")
+        return try_later(request)
+
+    def try_later(request: Request) -> Response:
         if request.scope["path"].startswith("/hooks/"):
             answer: Response = PlainTextResponse("cannot keep it now", status_code=503)
         else:
@@ -69,7 +76,7 @@ def make_app(engine: Engine, settings: Settings, clock: Callable[[], datetime]) 
             Route("/u/{token}/preferences", preferences.show, methods=["GET"]),
             Route("/u/{token}/preferences", preferences.save, methods=["POST"]),
         ],
-        exception_handlers={Unusable: cannot_keep, ClientDisconnect: _gone, 404: no_such_place},
+        exception_handlers={Unusable: cannot_keep, ClientDisconnect: _gone, 404: no_such_place, 503: no_room},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # it would lead to whatever Host the request names
