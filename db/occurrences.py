@@ -220,7 +220,8 @@ def find(session: Session, campaign_id: str, slot: str) -> Occurrence:
     found: Occurrence | None = session.execute(chosen).scalar_one_or_none()
     if found is None:
         known = [run_name(other) for other in all_runs(session)][:5]
-        raise WrongUse(f"no run {campaign_id}/{slot}" + (f"; there is {', '.join(known)}" if known else ""))
+        named = f"{campaign_id}/{slot}" if slot else f"{campaign_id}: say CAMPAIGN/OCCURRENCE"
+        raise WrongUse(f"no run {named}" + (f"; there is {', '.join(known)}" if known else ""))
     return found
 
 

@@ -122,6 +122,21 @@ def test_another_run_is_left_alone_and_a_run_that_is_none_is_wrong_use(lately: S
     assert (code, json.loads(out)["settled"]) == (0, {"accepted": 2})
 
 
+def test_a_campaign_in_place_of_a_run_is_told_what_is_missing(lately: Settings, capsys):
+    code, _, said = say(capsys, "reconcile", "nosuch")
+
+    assert (code, said) == (2, f"winback: no run nosuch: say CAMPAIGN/OCCURRENCE; there is {RUN}\n")
+
+
+def test_who_settles_one_by_hand_is_not_shown_the_others(lately: Settings, capsys):
+    first, *others = keys(lately)
+
+    _, out, _ = say(capsys, "reconcile", "--key", first, "--sent", "--evidence", "in their log")
+
+    assert not [key for key in others if key in out]
+    assert "2 are still uncertain" in out
+
+
 def test_a_person_settles_by_key_and_by_file(lately: Settings, capsys, tmp_path: Path):
     first, second, third = keys(lately)[:3]
     file = tmp_path / "their-log.csv"

@@ -112,6 +112,9 @@ def _show(
         if counts:
             print_table([title, "messages"], list(counts.items()))
             print()
+    if arguments.said:  # those who named messages have not asked for the others
+        print(f"{len(left):,} are still uncertain" if left else "nothing is uncertain")
+        return
     _list(left)
     for line in _too_early(left, settings, datetime.now(UTC)):
         say(line)
