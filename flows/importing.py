@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from db.customers import CHUNK, NEW_CHUNK, create_customers, imported_fields, numbers, save_customers
 from db.engine import database, reading, transaction
+from db.facts.staged import read_staged, write_staged
 from db.facts.store import (
     ORDERS,
     data_through,
@@ -24,7 +25,7 @@ from db.facts.store import (
     only_importer,
     path_of,
 )
-from db.facts.writing import NOBODY, Present, commit_file, write_facts
+from db.facts.writing import NOBODY, Present, Written, commit_file, write_facts, write_orders
 from db.intake import Table, no_progress, open_table, write_rejects
 from db.people import suppress
 from db.rates import read_rates
@@ -82,6 +83,10 @@ class _Staged:
     @property
     def rows(self) -> pl.LazyFrame:
         return pl.scan_parquet(self.files)
+
+    def customer_ids(self) -> pl.Series:
+        """Each once."""
+        return self.rows.select(pl.col("customer_id").drop_nulls().unique()).collect()["customer_id"]
 
 
 def import_file(
@@ -147,8 +152,8 @@ def _stage(table: Table, folder: Path, settings: Settings, snapshot_on: date | N
         rejects += [batch.rejects, parsed.rejects]
         good += parsed.good.height
         if parsed.good.height:
-            files.append(folder / f"{number}.parquet")
-            parsed.good.write_parquet(files[-1], compression="uncompressed", statistics=False)  # read once
+            files.append(folder / str(number))
+            _save(parsed.good, table.kind, files[-1])
     return _Staged(files=files, good=good, rejects=pl.concat(rejects).sort("line"))
 
 
@@ -163,18 +168,49 @@ def _store(
     return _store_facts(arrival, staged, engine, settings, now)
 
 
+def _save(good: pl.DataFrame, kind: Kind, path: Path) -> None:
+    if kind is Kind.ORDERS:
+        write_staged(path, good)
+    else:
+        good.write_parquet(path, compression="uncompressed", statistics=False)  # read once
+
+
 def _store_facts(
     arrival: Arrival, staged: _Staged, engine: Engine, settings: Settings, now: datetime
 ) -> tuple[int, int]:
     kind = arrival.kind.stored_as
-    people = NOBODY if kind is Kind.LINES else _known_people(staged, engine)  # a line's order says whose it is
+    if kind is Kind.ORDERS:
+        written = _write_orders(arrival, staged, engine, settings)
+    else:
+        written = _write_others(kind, arrival, staged, engine, settings, now)
+    if written is None:
+        return 0, 0
+    with transaction(engine) as session:
+        commit_file(session, kind, written, source=arrival.source, now=now)
+    return written.new, written.changed
+
+
+def _write_orders(arrival: Arrival, staged: _Staged, engine: Engine, settings: Settings) -> Written | None:
+    orders = read_staged(staged.files)
+    people = _known_people(orders.ids, engine)
+    with reading(engine) as session:
+        version = next_version(session)
+        present = [path_of(settings.facts, digest) for digest in digests(session, ORDERS, arrival.source)]
+    return write_orders(settings.facts, orders, present, people, source=arrival.source, version=version)
+
+
+def _write_others(
+    kind: Kind, arrival: Arrival, staged: _Staged, engine: Engine, settings: Settings, now: datetime
+) -> Written | None:
+    lines = kind is Kind.LINES  # a line's order says whose it is
+    people = NOBODY if lines else _known_people(staged.customer_ids(), engine)
     with reading(engine) as session:
         version = next_version(session)
         present = Present(
             same=[path_of(settings.facts, digest) for digest in digests(session, kind.value)],
             orders=[path_of(settings.facts, digest) for digest in digests(session, ORDERS)],
         )
-    written = write_facts(
+    return write_facts(
         settings.facts,
         kind,
         staged.files,
@@ -184,18 +220,12 @@ def _store_facts(
         version=version,
         today=now.astimezone(settings.zone).date(),
     )
-    if written is None:
-        return 0, 0
-    with transaction(engine) as session:
-        commit_file(session, kind, written, source=arrival.source, now=now)
-    return written.new, written.changed
 
 
-def _known_people(staged: _Staged, engine: Engine) -> pl.DataFrame:
-    """customer_id -> customer_no of everybody; those whom only the staged rows know are created."""
+def _known_people(wanted: pl.Series, engine: Engine) -> pl.DataFrame:
+    """customer_id -> customer_no of everybody; those of ``wanted`` ids whom nobody knows are created."""
     with reading(engine) as session:
         people = numbers(session)
-    wanted = staged.rows.select(pl.col("customer_id").drop_nulls().unique()).collect()["customer_id"]
     missing = wanted.filter(~wanted.is_in(people["customer_id"].implode())).sort().to_list()
     for start in range(0, len(missing), NEW_CHUNK):
         with transaction(engine) as session:
@@ -215,7 +245,7 @@ def _store_customers(staged: _Staged, fields: list[str], engine: Engine) -> tupl
 
 
 def _store_suppressions(staged: _Staged, engine: Engine, source: str, now: datetime) -> tuple[int, int]:
-    people = dict(_known_people(staged, engine).select("customer_id", "customer_no").iter_rows())
+    people = dict(_known_people(staged.customer_ids(), engine).select("customer_id", "customer_no").iter_rows())
     new = 0
     for part in staged.rows.collect().iter_slices(CHUNK):
         with transaction(engine) as session:

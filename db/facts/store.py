@@ -41,9 +41,11 @@ def next_version(session: Session) -> int:
     return int(session.execute(select(func.coalesce(func.max(FactFile.id), 0))).scalar_one()) + 1
 
 
-def digests(session: Session, kind: str = ORDERS) -> list[str]:
-    """The digests of the committed fact files of a kind, oldest first."""
+def digests(session: Session, kind: str = ORDERS, source: str | None = None) -> list[str]:
+    """The digests of the committed fact files of a kind (and source), oldest first."""
     chosen = select(col(FactFile.digest)).where(col(FactFile.kind) == kind).order_by(col(FactFile.id))
+    if source is not None:
+        chosen = chosen.where(col(FactFile.source) == source)
     return list(session.execute(chosen).scalars())
 
 

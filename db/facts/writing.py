@@ -4,26 +4,24 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from glob import escape
 from pathlib import Path
 
 import duckdb
-import numpy as np
 import polars as pl
 from sqlmodel import Session
 
+from db.facts.arrivals import arrivals
+from db.facts.order_file import ORDER_COLUMNS, OrderFile
 from db.facts.queries import arrow, sql
+from db.facts.staged import Staged
 from db.facts.store import path_of
 from db.tables import FactFile
 from winback.intake.fields import SCHEMAS, Kind
 
-_ORDER_COLUMNS = {
-    "customer_no": pl.Int64(), "source": pl.String(), "order_id": pl.String(), "ordered_on": pl.Date(),
-    "amount_minor": pl.Int64(), "ordered_at": pl.Datetime("us", "UTC"), "refund_of": pl.String(),
-    "version": pl.Int32(),
-}  # fmt: skip
 _DICTIONARY = 1_000  # distinct values: larger ones save no room and cost CPU
 NOBODY = pl.DataFrame(schema={"customer_id": pl.String(), "customer_no": pl.Int64()})
 _STAGED_ONLY = {"line", "customer_id", "own_id", "place", "repeats"}
@@ -50,12 +48,31 @@ class Present:
 
 
 def fact_columns(kind: Kind) -> Mapping[str, pl.DataType]:
-    """The columns of a kind's fact files, but for ``supersedes``."""
+    """The columns of a kind's fact files, of all but orders without ``supersedes``."""
     if kind is Kind.ORDERS:
-        return _ORDER_COLUMNS
+        return ORDER_COLUMNS
     told = {name: type_ for name, type_ in SCHEMAS[kind].items() if name not in _STAGED_ONLY}
     return {"customer_no": pl.Int64(), "source": pl.String(), "fact_id": pl.String(), **told,
             "version": pl.Int32()}  # fmt: skip
+
+
+def write_orders(
+    facts: Path, staged: Staged, present: Sequence[Path], people: pl.DataFrame, *, source: str, version: int
+) -> Written | None:
+    """Write what the staged orders add to those of the same source as one fact file; None when that is nothing.
+
+    ``people``: customer_id -> customer_no of every customer staged.
+    """
+    customer_no = staged.numbers(people)
+    orders = OrderFile(staged, arrivals(staged, present, customer_no), customer_no)
+    new, changed = orders.counts()
+    if not new + changed:
+        return None
+    with _arriving(facts) as target:
+        orders.write(target, source=source, version=version)
+        digest = _make_durable(target, facts)
+    first_on, last_on = orders.days()
+    return Written(digest=digest, version=version, new=new, changed=changed, first_on=first_on, last_on=last_on)
 
 
 def write_facts(
@@ -69,30 +86,31 @@ def write_facts(
     version: int,
     today: date,
 ) -> Written | None:
-    """Write what the staged rows add to the present ones as one fact file; None when that is nothing.
-
-    ``people``: customer_id -> customer_no of every customer staged; NOBODY for lines.
-    """
-    handle, name = tempfile.mkstemp(dir=facts, prefix=".arriving-", suffix=".parquet")
-    os.close(handle)
-    target = Path(name)
-    given = {"staged": _names(staged), "source": source, "version": version, "today": today}
-    given |= {"written": escape(name), "repeats": kind is Kind.ORDERS and _repeats(staged)}
-    try:
-        with duckdb.connect(config=_config(staged[0].parent)) as connection:
-            for variable, value in given.items():
-                connection.execute(f"SET VARIABLE {variable} = $value", {"value": value})
-            connection.register("people", arrow(people))
-            _show(connection, "present", kind, present.same)
-            _show(connection, "orders", Kind.ORDERS, present.orders)
-            counts = _copy_arrivals(connection, kind, target)
+    """``write_orders`` of other kinds; ``people``: NOBODY for lines."""
+    with _arriving(facts) as target, duckdb.connect(config=_config(staged[0].parent)) as connection:
+        given = {"staged": _names(staged), "source": source, "version": version, "today": today}
+        for variable, value in (given | {"written": escape(str(target))}).items():
+            connection.execute(f"SET VARIABLE {variable} = $value", {"value": value})
+        connection.register("people", arrow(people))
+        _show(connection, "present", kind, present.same)
+        _show(connection, "orders", Kind.ORDERS, present.orders)
+        counts = _copy_arrivals(connection, kind, target)
         if counts is None:
             return None
+        new, changed, first_on, last_on = counts
         digest = _make_durable(target, facts)
-    finally:
-        target.unlink(missing_ok=True)
-    new, changed, first_on, last_on = counts
     return Written(digest=digest, version=version, new=new, changed=changed, first_on=first_on, last_on=last_on)
+
+
+@contextmanager
+def _arriving(facts: Path) -> Iterator[Path]:
+    """A file that is not there any more unless it was made durable."""
+    handle, name = tempfile.mkstemp(dir=facts, prefix=".arriving-", suffix=".parquet")
+    os.close(handle)
+    try:
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 def commit_file(session: Session, kind: Kind, written: Written, *, source: str, now: datetime) -> None:
@@ -132,44 +150,14 @@ def _show(connection: duckdb.DuckDBPyConnection, name: str, kind: Kind, files: S
 def _copy_arrivals(
     connection: duckdb.DuckDBPyConnection, kind: Kind, target: Path
 ) -> tuple[int, int, date | None, date | None] | None:
-    questions = {
-        Kind.ORDERS: ("arrivals", "arrived"),
-        Kind.LINES: ("arrivals_other", "arrived_lines"),
-        Kind.SUBSCRIPTIONS: ("arrivals_other", "arrived_subscriptions"),
-    }
-    arrivals, arrived = questions.get(kind, ("arrivals_other", "arrived_other"))
+    arrived = {Kind.LINES: "arrived_lines", Kind.SUBSCRIPTIONS: "arrived_subscriptions"}.get(kind, "arrived")
     file = str(target).replace("'", "''")  # COPY binds no values
     connection.execute(
-        f"COPY ({sql(arrivals)}) TO '{file}'"
+        f"COPY ({sql('arrivals')}) TO '{file}'"
         f" (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, DICTIONARY_SIZE_LIMIT {_DICTIONARY})"
     )
     row = connection.execute(sql(arrived)).fetchone()
     return row if row and row[0] + row[1] else None
-
-
-def _repeats(staged: Sequence[Path]) -> bool:
-    """Does any order id come twice? By 64-bit hashes: a false yes only costs the search for them."""
-    if _ascend(staged):
-        return False
-    hashes = np.sort(np.concatenate([ids.hash().to_numpy() for ids in _order_ids(staged)]))
-    return bool((hashes[1:] == hashes[:-1]).any())
-
-
-def _ascend(staged: Sequence[Path]) -> bool:
-    """Does each order id come after the one before it, the shorter first? So counters do: none comes twice."""
-    last = pl.Series("order_id", [], dtype=pl.String)
-    for ids in _order_ids(staged):
-        joined = pl.concat([last, ids], rechunk=True)
-        later, earlier = joined.slice(1), joined.slice(0, len(joined) - 1)
-        longer = later.str.len_bytes().cast(pl.Int32) - earlier.str.len_bytes().cast(pl.Int32)
-        if not ((longer > 0) | ((longer == 0) & (later > earlier))).all():
-            return False
-        last = ids.tail(1)
-    return True
-
-
-def _order_ids(staged: Sequence[Path]) -> Iterator[pl.Series]:
-    return (pl.read_parquet(file, columns=["order_id"]).to_series() for file in staged)
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

@@ -1,45 +1,39 @@
--- Of the staged orders of one source those that are new, or differ from the version already there, in the columns of
--- a fact file. Of an id repeated in the file (`repeats`: whether there may be any) the last line wins. `present` and
--- `people` are given; the rest are variables.
-WITH repeated AS (
-    SELECT order_id, max(line) AS line
-    FROM read_parquet(getvariable('staged'))
-    WHERE getvariable('repeats')
-    GROUP BY order_id
-    HAVING count(*) > 1
+-- Of the staged lines, activity, subscriptions or feedback of one source those that are new, or differ from the version
+-- already there, in the columns of a fact file. `fact_id` is a fact's own id, else its customer and place; of facts that
+-- may repeat within a file it counts them, of others the last line wins. `present` and `people` are given (nobody for
+-- lines: whose they are their order says); the rest are variables.
+WITH arrived AS (
+    SELECT
+        people.customer_no,
+        getvariable('source')::VARCHAR AS source,
+        coalesce(own_id, concat_ws(chr(9), people.customer_no, place))
+        || CASE
+            WHEN repeats THEN chr(9) || row_number() OVER (PARTITION BY repeats, own_id, customer_id, place ORDER BY line)
+            ELSE ''
+        END AS fact_id,
+        file.* EXCLUDE (customer_id, own_id, place, repeats)
+    FROM read_parquet(getvariable('staged')) AS file
+    LEFT JOIN people USING (customer_id)
 ),
 
 staged AS (
-    SELECT arrived.*
-    FROM read_parquet(getvariable('staged')) AS arrived
-    ANTI JOIN repeated ON arrived.order_id = repeated.order_id AND arrived.line < repeated.line
+    SELECT * EXCLUDE (line)
+    FROM arrived
+    QUALIFY row_number() OVER (PARTITION BY fact_id ORDER BY line DESC) = 1
 ),
 
 known AS (
-    SELECT *
+    SELECT * EXCLUDE (version, supersedes)
     FROM present
     WHERE source = getvariable('source')
-    QUALIFY row_number() OVER (PARTITION BY order_id ORDER BY version DESC) = 1
+    QUALIFY row_number() OVER (PARTITION BY fact_id ORDER BY version DESC) = 1
 )
 
 SELECT
-    people.customer_no,
-    getvariable('source')::VARCHAR AS source,
-    staged.order_id,
-    staged.ordered_on,
-    staged.ordered_at,
-    staged.amount_minor,
-    staged.refund_of,
+    staged.*,
     getvariable('version')::INTEGER AS version,
-    known.order_id IS NOT NULL AS supersedes
+    known.fact_id IS NOT NULL AS supersedes
 FROM staged
-JOIN people USING (customer_id)
-LEFT JOIN known USING (order_id)
-WHERE
-    known.order_id IS NULL
-    OR known.customer_no <> people.customer_no
-    OR known.ordered_at <> staged.ordered_at
-    OR known.amount_minor <> staged.amount_minor
-    OR known.refund_of IS DISTINCT FROM staged.refund_of
--- by customer, time and line: one number of the first two sorts at two thirds of the cost
-ORDER BY (people.customer_no << 32) + epoch(staged.ordered_at)::BIGINT, staged.line
+LEFT JOIN known USING (fact_id)
+WHERE known.fact_id IS NULL OR staged IS DISTINCT FROM known
+ORDER BY staged.customer_no, staged.fact_on, staged.fact_id

@@ -1,4 +1,4 @@
--- As arrived_other.sql, of lines: the day of a line is that of its order, as far as the order is there.
+-- As arrived.sql, of lines: the day of a line is that of its order, as far as the order is there.
 WITH days AS (
     SELECT max_by(ordered_on, version) AS ordered_on
     FROM orders

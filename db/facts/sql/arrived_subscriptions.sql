@@ -1,4 +1,4 @@
--- As arrived_other.sql, of subscriptions: their days are those of the beginnings, ends and snapshots up to the variable today. Ends
+-- As arrived.sql, of subscriptions: their days are those of the beginnings, ends and snapshots up to the variable today. Ends
 -- and beginnings may lie ahead.
 WITH days AS (
     SELECT unnest([fact_on, ended_on]) AS fact_on
