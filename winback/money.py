@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 INTEGER_DIGITS = 12  # up to 999,999,999,999: no sum of a million such amounts leaves 64 bits
 
-_POINT = (ord(".") - ord("0")) % 256
+_POINT = ord(".") ^ ord("0")
 _AMOUNT = rf"^[+-]?0*[0-9]{{1,{INTEGER_DIGITS}}}(?:\.[0-9]+)?$"
 _PLAIN = r"^[+-]?[0-9]+(?:\.[0-9]+)?$"
 
@@ -50,24 +50,27 @@ def _read(texts: pl.Series, digits: int) -> pl.Series:
 def _common(texts: pl.Series, digits: int) -> tuple["NDArray[np.int64]", "NDArray[np.bool_]"]:
     """Texts without a sign and with at most the digits of the minor unit, as nearly all are, and which are such.
 
-    Digit by digit of whole columns, from the right: about half the CPU that regular expressions take.
+    Sixteen letters of each at once, zeros before the first: a fifth of the CPU that regular expressions take.
     """
     import numpy as np  # senders know money too, and need no arrays
 
+    from winback.digits import TOP, WORD, ZEROS, are_digits, byte_of, every_word, number_of
+
     lengths = texts.str.len_bytes().fill_null(0).to_numpy().astype(np.int64)
-    letters = np.frombuffer(b"0" + texts.str.join("").cast(pl.Binary).item(), np.uint8) - np.uint8(ord("0"))
-    last, behind = np.cumsum(lengths), np.zeros(len(texts), np.int64)
+    words = every_word(b"0" * 2 * WORD + texts.str.join("").cast(pl.Binary).item())
+    last, long = np.cumsum(lengths) + WORD, lengths.max(initial=0) > WORD
+    low = (words[last] ^ ZEROS) & TOP[np.minimum(lengths, WORD)]
+    high = (words[last - WORD] ^ ZEROS) & TOP[np.clip(lengths - WORD, 0, WORD)] if long else TOP[:1]
+    behind = np.zeros(len(texts), np.int64)
     for place in range(1, digits + 1):
-        behind[(lengths > place + 1) & (letters[np.maximum(last - place, 0)] == _POINT)] = place
+        behind[(lengths > place + 1) & (byte_of(low, WORD - 1 - place) == _POINT)] = place
+    before = ((low & ~TOP[behind + 1]) << np.uint64(8)) | (high >> np.uint64(8 * (WORD - 1)))
+    low = np.where(behind > 0, (low & TOP[behind]) | before, low)
+    high = np.where(behind > 0, high << np.uint64(8), high) if long else high
     count = lengths - (behind > 0)
-    sure = (count > behind) & (count <= INTEGER_DIGITS + behind)
-    value = np.zeros(len(texts), np.int64)
-    for place in range(int(count[sure].max(initial=0))):
-        here = sure & (place < count)
-        digit = letters[np.where(here, last - place - ((behind > 0) & (place >= behind)), 0)]
-        sure &= digit <= 9
-        value += digit * np.int64(10**place)
-    return value * 10 ** (digits - behind), sure
+    sure = (count > behind) & (count <= INTEGER_DIGITS + behind) & are_digits(low) & are_digits(high)
+    scale = np.array([10**place for place in range(digits + 1)])
+    return (number_of(high) * 10**WORD + number_of(low)) * scale[digits - behind], sure
 
 
 def _minor(text: pl.Expr, digits: int) -> pl.Expr:

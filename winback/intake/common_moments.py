@@ -1,6 +1,6 @@
 """Moments as nearly all files write them, read as numbers: a third of the CPU that text and zone functions take.
 
-Whatever is not surely so, near a change of a zone's offset for one, is left to ``winback.intake.moments``.
+Whatever is not surely so is left to ``winback.intake.moments``.
 """
 
 from functools import cache
@@ -10,35 +10,39 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from winback.digits import Flags, are_digits, byte_of, every_word, in_twos, word
+
 _WIDTH: Final = 19  # 2024-03-31 14:05:06
-_DIGITS: Final = (0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18)
-_MARKS: Final = ((4, "-"), (7, "-"), (13, ":"), (16, ":"))
+_SHAPE: Final = ((0, "0000-00-"), (8, "00 00:00"), (11, "00:00:00"))
+_DASHES, _COLONS = word("\0\0\0\0\xff\0\0\xff"), word("\0\0\xff\0\0\xff\0\0")
+_DAY, _MARK = word("\xff\xff" + "\0" * 6), word("\0\0\xff" + "\0" * 5)
+_T: Final = word("\0\0T" + "\0" * 5) ^ word("\0\0 " + "\0" * 5)
 _FIRST_YEAR, _YEARS = 1970, 130
 _FIRST, _END = np.datetime64("1970-01-01"), np.datetime64("2100-01-01")
 _SECONDS: Final = 86_400  # of a day
+_MICROS: Final = 1_000_000
 _NO_DAY: Final = -1
 _UNSTEADY: Final = np.iinfo(np.int64).min  # the offset of a day on which it changes
 
 Numbers = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 
 def common_moments(texts: pl.Series, timezone: str) -> pl.Series:
     """``2024-03-31 14:05:06``, a space or ``T`` between, local to ``timezone`` -> Datetime(us, UTC).
 
-    Null where the text is something else, outside 1970-2099, or within a day of a change of the zone's offset.
+    Null where the text is something else, outside 1970-2099, or a time that a change of the offset leaves out.
     """
     shaped = (texts.str.len_bytes() == _WIDTH).fill_null(False)
     found = shaped.to_numpy().copy()
     instants = np.zeros(len(texts), np.int64)
     if found.any():
         instants[found], found[found] = _instants(texts if found.all() else texts.filter(shaped), timezone)
-    return _known(instants * 1_000_000, found).cast(pl.Datetime("us", "UTC"))
+    return _known(instants * _MICROS, found).cast(pl.Datetime("us", "UTC"))
 
 
 def common_days(instants: pl.Series, timezone: str) -> pl.Series:
     """The local day (Date) of Datetime(us, UTC); null outside 1970-2099 and on a day of a change of the offset."""
-    seconds = instants.to_physical().fill_null(-1).to_numpy() // 1_000_000
+    seconds = instants.to_physical().fill_null(-1).to_numpy() // _MICROS
     offsets = _offset_of(seconds // _SECONDS, _offsets(timezone))
     found = offsets != _UNSTEADY
     return _known(((seconds + offsets) // _SECONDS).astype(np.int32), found).cast(pl.Date)
@@ -51,35 +55,37 @@ def _known(values: NDArray[np.signedinteger], found: Flags) -> pl.Series:
 
 def _instants(texts: pl.Series, timezone: str) -> tuple[Numbers, Flags]:
     """Seconds since 1970 of texts of 19 bytes, and whether each is sure."""
-    written = texts.str.join("").cast(pl.Binary).item()
-    letters = np.ascontiguousarray(np.frombuffer(written, np.uint8).reshape(-1, _WIDTH).T)
-    digits = letters - np.uint8(ord("0"))
-    hour, minute, second = (_two(digits, at) for at in (11, 14, 17))
-    sure = _is_shaped(letters, digits) & (hour < 24) & (minute < 60) & (second < 60)
-    days = _days_of(digits, sure)
-    offsets = _offset_of(days, _local_offsets(timezone))
-    return days * _SECONDS + hour * 3600 + minute * 60 + second - offsets, sure & (offsets != _UNSTEADY)
+    words = every_word(texts.str.join("").cast(pl.Binary).item())
+    year_month, day_mark, clock = (words[at::_WIDTH] ^ word(shape) for at, shape in _SHAPE)
+    day, mark = day_mark & _DAY, day_mark & _MARK
+    shaped = (year_month & _DASHES == 0) & (clock & _COLONS == 0) & ((mark == 0) | (mark == _T))
+    shaped &= are_digits(year_month) & are_digits(day) & are_digits(clock)
+    dates, clocks = in_twos(year_month), in_twos(clock)
+    year, month = byte_of(dates, 0) * 100 + byte_of(dates, 2), byte_of(dates, 5)
+    days = _days_of(year, month, byte_of(in_twos(day), 0), shaped)
+    hour, minute, second = (byte_of(clocks, place) for place in (0, 3, 6))
+    sure = shaped & (days != _NO_DAY) & (hour < 24) & (minute < 60) & (second < 60)
+    return _in_utc(days, hour * 3600 + minute * 60 + second, sure, timezone)
 
 
-def _is_shaped(letters: NDArray[np.uint8], digits: NDArray[np.uint8]) -> Flags:
-    shaped: Flags = (letters[10] == ord(" ")) | (letters[10] == ord("T"))
-    for at, mark in _MARKS:
-        shaped &= letters[at] == ord(mark)
-    for at in _DIGITS:
-        shaped &= digits[at] <= 9
-    return shaped
-
-
-def _days_of(digits: NDArray[np.uint8], shaped: Flags) -> Numbers:
+def _days_of(year: Numbers, month: Numbers, day: Numbers, shaped: Flags) -> Numbers:
     """Days since 1970, _NO_DAY where there is none in 1970-2099."""
-    year = _two(digits, 0) * 100 + _two(digits, 2) - _FIRST_YEAR
-    month, day = _two(digits, 5) - 1, _two(digits, 8) - 1
-    fits = shaped & (year >= 0) & (year < _YEARS) & (month >= 0) & (month < 12) & (day >= 0) & (day < 31)
-    return np.where(fits, _calendar()[np.where(fits, (year * 12 + month) * 31 + day, 0)], _NO_DAY)
+    since = year - _FIRST_YEAR
+    fits = shaped & (since >= 0) & (since < _YEARS) & (month > 0) & (month <= 12) & (day > 0) & (day <= 31)
+    return np.where(fits, _calendar()[np.where(fits, (since * 12 + month - 1) * 31 + day - 1, 0)], _NO_DAY)
 
 
-def _two(digits: NDArray[np.uint8], at: int) -> NDArray[np.int32]:
-    return np.asarray(digits[at].astype(np.int32) * 10 + digits[at + 1])
+def _in_utc(days: Numbers, seconds: Numbers, sure: Flags, timezone: str) -> tuple[Numbers, Flags]:
+    """Local times -> UTC; where the offset changes that day by polars, the first of two, of none not sure."""
+    offsets = _offset_of(days, _local_offsets(timezone))
+    instants = days * _SECONDS + seconds - offsets
+    near = np.flatnonzero(sure & (offsets == _UNSTEADY))
+    if len(near):
+        naive = pl.Series((days[near] * _SECONDS + seconds[near]) * _MICROS).cast(pl.Datetime("us"))
+        local = naive.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null")
+        instants[near] = local.dt.timestamp("us").fill_null(0).to_numpy() // _MICROS
+        sure[near] = local.is_not_null().to_numpy()
+    return instants, sure
 
 
 @cache
