@@ -9,10 +9,11 @@ Words = NDArray[np.uint64]
 Flags = NDArray[np.bool_]
 
 WORD: Final = 8  # letters
+CACHED: Final = (
+    1 << 14
+)  # texts at once: arrays that stay in the processor's cache and in memory that is used again
 _HIGHEST: Final = np.uint64(0x8080808080808080)
-_TO_TOP: Final = np.uint64(
-    0x7676767676767676
-)  # added to a 10 it sets a byte's top bit, added to a 9 it does not
+_TO_TOP: Final = np.uint64(0x7676767676767676)  # added to a 10 it sets a byte's top bit, added to a 9 it does not
 
 
 def every_word(letters: bytes) -> Words:

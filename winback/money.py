@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from winback.digits import Words
+
 INTEGER_DIGITS = 12  # up to 999,999,999,999: no sum of a million such amounts leaves 64 bits
 
 _POINT = ord(".") ^ ord("0")
@@ -54,14 +56,29 @@ def _common(texts: pl.Series, digits: int) -> tuple["NDArray[np.int64]", "NDArra
     """
     import numpy as np  # senders know money too, and need no arrays
 
-    from winback.digits import TOP, WORD, ZEROS, are_digits, byte_of, every_word, number_of
+    from winback.digits import CACHED, WORD, every_word
 
     lengths = texts.str.len_bytes().fill_null(0).to_numpy().astype(np.int64)
     words = every_word(b"0" * 2 * WORD + texts.str.join("").cast(pl.Binary).item())
-    last, long = np.cumsum(lengths) + WORD, lengths.max(initial=0) > WORD
+    last, minor, sure = np.cumsum(lengths) + WORD, np.empty(len(texts), np.int64), np.empty(len(texts), bool)
+    for at in range(0, len(texts), CACHED):
+        some = slice(at, at + CACHED)
+        minor[some], sure[some] = _written(words, last[some], lengths[some], digits)
+    return minor, sure
+
+
+def _written(
+    words: "Words", last: "NDArray[np.int64]", lengths: "NDArray[np.int64]", digits: int
+) -> tuple["NDArray[np.int64]", "NDArray[np.bool_]"]:
+    """``_common`` of texts of some ``lengths`` whose last eight letters are the words at ``last``."""
+    import numpy as np
+
+    from winback.digits import TOP, WORD, ZEROS, are_digits, byte_of, number_of
+
+    long = lengths.max() > WORD
     low = (words[last] ^ ZEROS) & TOP[np.minimum(lengths, WORD)]
     high = (words[last - WORD] ^ ZEROS) & TOP[np.clip(lengths - WORD, 0, WORD)] if long else TOP[:1]
-    behind = np.zeros(len(texts), np.int64)
+    behind = np.zeros(len(last), np.int64)
     for place in range(1, digits + 1):
         behind[(lengths > place + 1) & (byte_of(low, WORD - 1 - place) == _POINT)] = place
     before = ((low & ~TOP[behind + 1]) << np.uint64(8)) | (high >> np.uint64(8 * (WORD - 1)))

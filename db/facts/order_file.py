@@ -16,7 +16,7 @@ ORDER_COLUMNS = {
     "ordered_at": pl.Datetime("us", "UTC"), "amount_minor": pl.Int64(), "refund_of": pl.String(),
     "version": pl.Int32(), "supersedes": pl.Boolean(),
 }  # fmt: skip
-_GROUP_ROWS = 122_880
+_GROUP_ROWS = 262_144
 _SORTED_ROWS = 4_000_000  # at once: about 300 MB
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from winback.digits import Flags, are_digits, byte_of, every_word, in_twos, word
+from winback.digits import CACHED, Flags, are_digits, byte_of, every_word, in_twos, word
 
 _WIDTH: Final = 19  # 2024-03-31 14:05:06
 _SHAPE: Final = ((0, "0000-00-"), (8, "00 00:00"), (11, "00:00:00"))
@@ -33,10 +33,11 @@ def common_moments(texts: pl.Series, timezone: str) -> pl.Series:
     Null where the text is something else, outside 1970-2099, or a time that a change of the offset leaves out.
     """
     shaped = (texts.str.len_bytes() == _WIDTH).fill_null(False)
-    found = shaped.to_numpy().copy()
-    instants = np.zeros(len(texts), np.int64)
-    if found.any():
-        instants[found], found[found] = _instants(texts if found.all() else texts.filter(shaped), timezone)
+    if shaped.all():
+        instants, found = _instants(texts, timezone)
+    else:
+        instants, found = np.zeros(len(texts), np.int64), shaped.to_numpy().copy()
+        instants[found], found[found] = _instants(texts.filter(shaped), timezone)
     return _known(instants * _MICROS, found).cast(pl.Datetime("us", "UTC"))
 
 
@@ -55,7 +56,16 @@ def _known(values: NDArray[np.signedinteger], found: Flags) -> pl.Series:
 
 def _instants(texts: pl.Series, timezone: str) -> tuple[Numbers, Flags]:
     """Seconds since 1970 of texts of 19 bytes, and whether each is sure."""
-    words = every_word(texts.str.join("").cast(pl.Binary).item())
+    letters = texts.str.join("").cast(pl.Binary).item()
+    parts = [letters[at : at + CACHED * _WIDTH] for at in range(0, len(letters), CACHED * _WIDTH)]
+    read = [_in_utc(*_local(part), timezone) for part in parts] or [(np.empty(0, np.int64), np.empty(0, bool))]
+    instants, sure = zip(*read, strict=True)
+    return np.concatenate(instants), np.concatenate(sure)
+
+
+def _local(letters: bytes) -> tuple[Numbers, Numbers, Flags]:
+    """Days since 1970, seconds of the day, and whether they are sure."""
+    words = every_word(letters)
     year_month, day_mark, clock = (words[at::_WIDTH] ^ word(shape) for at, shape in _SHAPE)
     day, mark = day_mark & _DAY, day_mark & _MARK
     shaped = (year_month & _DASHES == 0) & (clock & _COLONS == 0) & ((mark == 0) | (mark == _T))
@@ -65,7 +75,7 @@ def _instants(texts: pl.Series, timezone: str) -> tuple[Numbers, Flags]:
     days = _days_of(year, month, byte_of(in_twos(day), 0), shaped)
     hour, minute, second = (byte_of(clocks, place) for place in (0, 3, 6))
     sure = shaped & (days != _NO_DAY) & (hour < 24) & (minute < 60) & (second < 60)
-    return _in_utc(days, hour * 3600 + minute * 60 + second, sure, timezone)
+    return days, hour * 3600 + minute * 60 + second, sure
 
 
 def _days_of(year: Numbers, month: Numbers, day: Numbers, shaped: Flags) -> Numbers:
