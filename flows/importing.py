@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from db.customers import CHUNK, NEW_CHUNK, create_customers, imported_fields, numbers, save_customers
 from db.engine import database, reading, transaction
-from db.facts.staged import read_staged, write_staged
+from db.facts.staged import Staged, Staging
 from db.facts.store import (
     ORDERS,
     data_through,
@@ -33,9 +33,10 @@ from db.settings import Settings
 from winback.customers.contact import address_hash
 from winback.errors import WrongUse
 from winback.intake.fields import REJECTS, Kind
-from winback.intake.records import last_of_each, parse
+from winback.intake.records import Faulty, explain, last_of_each, parse
 
 Progress = Callable[[int, int], None]
+EXPLAINED_ROWS = 10_000  # bad rows at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,19 +75,55 @@ class ImportReport:
         return asdict(self) | {"data_through": self.data_through.isoformat() if self.data_through else None}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Staged:
-    files: list[Path]
-    good: int
-    rejects: pl.DataFrame
+class _Files:
+    """Rows of any kind but orders on their way to a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.paths: list[Path] = []
+
+    def add(self, rows: pl.DataFrame) -> None:
+        self.paths.append(self._folder / f"{len(self.paths)}.parquet")
+        rows.write_parquet(self.paths[-1], compression="uncompressed", statistics=False)  # read once
 
     @property
     def rows(self) -> pl.LazyFrame:
-        return pl.scan_parquet(self.files)
+        return pl.scan_parquet(self.paths)
 
     def customer_ids(self) -> pl.Series:
         """Each once."""
         return self.rows.select(pl.col("customer_id").drop_nulls().unique()).collect()["customer_id"]
+
+
+class _Rejected:
+    """The rows that were not taken; why is asked of many at once."""
+
+    def __init__(self) -> None:
+        self._explained = [pl.DataFrame(schema=dict(REJECTS))]
+        self._faulty: list[Faulty] = []
+
+    def add(self, unread: pl.DataFrame, faulty: Faulty) -> None:
+        self._explained.append(unread)
+        self._faulty.append(faulty)
+        if sum(each.rows.height for each in self._faulty) > EXPLAINED_ROWS:
+            self._explain()
+
+    def by_line(self) -> pl.DataFrame:
+        """All of them (``winback.intake.fields.REJECTS``)."""
+        self._explain()
+        return pl.concat(self._explained).sort("line")
+
+    def _explain(self) -> None:
+        if self._faulty:
+            self._explained.append(explain(self._faulty))
+            self._faulty = []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Staged:
+    kept: Staging | _Files
+    good: int
+    rejects: pl.DataFrame
 
 
 def import_file(
@@ -107,7 +144,7 @@ def import_file(
     ):
         staged = _stage(table, folder, settings, arrival.snapshot_on, now)
         fields = imported_fields(table.columns)
-        new, changed = _store(arrival, staged, fields, engine, settings, now) if staged.files else (0, 0)
+        new, changed = _store(arrival, staged.kept, fields, engine, settings, now) if staged.good else (0, 0)
         with transaction(engine) as session:
             if arrival.complete_through:
                 declare_through(session, kind, arrival.complete_through)
@@ -137,8 +174,9 @@ def _staging(facts: Path) -> Iterator[Path]:
 
 def _stage(table: Table, folder: Path, settings: Settings, snapshot_on: date | None, now: datetime) -> _Staged:
     rates = read_rates(settings.workspace, settings.file.currency)
-    files, rejects, good = [], [pl.DataFrame(schema=dict(REJECTS))], 0
-    for number, batch in enumerate(table):
+    kept = Staging(folder) if table.kind is Kind.ORDERS else _Files(folder)
+    rejected, good = _Rejected(), 0
+    for batch in table:
         parsed = parse(
             table.kind,
             batch.frame,
@@ -149,61 +187,53 @@ def _stage(table: Table, folder: Path, settings: Settings, snapshot_on: date | N
             rates=rates,
             tidy=batch.tidy,
         )
-        rejects += [batch.rejects, parsed.rejects]
+        rejected.add(batch.rejects, parsed.faulty)
         good += parsed.good.height
         if parsed.good.height:
-            files.append(folder / str(number))
-            _save(parsed.good, table.kind, files[-1])
-    return _Staged(files=files, good=good, rejects=pl.concat(rejects).sort("line"))
+            kept.add(parsed.good)
+    return _Staged(kept=kept, good=good, rejects=rejected.by_line())
 
 
 def _store(
-    arrival: Arrival, staged: _Staged, fields: list[str], engine: Engine, settings: Settings, now: datetime
+    arrival: Arrival,
+    kept: Staging | _Files,
+    fields: list[str],
+    engine: Engine,
+    settings: Settings,
+    now: datetime,
 ) -> tuple[int, int]:
+    if isinstance(kept, Staging):
+        return _commit(arrival, _write_orders(arrival, kept.staged(), engine, settings), engine, now)
     match arrival.kind:
         case Kind.CUSTOMERS:
-            return _store_customers(staged, fields, engine)
+            return _store_customers(kept, fields, engine)
         case Kind.SUPPRESSIONS:
-            return _store_suppressions(staged, engine, arrival.source, now)
-    return _store_facts(arrival, staged, engine, settings, now)
+            return _store_suppressions(kept, engine, arrival.source, now)
+    return _commit(arrival, _write_others(arrival, kept, engine, settings, now), engine, now)
 
 
-def _save(good: pl.DataFrame, kind: Kind, path: Path) -> None:
-    if kind is Kind.ORDERS:
-        write_staged(path, good)
-    else:
-        good.write_parquet(path, compression="uncompressed", statistics=False)  # read once
-
-
-def _store_facts(
-    arrival: Arrival, staged: _Staged, engine: Engine, settings: Settings, now: datetime
-) -> tuple[int, int]:
-    kind = arrival.kind.stored_as
-    if kind is Kind.ORDERS:
-        written = _write_orders(arrival, staged, engine, settings)
-    else:
-        written = _write_others(kind, arrival, staged, engine, settings, now)
+def _commit(arrival: Arrival, written: Written | None, engine: Engine, now: datetime) -> tuple[int, int]:
     if written is None:
         return 0, 0
     with transaction(engine) as session:
-        commit_file(session, kind, written, source=arrival.source, now=now)
+        commit_file(session, arrival.kind.stored_as, written, source=arrival.source, now=now)
     return written.new, written.changed
 
 
-def _write_orders(arrival: Arrival, staged: _Staged, engine: Engine, settings: Settings) -> Written | None:
-    orders = read_staged(staged.files)
-    people = _known_people(orders.ids, engine)
+def _write_orders(arrival: Arrival, staged: Staged, engine: Engine, settings: Settings) -> Written | None:
+    people = _known_people(staged.ids, engine)
     with reading(engine) as session:
         version = next_version(session)
         present = [path_of(settings.facts, digest) for digest in digests(session, ORDERS, arrival.source)]
-    return write_orders(settings.facts, orders, present, people, source=arrival.source, version=version)
+    return write_orders(settings.facts, staged, present, people, source=arrival.source, version=version)
 
 
 def _write_others(
-    kind: Kind, arrival: Arrival, staged: _Staged, engine: Engine, settings: Settings, now: datetime
+    arrival: Arrival, kept: _Files, engine: Engine, settings: Settings, now: datetime
 ) -> Written | None:
+    kind = arrival.kind.stored_as
     lines = kind is Kind.LINES  # a line's order says whose it is
-    people = NOBODY if lines else _known_people(staged.customer_ids(), engine)
+    people = NOBODY if lines else _known_people(kept.customer_ids(), engine)
     with reading(engine) as session:
         version = next_version(session)
         present = Present(
@@ -213,7 +243,7 @@ def _write_others(
     return write_facts(
         settings.facts,
         kind,
-        staged.files,
+        kept.paths,
         present,
         people,
         source=arrival.source,
@@ -234,8 +264,8 @@ def _known_people(wanted: pl.Series, engine: Engine) -> pl.DataFrame:
         return numbers(session) if missing else people
 
 
-def _store_customers(staged: _Staged, fields: list[str], engine: Engine) -> tuple[int, int]:
-    frame = last_of_each(Kind.CUSTOMERS, staged.rows.collect())
+def _store_customers(kept: _Files, fields: list[str], engine: Engine) -> tuple[int, int]:
+    frame = last_of_each(Kind.CUSTOMERS, kept.rows.collect())
     new = changed = 0
     for part in frame.iter_slices(CHUNK):
         with transaction(engine) as session:
@@ -244,10 +274,10 @@ def _store_customers(staged: _Staged, fields: list[str], engine: Engine) -> tupl
     return new, changed
 
 
-def _store_suppressions(staged: _Staged, engine: Engine, source: str, now: datetime) -> tuple[int, int]:
-    people = dict(_known_people(staged.customer_ids(), engine).select("customer_id", "customer_no").iter_rows())
+def _store_suppressions(kept: _Files, engine: Engine, source: str, now: datetime) -> tuple[int, int]:
+    people = dict(_known_people(kept.customer_ids(), engine).select("customer_id", "customer_no").iter_rows())
     new = 0
-    for part in staged.rows.collect().iter_slices(CHUNK):
+    for part in kept.rows.collect().iter_slices(CHUNK):
         with transaction(engine) as session:
             for row in part.iter_rows(named=True):
                 new += suppress(

@@ -19,11 +19,26 @@ VALUE_CHARACTERS = 80  # of a rejected value: enough to find it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Faulty:
+    """Rows that cannot be taken, their texts and values as far as they were read."""
+
+    kind: Kind
+    fields: tuple[Field, ...]
+    workspace: Workspace
+    rows: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
-    """``good`` has the schema ``fields.SCHEMAS[kind]``, ``rejects`` has ``fields.REJECTS``; both by line."""
+    """``good`` has the schema ``fields.SCHEMAS[kind]``; it and the faulty rows are by line."""
 
     good: pl.DataFrame
-    rejects: pl.DataFrame
+    faulty: Faulty
+
+    @property
+    def rejects(self) -> pl.DataFrame:
+        """The faulty rows, explained."""
+        return explain([self.faulty])
 
 
 def parse(
@@ -63,8 +78,14 @@ def parse(
     good = (
         judged.lazy().filter(~pl.col("faulty")).select(_typed(kind, finished(kind, fields, workspace))).collect()
     )
-    faulty = judged.filter("faulty")
-    return Parsed(good=good, rejects=_rejects(kind, fields, faulty, workspace))
+    faulty = Faulty(kind=kind, fields=fields, workspace=workspace, rows=judged.filter("faulty"))
+    return Parsed(good=good, faulty=faulty)
+
+
+def explain(faulty: Sequence[Faulty]) -> pl.DataFrame:
+    """Why the rows of one file cannot be taken (``fields.REJECTS``): of many batches at the cost of one."""
+    rows = pl.concat([each.rows for each in faulty])
+    return _rejects(faulty[0].kind, faulty[0].fields, rows, faulty[0].workspace)
 
 
 def last_of_each(kind: Kind, good: pl.DataFrame) -> pl.DataFrame:
