@@ -14,7 +14,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,7 @@ _MARKS = (  # the longer ones first: UTF-32's begins with UTF-16's
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_LONG_LINE = f"a line is longer than {LINE_BYTES >> 20} MiB: not a table"
 _CHANGED = "the file changed while it was read: import it again when it is complete"
 _WIDE = ("utf-16", "utf-32")
 _PAIR = re.compile(rb"[\x81-\xfe](?:([\x30-\x7e])|[\x80-\xfe])")
@@ -46,17 +47,19 @@ _PAIR = re.compile(rb"[\x81-\xfe](?:([\x30-\x7e])|[\x80-\xfe])")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextFile:
-    """A text file that was read once: its digest (of the bytes as stored) and how to read it again.
+    """A text file, and how to read it: inspected, or not yet.
 
+    ``sha256``: of the bytes as stored, None where it was only glanced at; ``read``: what it was when it was read.
     ``damaged`` = some lines hold bytes that are not of the encoding, or in UTF-16 may hold half a pair; such
     lines come with lone surrogates.
     """
 
     path: Path
     size: int
-    sha256: str
+    sha256: str | None
     encoding: str
     damaged: bool
+    read: list[str] = field(default_factory=list, compare=False)
 
     @property
     def errors(self) -> str:
@@ -93,6 +96,19 @@ class _Metered(io.RawIOBase):
         return self._hash.hexdigest()
 
 
+def glance(path: Path) -> TextFile | None:
+    """A file that begins as plain UTF-8, which nearly all are to their end; None for any other.
+
+    Whoever reads it learns of anything else by a UnicodeDecodeError or an ImportProblem, and inspects it then.
+    """
+    with path.open("rb") as file:
+        head = file.read(CHUNK_BYTES)
+    marked = head.startswith((*(mark for mark, _ in _MARKS), b"\x1f\x8b", b"PK\x03\x04"))
+    if marked or b"\n" not in head or not _is("utf-8", head[: head.rfind(b"\n")]):
+        return None
+    return TextFile(path=path, size=path.stat().st_size, sha256=None, encoding="utf-8", damaged=False)
+
+
 def inspect(path: Path, progress: Progress) -> TextFile:
     """Read the whole file once, before anything is taken from it.
 
@@ -112,15 +128,15 @@ def blocks(file: TextFile, progress: Progress) -> Iterator[bytes]:
     """The file in pieces of whole lines, the last one perhaps without an end; ImportProblem as for ``lines``."""
 
     def report(done: int) -> None:
-        progress(file.size + done, 2 * file.size)
+        progress(file.size + done if file.sha256 else 2 * done, 2 * file.size)
 
     with _readable(file.path), _Metered(file.path, file.size, report) as metered:
         stream = _unpacked(metered, file.path)
-        yield from _whole_lines(stream)
+        yield from _whole_lines(stream, file)
         _refuse_changed(file, metered)
 
 
-def _whole_lines(stream: "_Bytes") -> Iterator[bytes]:
+def _whole_lines(stream: "_Bytes", file: TextFile) -> Iterator[bytes]:
     """In one buffer, which is used again: memory that is new each time costs more than the reading."""
     buffer, filled = bytearray(BLOCK_BYTES), 0
     while count := stream.readinto(memoryview(buffer)[filled:]):
@@ -130,6 +146,8 @@ def _whole_lines(stream: "_Bytes") -> Iterator[bytes]:
             yield bytes(memoryview(buffer)[:end])
             buffer[: filled - end] = buffer[end:filled]
             filled -= end
+        if file.sha256 is None and filled > LINE_BYTES:
+            raise ImportProblem(_LONG_LINE, file=str(file.path))
         if filled == len(buffer):
             buffer = buffer.ljust(2 * len(buffer))
     if filled:
@@ -158,8 +176,10 @@ def lines(file: TextFile, progress: Progress) -> Iterator[str]:
 
 
 def _refuse_changed(file: TextFile, metered: _Metered) -> None:
-    if metered.digest() != file.sha256 or file.path.stat().st_size != file.size:
+    digest = metered.digest()
+    if digest != (file.sha256 or digest) or file.path.stat().st_size != file.size:
         raise ImportProblem(_CHANGED, file=str(file.path))
+    file.read.append(digest)
 
 
 @contextmanager
@@ -215,7 +235,7 @@ def _line_bytes(run: int, chunk: bytes, path: Path) -> int:
     end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
     run = run + len(chunk) if end < 0 else len(chunk) - end
     if run > LINE_BYTES:
-        raise ImportProblem(f"a line is longer than {LINE_BYTES >> 20} MiB: not a table", file=str(path))
+        raise ImportProblem(_LONG_LINE, file=str(path))
     return run
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from db.delimited import Chunk, Header, chunks, read_header
-from db.encoding import Progress, TextFile, blocks, inspect, lines, lines_of
+from db.encoding import Progress, TextFile, blocks, glance, inspect, lines, lines_of
 from db.parquet import as_text, digest_of, schema_of, slices
 from db.plain import has_common_ends, is_tidy, plain_rows
 from winback.customers.contact import each_distinct, mask_contact
@@ -52,11 +52,18 @@ class Table:
 
     path: Path
     kind: Kind
-    sha256: str
     encoding: str
     columns: Mapping[str, int]
     source: TextFile | pl.Schema
     progress: Progress
+    digest: str = ""  # of Parquet
+
+    @property
+    def sha256(self) -> str:
+        """Of the bytes as stored; of a file only glanced at once it has been read."""
+        if isinstance(self.source, TextFile):
+            return self.source.sha256 or self.source.read[-1]
+        return self.digest
 
     def __iter__(self) -> Iterator[Batch]:
         if isinstance(self.source, TextFile):
@@ -66,6 +73,16 @@ class Table:
 
 def no_progress(done: int, of: int) -> None:
     """The progress callback that shows nothing."""
+
+
+def glance_at(path: Path, kind: Kind, mapping: Mapping[str, str], progress: Progress) -> Table:
+    """``open_table`` that reads a plain CSV file only once.
+
+    What is wrong with it may then come out while it is read, as a UnicodeDecodeError or an ImportProblem: nothing
+    that was read is to be kept, and ``open_table`` to be asked.
+    """
+    text = glance(path) if path.name.lower().endswith(".csv") and path.is_file() else None
+    return _text_table(text, kind, mapping, progress) if text else open_table(path, kind, mapping, progress)
 
 
 def open_table(path: Path, kind: Kind, mapping: Mapping[str, str], progress: Progress = no_progress) -> Table:
@@ -79,19 +96,17 @@ def open_table(path: Path, kind: Kind, mapping: Mapping[str, str], progress: Pro
     if name.endswith(".parquet"):
         return _open_parquet(path, kind, mapping, progress)
     if name.endswith((".csv", ".csv.gz")):
-        return _open_text(path, kind, mapping, progress)
+        return _text_table(inspect(path, progress), kind, mapping, progress)
     raise ImportProblem("not a kind of file that can be imported", file=str(path), allowed=ALLOWED)
 
 
-def _open_text(path: Path, kind: Kind, mapping: Mapping[str, str], progress: Progress) -> Table:
-    text = inspect(path, progress)
-    header = read_header(lines(text, no_progress), str(path))
+def _text_table(text: TextFile, kind: Kind, mapping: Mapping[str, str], progress: Progress) -> Table:
+    header = read_header(lines(text, no_progress), str(text.path))
     return Table(
-        path=path,
+        path=text.path,
         kind=kind,
-        sha256=text.sha256,
         encoding=text.encoding,
-        columns=place(kind, header.names, mapping, str(path)),
+        columns=place(kind, header.names, mapping, str(text.path)),
         source=text,
         progress=progress,
     )
@@ -104,7 +119,7 @@ def _open_parquet(path: Path, kind: Kind, mapping: Mapping[str, str], progress: 
     return Table(
         path=path,
         kind=kind,
-        sha256=digest_of(path, progress),
+        digest=digest_of(path, progress),
         encoding="parquet",
         columns=columns,
         source=schema,

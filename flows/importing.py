@@ -26,12 +26,12 @@ from db.facts.store import (
     path_of,
 )
 from db.facts.writing import NOBODY, Present, Written, commit_file, write_facts, write_orders
-from db.intake import Table, no_progress, open_table, write_rejects
+from db.intake import Table, glance_at, no_progress, open_table, write_rejects
 from db.people import suppress
 from db.rates import read_rates
 from db.settings import Settings
 from winback.customers.contact import address_hash
-from winback.errors import WrongUse
+from winback.errors import ImportProblem, WrongUse
 from winback.intake.fields import REJECTS, Kind
 from winback.intake.records import Faulty, explain, last_of_each, parse
 
@@ -136,13 +136,17 @@ def import_file(
     if arrival.snapshot_on and arrival.snapshot_on > today:
         raise WrongUse(f"a snapshot cannot be of {arrival.snapshot_on}: today is {today}")
     kind = arrival.kind.stored_as.value
-    table = open_table(arrival.file, arrival.kind, arrival.mapping, progress)
+    table = _first_look(arrival, progress)
     with (
         database(settings.database_url) as engine,
         only_importer(settings.facts),
         _staging(settings.facts) as folder,
     ):
-        staged = _stage(table, folder, settings, arrival.snapshot_on, now)
+        try:
+            staged = _stage(table, folder, settings, arrival.snapshot_on, now)
+        except (UnicodeDecodeError, ImportProblem):  # not as plain as it began, or not whole
+            table = open_table(arrival.file, arrival.kind, arrival.mapping, progress)
+            staged = _stage(table, folder, settings, arrival.snapshot_on, now)
         fields = imported_fields(table.columns)
         new, changed = _store(arrival, staged.kept, fields, engine, settings, now) if staged.good else (0, 0)
         with transaction(engine) as session:
@@ -162,6 +166,13 @@ def import_file(
         rejects_file=_save_rejects(staged.rejects, table, settings),
         data_through=through,
     )
+
+
+def _first_look(arrival: Arrival, progress: Progress) -> Table:
+    try:
+        return glance_at(arrival.file, arrival.kind, arrival.mapping, progress)
+    except (UnicodeDecodeError, ImportProblem):
+        return open_table(arrival.file, arrival.kind, arrival.mapping, progress)
 
 
 @contextmanager
