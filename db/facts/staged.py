@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, count, pairwise
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+
+from db.facts.roll import Roll
 
 Flags = NDArray[np.bool_]
 Numbers = NDArray[np.int64]
@@ -33,7 +34,7 @@ class Staged:
 
     def column(self, name: str) -> pl.Series:
         """One column of all rows."""
-        return _column(self.files, name)
+        return pl.scan_ipc(list(self.files)).select(name).collect().to_series()
 
     def parts(self) -> Iterator[tuple[slice, pl.DataFrame]]:
         """All but whose they are, file by file, and where they stand among all; ``refund_of`` if there are any."""
@@ -61,6 +62,8 @@ class Staging:
         self._files: list[Path] = []
         self._refunds, self._ascending = False, True
         self._last = pl.Series("order_id", [], dtype=pl.String)
+        self._customers = Roll()
+        self._buyers: list[NDArray[np.uint32]] = []
 
     def add(self, orders: pl.DataFrame) -> None:
         """Some orders (``winback.intake.fields.SCHEMAS``), of later lines than those before."""
@@ -68,16 +71,18 @@ class Staging:
         self._refunds |= refunds
         self._ascending = self._ascending and _ascend(pl.concat([self._last, orders["order_id"]], rechunk=True))
         self._last = orders["order_id"].tail(1)
+        self._buyers.append(self._customers.places(orders["customer_id"]))
         self._files.append(self._folder / f"{len(self._files)}.arrow")
-        orders.select("customer_id", *_SAID, *([_REFUND] if refunds else [])).write_ipc(self._files[-1])
+        orders.select(*_SAID, *([_REFUND] if refunds else [])).write_ipc(self._files[-1])
 
     def staged(self) -> Staged:
-        """All of them. Whose they are is found by hashes, at a third of the CPU that texts take."""
-        ids = _column(self._files, "customer_id")
-        told = (_told_apart(ids, seed) for seed in count())
-        customers, buyer = next(found for found in told if found)
+        """All of them."""
         return Staged(
-            files=self._files, refunds=self._refunds, ascending=self._ascending, ids=customers, buyer=buyer
+            files=self._files,
+            refunds=self._refunds,
+            ascending=self._ascending,
+            ids=self._customers.ids(),
+            buyer=np.concatenate(self._buyers),
         )
 
 
@@ -86,18 +91,3 @@ def _ascend(ids: pl.Series) -> bool:
     later, earlier = ids.slice(1), ids.slice(0, len(ids) - 1)
     size, before = later.str.len_bytes(), earlier.str.len_bytes()
     return bool(((size > before) | ((size == before) & (later > earlier))).all())
-
-
-def _column(files: Sequence[Path], name: str) -> pl.Series:
-    return pl.scan_ipc(list(files)).select(name).collect().to_series()
-
-
-def _told_apart(ids: pl.Series, seed: int) -> tuple[pl.Series, NDArray[np.uint32]] | None:
-    """Each id once, and of each row its place among these; None where two ids have one hash."""
-    hashes = ids.hash(seed).alias("hash")
-    first = hashes.arg_unique()
-    distinct = hashes.gather(first).to_frame().with_row_index("place")
-    place = hashes.to_frame().join(distinct, on="hash", how="left", maintain_order="left")["place"].to_numpy()
-    customers, ends = ids.gather(first), accumulate(ids.chunk_lengths(), initial=0)
-    exact = all((customers.gather(place[at:end]) == ids[at:end]).all() for at, end in pairwise(ends))
-    return (customers, place) if exact else None
