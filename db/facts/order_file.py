@@ -19,7 +19,7 @@ ORDER_COLUMNS = {
 }  # fmt: skip
 _GROUP_ROWS = 262_144
 _DAY_BITS = 16  # since 1970, until 2149: moments are believed until 2099
-_SORTED_ROWS = 10_000_000  # at once, about 600 MB; each share reads all staged files
+_SORTED_ROWS = 7_000_000  # at once, about 500 MB; each share reads all staged files
 
 
 class OrderFile:
