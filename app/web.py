@@ -1,8 +1,9 @@
 """The web application that providers and customers reach: callbacks, links and the preference page.
 
 A provider is told 2xx only after its events are committed. 403: not signed by it; 400: signed but unreadable,
-noted in quarantine; 413, 408: too large or too slow; 503: we cannot check or keep it now, or it is stale: send it again. What is
-not proved to be a provider's leaves no trace in the database. No address, body or user agent ever reaches a log.
+noted in quarantine; 413, 408: too large or too slow; 503: we cannot check, hold or keep it now, or it is stale:
+send it again. What is not proved to be a provider's leaves no trace in the database. No address, body or user agent
+ever reaches a log.
 """
 
 import logging

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 from sqlmodel import Session, col
 
 from db.direct import Sql
-from db.tables import WebhookBody
+from db.tables import Quarantine, WebhookBody
 from winback.callbacks import WHOLE, Refused
 
 NOTES = 1_000  # of one callback at most: ten megabytes hold millions of senseless elements
@@ -78,6 +79,27 @@ def quarantine(connection: Connection, callback: Callback, refused: Sequence[Ref
     if rows:
         _NOTE.run_each(connection, rows)
 
+
+class SetAside(NamedTuple):
+    """How many elements of callbacks made no sense for one reason, and when the last of them came."""
+
+    reason: str
+    times: int
+    last_at: datetime
+
+
+def set_aside(session: Session) -> list[SetAside]:
+    """What was noted by ``quarantine``, the latest reason first."""
+    rows = session.execute(_SET_ASIDE).tuples()
+    return [SetAside(reason, times, last_at) for reason, times, last_at in rows]
+
+
+_LAST_AT = func.max(col(Quarantine.at))
+_SET_ASIDE = (
+    select(col(Quarantine.reason), func.count(), _LAST_AT)
+    .group_by(col(Quarantine.reason))
+    .order_by(_LAST_AT.desc(), col(Quarantine.reason))
+)
 
 _NOTE = Sql("""
 INSERT INTO quarantine (digest, position, reason, at) VALUES (:digest, :position, :reason, :at)

@@ -21,7 +21,7 @@ from app.cli import main
 from db.engine import database, reading, transaction
 from db.settings import Settings
 from db.stops import switch_stop
-from db.tables import Event, Gate, Message, RunTally, Stop
+from db.tables import Event, Gate, Message, Quarantine, RunTally, Stop
 from tests.builders import NOON
 from tests.telling import an_event, tell
 from tests.workspaces import AS_OF, CAMPAIGN, a_quiet_crowd, a_workspace
@@ -415,6 +415,21 @@ def test_status_counts_what_sql_counts_and_says_when_what_waits_is_done(lately: 
     assert status["shut"] == [{"provider": "sendgrid", "until": "2026-03-02T12:00:00+00:00", "reason": "http_503"}]
     assert "0:00:03" in shown
     assert "winback reconcile" in shown
+
+
+def test_status_counts_what_was_set_aside_by_its_reason_the_latest_first(lately: Settings, capsys):
+    assert json.loads(say(capsys, "status", "--json")[1])["set_aside"] == []
+    assert "set aside" not in say(capsys, "status")[1]
+    with database(lately.database_url) as engine, transaction(engine) as session:
+        for digest, position, reason in (("a", 3, "no_event_id"), ("a", 4, "stale"), ("b", 0, "no_event_id")):
+            at = NOON + timedelta(minutes=position)
+            session.add(Quarantine(digest=digest, position=position, reason=reason, at=at))
+
+    assert json.loads(say(capsys, "status", "--json")[1])["set_aside"] == [
+        {"reason": "stale", "times": 1, "last_at": "2026-03-02T12:04:00+00:00"},
+        {"reason": "no_event_id", "times": 2, "last_at": "2026-03-02T12:03:00+00:00"},
+    ]
+    assert re.search(r"^no_event_id +2 +2026-03-02T12:03:00", say(capsys, "status")[1], re.M)
 
 
 def test_status_and_report_count_the_same_messages(lately: Settings, capsys, tmp_path: Path):

@@ -12,6 +12,7 @@ from sqlmodel import Session
 from app.at_rest import claimed_words, elsewhere_words, last_of, late_words, scope_words, why_words
 from app.outlooks import last_from, queues
 from app.terminal import print_json, print_table
+from db.callbacks import SetAside, set_aside
 from db.campaigns import campaign_ids, campaign_path, check_file
 from db.engine import database, reading
 from db.facts.store import data_through
@@ -49,6 +50,7 @@ _TABLES = {
     "elsewhere",
     "stopped",
     "shut",
+    "set_aside",
     "runs",
     "next_slots",
 }
@@ -98,6 +100,7 @@ def show_status(found: dict[str, Any]) -> None:
             [(scope_words(stop["scope"]), why_words(stop["reason"])) for stop in found["stopped"]],
         ),
         (["shut provider", "next try", "why"], [tuple(gate.values()) for gate in found["shut"]]),
+        (["set aside from callbacks", "times", "last"], [tuple(line.values()) for line in found["set_aside"]]),
         (
             ["waiting", "messages", "done in"],
             [_waiting_line(found, name, line) for name, line in found["waiting"].items()],
@@ -155,6 +158,7 @@ def read_status(settings: Settings, now: datetime) -> dict[str, Any]:
             "claimed": _claimed(in_hand(session, now)),
             "stopped": [{"scope": scope, "reason": why} for scope, why in stopped_scopes(session).items()],
             "shut": _shut(session),
+            "set_aside": [_set_aside(each) for each in set_aside(session)],
             "waiting": _waiting(session, settings, now, by_run),
             "later": [
                 _later(each, last_of(each, by_run, settings, now))
@@ -186,6 +190,10 @@ def _shut(session: Session) -> list[dict[str, str | None]]:
         for name, gate in gates(session.connection()).items()
         if gate.shut_until is not None
     ]
+
+
+def _set_aside(each: SetAside) -> dict[str, object]:
+    return {"reason": each.reason, "times": each.times, "last_at": each.last_at.isoformat(timespec="seconds")}
 
 
 def _waiting(
