@@ -2,8 +2,8 @@
 
 A provider is told 2xx only after its events are committed. 403: not signed by it; 400: signed but unreadable,
 noted in quarantine; 413, 408: too large or too slow; 503: we cannot check, hold or keep it now, or it is stale:
-send it again. What is not proved to be a provider's leaves no trace in the database. No address, body or user agent
-ever reaches a log.
+send it again. What is not proved to be a provider's leaves no trace in the database. No address, body or user
+agent ever reaches a log.
 """
 
 import logging
