@@ -86,7 +86,7 @@ def test_every_customer_is_written_to_once_by_the_right_provider(shop: Settings,
     [
         (Reply(status=500), "uncertain", 1),
         (Reply(act="reset"), "uncertain", 1),
-        (Reply(status=400), "rejected", 1),
+        (Reply(status=400), "queued", 1),  # every one of them for the same: the run stops (tests/test_refusals.py)
         (Reply(status=200, body="<html>portal</html>", headers={"Content-Type": "text/html"}), "uncertain", 1),
     ],
 )
@@ -100,6 +100,17 @@ def test_a_bad_answer_is_recorded_as_what_it_proves_and_never_repeated(
     assert {key for key, _ in states(shop, "email")} == {state}
     assert {key for key, _ in states(shop, "sms")} == {state}
     assert set(Counter(request.key for request in recorded(folder)).values()) == {asked}
+
+
+def test_one_message_refused_among_others_is_rejected_for_good(shop: Settings, folder: Path):
+    with Sink(folder, [Reply(status=400), Reply()]) as sink:
+        for _ in range(2):
+            send_due(live(shop, sink.url), lambda: NOW, until_empty=True)
+
+    found = states(shop, "email") + states(shop, "sms")
+    assert [state for state, _ in found.elements()].count("rejected") == 1
+    assert {state for state, _ in found} == {"accepted", "rejected"}
+    assert set(Counter(request.key for request in recorded(folder)).values()) == {1}
 
 
 def test_asked_to_wait_it_waits_and_sends_once(shop: Settings, folder: Path):
