@@ -76,7 +76,7 @@ def _header_line(lines: Iterator[str], file: str) -> tuple[int, str, str | None]
     """(its number from 1, the line, the delimiter a ``sep=`` line before it declares)."""
     declared = None
     for number, line in enumerate(lines, start=1):
-        mark = _DECLARED.match(line)
+        mark = _DECLARED.match(line.removeprefix("\ufeff"))
         if mark:
             declared = mark.group(1)
         elif line.strip("\ufeff \t\r\n"):

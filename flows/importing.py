@@ -88,7 +88,7 @@ class _Files:
 
     @property
     def rows(self) -> pl.LazyFrame:
-        return pl.scan_parquet(self.paths)
+        return pl.scan_parquet(self.paths, glob=False)
 
     def customer_ids(self) -> pl.Series:
         """Each once."""
@@ -179,6 +179,8 @@ def _first_look(arrival: Arrival, progress: Progress) -> Table:
 def _staging(facts: Path) -> Iterator[Path]:
     for left in facts.glob(".staging-*"):  # of an import that was killed; we hold the importer's lock
         shutil.rmtree(left, ignore_errors=True)
+    for file in facts.glob(".arriving-*"):
+        file.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(dir=facts, prefix=".staging-") as folder:
         yield Path(folder)
 

@@ -149,6 +149,14 @@ def test_a_spreadsheets_declared_delimiter_and_blank_lines_before_the_header_are
     assert frame.rows() == [(4, "1", "Ann")]
 
 
+def test_a_declared_delimiter_after_a_byte_order_mark_is_no_row(write):
+    """As Excel saves it: the header is the second line."""
+    frame, rejects = read(write("\ufeffsep=;\ncustomer_id;name\n1;Ann\n2;Bo\n"))
+
+    assert frame.rows() == [(3, "1", "Ann"), (4, "2", "Bo")]
+    assert rejects.is_empty()
+
+
 def test_a_byte_order_mark_inside_the_header_is_no_part_of_a_name(write):
     frame, _ = read(write('\ufeff\ufeff"\ufeffcustomer_id", name \n1,Ann\n'))
 

@@ -1,5 +1,6 @@
 """Orders on their way into a fact file: sorted share by share, known again by hashes, in batches of any size."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -127,3 +128,50 @@ def test_bad_rows_are_listed_in_the_order_of_the_file_however_many_are_explained
 
     assert report.rejects_file is not None
     assert pl.read_csv(report.rejects_file)["line"].to_list() == list(range(3, 23, 2))
+
+
+@pytest.mark.parametrize(
+    ("zone", "moment"),
+    [
+        ("Asia/Shanghai", "0001-01-01"),
+        ("Asia/Shanghai", "0001-01-01 00:00:00"),
+        ("America/New_York", "9999-12-31 23:59:59"),
+        ("UTC", "9999-12-31T23:59:59-05:00"),
+        ("UTC", "0001-01-01 00:00:00+08:00"),
+    ],
+)
+def test_a_date_that_stands_for_none_is_refused_alone(shop: Settings, zone: str, moment: str):
+    """What programs write for no date: in UTC it lies outside the years 1 to 9999."""
+    shop = replace(shop, file=shop.file.model_copy(update={"timezone": zone}))
+
+    report = bring(shop, f"{HEADER}c,o1,2026-01-05 10:00:00,1.00,\na,o2,{moment},2.00,\n")
+
+    assert (report.good, report.bad) == (1, 1)
+    assert report.rejects_file is not None
+    assert "outside the years 1970-2099" in Path(report.rejects_file).read_text(encoding="utf-8-sig")
+
+
+def test_a_workspace_may_have_brackets_in_its_path(tmp_path: Path):
+    home = tmp_path / "shops [1] *"
+    home.mkdir()
+    shop = a_workspace(home)
+    people = shop.workspace / "people.csv"
+    people.write_text("customer_id,name\nc,Cy\n", encoding="utf-8")
+
+    orders = bring(shop, HEADER + ROWS)
+    again = bring(shop, HEADER + ROWS + "d,o3,2026-01-05 10:00:00,1.00,\n")
+    customers = import_file(
+        Arrival(kind=Kind.CUSTOMERS, file=people, source="shop", mapping={}, complete_through=None), shop, NOW
+    )
+
+    assert (orders.good, again.new, customers.good) == (6, 1, 1)
+
+
+def test_what_a_killed_import_left_half_written_goes_with_the_next(shop: Settings):
+    shop.facts.mkdir(parents=True, exist_ok=True)
+    left = shop.facts / ".arriving-x.parquet"
+    left.write_bytes(b"half")
+
+    bring(shop, HEADER + ROWS)
+
+    assert not left.exists()

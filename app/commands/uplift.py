@@ -67,7 +67,11 @@ def _of_runs(arguments: argparse.Namespace) -> int:
 def _read(file: Path, columns: list[str]) -> pl.DataFrame:
     """The columns as text."""
     try:
-        lazy = pl.scan_parquet(file) if file.suffix == ".parquet" else pl.scan_csv(file, infer_schema=False)
+        lazy = (
+            pl.scan_parquet(file, glob=False)
+            if file.suffix == ".parquet"
+            else pl.scan_csv(file, infer_schema=False, glob=False)
+        )
         known = lazy.collect_schema().names()
         for name in columns:
             if name not in known:

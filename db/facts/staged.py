@@ -34,14 +34,15 @@ class Staged:
 
     def column(self, name: str) -> pl.Series:
         """One column of all rows."""
-        return pl.scan_ipc(list(self.files)).select(name).collect().to_series()
+        return pl.scan_ipc(list(self.files), glob=False).select(name).collect().to_series()
 
     def parts(self) -> Iterator[tuple[slice, pl.DataFrame]]:
         """All but whose they are, file by file, and where they stand among all; ``refund_of`` if there are any."""
         at = 0
         for file in self.files:
             refunds = _REFUND in pl.read_ipc_schema(file)
-            frame = pl.read_ipc(file, columns=[*_SAID, _REFUND] if refunds else _SAID)
+            columns = [*_SAID, _REFUND] if refunds else _SAID
+            frame = pl.scan_ipc(file, glob=False).select(columns).collect()
             if self.refunds and not refunds:
                 frame = frame.with_columns(pl.lit(None, pl.String).alias(_REFUND))
             yield slice(at, at + frame.height), frame

@@ -1,6 +1,6 @@
 """Points in time as written in files: ISO text -> UTC instants; a time without an offset is local."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import polars as pl
 
@@ -41,11 +41,17 @@ def read_moments(texts: pl.Series, timezone: str, not_after: date | None) -> pl.
 
 def _surely_believable(instants: pl.Series, not_after: date | None) -> bool:
     """Are all so far from what is not believed that no zone's day need be reckoned?"""
-    first, last = instants.min(), instants.max()
-    if not isinstance(first, datetime) or not isinstance(last, datetime):
+    moments = instants.drop_nulls().to_physical().to_numpy()  # Python knows no year 0 or 10,000
+    if not len(moments):
         return False
     latest = date(LAST_YEAR, 12, 31) if not_after is None else min(not_after, date(LAST_YEAR, 12, 31))
-    return first.date() > date(FIRST_YEAR, 1, 1) + _ANY_OFFSET and last.date() < latest - _ANY_OFFSET
+    earliest = date(FIRST_YEAR, 1, 2) + _ANY_OFFSET
+    return bool(moments.min() >= _midnight(earliest) and moments.max() < _midnight(latest - _ANY_OFFSET))
+
+
+def _midnight(day: date) -> int:
+    """Microseconds since 1970, in UTC."""
+    return (day - date(1970, 1, 1)).days * 86_400_000_000
 
 
 def why_no_moments(texts: pl.Series, timezone: str, not_after: date | None) -> pl.Series:
