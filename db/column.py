@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from db.delimited import chunks, read_header
-from db.encoding import inspect, lines
+from db.encoding import inspect, lines, no_progress
 from winback.errors import ImportProblem
 
 
@@ -12,8 +12,8 @@ def read_column(path: Path, name: str) -> list[str]:
 
     Encoding and delimiter as for a file that is imported, but no line may be bad: ImportProblem names the first.
     """
-    text = inspect(path, _untold)
-    source = lines(text, _untold)
+    text = inspect(path, no_progress)
+    source = lines(text, no_progress)
     header = read_header(source, str(path))
     place = next((at for at, known in enumerate(header.names) if known.casefold() == name), None)
     found: list[str] = []
@@ -23,7 +23,3 @@ def read_column(path: Path, name: str) -> list[str]:
             raise ImportProblem(why, file=str(path), line=line)
         found += [cell.strip() for cell in chunk.cells[place :: len(header.names)]]
     return [cell for cell in found if cell]
-
-
-def _untold(done: int, of: int) -> None:
-    """Nobody waits for it."""

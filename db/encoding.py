@@ -45,6 +45,10 @@ _WIDE = ("utf-16", "utf-32")
 _PAIR = re.compile(rb"[\x81-\xfe](?:([\x30-\x7e])|[\x80-\xfe])")
 
 
+def no_progress(done: int, of: int) -> None:
+    """The progress callback that shows nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextFile:
     """A text file, and how to read it: inspected, or not yet.

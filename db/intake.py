@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from db.delimited import Chunk, Header, chunks, read_header
-from db.encoding import Progress, TextFile, blocks, glance, inspect, lines, lines_of
+from db.encoding import Progress, TextFile, blocks, glance, inspect, lines, lines_of, no_progress
 from db.parquet import as_text, digest_of, schema_of, slices
 from db.plain import has_common_ends, is_tidy, plain_rows
 from winback.customers.contact import each_distinct, mask_contact
@@ -69,10 +69,6 @@ class Table:
         if isinstance(self.source, TextFile):
             return _text_batches(self.source, self.columns, self.progress)
         return _parquet_batches(self, self.source)
-
-
-def no_progress(done: int, of: int) -> None:
-    """The progress callback that shows nothing."""
 
 
 def glance_at(path: Path, kind: Kind, mapping: Mapping[str, str], progress: Progress) -> Table:

@@ -226,17 +226,21 @@ def read_settings(environ: Mapping[str, str], start: Path, workspace: Path | Non
 
 def _public_url(text: str) -> str:
     """The address every link begins with; WrongUse for what no link can begin with, or what shows a password."""
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or "@" in parts.netloc or not _LINK_BEGINS.fullmatch(text):
+    if not (_is_url(text, {"http", "https"}) and _LINK_BEGINS.fullmatch(text)):
         raise WrongUse("WINBACK_PUBLIC_URL must be an address like https://mail.example.com")
     return text.rstrip("/")
 
 
-_LINK_BEGINS = re.compile(r"[A-Za-z0-9:/._~%\[\]-]+")  # no blank, ? or #, nothing a mail program would cut at
+_LINK_BEGINS = re.compile(r"[A-Za-z0-9:/._~%\[\]-]+")  # no @, blank, ? or #, nothing a mail program would cut at
+
+
+def _is_url(text: str, schemes: Collection[str]) -> bool:
+    """Whether it names a server by one of ``schemes``."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _alert_kind(word: str) -> AlertKind:
@@ -270,12 +274,7 @@ def check_live(settings: Settings) -> None:
 
 def _check_smtp_url(url: str) -> None:
     """WrongUse unless it names a mail server. It may hold a password: it is not quoted."""
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in {"smtp", "smtps"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
+    if not _is_url(url, {"smtp", "smtps"}):
         raise WrongUse("WINBACK_SMTP_URL must be an address like smtp://user:password@mail.example.com:587")
 
 

@@ -14,6 +14,7 @@ import polars as pl
 from sqlalchemy import Engine
 
 from db.customers import CHUNK, NEW_CHUNK, create_customers, imported_fields, numbers, save_customers
+from db.encoding import no_progress
 from db.engine import database, reading, transaction
 from db.facts.staged import Staged, Staging
 from db.facts.store import (
@@ -26,7 +27,7 @@ from db.facts.store import (
     path_of,
 )
 from db.facts.writing import NOBODY, Present, Written, commit_file, write_facts, write_orders
-from db.intake import Table, glance_at, no_progress, open_table, write_rejects
+from db.intake import Table, glance_at, open_table, write_rejects
 from db.people import suppress
 from db.rates import read_rates
 from db.settings import Settings

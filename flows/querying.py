@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from db.encoding import no_progress
 from db.engine import database, reading, transaction
-from db.intake import no_progress
 from db.settings import Settings
 from db.source import SourceQuery, cursor_of, refuse_rounded_ids, save_cursor, spool
 from flows.importing import Arrival, ImportReport, Progress, import_file
