@@ -13,14 +13,15 @@ from db.customers import identified
 from db.facts.queries import read_log
 from db.facts.store import data_through, digests, path_of
 from db.settings import Settings
-from winback.customers.order_log import OrderLog, earlier_window, first_day, followed
+from winback.customers.order_log import OrderLog, first_day, followed
 from winback.scores.backtest import SEASON, Band, Measured, Truth, bands, candidates, choose, measured, name_of
 from winback.scores.learners import has_lightgbm
+from winback.scores.levels import shifted
 from winback.scores.material import Material, material
-from winback.scores.outlook import Forecast, Standing, combined, forecast, shifted
-from winback.scores.quintiles import observed_risk, run_rate
+from winback.scores.outlook import Forecast, combined, forecast
 from winback.scores.recipe import LEARNERS, ORDER_MODELS, Model, Recipe, default_recipe
-from winback.scores.scoring import FITTED_CUSTOMERS, season_missed, smallest
+from winback.scores.scoring import FITTED_CUSTOMERS, NOTHING_MISSED, missed_by, named, smallest
+from winback.scores.standing import Standing
 
 CUTS = 3
 
@@ -32,7 +33,7 @@ class Backtest:
     horizon_days: int
     data_through: date | None
     measured: tuple[Measured, ...]
-    calibration: tuple[Band, ...]  # of the default recipe at the newest cut
+    calibration: tuple[Band, ...]  # of ``recipe`` at the newest cut
     notes: tuple[str, ...]
     recipe: Recipe | None
     reason: str | None
@@ -78,25 +79,32 @@ def backtest(
         said = f"the orders reach from {begun} to {through}, {(through - begun).days + 1} days"
         return _nothing(horizon_days, through, f"{said}: a backtest over {horizon_days} days needs twice as many")
     found: list[Measured] = []
-    calibration: tuple[Band, ...] = ()
+    curves: dict[str, tuple[Band, ...]] = {}
     notes: list[str] = []
     ids = identified(session)
     for done, cut in enumerate(days):
         progress(done, len(days))
-        rows, curve, remarks = at_cut(log, ids, cut, horizon_days)
+        rows, by_name, remarks = at_cut(log, ids, cut, horizon_days)
         found += rows
-        calibration = calibration or curve
+        curves = curves or by_name
         notes += [f"{cut}: {note}" for note in remarks]
     progress(len(days), len(days))
+    recipe = choose(found, lightgbm=has_lightgbm())
     return Backtest(
         horizon_days=horizon_days,
         data_through=through,
         measured=tuple(found),
-        calibration=calibration,
+        calibration=_curve(recipe, curves),
         notes=tuple(notes),
-        recipe=choose(found, lightgbm=has_lightgbm()),
+        recipe=recipe,
         reason=None,
     )
+
+
+def _curve(recipe: Recipe, curves: dict[str, tuple[Band, ...]]) -> tuple[Band, ...]:
+    """Of ``recipe``, with the season where there was one; empty where it could not be had at that cut."""
+    name = name_of(recipe)
+    return curves.get(name + SEASON if recipe.season else name) or curves.get(name, ())
 
 
 def cut_days(log: OrderLog, through: date, horizon_days: int, cuts: int) -> list[date]:
@@ -108,48 +116,58 @@ def cut_days(log: OrderLog, through: date, horizon_days: int, cuts: int) -> list
 
 def at_cut(
     log: OrderLog, ids: pl.DataFrame, cut: date, horizon_days: int
-) -> tuple[list[Measured], tuple[Band, ...], list[str]]:
-    """Every candidate at ``cut``: measured, the default's calibration, and what models said of themselves.
+) -> tuple[list[Measured], dict[str, tuple[Band, ...]], list[str]]:
+    """Every candidate at ``cut``: measured, how calibrated, and what models said of themselves.
 
-    Scores read the log until ``cut``; only the truth they are held against lies after it.
+    Scores read the log until ``cut``; only the truth they are held against lies after it. Where there is a season
+    to learn from, a candidate is measured with and without it.
     """
     lightgbm = has_lightgbm()
-    default = replace(default_recipe(lightgbm=lightgbm), season=True)
-    given = material(log, ids, cut, horizon_days, default)
+    everything = _everything(lightgbm=lightgbm)
+    given = material(log, ids, cut, horizon_days, everything)
     truth = _truth(log, given, cut, horizon_days)
-    found = [measured(Model.QUINTILES.value, truth, *_quintiles(log, given, cut, horizon_days))]
-    said = _said(given, cut, horizon_days, lightgbm=lightgbm)
+    said, then = forecast(_standing(given, cut), horizon_days, everything), None
+    if given.season is not None:
+        then = forecast(given.season.at, horizon_days, replace(everything, learned_value=False))
+    found: list[Measured] = []
+    curves: dict[str, tuple[Band, ...]] = {}
     notes = [remark for remark in said.remarks if remark]
-    if said.orders is None:
-        return found, bands(_quintiles(log, given, cut, horizon_days)[0], truth.silent), notes
+    default = name_of(default_recipe(lightgbm=lightgbm))
     for name, recipe in candidates(lightgbm=lightgbm).items():
-        if name != name_of(default) and not _to_be_had(recipe, said):
+        if name != default and not _to_be_had(recipe, said):
             continue
-        _, risk, value = combined(said, recipe)
-        found.append(measured(name, truth, risk, value))
-    _, risk, value = combined(said, default)
-    missed = season_missed(given.season, default) if given.season else None
-    if missed is not None:
-        found.append(measured(name_of(default) + SEASON, truth, shifted(risk, missed.shift), value * missed.value))
-    return found, bands(risk, truth.silent), notes
+        parts, risk, value = combined(said, recipe)
+        if name == default != named(parts):
+            notes.append(f"{default} came down to {named(parts)}")
+        tried = {name: NOTHING_MISSED}
+        if given.season is not None and then is not None and parts != (Model.QUINTILES,):
+            tried[name + SEASON] = missed_by(given.season, then, replace(recipe, learned_value=False))
+        for called, missed in tried.items():
+            moved = shifted(risk, missed.shift) if missed.shift else risk
+            found.append(measured(called, named(parts), truth, moved, value * missed.value))
+            curves[called] = bands(moved, truth.silent)
+    return found, curves, notes
 
 
-def _said(given: Material, cut: date, horizon_days: int, *, lightgbm: bool) -> Forecast:
+def _everything(*, lightgbm: bool) -> Recipe:
     learners = [part for part in LEARNERS if lightgbm or part is not Model.LIGHTGBM]
-    everything = Recipe(parts=(*ORDER_MODELS, *learners))
-    now = Standing(
+    return Recipe(parts=(Model.QUINTILES, *ORDER_MODELS, *learners))
+
+
+def _standing(given: Material, cut: date) -> Standing:
+    return Standing(
         as_of=cut,
         features=given.features,
         fitted=smallest(given.keys, FITTED_CUSTOMERS),
         windows=given.windows,
         lesson=given.lesson,
+        earlier=given.earlier,
     )
-    return forecast(now, horizon_days, everything)
 
 
 def _to_be_had(recipe: Recipe, said: Forecast) -> bool:
     """Is every part there? Where stopping is not identified NBD stands for Pareto/NBD, and for no other."""
-    known = {*said.risk, Model.PARETO_NBD}
+    known = {*said.risk, Model.PARETO_NBD} if said.orders is not None else {*said.risk}
     return all(part in known for part in recipe.parts)
 
 
@@ -162,16 +180,6 @@ def _truth(log: OrderLog, given: Material, cut: date, horizon_days: int) -> Trut
         past_minor=given.features["net_minor"].to_numpy().astype(np.float64),
         keys=given.keys,
     )
-
-
-def _quintiles(
-    log: OrderLog, given: Material, cut: date, horizon_days: int
-) -> tuple[np.ndarray[Any, np.dtype[np.float64]], np.ndarray[Any, np.dtype[np.float64]]]:
-    features = given.features
-    recency = (features["age_days"] - features["span_days"]).to_numpy()
-    risk = observed_risk(recency, features["purchase_days"].to_numpy(), earlier_window(log, cut, horizon_days))
-    recorded = int(features["age_days"].to_numpy().max()) + 1
-    return risk, run_rate(features["net_minor"].to_numpy(), recorded_days=recorded, horizon_days=horizon_days)
 
 
 def _nothing(horizon_days: int, through: date | None, reason: str) -> Backtest:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
-from functools import partial
 
 import polars as pl
 from sqlmodel import Session
@@ -13,7 +12,7 @@ from db.customers import identified
 from db.facts.queries import CHURN_COUNTS, read_log
 from db.facts.store import path_of
 from db.settings import Settings
-from winback.customers.order_log import OrderLog, earlier_window, recent_of
+from winback.customers.order_log import OrderLog, recent_of
 from winback.money import exponent
 from winback.scores.learners import has_lightgbm
 from winback.scores.material import material
@@ -54,8 +53,7 @@ def _scored(
     log = read_log([path_of(settings.facts, digest) for digest in facts], as_of=as_of)
     recipe, remark = recipe_at(session, as_of)
     given = material(log, identified(session), as_of, horizon_days, recipe)
-    scorer = partial(
-        score,
+    scores = score(
         given.features,
         as_of=as_of,
         horizon_days=horizon_days,
@@ -64,12 +62,10 @@ def _scored(
         windows=given.windows,
         lesson=given.lesson,
         season=given.season,
+        earlier=given.earlier,
         keys=given.keys,
         remark=remark,
     )
-    scores = scorer()
-    if scores.model == Model.QUINTILES:  # only it looks one horizon back
-        scores = scorer(earlier=earlier_window(log, as_of, horizon_days))
     return log, given.features, scores
 
 

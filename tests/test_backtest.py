@@ -1,5 +1,6 @@
 """The rolling backtest: measures worked by hand, nothing of the future read, a choice that is kept and used."""
 
+import json
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -17,6 +18,7 @@ from tests.workspaces import load
 from winback.customers.order_log import OrderLog, followed, number_of, order_log, packed, windows_at
 from winback.customers.tie_key import tie_keys
 from winback.scores.backtest import Measured, Truth, bands, calibration_error, choose, measured, name_of
+from winback.scores.learners import has_lightgbm
 from winback.scores.recipe import FULL, PLAIN, Model, default_recipe
 
 CUT = date(2025, 6, 30)
@@ -38,7 +40,7 @@ def test_the_measures_of_five_customers_are_those_worked_by_hand():
     second .5 + 1, of the fourth 1, so 4.5 of 6. Brier (.01 + .16 + .36 + .64 + .01) / 5 = .236."""
     truth = a_truth([1, 1, 0, 1, 0], [0, 0, 30, 0, 70], past=[5, 4, 9, 2, 1])
 
-    found = measured("ours", truth, np.array([0.9, 0.6, 0.6, 0.2, 0.1]), np.array([1.0, 2, 3, 4, 5]))
+    found = measured("ours", "ours", truth, np.array([0.9, 0.6, 0.6, 0.2, 0.1]), np.array([1.0, 2, 3, 4, 5]))
 
     assert found.auc == pytest.approx(0.75)
     assert found.brier == pytest.approx(0.236)
@@ -55,15 +57,15 @@ def test_the_calibration_error_is_the_mean_distance_of_ten_equal_groups():
 
 
 def test_what_cannot_be_measured_is_null():
-    found = measured("ours", a_truth([1, 1], [0, 0]), np.array([0.5, 0.6]), np.array([1.0, 2.0]))
+    found = measured("ours", "ours", a_truth([1, 1], [0, 0]), np.array([0.5, 0.6]), np.array([1.0, 2.0]))
 
     assert (found.auc, found.value_share_top20) == (None, None)
 
 
 def a_row(model: str, auc: float, brier: float, share: float = 0.5, cut: date = CUT) -> Measured:
     return Measured(
-        cut=cut, model=model, n=1, base_rate=0.5, auc=auc, brier=brier, ece=0.0, value_share_top20=share,
-        value_share_best=1.0, value_share_past_spend=0.4,
+        cut=cut, model=model, used=model, n=1, base_rate=0.5, auc=auc, brier=brier, ece=0.0,
+        value_share_top20=share, value_share_best=1.0, value_share_past_spend=0.4,
     )  # fmt: skip
 
 
@@ -83,6 +85,22 @@ def test_the_season_is_left_out_when_it_was_measured_and_made_it_worse():
     assert choose([a_row(plain, 0.78, 0.14)], lightgbm=False).season
     assert choose([a_row(plain, 0.78, 0.14), a_row(plain + " + season", 0.78, 0.13)], lightgbm=False).season
     assert not choose([a_row(plain, 0.78, 0.14), a_row(plain + " + season", 0.78, 0.15)], lightgbm=False).season
+
+
+def test_the_season_is_judged_on_the_model_that_is_chosen():
+    """BG/NBD is better than the default in both measures, and worse with the season, which helps the default."""
+    plain = name_of(PLAIN)
+    rows = [a_row(plain, 0.78, 0.14), a_row(plain + " + season", 0.78, 0.13), a_row("BG/NBD", 0.79, 0.12)]
+
+    assert choose(rows, lightgbm=False).season
+    worse = choose([*rows, a_row("BG/NBD + season", 0.79, 0.125)], lightgbm=False)
+    assert (name_of(worse), worse.season) == ("BG/NBD", False)
+
+
+def test_fifths_are_chosen_where_they_were_the_best():
+    rows = [a_row(name_of(PLAIN), 0.78, 0.14), a_row("R+F quintiles", 0.79, 0.13)]
+
+    assert name_of(choose(rows, lightgbm=False)) == "R+F quintiles"
 
 
 def test_learned_value_is_left_out_when_it_found_less_revenue():
@@ -139,7 +157,9 @@ def test_a_cut_s_scores_do_not_hang_on_what_came_after_it():
     _, seen, _ = at_cut(whole, ids_of(whole), CUT, 90)
     _, unseen, _ = at_cut(cut_off, ids_of(whole), CUT, 90)
 
-    assert [band.risk for band in seen] == [band.risk for band in unseen]
+    assert {name: [band.risk for band in bands] for name, bands in seen.items()} == {
+        name: [band.risk for band in bands] for name, bands in unseen.items()
+    }
 
 
 def test_cuts_lie_one_horizon_apart_and_need_as_much_history_as_the_horizon():
@@ -215,3 +235,43 @@ def test_a_history_too_short_is_said_and_nothing_is_chosen(shop, capsys):
 def test_without_a_backtest_everything_installed_counts_the_same():
     assert default_recipe(lightgbm=False).weights == {"Pareto/NBD": 0.5, "logistic": 0.5}
     assert set(default_recipe(lightgbm=True).parts) == {Model.PARETO_NBD, Model.LOGISTIC, Model.LIGHTGBM}
+
+
+def test_what_is_chosen_was_measured_as_it_will_be_used(shop, capsys):
+    """Two years: the first cut's customers were known a year before, so the choice is measured with the season."""
+    log = a_log(customers=600)
+    days = np.r_[log.day - 400, log.day]
+    minor = np.r_[np.diff(log.gross), np.diff(log.gross)]
+    twice = order_log([(packed(np.tile(np.repeat(log.no, np.diff(log.start)), 2), days.astype(np.int32)), minor)])
+    load(shop, "orders", a_csv(twice))
+
+    assert main(["backtest", "--horizon", "90", "--cuts", "1", "--json"]) == 0
+
+    found = json.loads(capsys.readouterr().out)
+    rows = {row["model"]: row for row in found["results"]}
+    chosen = found["default"]["model"]
+    assert chosen + " + season" in rows
+    named = chosen + " + season" if found["default"]["season"] else chosen
+    assert (
+        abs(
+            np.mean([abs(band["risk"] - band["stayed_away"]) for band in found["calibration"]])
+            - rows[named]["ece"]
+        )
+        < 1e-3
+    )
+
+
+def test_where_too_little_is_known_the_default_is_measured_by_what_it_came_down_to(shop, capsys):
+    """Thirty customers: no model of orders, nobody to learn from. The default's row says it was R+F quintiles."""
+    log = a_log(customers=30)
+    load(shop, "orders", a_csv(log))
+
+    assert main(["backtest", "--horizon", "90", "--cuts", "1", "--json"]) == 0
+
+    found = json.loads(capsys.readouterr().out)
+    rows = {row["model"]: row for row in found["results"]}
+    default = name_of(default_recipe(lightgbm=has_lightgbm()))
+    assert set(rows) == {"R+F quintiles", default}
+    assert rows[default]["used"] == "R+F quintiles"
+    assert rows[default]["brier"] == rows["R+F quintiles"]["brier"]
+    assert any(f"{default} came down to R+F quintiles" in note for note in found["notes"])

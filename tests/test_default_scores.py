@@ -12,16 +12,16 @@ import winback.scores.learners as learners
 from db.facts.queries import read_log
 from flows.backtesting import at_cut
 from tests.facts import MASTER, write_cdnow
-from winback.customers.order_log import OrderLog, earlier_window, followed, number_of, order_log, packed
+from winback.customers.order_log import OrderLog, followed, number_of, order_log, packed
 from winback.customers.tie_key import tie_keys
 from winback.scores.backtest import area_under_curve, choose
 from winback.scores.btyd import Family, Fit, Histories, probability_of_no_order
 from winback.scores.learners import has_lightgbm
 from winback.scores.material import Material, material
-from winback.scores.outlook import histories_of
 from winback.scores.pareto_nbd import ParetoFit, pareto_silence
 from winback.scores.recipe import FULL, PLAIN, Model, Recipe
 from winback.scores.scoring import Scores, score
+from winback.scores.standing import histories_of
 
 DAY_0 = date(2024, 1, 1)
 
@@ -36,7 +36,7 @@ def scored(log: OrderLog, as_of: date, horizon_days: int, recipe: Recipe) -> tup
     scores = score(
         given.features, as_of=as_of, horizon_days=horizon_days, minor_per_major=100, recipe=recipe,
         windows=given.windows, lesson=given.lesson, season=given.season, keys=given.keys,
-        earlier=earlier_window(log, as_of, horizon_days),
+        earlier=given.earlier,
     )  # fmt: skip
     return given, scores
 

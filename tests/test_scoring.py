@@ -172,11 +172,13 @@ def test_quintiles_use_what_was_observed_one_horizon_earlier():
         customers=pl.DataFrame(rows, schema=EARLIER, orient="row"),
     )
 
-    scores = scored(customers([1, 1], [0, 0], [5, 49]), earlier=earlier)
+    scores = scored(customers([1, 1], [0, 0], [5, 49]), earlier=lambda: earlier)
 
     assert scores.frame["risk"].to_list() == [0.25, 0.25]
     assert "risk observed on 4 customers one horizon (90 days) earlier" in scores.fallback_reason
-    assert scores.frame["expected_value"].to_list() == [18.0, 18.0]  # 10.00 in 50 recorded days, times 90
+    paces = np.array([90 / 95, 90 / 139])  # one purchase day in 5 and 49 days, 90 days added
+    worth = 10.00 * paces / (1 - np.exp(-paces))
+    np.testing.assert_allclose(scores.frame["expected_value"], 0.75 * worth, atol=1e-6)
 
 
 def test_without_an_earlier_window_quintiles_say_that_they_know_nothing():
@@ -186,7 +188,7 @@ def test_without_an_earlier_window_quintiles_say_that_they_know_nothing():
     assert "nobody known one horizon (90 days) earlier" in scores.fallback_reason
 
 
-def test_spend_on_too_few_days_falls_back_to_the_mean():
+def test_spend_on_too_few_days_falls_back_to_each_one_s_own():
     """Nobody paid on two days and each brought 20.00: so will every expected order."""
     money = ("gross_minor", "net_minor", "positive_minor")
     features = simulated().with_columns(pl.lit(1).alias("positive_days"), *(pl.lit(2_000).alias(n) for n in money))
@@ -198,7 +200,10 @@ def test_spend_on_too_few_days_falls_back_to_the_mean():
 
     scores = scored(features)
 
-    assert "0 customers paid on two days or more, fewer than 100: mean spend used" in scores.fallback_reason
+    assert (
+        "0 customers paid on two days or more, fewer than 100: each one's own mean spend used"
+        in scores.fallback_reason
+    )
     orders = expected_orders(fit(Family.MBG_NBD, seen), seen, horizon=90)
     np.testing.assert_allclose(scores.frame["expected_value"], 20 * orders, atol=1e-5)
 
@@ -354,7 +359,7 @@ def test_the_earlier_window_of_cdnow_serves_a_small_part_of_it(cdnow):
     features = identified(read_features([cdnow], as_of=as_of)).head(150)
     earlier = earlier_window(read_log([cdnow], as_of=as_of), as_of, 90)
 
-    scores = scored(features, as_of=as_of, earlier=earlier)
+    scores = scored(features, as_of=as_of, earlier=lambda: earlier)
 
     assert scores.model == Model.QUINTILES
     assert scores.frame["risk"].n_unique() > 5

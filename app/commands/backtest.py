@@ -13,7 +13,7 @@ from flows.backtesting import Backtest
 from flows.backtesting import backtest as run_backtest
 from flows.contract_backtesting import backtest_contracts
 from winback.errors import Exit, WrongUse
-from winback.scores.backtest import Band, Measured, name_of
+from winback.scores.backtest import SEASON, Band, Measured, name_of
 from winback.scores.recipe import Recipe
 
 
@@ -88,7 +88,9 @@ def _show(found: Backtest) -> None:
     if found.recipe is None:
         say(found.reason or "")
         return
-    _show_side_by_side(found.measured, found.horizon_days, CUSTOMERS, {})
+    shown = {name_of(found.recipe) + SEASON, *(row.model for row in found.measured if SEASON not in row.model)}
+    rows = [row for row in found.measured if row.model in shown]
+    _show_side_by_side(rows, found.horizon_days, CUSTOMERS, {})
     _show_calibration(found.calibration, CUSTOMERS)
     print()
     print(f"Scores from {found.data_through} on: {_words(found.recipe)}.")

@@ -26,10 +26,14 @@ SEASON: Final = " + season"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One model over one window. Rates and shares 0-1; None where nothing can be said."""
+    """One model over one window. Rates and shares 0-1; None where nothing can be said.
+
+    ``used``: the models it came down to at this cut, where some could not be had.
+    """
 
     cut: date
     model: str
+    used: str
     n: int
     base_rate: float  # share without an order in the window
     auc: float | None
@@ -64,11 +68,12 @@ class Band:
     stayed_away: float
 
 
-def measured(model: str, truth: Truth, risk: Floats, value: Floats) -> Measured:
+def measured(model: str, used: str, truth: Truth, risk: Floats, value: Floats) -> Measured:
     """How ``risk`` and ``value`` of a model fared."""
     return Measured(
         cut=truth.cut,
         model=model,
+        used=used,
         n=len(risk),
         base_rate=_rounded(float(truth.silent.mean())),
         auc=_maybe(area_under_curve(risk, truth.silent)),
@@ -122,7 +127,8 @@ def value_share(value: Floats, truth: Truth) -> float | None:
 def candidates(*, lightgbm: bool) -> dict[str, Recipe]:
     """The recipes a backtest tries, by name; the one that holds without a backtest is among them."""
     alone = [Model.PARETO_NBD, Model.MBG_NBD, Model.BG_NBD]
-    tried = [Recipe(parts=(model,), orders=model) for model in alone]
+    tried = [Recipe(parts=(Model.QUINTILES,))]
+    tried += [Recipe(parts=(model,), orders=model) for model in alone]
     tried += [Recipe(parts=(Model.LOGISTIC,)), PLAIN]
     tried += [Recipe(parts=(Model.LIGHTGBM,)), FULL] if lightgbm else []
     return {name_of(recipe): replace(recipe, season=False) for recipe in tried}
@@ -136,7 +142,7 @@ def name_of(recipe: Recipe) -> str:
 def choose(found: Iterable[Measured], *, lightgbm: bool) -> Recipe:
     """The recipe a backtest speaks for: the default unless another is better in AUC and in Brier, on average.
 
-    Averages are over the windows both were measured in; of several better ones the one with the least Brier. The
+    Averages are over the windows both were measured in; of several better ones the one with the least Brier. Its
     season's shift and LightGBM's value are kept unless they were measured and made it worse.
     """
     default = default_recipe(lightgbm=lightgbm)
@@ -147,7 +153,7 @@ def choose(found: Iterable[Measured], *, lightgbm: bool) -> Recipe:
         gain_auc, gain_brier = _gain(rows, name, usual, "auc"), _gain(rows, usual, name, "brier")
         if name != usual and gain_auc > 0 and gain_brier > best:
             chosen, best = recipe, gain_brier
-    season = _gain(rows, usual, usual + SEASON, "brier") >= 0
+    season = _gain(rows, name_of(chosen), name_of(chosen) + SEASON, "brier") >= 0
     learned = _gain(rows, usual, Model.PARETO_NBD.value, "value_share_top20") >= 0
     return replace(chosen, season=season, learned_value=learned)
 

@@ -71,7 +71,7 @@ def contracts_at_cut(
     found = []
     for model, one in asked.items():
         risk, days = ahead(one, horizon_days)
-        row = measured(model.value, truth, risk, monthly * days)
+        row = measured(model.value, model.value, truth, risk, monthly * days)
         pairs = smallest(truth.keys, PAIRED)
         found.append(MeasuredContracts(row=row, concordance=concordance(kept[pairs], ended[pairs], risk[pairs])))
     return AtCut(

@@ -124,10 +124,14 @@ def learn_boosted(matrix: Floats, silent: Mask) -> Learned:
 
 
 def learn_value(matrix: Floats, value: Floats, expected: Floats) -> Learned:
-    """LightGBM (Tweedie) on value >= 0, boosted from ``expected`` > 0; it gives logs of value/expected."""
+    """LightGBM (Tweedie) on value >= 0, boosted from ``expected`` > 0; it gives logs of value/expected.
+
+    In units of the mean of ``expected``: its loss and ridge are not free of the unit.
+    """
     import lightgbm
 
-    data = lightgbm.Dataset(matrix, value, init_score=np.log(expected))
+    unit = expected.mean()
+    data = lightgbm.Dataset(matrix, value / unit, init_score=np.log(expected / unit))
     model = lightgbm.train({**BOOSTED, "objective": "tweedie"}, data, VALUE_TREES)
     return asker(_trees(model.dump_model()))
 

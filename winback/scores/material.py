@@ -3,18 +3,30 @@
 All of it is read from one order log, and each piece from the days before its own cut alone.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from typing import Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from winback.customers.order_log import OrderLog, Windows, features_at, first_day, followed, only, windows_at
-from winback.scores.outlook import Lesson, Standing
+from winback.customers.features import EarlierWindow
+from winback.customers.order_log import (
+    OrderLog,
+    Windows,
+    earlier_window,
+    features_at,
+    first_day,
+    followed,
+    only,
+    windows_at,
+)
 from winback.scores.recipe import LEARNERS, Recipe
 from winback.scores.scoring import FITTED_CUSTOMERS, smallest
+from winback.scores.standing import Lesson, Standing
 
 YEAR: Final = 365
 
@@ -28,6 +40,7 @@ class Material:
     windows: Windows | None
     lesson: Lesson | None
     season: Lesson | None
+    earlier: Callable[[], EarlierWindow]
 
 
 def material(log: OrderLog, ids: pl.DataFrame, as_of: date, horizon_days: int, recipe: Recipe) -> Material:
@@ -46,6 +59,7 @@ def material(log: OrderLog, ids: pl.DataFrame, as_of: date, horizon_days: int, r
         windows=windows_at(log, as_of, features, horizon_days) if learns else None,
         lesson=_lesson_before(sample, as_of, horizon_days) if learns else None,
         season=_last_year(sample, as_of, horizon_days, learns) if recipe.season else None,
+        earlier=partial(earlier_window, log, as_of, horizon_days),
     )
 
 
@@ -95,5 +109,6 @@ def _lesson(sample: _Sample, cut: date, days: int, taught: Lesson | None) -> Les
         fitted=np.arange(features.height),
         windows=windows_at(log, cut, features, days),
         lesson=taught,
+        earlier=partial(earlier_window, log, cut, days),
     )
     return Lesson(at=at, days=days, ordered=ordered, minor=minor)

@@ -44,7 +44,7 @@ def _with_dropout(wanted: Model, histories: Histories, near: OrderFit | None) ->
     if gain >= MIN_GAIN:
         return full, None
     said = f"dropout not identified: log-likelihood of {wanted} {gain:.2f} above NBD's, less than {MIN_GAIN}"
-    return simpler, said
+    return simpler, f"{said}: NBD used"
 
 
 def model_of(fitted: OrderFit) -> Model:

@@ -1,8 +1,8 @@
 """Recency and frequency quintiles: the fall-back where no model can be fitted.
 
 A customer's risk is what was observed, not modelled: the share without an order among those who stood in the same
-cell of recency and frequency one horizon earlier, over the horizon that followed. His expected value is his past
-net at the pace it was recorded, so that all customers together go on as the whole business did.
+cell of recency and frequency one horizon earlier, over the horizon that followed. What he brings, if he orders at
+all, follows from the pace he has ordered at.
 """
 
 from typing import Final
@@ -19,12 +19,16 @@ FIFTHS: Final = (0.2, 0.4, 0.6, 0.8)
 UNKNOWN_RISK: Final = 0.5
 """Where nothing was observed one horizon earlier, not even by anybody: no share is better than another."""
 
+PRIOR: Final = 2
+"""Customers like the average that each cell is given besides its own: a cell of one says neither 0 nor 1."""
+
 
 def observed_risk(recency_days: Integers, purchase_days: Integers, earlier: EarlierWindow | None) -> Floats:
     """Share without an order in each customer's cell one horizon earlier; shape (n,), within [0, 1].
 
     The fifths' edges are those of the earlier customers, in days and in purchase days, so a cell means the same
-    on both dates; equal values share a cell. A cell nobody stood in gets the share of all.
+    on both dates; equal values share a cell. PRIOR customers of the share of all are counted into each cell, so a
+    cell nobody stood in gets that share.
     """
     if earlier is None or earlier.customers.is_empty():
         return np.full(len(recency_days), UNKNOWN_RISK)
@@ -35,17 +39,19 @@ def observed_risk(recency_days: Integers, purchase_days: Integers, earlier: Earl
     cell = _cell(recencies, frequencies, edges)
     customers = np.bincount(cell, minlength=25)
     lost = np.bincount(cell, weights=silent, minlength=25)
-    share = np.where(customers > 0, lost / np.maximum(customers, 1), silent.mean())
+    share = (lost + PRIOR * silent.mean()) / (customers + PRIOR)
     return np.asarray(share[_cell(recency_days, purchase_days, edges)])
 
 
-def run_rate(net_minor: Integers, *, recorded_days: int, horizon_days: int) -> Floats:
-    """Past net per day times the horizon, minor units; shape (n,). Negative for who took back more than he paid.
+def orders_if_any(purchase_days: Integers, age_days: Integers, horizon_days: int) -> Floats:
+    """Expected purchase days within the horizon of one who has at least one; shape (n,), at least 1.
 
-    The day's share is of all ``recorded_days`` (the first order of anybody to as_of), not of the customer's own:
-    else who came yesterday would be expected to come every day.
+    Orders come at a steady pace (Poisson): his purchase days over his age, to which the mean time of all customers
+    for one order is added (or the horizon, if longer), so that who came yesterday is not expected every day.
     """
-    return np.asarray(net_minor / recorded_days * horizon_days)
+    usual = max(float((age_days + 1).sum() / purchase_days.sum()), horizon_days)
+    pace = purchase_days / (age_days + usual) * horizon_days
+    return np.asarray(pace / -np.expm1(-pace))
 
 
 def _cell(recency_days: Integers, purchase_days: Integers, edges: tuple[Floats, Floats]) -> Integers:

@@ -33,7 +33,8 @@ class Recipe:
     """Models whose logits of risk are averaged with equal weights.
 
     ``orders``: the model of orders, which gives the learners two of their columns, the level where the learners
-    have none, and the expected value. ``season``: shift the level by what the same season last year showed.
+    have none, and the expected value; R+F quintiles alone do without it. ``season``: shift the level by what the
+    same season last year showed.
     ``learned_value``: take the geometric mean of expected value and LightGBM's, where LightGBM is a part.
     """
 

@@ -3,13 +3,13 @@
 A recipe says which models are combined (``recipe``); ``outlook`` asks them. Where a file cannot carry them it
 falls back, and the scores say so in words:
 
-    Pareto/NBD  --dropout not identified-->  NBD  --order rate not identified, or few repeaters-->  R+F quintiles
-    learners    --nobody to learn from-->    left out
-    gamma-gamma --means without a mean-->    each one's own mean spend
-    gamma-gamma --few paid twice-->          the mean spend of all purchase days
+    Pareto/NBD  --dropout not identified-->  NBD  --order rate not identified, or few repeaters-->  learners alone
+    learners    --nobody to learn from-->    left out; with no model of orders either, R+F quintiles
+    gamma-gamma --means without a mean, or few paid twice-->  each one's own mean spend
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -22,9 +22,10 @@ from winback.customers.features import IDENTIFIED, EarlierWindow
 from winback.customers.order_log import Windows
 from winback.customers.tie_key import tie_keys
 from winback.errors import WrongUse
-from winback.scores.outlook import Lesson, Standing, combined, forecast, level_shift, logits_of, shifted
-from winback.scores.quintiles import observed_risk, run_rate
+from winback.scores.levels import level_shift, logits_of, shifted
+from winback.scores.outlook import Forecast, combined, forecast
 from winback.scores.recipe import Model, Recipe
+from winback.scores.standing import Lesson, Standing
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -75,6 +76,9 @@ class Missed:
     value: float
 
 
+NOTHING_MISSED: Final = Missed(shift=0.0, value=1.0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Outlook:
     """Risk and value (minor units) of each customer, before rounding, and the models they are of."""
@@ -95,7 +99,7 @@ def score(
     windows: Windows | None = None,
     lesson: Lesson | None = None,
     season: Lesson | None = None,
-    earlier: EarlierWindow | None = None,
+    earlier: Callable[[], EarlierWindow] | None = None,
     keys: Integers | None = None,
     remark: str | None = None,
 ) -> Scores:
@@ -103,8 +107,8 @@ def score(
 
     Models are fitted on at most FITTED_CUSTOMERS, those whose sha256(customer_id) is smallest, so that the sample
     depends on nothing but who the customers are. ``windows`` of the same rows and ``lesson`` are what learners
-    need; ``season``: the same days of last year, with what followed. ``earlier`` is needed for R+F quintiles
-    only; without it their risk is 0.5 for all. ``keys``: ``tie_keys`` of the ids, where they are known;
+    need; ``season``: the same days of last year, with what followed. ``earlier`` reads what R+F quintiles
+    alone need; without it their risk is 0.5 for all. ``keys``: ``tie_keys`` of the ids, where they are known;
     ``remark``: what is to be said of the recipe. WrongUse when the horizon is not positive.
     """
     if horizon_days < 1:
@@ -117,19 +121,22 @@ def score(
         outlook = _Outlook(parts=(Model.QUINTILES,), risk=nothing, value_minor=nothing, remarks=(said,))
     else:
         fitted = smallest(keys, FITTED_CUSTOMERS)
-        now = Standing(as_of=as_of, features=features, fitted=fitted, windows=windows, lesson=lesson)
-        outlook = _outlook(now, horizon_days, recipe, season, earlier)
+        now = Standing(
+            as_of=as_of, features=features, fitted=fitted, windows=windows, lesson=lesson, earlier=earlier
+        )
+        outlook = _outlook(now, horizon_days, recipe, season)
     frame = _frame(features, outlook, keys, minor_per_major)
     return Scores(
         frame=frame,
-        model=_named(outlook.parts),
+        model=named(outlook.parts),
         weights={part.value: round(1 / len(outlook.parts), 6) for part in outlook.parts},
         fallback_reason="; ".join(said for said in (remark, *outlook.remarks) if said) or None,
         digest=digest_of(frame),
     )
 
 
-def _named(parts: tuple[Model, ...]) -> str:
+def named(parts: tuple[Model, ...]) -> str:
+    """As scores and reports name what they are made of."""
     return " + ".join(part.value for part in parts)
 
 
@@ -149,57 +156,44 @@ def digest_of(frame: pl.DataFrame) -> str:
     return digest.hexdigest()
 
 
-def _outlook(
-    now: Standing, horizon_days: int, recipe: Recipe, season: Lesson | None, earlier: EarlierWindow | None
-) -> _Outlook:
+def _outlook(now: Standing, horizon_days: int, recipe: Recipe, season: Lesson | None) -> _Outlook:
     said = forecast(now, horizon_days, recipe)
-    if said.orders is None:
-        return _quintiles(now.features, now.as_of, horizon_days, earlier, said.remarks[0])
     parts, risk, value = combined(said, recipe)
-    missed = season_missed(season, recipe) if recipe.season and season is not None else None
+    modelled = recipe.season and parts != (Model.QUINTILES,)
+    missed = season_missed(season, recipe) if modelled and season is not None else NOTHING_MISSED
     return _Outlook(
         parts=parts,
-        risk=risk if missed is None else shifted(risk, missed.shift),
-        value_minor=value if missed is None else value * missed.value,
-        remarks=said.remarks,
+        risk=shifted(risk, missed.shift) if missed.shift else risk,
+        value_minor=value * missed.value,
+        remarks=(*said.remarks, _without_orders(said, parts)),
     )
 
 
-def season_missed(season: Lesson, recipe: Recipe) -> Missed | None:
-    """By how much the recipe was wrong over the same days last year; None where it cannot say.
+def _without_orders(said: Forecast, parts: tuple[Model, ...]) -> str | None:
+    if parts == (Model.QUINTILES,):
+        return said.observed
+    return "learners alone, expected value at each one's own pace" if said.orders is None else None
+
+
+def season_missed(season: Lesson, recipe: Recipe) -> Missed:
+    """By how much the recipe was wrong over the same days last year.
 
     The recipe is applied as it would have been then; what it missed on average is what the season did. Of value it
     says nothing where that is no more than chance makes of few large customers (CERTAIN errors of a sum).
     """
     recipe = replace(recipe, learned_value=False)  # ranks by value are not at stake, and learning it costs most
-    said = forecast(season.at, season.days, recipe)
-    if said.orders is None:
-        return None
-    _, risk, value = combined(said, recipe)
+    return missed_by(season, forecast(season.at, season.days, recipe), recipe)
+
+
+def missed_by(season: Lesson, said: Forecast, recipe: Recipe) -> Missed:
+    """The same, from a forecast that was asked for the recipe's parts; nothing of R+F quintiles."""
+    parts, risk, value = combined(said, recipe)
+    if parts == (Model.QUINTILES,):
+        return NOTHING_MISSED
     came, made, error = float(season.minor.sum()), float(value.sum()), float(np.sqrt((season.minor**2.0).sum()))
     sure = min(came, made) > 0 and abs(came - made) > CERTAIN * error
     shift = level_shift(logits_of(risk), float((~season.ordered).mean()))
     return Missed(shift=shift, value=came / made if sure else 1.0)
-
-
-def _quintiles(
-    features: pl.DataFrame, as_of: date, horizon_days: int, earlier: EarlierWindow | None, remark: str | None
-) -> _Outlook:
-    recency_days = (features["age_days"] - features["span_days"]).to_numpy()
-    seen = 0 if earlier is None else earlier.customers.height
-    observed = f"R+F quintiles: risk observed on {seen} customers one horizon ({horizon_days} days) earlier"
-    if not seen:
-        observed = f"R+F quintiles: nobody known one horizon ({horizon_days} days) earlier, risk 0.5 for all"
-    return _Outlook(
-        parts=(Model.QUINTILES,),
-        risk=observed_risk(recency_days, features["purchase_days"].to_numpy(), earlier),
-        value_minor=run_rate(
-            features["net_minor"].to_numpy(),
-            recorded_days=int(features["age_days"].to_numpy().max()) + 1,
-            horizon_days=horizon_days,
-        ),
-        remarks=(remark, observed),
-    )
 
 
 def smallest(keys: Integers, count: int) -> Integers:
@@ -275,7 +269,7 @@ def _frame(features: pl.DataFrame, outlook: _Outlook, keys: Integers, minor_per_
         value_rank=pl.lit(pl.Series(ranked(value, keys))),
         past_value=pl.lit(pl.Series(past)),
         past_rank=pl.lit(pl.Series(ranked(past, keys))),
-        model=pl.lit(_named(outlook.parts)),
+        model=pl.lit(named(outlook.parts)),
     ).cast(SCORES)
 
 

@@ -1,0 +1,56 @@
+"""Customers as they stood at the end of a day, and what followed an earlier one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from winback.customers.features import EarlierWindow
+from winback.customers.order_log import Windows
+from winback.scores.btyd import Histories
+
+Integers = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Customers at the end of ``as_of``: FEATURES rows, ``windows_at`` of them, and what taught the learners.
+
+    ``fitted``: the rows models are fitted on, in the order of their keys. ``earlier``: reads how the same business
+    stood one horizon earlier, which only R+F quintiles ask.
+    """
+
+    as_of: date
+    features: pl.DataFrame
+    fitted: Integers
+    windows: Windows | None = None
+    lesson: "Lesson | None" = None
+    earlier: Callable[[], EarlierWindow] | None = None
+
+    @property
+    def recency_days(self) -> Integers:
+        """Days since the last order of each."""
+        return (self.features["age_days"] - self.features["span_days"]).to_numpy()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """Customers at an earlier day and what followed within ``days``: an order or none, and the net of it."""
+
+    at: Standing
+    days: int
+    ordered: Mask
+    minor: Integers
+
+
+def histories_of(features: pl.DataFrame) -> Histories:
+    """The histories of FEATURES rows, in days."""
+    return Histories(
+        repeats=(features["purchase_days"] - 1).cast(pl.Float64).to_numpy(),
+        last=features["span_days"].cast(pl.Float64).to_numpy(),
+        age=features["age_days"].cast(pl.Float64).to_numpy(),
+    )
