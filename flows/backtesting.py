@@ -128,7 +128,8 @@ def at_cut(
     truth = _truth(log, given, cut, horizon_days)
     said, then = forecast(_standing(given, cut), horizon_days, everything), None
     if given.season is not None:
-        then = forecast(given.season.at, horizon_days, replace(everything, learned_value=False))
+        timeless = tuple(part for part in everything.parts if part is not Model.SEASONAL)
+        then = forecast(given.season.at, horizon_days, replace(everything, parts=timeless, learned_value=False))
     found: list[Measured] = []
     curves: dict[str, tuple[Band, ...]] = {}
     notes = [remark for remark in said.remarks if remark]
@@ -140,7 +141,8 @@ def at_cut(
         if name == default != named(parts):
             notes.append(f"{default} came down to {named(parts)}")
         tried = {name: NOTHING_MISSED}
-        if given.season is not None and then is not None and parts != (Model.QUINTILES,):
+        unmoved = Model.SEASONAL in recipe.parts or parts == (Model.QUINTILES,)
+        if given.season is not None and then is not None and not unmoved:
             tried[name + SEASON] = missed_by(given.season, then, replace(recipe, learned_value=False))
         for called, missed in tried.items():
             moved = shifted(risk, missed.shift) if missed.shift else risk
@@ -162,6 +164,7 @@ def _standing(given: Material, cut: date) -> Standing:
         windows=given.windows,
         lesson=given.lesson,
         earlier=given.earlier,
+        clock=given.clock,
     )
 
 

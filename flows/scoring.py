@@ -63,6 +63,7 @@ def _scored(
         lesson=given.lesson,
         season=given.season,
         earlier=given.earlier,
+        clock=given.clock,
         keys=given.keys,
         remark=remark,
     )

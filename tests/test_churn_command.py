@@ -157,7 +157,7 @@ def test_the_model_s_churn_is_split_by_the_same_groups(orders: Settings, capsys,
         ("cohort", "2024-07 60 16.7% 33.3%"),
         ("country", "DE 30 33.33% 33.33%"),
         ("first_order", "under 50.00"),
-        ("value", "top 20 % by expected value"),
+        ("value", "by expected value 12"),
     ],
 )
 def test_the_text_shows_what_belongs_to_the_dimension(orders: Settings, capsys, by, said):

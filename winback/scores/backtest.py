@@ -126,11 +126,12 @@ def value_share(value: Floats, truth: Truth) -> float | None:
 
 def candidates(*, lightgbm: bool) -> dict[str, Recipe]:
     """The recipes a backtest tries, by name; the one that holds without a backtest is among them."""
-    alone = [Model.PARETO_NBD, Model.MBG_NBD, Model.BG_NBD]
+    alone = [Model.PARETO_NBD, Model.SEASONAL, Model.MBG_NBD, Model.BG_NBD]
     tried = [Recipe(parts=(Model.QUINTILES,))]
     tried += [Recipe(parts=(model,), orders=model) for model in alone]
     tried += [Recipe(parts=(Model.LOGISTIC,)), PLAIN]
     tried += [Recipe(parts=(Model.LIGHTGBM,)), FULL] if lightgbm else []
+    tried += [Recipe(parts=(Model.SEASONAL, *default_recipe(lightgbm=lightgbm).parts[1:]))]
     return {name_of(recipe): replace(recipe, season=False) for recipe in tried}
 
 
@@ -153,7 +154,9 @@ def choose(found: Iterable[Measured], *, lightgbm: bool) -> Recipe:
         gain_auc, gain_brier = _gain(rows, name, usual, "auc"), _gain(rows, usual, name, "brier")
         if name != usual and gain_auc > 0 and gain_brier > best:
             chosen, best = recipe, gain_brier
-    season = _gain(rows, name_of(chosen), name_of(chosen) + SEASON, "brier") >= 0
+    season = (
+        Model.SEASONAL not in chosen.parts and _gain(rows, name_of(chosen), name_of(chosen) + SEASON, "brier") >= 0
+    )
     learned = _gain(rows, usual, Model.PARETO_NBD.value, "value_share_top20") >= 0
     return replace(chosen, season=season, learned_value=learned)
 

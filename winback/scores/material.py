@@ -21,11 +21,13 @@ from winback.customers.order_log import (
     features_at,
     first_day,
     followed,
+    number_of,
     only,
     windows_at,
 )
-from winback.scores.recipe import LEARNERS, Recipe
+from winback.scores.recipe import LEARNERS, Model, Recipe
 from winback.scores.scoring import FITTED_CUSTOMERS, smallest
+from winback.scores.season_clock import SeasonClock, season_clock
 from winback.scores.standing import Lesson, Standing
 
 YEAR: Final = 365
@@ -41,6 +43,7 @@ class Material:
     lesson: Lesson | None
     season: Lesson | None
     earlier: Callable[[], EarlierWindow]
+    clock: SeasonClock | None
 
 
 def material(log: OrderLog, ids: pl.DataFrame, as_of: date, horizon_days: int, recipe: Recipe) -> Material:
@@ -60,6 +63,7 @@ def material(log: OrderLog, ids: pl.DataFrame, as_of: date, horizon_days: int, r
         lesson=_lesson_before(sample, as_of, horizon_days) if learns else None,
         season=_last_year(sample, as_of, horizon_days, learns) if recipe.season else None,
         earlier=partial(earlier_window, log, as_of, horizon_days),
+        clock=season_clock(sample.log, number_of(as_of), horizon_days) if Model.SEASONAL in recipe.parts else None,
     )
 
 

@@ -39,7 +39,11 @@ def _with_dropout(wanted: Model, histories: Histories, near: OrderFit | None) ->
     """``wanted``, or NBD and the reason, where stopping for good explains nothing."""
     simpler = fit(Family.NBD, histories)
     known = near if isinstance(near, ParetoFit) else None
-    full = fit_pareto(histories, known) if wanted is Model.PARETO_NBD else fit(wanted.family, histories)
+    full = (
+        fit_pareto(histories, known)
+        if wanted in (Model.PARETO_NBD, Model.SEASONAL)
+        else fit(wanted.family, histories)
+    )
     gain = max(full.log_likelihood - simpler.log_likelihood, 0.0)
     if gain >= MIN_GAIN:
         return full, None

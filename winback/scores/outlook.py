@@ -10,15 +10,17 @@ Where no model of orders is identified the learners stand alone, or else R+F qui
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
+from winback.customers.order_log import number_of
 from winback.scores.btyd import Histories
 from winback.scores.levels import held, logits_of
 from winback.scores.order_fit import OrderFit, asked, fit_orders, model_of
 from winback.scores.quintiles import observed_risk, orders_if_any
 from winback.scores.recipe import LEARNERS, ORDER_MODELS, Model, Recipe
 from winback.scores.spend import Spending, spending
-from winback.scores.standing import Standing, histories_of
+from winback.scores.standing import Standing, histories_of, seasonal_histories
 from winback.scores.taught import FITTED_ORDERS, Modelled, Taught, taught_by
 
 Floats = NDArray[np.float64]
@@ -49,13 +51,14 @@ def forecast(now: Standing, horizon_days: int, recipe: Recipe) -> Forecast:
     few = now.features[now.fitted[:FITTED_ORDERS]]
     spent, sample = spending(now.features, few), histories_of(few)
     alone = recipe.parts == (Model.QUINTILES,)
-    main, remark = (None, None) if alone else fit_orders(recipe.orders, sample)
+    main, remark = (None, None) if alone else fit_orders(_timeless(recipe.orders), sample)
     said = Forecast(
         orders=model_of(main) if main is not None else None, fitted=now.fitted, remarks=(remark, *spent.remarks)
     )
     modelled: Modelled = ()
     if main is not None:
         said, modelled = _with_orders(said, now, _fits(main, recipe, sample), horizon_days, spent)
+        said = _with_season(said, now, few, horizon_days, recipe, spent)
     if main is None or Model.QUINTILES in recipe.parts:
         said = _with_quintiles(said, now, horizon_days, spent)
     learners = [part for part in recipe.parts if part in LEARNERS]
@@ -67,7 +70,9 @@ def forecast(now: Standing, horizon_days: int, recipe: Recipe) -> Forecast:
 
 def _fits(main: OrderFit, recipe: Recipe, sample: Histories) -> dict[Model, OrderFit]:
     """The models of orders that are parts of ``recipe``, as far as they are identified, and ``main``."""
-    others = [part for part in recipe.parts if part in ORDER_MODELS and part is not recipe.orders]
+    others = [
+        part for part in recipe.parts if part in ORDER_MODELS and part not in (recipe.orders, Model.SEASONAL)
+    ]
     fitted = [fit_orders(part, sample)[0] for part in others]
     return {model_of(one): one for one in (*fitted, main) if one is not None}
 
@@ -83,6 +88,31 @@ def _with_orders(
     risk = {model: risk for model, (risk, _) in told.items()}
     value = {model: orders * spent.net for model, (_, orders) in told.items()}
     return replace(said, risk=risk, value=value), (silent, made, spent.relative)
+
+
+def _timeless(model: Model) -> Model:
+    """What stands for the seasonal model where its clock is not known."""
+    return Model.PARETO_NBD if model is Model.SEASONAL else model
+
+
+def _with_season(
+    said: Forecast, now: Standing, few: pl.DataFrame, horizon_days: int, recipe: Recipe, spent: Spending
+) -> Forecast:
+    """The forecast with the seasonal model's, where it is a part and there is a clock."""
+    if Model.SEASONAL not in recipe.parts:
+        return said
+    if now.clock is None:
+        remark = f"{Model.SEASONAL} left out: less than a year of history, or a horizon of more than a year"
+        return replace(said, remarks=(*said.remarks, remark))
+    fitted, why = fit_orders(Model.SEASONAL, seasonal_histories(few, now.clock, now.as_of))
+    if fitted is None:
+        return replace(said, remarks=(*said.remarks, f"{Model.SEASONAL} left out: {why}"))
+    today = number_of(now.as_of)
+    horizon = float(now.clock.at(today + horizon_days) - now.clock.at(today))
+    risk, made = asked(fitted, seasonal_histories(now.features, now.clock, now.as_of), horizon=horizon)
+    return replace(
+        said, risk=said.risk | {Model.SEASONAL: risk}, value=said.value | {Model.SEASONAL: made * spent.net}
+    )
 
 
 def _with_quintiles(said: Forecast, now: Standing, horizon_days: int, spent: Spending) -> Forecast:

@@ -11,6 +11,7 @@ class Model(StrEnum):
     """What risks can be computed with."""
 
     PARETO_NBD = "Pareto/NBD"
+    SEASONAL = "seasonal Pareto/NBD"  # by the clock of ``season_clock``
     MBG_NBD = "MBG/NBD"
     BG_NBD = "BG/NBD"
     NBD = "NBD"
@@ -24,7 +25,7 @@ class Model(StrEnum):
         return Family(self.value)
 
 
-ORDER_MODELS = (Model.PARETO_NBD, Model.MBG_NBD, Model.BG_NBD)
+ORDER_MODELS = (Model.PARETO_NBD, Model.SEASONAL, Model.MBG_NBD, Model.BG_NBD)
 LEARNERS = (Model.LOGISTIC, Model.LIGHTGBM)
 
 
@@ -34,7 +35,7 @@ class Recipe:
 
     ``orders``: the model of orders, which gives the learners two of their columns, the level where the learners
     have none, and the expected value; R+F quintiles alone do without it. ``season``: shift the level by what the
-    same season last year showed.
+    same season last year showed; not of a seasonal model, which knows it.
     ``learned_value``: take the geometric mean of expected value and LightGBM's, where LightGBM is a part.
     """
 

@@ -25,6 +25,7 @@ from winback.errors import WrongUse
 from winback.scores.levels import level_shift, logits_of, shifted
 from winback.scores.outlook import Forecast, combined, forecast
 from winback.scores.recipe import Model, Recipe
+from winback.scores.season_clock import SeasonClock
 from winback.scores.standing import Lesson, Standing
 
 Floats = NDArray[np.float64]
@@ -100,6 +101,7 @@ def score(
     lesson: Lesson | None = None,
     season: Lesson | None = None,
     earlier: Callable[[], EarlierWindow] | None = None,
+    clock: SeasonClock | None = None,
     keys: Integers | None = None,
     remark: str | None = None,
 ) -> Scores:
@@ -108,8 +110,9 @@ def score(
     Models are fitted on at most FITTED_CUSTOMERS, those whose sha256(customer_id) is smallest, so that the sample
     depends on nothing but who the customers are. ``windows`` of the same rows and ``lesson`` are what learners
     need; ``season``: the same days of last year, with what followed. ``earlier`` reads what R+F quintiles
-    alone need; without it their risk is 0.5 for all. ``keys``: ``tie_keys`` of the ids, where they are known;
-    ``remark``: what is to be said of the recipe. WrongUse when the horizon is not positive.
+    alone need; without it their risk is 0.5 for all. ``clock``: the season's, for the seasonal model. ``keys``:
+    ``tie_keys`` of the ids, where they are known; ``remark``: what is to be said of the recipe. WrongUse when the
+    horizon is not positive.
     """
     if horizon_days < 1:
         raise WrongUse("a horizon is at least 1 day")
@@ -122,7 +125,13 @@ def score(
     else:
         fitted = smallest(keys, FITTED_CUSTOMERS)
         now = Standing(
-            as_of=as_of, features=features, fitted=fitted, windows=windows, lesson=lesson, earlier=earlier
+            as_of=as_of,
+            features=features,
+            fitted=fitted,
+            windows=windows,
+            lesson=lesson,
+            earlier=earlier,
+            clock=clock,
         )
         outlook = _outlook(now, horizon_days, recipe, season)
     frame = _frame(features, outlook, keys, minor_per_major)

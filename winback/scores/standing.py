@@ -9,8 +9,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from winback.customers.features import EarlierWindow
-from winback.customers.order_log import Windows
+from winback.customers.order_log import Windows, number_of
 from winback.scores.btyd import Histories
+from winback.scores.season_clock import SeasonClock
 
 Integers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -21,7 +22,7 @@ class Standing:
     """Customers at the end of ``as_of``: FEATURES rows, ``windows_at`` of them, and what taught the learners.
 
     ``fitted``: the rows models are fitted on, in the order of their keys. ``earlier``: reads how the same business
-    stood one horizon earlier, which only R+F quintiles ask.
+    stood one horizon earlier, which only R+F quintiles ask. ``clock``: the season's, where there is one.
     """
 
     as_of: date
@@ -30,6 +31,7 @@ class Standing:
     windows: Windows | None = None
     lesson: "Lesson | None" = None
     earlier: Callable[[], EarlierWindow] | None = None
+    clock: SeasonClock | None = None
 
     @property
     def recency_days(self) -> Integers:
@@ -53,4 +55,16 @@ def histories_of(features: pl.DataFrame) -> Histories:
         repeats=(features["purchase_days"] - 1).cast(pl.Float64).to_numpy(),
         last=features["span_days"].cast(pl.Float64).to_numpy(),
         age=features["age_days"].cast(pl.Float64).to_numpy(),
+    )
+
+
+def seasonal_histories(features: pl.DataFrame, clock: SeasonClock, as_of: date) -> Histories:
+    """The same by the season's clock."""
+    first, last = (
+        clock.at(features[name].to_physical().to_numpy()) for name in ("first_order_on", "last_order_on")
+    )
+    return Histories(
+        repeats=(features["purchase_days"] - 1).cast(pl.Float64).to_numpy(),
+        last=last - first,
+        age=clock.at(number_of(as_of)) - first,
     )
