@@ -68,6 +68,24 @@ def test_spending_less_each_time_is_flagged(tmp_path):
     assert reading_of(read(tmp_path, *orders), "value_falls").count == 1
 
 
+def test_what_was_refunded_was_not_spent(tmp_path):
+    """All spent 10.00 on one day before, and on one now. 1 and 5 got 3.00 of that back now, 2 only 2.99; 3 got 4.00
+    back before, so that 7.00 is more; 4 got all of it back before: nothing is left that could fall."""
+    orders = [
+        order for number in (1, 2, 4, 5) for order in orders_of("2026-01-15", "2026-01-25", customer_no=number)
+    ]
+    orders += [*orders_of("2026-01-15", customer_no=3), *orders_of("2026-01-25", customer_no=3, amount_minor=700)]
+    refunds = [
+        (1, "2026-01-26", -300), (5, "2026-01-26", -300), (2, "2026-01-31", -299), (3, "2026-01-21", -400),
+        (4, "2026-01-16", -1000),
+    ]  # fmt: skip
+    orders += [
+        back for number, day, amount in refunds for back in orders_of(day, customer_no=number, amount_minor=amount)
+    ]
+
+    assert reading_of(read(tmp_path, *orders), "value_falls").count == 2
+
+
 def test_a_silence_of_more_than_twice_the_own_gap_is_flagged(tmp_path):
     """Jan 22, 24, 26: gaps of 2 days, silent for 5. Jan 21, 24, 27: gaps of 3, silent for 4. Two: no gap."""
     orders = [

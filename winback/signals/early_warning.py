@@ -24,8 +24,8 @@ WATCHED: Final = pl.Schema(
         "purchase_days": pl.Int64(),  # distinct days with an order up to as_of
         "days_now": pl.Int64(),  # of them in the window up to as_of: 1 or more
         "days_before": pl.Int64(),  # in the window before that
-        "gross_now_minor": pl.Int64(),
-        "gross_before_minor": pl.Int64(),
+        "net_now_minor": pl.Int64(),  # spent in the window, less what was refunded in it
+        "net_before_minor": pl.Int64(),
         "refunds_now": pl.Int64(),
         "gone": pl.Boolean(),  # no order in the window after as_of
     }

@@ -52,10 +52,10 @@ def frequency_falls() -> Test:
 
 
 def value_falls() -> Test:
-    """Spend per purchase day at most 70 % of that in the window before."""
-    now = pl.col("gross_now_minor") / pl.col("days_now")
-    before = pl.col("gross_before_minor") / pl.col("days_before")
-    return pl.col("gross_before_minor") > 0, now <= CHEAPER * before
+    """Net spend per purchase day at most 70 % of that in the window before, where refunds left any."""
+    now = pl.col("net_now_minor") / pl.col("days_now")
+    before = pl.col("net_before_minor") / pl.col("days_before")
+    return pl.col("net_before_minor") > 0, now <= CHEAPER * before
 
 
 def out_of_rhythm() -> Test:
@@ -131,8 +131,8 @@ SIGNALS: Final[tuple[Signal, ...]] = (
     Signal(
         name="value_falls", direction=Direction.FALLS, test=value_falls,
         en="Spends less each time", zh="单次消费金额下降",
-        en_text="spend per purchase day at most 70% of that in the {days} days before",
-        zh_text="最近 {days} 天每次购买金额不超过前 {days} 天的 70%",
+        en_text="spend per purchase day, less refunds, at most 70% of that in the {days} days before",
+        zh_text="最近 {days} 天每次购买金额（扣除退款）不超过前 {days} 天的 70%",
     ),
     Signal(
         name="out_of_rhythm", direction=Direction.LONGER, test=out_of_rhythm,

@@ -1,5 +1,6 @@
--- WATCHED (winback/signals/early_warning.py): for each day of $as_ofs the customers with an order (amount >= 0) in the $window_days
--- up to it, what they bought in these days and in as many before, and whether they ordered in as many after.
+-- WATCHED (winback/signals/early_warning.py): for each day of $as_ofs the customers with an order (amount >= 0) in the
+-- $window_days up to it, what they bought and spent net of refunds in these days and in as many before, and whether they
+-- ordered in as many after.
 WITH windows AS (
     SELECT unnest($as_ofs::DATE[]) AS as_of
 ),
@@ -10,7 +11,7 @@ customer_days AS (
         ordered_on,
         count(*) FILTER (amount_minor >= 0) AS orders,
         count(*) FILTER (amount_minor < 0) AS refunds,
-        sum(greatest(amount_minor, 0)) AS gross_minor
+        sum(amount_minor) AS net_minor
     FROM orders_now($files, $superseded)
     GROUP BY customer_no, ordered_on
 ),
@@ -33,8 +34,8 @@ SELECT
     count(*) FILTER (known AND orders > 0) AS purchase_days,
     count(*) FILTER (now AND orders > 0) AS days_now,
     count(*) FILTER (before AND orders > 0) AS days_before,
-    coalesce(sum(gross_minor) FILTER (now), 0)::BIGINT AS gross_now_minor,
-    coalesce(sum(gross_minor) FILTER (before), 0)::BIGINT AS gross_before_minor,
+    coalesce(sum(net_minor) FILTER (now), 0)::BIGINT AS net_now_minor,
+    coalesce(sum(net_minor) FILTER (before), 0)::BIGINT AS net_before_minor,
     coalesce(sum(refunds) FILTER (now), 0)::BIGINT AS refunds_now,
     count(*) FILTER (NOT known AND orders > 0) = 0 AS gone
 FROM placed
