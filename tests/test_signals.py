@@ -69,8 +69,8 @@ def test_spending_less_each_time_is_flagged(tmp_path):
 
 
 def test_what_was_refunded_was_not_spent(tmp_path):
-    """All spent 10.00 on one day before, and on one now. 1 and 5 got 3.00 of that back now, 2 only 2.99; 3 got 4.00
-    back before, so that 7.00 is more; 4 got all of it back before: nothing is left that could fall."""
+    """All spent 10.00 on one day before, and on one now. 1 and 5 got 3.00 of it back now, 2 only 2.99; 3 got
+    4.00 back before, so that 7.00 is more; 4 got all of it back before: nothing is left that could fall."""
     orders = [
         order for number in (1, 2, 4, 5) for order in orders_of("2026-01-15", "2026-01-25", customer_no=number)
     ]

@@ -55,6 +55,29 @@ def test_a_message_that_does_harm_and_one_with_too_few_are_refused():
 
     assert "did not help on the whole" in harm.reason
     assert (few.qini, few.reason) == (None, "fewer than 500 customers in a group: too few to tell whom it helps")
+    assert few.effect == pytest.approx(came[:900][treated[:900]].mean() - came[:900][~treated[:900]].mean())
+    assert uplift(features[:9], np.ones(9, dtype=bool), came[:9], {}, seed=1).effect is None
+
+
+def test_where_a_message_does_harm_on_the_whole_those_it_helps_are_told_all_the_same():
+    """-.1 for a half and .04 for the other: no whole to take a share of, but numbers for those ranked first."""
+    features, treated, came = a_campaign((-0.1, 0.04))
+
+    found = uplift(features, treated, came, {"mark": features[:, 0]}, seed=1)
+
+    assert (found.qini, found.null_low, found.null_high, found.learners) == (None, None, None, {})
+    assert "no gain to take a share of" in found.reason
+    assert found.effect < -0.01 < 0.02 < found.top_effect
+    assert found.learner
+    assert found.others_top_effect["mark"] == pytest.approx(0.04, abs=0.03)
+
+
+def test_a_ranking_that_tells_the_groups_apart_has_no_effect_to_show():
+    features, treated, came = a_campaign((0.0, 0.2))
+
+    found = uplift(features, treated, came, {"arm": treated.astype(float)}, seed=1)
+
+    assert found.others_top_effect == {"arm": None}
 
 
 def test_the_same_seed_gives_the_same_answer():
@@ -75,9 +98,12 @@ def test_the_command_reads_numbers_and_words(tmp_path, capsys):
     said = as_json(capsys, *asked, "--features", "group", "noise", "--against", "noise")
     code, _, wrong = ask(capsys, *asked, "--features", "grup")
     words_only, _, bad = ask(capsys, *asked, "--features", "noise", "--against", "group")
+    file.write_text(file.read_text().replace("\n", "\nnew,1,other,\nnew,1,mail,\n", 1))
+    _, _, blank = ask(capsys, *asked, "--features", "noise")
 
     assert said["reason"] is None
     assert list(said["others"]) == ["noise"]
     assert (code, "did you mean 'group'" in wrong) == (2, True)
     assert words_only == 2
-    assert "' is not a number" in bad
+    assert "past.csv:2: group: 'new' is not a number" in bad or "past.csv:2: group: 'loyal' is not a number" in bad
+    assert "past.csv:3: came: is blank, not a number" in blank

@@ -13,6 +13,7 @@ from winback.errors import Exit, ImportProblem, WrongUse, nearest
 from winback.scores.uplift import TOP, Uplift, uplift
 
 SEED = 1
+ROW = " row"  # not the name of a column: nobody asks for one that begins with a space
 MOST_VALUES = 50  # of a feature in words
 
 
@@ -38,10 +39,10 @@ def _of_file(arguments: argparse.Namespace) -> int:
     rows = rows.filter(of_either)
     with working("learning"):
         found = uplift(
-            np.column_stack([_feature(rows[name], arguments.file) for name in arguments.features]),
+            np.column_stack([_feature(rows, name, arguments.file) for name in arguments.features]),
             (rows[arguments.arm] == arguments.treated).to_numpy(),
-            _numbers(rows[arguments.outcome], arguments.file),
-            {name: _numbers(rows[name], arguments.file) for name in arguments.against},
+            _numbers(rows, arguments.outcome, arguments.file),
+            {name: _numbers(rows, name, arguments.file) for name in arguments.against},
             SEED,
         )
     if arguments.json:
@@ -65,7 +66,7 @@ def _of_runs(arguments: argparse.Namespace) -> int:
 
 
 def _read(file: Path, columns: list[str]) -> pl.DataFrame:
-    """The columns as text."""
+    """The columns as text, and ROW: the row each stands in; the header is row 1."""
     try:
         lazy = (
             pl.scan_parquet(file, glob=False)
@@ -78,24 +79,28 @@ def _read(file: Path, columns: list[str]) -> pl.DataFrame:
                 near = nearest(name, known)
                 hint = f"; did you mean '{near}'?" if near else ""
                 raise WrongUse(f"{file} has no column '{name}'{hint}")
-        return lazy.select(pl.col(columns).cast(pl.String).str.strip_chars()).collect()
+        texts = pl.col(columns).cast(pl.String).str.strip_chars()
+        return lazy.select(texts).with_row_index(ROW, offset=2).collect()
     except (OSError, pl.exceptions.PolarsError) as error:
         raise ImportProblem("cannot be read as a table", file=str(file)) from error
 
 
-def _numbers(column: pl.Series, file: Path) -> np.ndarray:
+def _numbers(rows: pl.DataFrame, name: str, file: Path) -> np.ndarray:
+    column = rows[name]
     numbers = column.cast(pl.Float64, strict=False)
     bad = numbers.is_null() | ~numbers.is_finite()
     if bad.any():
         place = int(bad.arg_max() or 0)
-        raise ImportProblem(f"{column[place]!r} is not a number", file=str(file), field=column.name)
+        said = "is blank, not a number" if not column[place] else f"{column[place]!r} is not a number"
+        raise ImportProblem(said, file=str(file), line=rows[ROW][place], field=name)
     return numbers.to_numpy()
 
 
-def _feature(column: pl.Series, file: Path) -> np.ndarray:
+def _feature(rows: pl.DataFrame, name: str, file: Path) -> np.ndarray:
     """A column of numbers as it is, one in words as a column for each of its values; blank is a value."""
+    column = rows[name]
     if column.cast(pl.Float64, strict=False).is_not_null().all():
-        return _numbers(column, file)
+        return _numbers(rows, name, file)
     values = sorted(column.fill_null("").unique())
     if len(values) > MOST_VALUES:
         said = f"has {len(values)} different values in words, more than {MOST_VALUES}"
@@ -105,16 +110,25 @@ def _feature(column: pl.Series, file: Path) -> np.ndarray:
 
 def _rankings(found: Uplift) -> list[tuple[str, str, str]]:
     """The ranking by uplift beside others of the same people, and the learner that was worse."""
-    first = [(f"uplift ({found.learner})", f"{found.qini:.3f}", f"{found.top_effect:.5f}")]
-    worse = [(f"uplift ({name})", f"{q:.3f}", "") for name, q in found.learners.items() if name != found.learner]
-    others = [(name, f"{q:.3f}", f"{found.others_top_effect[name]:.5f}") for name, q in found.others.items()]
+    first = [(f"uplift ({found.learner})", _number(found.qini, 3), _number(found.top_effect, 5))]
+    worse = [
+        (f"uplift ({name})", _number(q, 3), "") for name, q in found.learners.items() if name != found.learner
+    ]
+    effects = found.others_top_effect.items()
+    others = [(name, _number(found.others.get(name), 3), _number(effect, 5)) for name, effect in effects]
     return [*first, *worse, *others]
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def _show(found: Uplift) -> None:
     print_table(["group", "customers"], [("treated", found.treated), ("control", found.control)])
-    if found.qini is not None and found.effect is not None and found.top_effect is not None:
+    if found.effect is not None:
         print(f"effect on all {found.effect:.5f}")
+    if found.null_low is not None:
         print(f"Qini of random rankings {found.null_low:.3f} to {found.null_high:.3f}")
+    if found.learner:
         print_table(["ranked by", "Qini", f"effect on the {TOP:.0%} ranked first"], _rankings(found))
     say(found.reason or "it may be used: it ranks better than all random rankings")

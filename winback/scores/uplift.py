@@ -6,7 +6,7 @@ used only where its Qini is above all of 200 random rankings.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -28,12 +28,14 @@ TREES: Final = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uplift:
-    """What the ranking is worth. ``effect``: treated minus control of all, in units of the outcome.
+    """What the ranking is worth. ``effect``: treated minus control of all, in units of the outcome; None only
+    where a group has nobody.
 
     ``learner``: which made the ranking; ``learners``: the Qini of each that was tried. ``qini``: the mean, over
     the share written to, of the part of the whole effect gained beyond that share; 0 for a random ranking.
-    ``null_low`` and ``null_high``: the range of random ones. ``top_effect``: the effect on the TOP share it ranks
-    first. ``reason``: why it must not be used, None where it may.
+    ``null_low`` and ``null_high``: the range of random ones; all three are None where there is no whole effect
+    to take a part of. ``top_effect``: the effect on the TOP share it ranks first. ``reason``: why it must not be
+    used, and why any of these is None; None where it may.
     """
 
     treated: int
@@ -47,7 +49,7 @@ class Uplift:
     learner: str | None
     learners: Mapping[str, float]
     others: Mapping[str, float]  # the Qini of other rankings of the same people
-    others_top_effect: Mapping[str, float]  # the effect on the TOP share each of these ranks first
+    others_top_effect: Mapping[str, float | None]  # the effect on the TOP share each of these ranks first
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON of ``winback uplift``."""
@@ -59,41 +61,54 @@ def uplift(features: Floats, treated: Flags, outcome: Floats, others: Mapping[st
 
     ``features``: rows x columns, finite; ``outcome``: a number, more is better.
     """
-    groups = {"treated": int(treated.sum()), "control": int((~treated).sum())}
-    if min(groups.values()) < LEAST:
-        return _refused(groups, f"fewer than {LEAST} customers in a group: too few to tell whom it helps")
-    effect = float(outcome[treated].mean() - outcome[~treated].mean())
-    if effect <= 0:
-        return _refused(groups, "the campaign did not help on the whole: there is nothing to share out", effect)
+    effect = _effect(treated, outcome)
+    told = _nothing(treated, effect)
+    if min(told.treated, told.control) < LEAST or effect is None:
+        return replace(told, reason=f"fewer than {LEAST} customers in a group: too few to tell whom it helps")
     random = np.random.default_rng(seed)
     fold = random.permutation(len(outcome)) % FOLDS
     predicted = {
         name: out_of_fold(features, treated, outcome, fold, learner) for name, learner in learners().items()
     }
-    null = [qini(random.random(len(outcome)), treated, outcome) for _ in range(RANKINGS)]
-    found = {name: qini(score, treated, outcome) for name, score in predicted.items()}
+    found = {name: beyond(score, treated, outcome) for name, score in predicted.items()}
     best = max(found, key=lambda name: found[name])
-    beaten = found[best] > max(null)
-    reason = None if beaten else "its ranking is no better than random ones: write to all, or by value"
-    return Uplift(
-        **groups, effect=effect, qini=found[best], null_low=min(null), null_high=max(null),
-        top_effect=_top(predicted[best], treated, outcome), reason=reason, learner=best, learners=found,
-        others={name: qini(score, treated, outcome) for name, score in others.items()},
+    told = replace(
+        told,
+        learner=best,
+        top_effect=_top(predicted[best], treated, outcome),
         others_top_effect={name: _top(score, treated, outcome) for name, score in others.items()},
+    )
+    if effect <= 0:
+        return replace(told, reason="the campaign did not help on the whole: there is no gain to take a share of")
+    null = [qini(random.random(len(outcome)), treated, outcome) for _ in range(RANKINGS)]
+    qinis = {name: qini(score, treated, outcome) for name, score in predicted.items()}
+    beaten = qinis[best] > max(null)
+    return replace(
+        told, qini=qinis[best], null_low=min(null), null_high=max(null), learners=qinis,
+        others={name: qini(score, treated, outcome) for name, score in others.items()},
+        reason=None if beaten else "its ranking is no better than random ones: write to all, or by value",
     )  # fmt: skip
 
 
-def _refused(groups: dict[str, int], reason: str, effect: float | None = None) -> Uplift:
+def _nothing(treated: Flags, effect: float | None) -> Uplift:
+    """What is known before anything is learned."""
     return Uplift(
-        **groups, effect=effect, qini=None, null_low=None, null_high=None, top_effect=None, reason=reason,
-        learner=None, learners={}, others={}, others_top_effect={},
+        treated=int(treated.sum()), control=int((~treated).sum()), effect=effect, qini=None, null_low=None,
+        null_high=None, top_effect=None, reason=None, learner=None, learners={}, others={}, others_top_effect={},
     )  # fmt: skip
 
 
-def _top(score: Floats, treated: Flags, outcome: Floats) -> float:
+def _effect(treated: Flags, outcome: Floats) -> float | None:
+    """Mean of the treated minus mean of the control; None where either group has nobody."""
+    if treated.all() or not treated.any():
+        return None
+    return float(outcome[treated].mean() - outcome[~treated].mean())
+
+
+def _top(score: Floats, treated: Flags, outcome: Floats) -> float | None:
     """The effect on the TOP share with the highest scores."""
     first = np.argsort(-score, kind="stable")[: int(TOP * len(outcome))]
-    return float(outcome[first][treated[first]].mean() - outcome[first][~treated[first]].mean())
+    return _effect(treated[first], outcome[first])
 
 
 def out_of_fold(
@@ -138,9 +153,19 @@ def _ridge(known: Floats, outcome: Floats, asked: Floats) -> Floats:
 
 def qini(score: Floats, treated: Flags, outcome: Floats) -> float:
     """The Qini coefficient (Radcliffe 2007) of writing to the highest scores first, over the whole effect."""
+    return beyond(score, treated, outcome) / float(_gained(score, treated, outcome)[-1])
+
+
+def beyond(score: Floats, treated: Flags, outcome: Floats) -> float:
+    """The gain beyond that of a random ranking, the mean over the share written to, in units of the outcome."""
+    gained = _gained(score, treated, outcome)
+    share = np.arange(1, len(gained) + 1) / len(gained)
+    return float((gained - share * gained[-1]).mean())
+
+
+def _gained(score: Floats, treated: Flags, outcome: Floats) -> Floats:
+    """What writing to the first 1, 2, ... by score gained over their control."""
     order = np.argsort(-score, kind="stable")
     one, value = treated[order], outcome[order]
     n_treated, n_control = np.cumsum(one), np.cumsum(~one)
-    gained = np.cumsum(value * one) - np.cumsum(value * ~one) * n_treated / np.maximum(n_control, 1)
-    share = np.arange(1, len(order) + 1) / len(order)
-    return float((gained / gained[-1] - share).mean())
+    return np.asarray(np.cumsum(value * one) - np.cumsum(value * ~one) * n_treated / np.maximum(n_control, 1))
