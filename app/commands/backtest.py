@@ -103,20 +103,27 @@ def _show_side_by_side(
     cuts = list(dict.fromkeys(row.cut for row in rows))
     models = list(dict.fromkeys(row.model for row in rows))
     at = {(row.cut, row.model): row for row in rows}
+    labels = {model: _label(model, rows) for model in models}
     lines: list[tuple[str, ...]] = []
     for title, measure in _MEASURES:
         lines += [
-            (title, model, *(_number(getattr(at.get((cut, model)), measure, None)) for cut in cuts))
+            (title, labels[model], *(_number(getattr(at.get((cut, model)), measure, None)) for cut in cuts))
             for model in models
         ]
     if paired:
-        lines += [("concordance", model, *(_number(paired.get((cut, model))) for cut in cuts)) for model in models]
+        lines += [("concordance", labels[model], *(_number(paired.get((cut, model))) for cut in cuts)) for model in models]
     firsts = [next(row for row in rows if row.cut == cut) for cut in cuts]
     for named, measure in (("by past spend", "value_share_past_spend"), ("the best possible", "value_share_best")):
         lines.append((_MEASURES[-1][0], named, *(_number(getattr(row, measure)) for row in firsts)))
     lines.append((of.lost, "all", *(_number(row.base_rate) for row in firsts)))
     lines.append((of.whom, "all", *(f"{row.n:,}" for row in firsts)))
     print_table(["measure", "model", *(f"{cut} + {horizon_days} days" for cut in cuts)], lines)
+
+
+def _label(model: str, rows: Sequence[Measured]) -> str:
+    """The model's name, and in brackets what it came down to where parts of it could not be had."""
+    used = dict.fromkeys(row.used for row in rows if row.model == model)
+    return model if [*used] == [model.removesuffix(SEASON)] else f"{model} ({' / '.join(used)})"
 
 
 def _show_calibration(found: Sequence[Band], of: _Of) -> None:
