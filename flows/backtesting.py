@@ -13,6 +13,7 @@ from db.customers import identified
 from db.facts.queries import read_log
 from db.facts.store import data_through, digests, path_of
 from db.settings import Settings
+from flows.standing_still import standstill_at
 from winback.customers.order_log import OrderLog, first_day, followed
 from winback.scores.backtest import SEASON, Band, Measured, Truth, bands, candidates, choose, measured, name_of
 from winback.scores.learners import has_lightgbm
@@ -80,7 +81,8 @@ def backtest(
         return _nothing(horizon_days, through, f"{said}: a backtest over {horizon_days} days needs twice as many")
     found: list[Measured] = []
     curves: dict[str, tuple[Band, ...]] = {}
-    notes: list[str] = []
+    still = standstill_at(files, through)
+    notes = [still.said.en] if still else []
     ids = identified(session)
     for done, cut in enumerate(days):
         progress(done, len(days))

@@ -7,10 +7,11 @@ from typing import Any
 import polars as pl
 from sqlmodel import Session
 
-from db.facts.store import digests
+from db.facts.store import digests, path_of
 from db.settings import Settings
 from flows.contract_scoring import score_holders
 from flows.scoring import score_all
+from flows.standing_still import standstill_at
 from winback.audience.selection import scored_frame
 from winback.campaigns.campaign import Campaign, ChurnRule
 from winback.errors import CampaignError, WrongUse
@@ -49,7 +50,12 @@ def score_candidates(
         features, scored = score_holders(session, settings, facts, others, as_of, churn.within)
     else:
         features, scored = score_all(session, settings, facts, as_of, churn.within)
-    return scored_frame(features, scored.frame), said_of(scored, churn.within)
+    said = said_of(scored, churn.within)
+    if not churn.by_contract and (
+        still := standstill_at([path_of(settings.facts, each) for each in facts], as_of)
+    ):
+        said["standstill"] = {"en": still.said.en, "zh": still.said.zh}
+    return scored_frame(features, scored.frame), said
 
 
 def said_of(scored: Scores, horizon_days: int) -> dict[str, Any]:
@@ -64,7 +70,9 @@ def said_of(scored: Scores, horizon_days: int) -> dict[str, Any]:
 
 
 def model_words(said: dict[str, Any]) -> str | None:
-    """What the risk comes from, in words, with the reason where it is a fall-back."""
+    """What the risk comes from, in words, with the reason where it is a fall-back or means little."""
     if not said:
         return None
-    return f"{said['model']} ({said['fallback_reason']})" if said["fallback_reason"] else str(said["model"])
+    known = [said["fallback_reason"], said.get("standstill", {}).get("en")]
+    reasons = "; ".join(reason for reason in known if reason)
+    return f"{said['model']} ({reasons})" if reasons else str(said["model"])

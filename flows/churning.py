@@ -18,6 +18,7 @@ from db.facts.watching import read_watched
 from db.settings import Settings
 from flows.behaving import Rules, kinds_at
 from flows.scoring import model_churn, score_all
+from flows.standing_still import standstill_at
 from winback.customers.behaviour import Behaviour
 from winback.errors import WrongUse
 from winback.intake.fields import Kind
@@ -224,13 +225,14 @@ def by_value(scores: Scores) -> pl.DataFrame:
 def early_warnings(of: Period, behaviour: Behaviour) -> EarlyWarnings:
     """Every signal at ``of.as_of``, and how often it was right one window earlier."""
     days = of.as_of, of.as_of - timedelta(days=of.window_days)
-    return read_signals(
+    found = read_signals(
         read_watched(of.files, as_ofs=days, window_days=of.window_days),
         behaviour,
         as_of=of.as_of,
         window_days=of.window_days,
         data_through=of.data_through,
     )
+    return replace(found, standstill=standstill_at(of.files, of.as_of))
 
 
 def overview(

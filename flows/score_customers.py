@@ -8,11 +8,12 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from db.engine import database, reading
-from db.facts.store import digests
+from db.facts.store import digests, path_of
 from db.frames import save_frame
 from db.settings import Settings
 from flows.prefect_stages import entry, stage
 from flows.scoring import score_and_explain
+from flows.standing_still import standstill_at
 from winback.campaigns.schedule import last_whole_day
 
 
@@ -31,7 +32,9 @@ def score_customers(
 def score_and_save(settings: Settings, as_of: date, horizon_days: int) -> dict[str, Any]:
     """Score, write the frame under its digest, and say what was done."""
     with database(settings.database_url) as engine, reading(engine) as session:
-        scores = score_and_explain(session, settings, digests(session), as_of, horizon_days, "en")
+        facts = digests(session)
+        scores = score_and_explain(session, settings, facts, as_of, horizon_days, "en")
+        still = standstill_at([path_of(settings.facts, digest) for digest in facts], as_of)
     file = save_frame(settings.state / "scores", scores.frame.drop("customer_no"))
     return {
         "as_of": as_of.isoformat(),
@@ -41,4 +44,5 @@ def score_and_save(settings: Settings, as_of: date, horizon_days: int) -> dict[s
         "fallback_reason": scores.fallback_reason,
         "digest": scores.digest,
         "file": file.name,
+        "notes": [still.said.en, still.said.zh] if still else [],
     }

@@ -96,7 +96,17 @@ def test_score_writes_the_contracts_columns(shop: Settings, capsys, tmp_path: Pa
 
     said = as_json(capsys, "score", "--as-of", str(AS_OF), "--horizon", "60", "--out", str(tmp_path / "s.parquet"))
 
-    assert list(said) == ["rows", "as_of", "horizon_days", "model", "weights", "fallback_reason", "digest", "out"]
+    assert list(said) == [
+        "rows",
+        "as_of",
+        "horizon_days",
+        "model",
+        "weights",
+        "fallback_reason",
+        "digest",
+        "out",
+        "notes",
+    ]
     frame = pl.read_parquet(tmp_path / "s.parquet")
     assert frame.columns == [
         "customer_id", "risk", "expected_value", "value_rank", "past_value", "past_rank", "model", "reasons",

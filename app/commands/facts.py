@@ -7,7 +7,7 @@ from pathlib import Path
 
 from app.terminal import print_json, print_table, progress_bar, say, working
 from db.engine import database, reading, transaction
-from db.facts.store import digests
+from db.facts.store import digests, path_of
 from db.people import customer_by_id
 from db.people import suppress as suppress_address
 from db.settings import here
@@ -17,6 +17,7 @@ from flows.explaining import explain_customer
 from flows.importing import Arrival, ImportReport, import_file
 from flows.querying import import_query
 from flows.scoring import score_and_explain
+from flows.standing_still import standstill_at
 from winback.customers.contact import address_hash, normalise_email, normalise_phone
 from winback.errors import Exit, WrongUse
 from winback.intake.fields import Kind, kind_of
@@ -92,6 +93,8 @@ def score(arguments: argparse.Namespace) -> int:
     ):
         facts = digests(session, Kind.SUBSCRIPTIONS if contracts else Kind.ORDERS)
         scores = explained(session, settings, facts, arguments.as_of, arguments.horizon, arguments.lang)
+        files = [] if contracts else [path_of(settings.facts, digest) for digest in facts]
+        still = standstill_at(files, arguments.as_of)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     scores.frame.drop("customer_no").write_parquet(arguments.out)
     said = {
@@ -103,11 +106,14 @@ def score(arguments: argparse.Namespace) -> int:
         "fallback_reason": scores.fallback_reason,
         "digest": scores.digest,
         "out": str(arguments.out),
+        "notes": [still.said.say(arguments.lang)] if still else [],
     }
     if arguments.json:
         print_json(said)
     else:
-        print_table(["scores", ""], [(key, str(value)) for key, value in said.items()])
+        print_table(["scores", ""], [(key, str(value)) for key, value in said.items() if key != "notes"])
+        if still:
+            say(still.said.en)
     return Exit.DONE
 
 

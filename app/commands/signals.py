@@ -48,6 +48,8 @@ def _show(found: EarlyWarnings) -> None:
     print()
     print_table(["signal", "means"], [(each.signal.en, each.signal.en_text.format(days=days)) for each in told])
     say(f"{found.active:,} customers ordered in the last {days} days")
+    if found.standstill:
+        say(found.standstill.said.en)
     for each in found.readings:
         if each.reason:
             say(f"{each.signal.en}: {each.reason}")

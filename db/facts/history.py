@@ -37,6 +37,14 @@ LAPSES: Final = pl.Schema(
 )
 
 
+ORDER_DAYS: Final = pl.Schema({"ordered_on": pl.Date(), "customers": pl.Int64()})
+
+
+def order_days(files: Sequence[str | Path], *, since: date, as_of: date) -> dict[date, int]:
+    """How many customers ordered on each day of [since, as_of] on which anybody did, oldest first."""
+    return dict(ask("order_days", files, ORDER_DAYS, {"since": since, "as_of": as_of}).iter_rows())
+
+
 def sales_by_month(files: Sequence[str | Path], *, as_of: date) -> pl.DataFrame:
     """SALES through ``as_of``, oldest first; months without a fact have no row."""
     return ask("sales", files, SALES, {"as_of": as_of})

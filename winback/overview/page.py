@@ -150,6 +150,7 @@ def _views(found: Overview, write: Writer) -> dict[str, Any]:
         "write": write,
         "headline": headline(found, write),
         "warning": found.comparison and found.comparison.divergence,
+        "still": found.warnings.standstill and found.warnings.standstill.said,
         "comparison": comparison_sentences(found.comparison, write),
         "newest": found.newest,
         "earlier": [("card_month", found.before(1)), ("card_year", found.before(12))],

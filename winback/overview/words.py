@@ -37,6 +37,7 @@ TEXTS: dict[str, Words] = {
         "没有任何一个月份在月末之前有订单、之后又有 {days} 天的数据，因此无法计算流失率。",
     ),
     # Warning
+    "standstill": Words("No new orders", "没有新订单"),
     "warn_revenue": Words("Revenue hides that customers are leaving", "收入掩盖了客户流失"),
     "warn_revenue_text": Words(
         "Customers or orders fell while revenue did not. Higher prices or larger orders make up for it, "

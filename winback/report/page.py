@@ -76,6 +76,7 @@ _MINUS_AND_MONEY = re.compile(f"{words.MINUS}(?=[^\\d\\s])")
 FACTS_SHOWN = 12  # digests of fact files written out; a long history would fill the page
 _RECORDED = (
     "model", "weights", "fallback_reason", "horizon_days", "digest", "as_of", "threshold",
+    "standstill",
 )  # what scoring says of itself  # fmt: skip
 
 
@@ -369,7 +370,10 @@ def message_states(outcome: Outcome) -> list[str]:
 
 def recorded(said: Mapping[str, object], say: Speaker) -> list[tuple[str, str]]:
     """What scoring says of itself, named and written."""
-    return [(score_name(key, say), plain(value)) for key, value in said.items()]
+    told = dict(said)
+    if isinstance(still := told.get("standstill"), dict):
+        told["standstill"] = still[say.language]
+    return [(score_name(key, say), plain(value)) for key, value in told.items()]
 
 
 def score_name(key: str, say: Speaker) -> str:

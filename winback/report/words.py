@@ -321,6 +321,7 @@ TEXTS: dict[str, Words] = {
     "score_model": Words("model", "模型"),
     "score_weights": Words("weights", "参数"),
     "score_fallback_reason": Words("why another model was used", "改用其他模型的原因"),
+    "score_standstill": Words("no new orders", "没有新订单"),
     "m_digests": Words("Digests (sha256)", "摘要（sha256）"),
     "m_audience_digest": Words("audience", "名单"),
     "m_campaign_digest": Words("campaign", "活动"),

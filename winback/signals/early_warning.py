@@ -12,6 +12,7 @@ from typing import Any, Final
 import polars as pl
 
 from winback.customers.behaviour import Behaviour, count_kinds
+from winback.customers.standstill import Standstill
 from winback.lift.intervals import Proportion, wilson
 from winback.signals.registry import KINDS_READ, SIGNALS, Signal
 
@@ -93,7 +94,7 @@ class EarlyWarnings:
     """All signals at the end of ``as_of``.
 
     ``active`` customers are watched now, ``active_before`` were one window earlier; ``gone`` of these, their
-    ``base_rate``, had no order since: the churn of that window.
+    ``base_rate``, had no order since: the churn of that window. ``standstill``: nobody orders any more.
     """
 
     as_of: date
@@ -105,6 +106,7 @@ class EarlyWarnings:
     gone: int | None
     base_rate: float | None
     readings: tuple[Reading, ...]
+    standstill: Standstill | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON of ``winback signals``."""
@@ -118,6 +120,7 @@ class EarlyWarnings:
             "gone": self.gone,
             "base_rate": self.base_rate,
             "signals": [each.as_dict(self.window_days) for each in self.readings],
+            "notes": [self.standstill.said.en] if self.standstill else [],
         }
 
 
