@@ -1,6 +1,8 @@
 """Portraits of the churned: planted groups come back, their rules decide, and too few make none."""
 
 import re
+from dataclasses import replace
+from math import inf
 
 import numpy as np
 import polars as pl
@@ -35,7 +37,7 @@ def test_planted_groups_come_back_with_size_value_and_rules():
     assert [each.customers for each in found.portraits] == [100, 100, 100]
     assert [each.value_minor for each in found.portraits] == [20_004_950, 1_004_950, 104_950]
     assert [each.name.en for each in found.portraits] == [
-        "Regulars, spent much, bought until lately", "Few orders, spent little, bought until lately",
+        "Regulars, spent much, bought until lately", "Like most of the lost",  # it holds all three medians
         "One order, spent little, quiet for longer",
     ]  # fmt: skip
     assert (found.agreement, found.reason) == (1.0, None)
@@ -139,23 +141,90 @@ def test_a_portrait_has_the_name_that_somebody_gave_its_key():
     assert [(each.key, each.name) for each in found.portraits] == [
         ("regulars-much-lately", Words("Lost regulars", "流失老客")),
         (
-            "few-little-lately",
-            Words("Few orders, spent little, bought until lately", "购买不多，消费低，近期仍购买"),
+            "usual-usual-usual",
+            Words("Like most of the lost", "与多数流失客户相近"),
         ),
         ("one-little-quiet", Words("Tried once", "Tried once")),
     ]
 
 
 def test_every_key_is_of_one_portrait():
-    """Three of one shape, the most valuable first."""
+    """Three of one shape, the most valuable first; two have the same means, to the figures shown."""
     found = portraits(planted(), NOTHING, NOTHING, 100, {})
     [first, *_] = found.portraits
+    other = replace(first, spend_minor=90_040.0, recency_days=first.recency_days + 0.2)
 
-    named = list(with_keys([first, first, first], {}))
+    named = list(with_keys([first, other, replace(first, spend_minor=90_000.0)], {}, 100))
+    two = list(with_keys([first, other], {"regulars-much-lately-2": Words("Ours", "我们的")}, 100))
 
     assert [each.key for each in named] == [f"regulars-much-lately{end}" for end in ("", "-2", "-3")]
     assert {each.key for each in named} <= set(KEYS)
     assert suggested("regulars-much-lately") == first.name
+    assert [each.name.en.removeprefix(first.name.en) for each in named] == [
+        " (on average 2,000 spent)", " (2)", " (3)",
+    ]  # fmt: skip
+    assert [each.name.zh for each in two] == ["常客，消费高，近期仍购买（平均消费 2,000）", "我们的"]
+
+
+def read_rule(rule: str) -> list[tuple[int, float, float]]:
+    """(feature, least, most) of each condition of a printed rule."""
+    names = ("days since the last order", "purchase days", "spent")
+    told = []
+    for part in rule.replace(",", "").split(" and "):
+        feature = next(number for number, name in enumerate(names) if part.startswith(name))
+        said = part.removeprefix(names[feature]).strip()
+        numbers = [float(number) for number in re.findall(r"\d+", said)]
+        least = numbers[0] + 1 if said.startswith("above") else -inf if said.startswith("at most") else numbers[0]
+        told.append((feature, least, inf if said.startswith("above") else numbers[-1]))
+    return told
+
+
+CLAIMS = {
+    "quiet for longer": (0, 1), "bought until lately": (0, -1), "Regulars": (1, 1), "More than one order": (1, 1),
+    "Few orders": (1, -1), "spent much": (2, 1), "spent little": (2, -1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_name_says_what_the_printed_rules_and_the_medians_say(seed):
+    """Customers of random shops, sorted anew by the rules as printed, without our own reading of them."""
+    random = np.random.default_rng(seed)
+    n, rate = 400, random.gamma(0.8, 6, 400)
+    days = 1 + random.poisson(rate if seed % 3 else rate / 8)
+    spent = np.round(days * random.lognormal(3.5, 0.3 + seed % 4 / 2, n) * 100).astype(int)
+    recency = np.minimum(random.exponential(60 / (1 + (seed % 2) * rate)), 89).astype(int)
+    rows = pl.DataFrame([*zip(range(n), recency, days, spent, strict=True)], schema=CHURNED, orient="row")
+    told = np.column_stack([recency, days, spent // 100])
+    middle = np.median(told, axis=0)
+
+    found = portraits(rows, NOTHING, NOTHING, 100, {}).portraits
+
+    assert len({each.name for each in found}) == len({each.name.zh for each in found}) == len(found) > 1
+    for each in found:
+        rules = [read_rule(rule.en) for rule in each.rules]
+        inside = [any(all(a <= row[f] <= b for f, a, b in rule) for rule in rules) for row in told]
+        assert sum(inside) == each.customers
+        own = np.median(told[inside], axis=0)
+        for claim, (feature, side) in CLAIMS.items():
+            if claim.casefold() not in each.name.en.casefold():
+                continue
+            high, low = (own[feature], middle[feature])[::side]
+            assert high >= 1.25 * low
+            for rule in rules:
+                for _, least, most in [part for part in rule if part[0] == feature]:
+                    assert most > middle[feature] if side > 0 else least <= middle[feature], (each.name, rule)
+        assert not each.name.en.startswith("One order") or told[inside][:, 1].max() == 1
+        assert not each.name.en.startswith("Regulars") or own[1] >= 3
+
+
+def test_the_tree_has_no_rule_for_a_handful_and_none_that_says_the_same_twice():
+    """Of 100, one odd row; a split whose halves stand for the same grouping is none."""
+    features = np.arange(100.0)[:, None]
+    labels = np.array([1, *[0] * 49, *[1] * 50])
+
+    found = leaves_of(features, labels, 3, 5)
+
+    assert [(leaf.label, [bound.threshold for bound in leaf.bounds]) for leaf in found] == [(0, [49]), (1, [49])]
 
 
 @pytest.mark.parametrize(
@@ -196,7 +265,7 @@ def a_lost_crowd(shop) -> None:
 def test_the_page_shows_the_portraits_with_their_rules(shop, tmp_path, capsys, language, texts):
     a_lost_crowd(shop)
     name = "{en: Big one-timers, zh: 大额一次客}"
-    names = f"names: {{one-much-lately: {name}, one-much-quiet: {name}}}"
+    names = f"names: {{one-much-usual: {name}}}"
     (shop.workspace / "portraits.yaml").write_text(names, encoding="utf-8")
     page = tmp_path / "page.html"
 

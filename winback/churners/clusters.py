@@ -96,30 +96,39 @@ class Leaf:
     label: int
 
 
-def leaves_of(features: Floats, labels: Labels, depth: int, bounds: tuple[Bound, ...] = ()) -> list[Leaf]:
-    """A decision tree (CART: least Gini impurity, Breiman et al. 1984) as the rules of its leaves."""
-    split = _best_split(features, labels) if depth and len(np.unique(labels)) > 1 else None
+def leaves_of(
+    features: Floats, labels: Labels, depth: int, least: int = 1, bounds: tuple[Bound, ...] = ()
+) -> list[Leaf]:
+    """A decision tree (CART: least Gini impurity, Breiman et al. 1984) as the rules of its leaves.
+
+    No leaf holds fewer than ``least`` rows, and no two leaves of one split stand for the same grouping.
+    """
+    whole = Leaf(bounds=bounds, label=int(np.bincount(labels).argmax()))
+    split = _best_split(features, labels, least) if depth and len(np.unique(labels)) > 1 else None
     if split is None:
-        return [Leaf(bounds=bounds, label=int(np.bincount(labels).argmax()))]
+        return [whole]
     feature, threshold = split
     above = features[:, feature] > threshold
-    return [
+    leaves = [
         leaf
         for side in (False, True)
         for leaf in leaves_of(
             features[above == side],
             labels[above == side],
             depth - 1,
+            least,
             (*bounds, Bound(feature=feature, above=side, threshold=threshold)),
         )
     ]
+    return leaves if len({leaf.label for leaf in leaves}) > 1 else [whole]
 
 
-def _best_split(features: Floats, labels: Labels) -> tuple[int, float] | None:
+def _best_split(features: Floats, labels: Labels, least: int) -> tuple[int, float] | None:
     tried = [
-        (_impurity(features[:, feature] > threshold, labels), feature, float(threshold))
+        (_impurity(above, labels), feature, float(threshold))
         for feature in range(features.shape[1])
         for threshold in _thresholds(features[:, feature])
+        if least <= (above := features[:, feature] > threshold).sum() <= len(labels) - least
     ]
     if not tried:
         return None

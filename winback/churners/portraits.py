@@ -7,6 +7,7 @@ belongs to a portrait, so that anybody can check it.
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from math import ceil
 from typing import Any, Final
 
 import numpy as np
@@ -16,13 +17,14 @@ from winback.churners.clusters import (
     STABLE,
     Bound,
     Floats,
+    Leaf,
     centres_of,
     leaf_of,
     leaves_of,
     nearest_centre,
     stability,
 )
-from winback.churners.names import suggested
+from winback.churners.names import USUAL, suggested
 from winback.words import Words
 
 CHURNED: Final = pl.Schema(
@@ -34,8 +36,11 @@ CHURNED: Final = pl.Schema(
     }
 )
 LEAST, FITTED, DEPTH, SEED = 100, 4_000, 3, 1
+LEAST_SHARE: Final = 0.05  # of the churned, in a rule: a smaller one says little, and may say the opposite
 COUNTS: Final = (3, 4, 5)  # of portraits
 BOUGHT: Final = 3  # things named
+APART: Final = 1.25  # times the median of all: less is no difference to name a portrait by
+REGULAR: Final = 3  # purchase days in the middle, before they are called regulars
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,18 +117,19 @@ def portraits(
     sample = points[np.random.default_rng(SEED).permutation(len(points))[:FITTED]]
     k, steady = _how_many(sample)
     groups = nearest_centre(points, centres_of(sample, k, SEED))
-    leaves = leaves_of(told, groups, DEPTH)
+    leaves = leaves_of(told, groups, DEPTH, ceil(LEAST_SHARE * len(told)))
     leaf = leaf_of(told, leaves)
     given = np.array([each.label for each in leaves])[leaf]
     named = churned.with_columns(portrait=pl.lit(pl.Series(given)))
     found = []
     for number in np.unique(given):
         members = named.filter(pl.col("portrait") == number)
-        rules = tuple(in_words(each.bounds) for each in leaves if each.label == number)
-        found.append(_portrait(members, churned, rules, bought, causes))
+        ruled = [each for each in leaves if each.label == number]
+        key = shape_of(told[given == number], told, ruled)
+        found.append(_portrait(members, key, ruled, bought, causes))
     found.sort(key=lambda each: -each.value_minor)
     return Portraits(
-        portraits=tuple(with_keys(found, names)), stability=steady,
+        portraits=tuple(with_keys(found, names, minor_per_major)), stability=steady,
         agreement=float((given == groups).mean()), reason=None,
     )  # fmt: skip
 
@@ -152,17 +158,12 @@ def _how_many(sample: Floats) -> tuple[int, float]:
 
 
 def _portrait(
-    members: pl.DataFrame,
-    everybody: pl.DataFrame,
-    rules: tuple[Words, ...],
-    bought: pl.DataFrame,
-    causes: pl.DataFrame,
+    members: pl.DataFrame, key: str, leaves: Sequence[Leaf], bought: pl.DataFrame, causes: pl.DataFrame
 ) -> Portrait:
-    key = _shape(members, everybody)
     return Portrait(
         key=key,
         name=suggested(key),
-        rules=rules,
+        rules=tuple(in_words(each.bounds) for each in leaves),
         customers=members.height,
         value_minor=int(members["net_minor"].sum()),
         recency_days=_mean(members, "recency_days"),
@@ -183,22 +184,67 @@ def _most(members: pl.DataFrame, told: pl.DataFrame, column: str) -> dict[str, i
     return dict(counts.sort(["n", column], descending=[True, False]).head(BOUGHT).iter_rows())
 
 
-def _shape(members: pl.DataFrame, everybody: pl.DataFrame) -> str:
-    """How often, for how much and until when they bought, against all the churned (winback.churners.names)."""
-    days, spend, recency = (
-        _mean(members, name) >= _mean(everybody, name) for name in ("purchase_days", "net_minor", "recency_days")
+def shape_of(members: Floats, everybody: Floats, leaves: Sequence[Leaf]) -> str:
+    """How often, for how much and until when they bought, against all the churned (winback.churners.names).
+
+    Rows as ``_told`` has them. A feature is high or low where the members' median is APART from that of all, and
+    none of their rules lies on the other side of that.
+    """
+    middle, of_all = np.median(members, axis=0), np.median(everybody, axis=0)
+    recency, days, spend = (
+        _side(leaves, feature, *pair) for feature, pair in enumerate(zip(middle, of_all, strict=True))
     )
-    often = "one" if _mean(members, "purchase_days") < 1.5 else "regulars" if days else "few"
-    return f"{often}-{'much' if spend else 'little'}-{'quiet' if recency else 'lately'}"
+    often = {1: "several" if middle[1] < REGULAR else "regulars", -1: "few", 0: USUAL}[days]
+    if members[:, 1].max() <= 1:
+        often = "one"
+    much, until = {1: "much", -1: "little", 0: USUAL}[spend], {1: "quiet", -1: "lately", 0: USUAL}[recency]
+    return f"{often}-{much}-{until}"
 
 
-def with_keys(found: Sequence[Portrait], names: Mapping[str, Words]) -> Iterator[Portrait]:
-    """Each under a key of its own, called as somebody said; of one shape the first has the plain key."""
+def _side(leaves: Sequence[Leaf], feature: int, middle: float, of_all: float) -> int:
+    """1 where the median is high, -1 where it is low, 0 where it is neither or a rule says otherwise."""
+    bounds = [bound for leaf in leaves for bound in leaf.bounds if bound.feature == feature]
+    if middle > of_all and middle >= APART * of_all:
+        return 0 if any(not bound.above and bound.threshold <= of_all for bound in bounds) else 1
+    if middle < of_all and APART * middle <= of_all:
+        return 0 if any(bound.above and bound.threshold >= of_all for bound in bounds) else -1
+    return 0
+
+
+def with_keys(found: Sequence[Portrait], names: Mapping[str, Words], minor_per_major: int) -> Iterator[Portrait]:
+    """Each under a key of its own, called as somebody said; of one shape the first has the plain key.
+
+    The suggested names of one shape also say the mean in which its portraits are furthest apart.
+    """
     seen: Counter[str] = Counter()
     for each in found:
+        alike = [other for other in found if other.key == each.key]
         seen[each.key] += 1
         key = each.key if seen[each.key] == 1 else f"{each.key}-{seen[each.key]}"
-        yield replace(each, key=key, name=names.get(key, each.name))
+        suggestion = _told_apart(each, alike, seen[each.key], minor_per_major) if len(alike) > 1 else each.name
+        yield replace(each, key=key, name=names.get(key, suggestion))
+
+
+def _told_apart(one: Portrait, alike: Sequence[Portrait], number: int, minor_per_major: int) -> Words:
+    """The name with the mean that tells it from those alike; with its number where none does."""
+    means = [_means(each, minor_per_major) for each in alike]
+    logs = np.log1p(np.maximum([[value for value, _, _ in each] for each in means], 0))
+    feature = int(np.ptp(logs, axis=0).argmax())
+    said = [Words(each[feature][1], each[feature][2]) for each in means]
+    mine = said[alike.index(one)]
+    if said.count(mine) > 1:
+        return Words(f"{one.name.en} ({number})", f"{one.name.zh}（{number}）")
+    return Words(f"{one.name.en} ({mine.en})", f"{one.name.zh}（{mine.zh}）")
+
+
+def _means(found: Portrait, minor_per_major: int) -> list[tuple[float, str, str]]:
+    """The three means, each as a number and in words."""
+    silent, days, spent = found.recency_days, found.purchase_days, found.spend_minor / minor_per_major
+    return [
+        (silent, f"on average {silent:,.0f} days since the last order", f"平均距上次下单 {silent:,.0f} 天"),
+        (days, f"on average {days:,.1f} purchase days", f"平均购买 {days:,.1f} 天"),
+        (spent, f"on average {spent:,.0f} spent", f"平均消费 {spent:,.0f}"),
+    ]
 
 
 _FEATURES: Final = (
