@@ -28,13 +28,15 @@ if TYPE_CHECKING:
 
 KEY_PARAMETER = "key"  # of the StatusCallback address: comes back with every callback
 _OPTED_OUT_CODE = 21610  # this person has told the provider to stop; we suppress the number too (db.results)
-# Our account, number, service or callback address is at fault, and no message of it: none can leave.
+# Our account, number, service or callback address is at fault, and no message of it: none can leave. Not here:
+# 21606, 21659 and 21703, which Twilio also says of one number whose country the sender cannot reach.
 _OUR_CODES = frozenset({
     10001, 20005, 21608,  # the account is closed, or on trial
     21609,  # StatusCallback
-    21212, 21601, 21603, 21606, 21659, 21660, 21661,  # From
-    21701, 21703, 21704, 21705,  # the Messaging Service
+    21212, 21601, 21603, 21660, 21661,  # From
+    21701, 21704, 21705,  # the Messaging Service
 })  # fmt: skip
+_BUSY_CODE = 21702  # the Messaging Service is not available: "retry your API call"
 _SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
 _SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
 
@@ -135,6 +137,8 @@ def read_answer(status: int, headers: Mapping[str, str], text: bytes | str) -> A
     answer = from_http(status, headers, bool(_SID.fullmatch(sid)), provider_id=sid, reason=said)
     if answer.kind is AnswerKind.REJECTED and code in _OUR_CODES:
         return answer._replace(kind=AnswerKind.CHANNEL_STOP)
+    if answer.kind is AnswerKind.REJECTED and code == _BUSY_CODE:
+        return answer._replace(kind=AnswerKind.RETRY_LATER)
     return answer
 
 
