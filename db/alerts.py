@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlmodel import Session, col
 
 from db.engine import changed, insert_or_keep
+from db.gates import is_look_up
 from db.occurrences import run_name
 from db.stops import EVERYTHING
 from db.tables import Alert, Gate, Message, Occurrence, Stop
@@ -122,11 +123,15 @@ def _unknowns(session: Session) -> list[Alarm]:
 
 
 def _closed(session: Session, day: str) -> list[Alarm]:
-    """One alarm a day for each provider that stays shut: nothing is handed to it but a probe now and then."""
+    """One alarm a day for each provider that stays shut: nothing is handed to it but a probe now and then.
+
+    One that only answers no questions is in ``winback status``: of what is unknown staff hears anyway.
+    """
     shut = (col(Gate.shut_until).is_not(None), col(Gate.waits) >= SHUT_IN_A_ROW)
     return [
         _alarm("closed", f"{gate.provider}/{day}", alert_words.shut(gate.reason))
         for gate in session.execute(select(Gate).where(*shut).order_by(col(Gate.provider))).scalars()
+        if not is_look_up(gate.provider)
     ]
 
 

@@ -67,6 +67,19 @@ def spend_pace(connection: Connection, provider: str, units: int, now: datetime,
         _PACE.run(connection, provider=provider, until=until)
 
 
+def look_up_gate(provider: str) -> str:
+    """The gate of questions to a provider, what became of messages: apart from that of handing it messages."""
+    return f"{provider}{_LOOK_UP}"
+
+
+def is_look_up(gate: str) -> bool:
+    """Whether the name is one of ``look_up_gate``."""
+    return gate.endswith(_LOOK_UP)
+
+
+_LOOK_UP = " look-up"
+
+
 def gates(connection: Connection) -> dict[str, Gate]:
     """Provider -> gate, of those anything is known of."""
     return {stored.provider: stored.gate for stored in map(_read, _ALL.run(connection).fetchall())}

@@ -15,7 +15,7 @@ from sqlmodel import Session
 
 from db.claims import expire_leases
 from db.engine import database, reading, transaction
-from db.gates import ask_leave, spend_pace
+from db.gates import Leave, after_answers, ask_leave, look_up_gate, spend_pace
 from db.occurrences import find_run, version_files
 from db.reconciling import (
     PERSON,
@@ -36,6 +36,7 @@ from flows.lookups import LookUps
 from flows.sending import rules_of
 from winback.campaigns.campaign import Campaign
 from winback.campaigns.file import read_pinned
+from winback.delivery.answer import Answer, AnswerKind
 from winback.delivery.claiming import Rules
 from winback.delivery.lookup import PAUSE_SECONDS, Found
 from winback.delivery.settling import Unknown, after_absence, after_denial, is_past, may_be_asked_from
@@ -120,15 +121,14 @@ class _Desk:
         self._began = patience.clock()
         self._settled = Settled()
         self._barred: dict[str, str] = {}  # provider -> why it answers no question of this account
+        self._probes: dict[str, bool] = {}  # provider -> whether the question under way tries one that was barred
 
     def work(self, run: str | None) -> Settled:
         self._patience.announce(self._count(run))
-        out_of_time = False
         for message in self._messages(run):
-            if why := self._why_not(message) or self._barred.get(self._look_ups.provider_of(message)):
+            name = self._look_ups.provider_of(message)
+            if why := self._why_not(message) or self._barred.get(name) or self._wait_turn(name):
                 self._leave(message, why)
-            elif out_of_time or (out_of_time := not self._wait_turn(self._look_ups.provider_of(message))):
-                self._settled.unlearnt["out_of_time"] += 1
             else:
                 self._ask(message)
         return self._settled
@@ -169,20 +169,29 @@ class _Desk:
             now = self._patience.clock()
             self._settled.states[State.ABANDONED] += abandon(session, message, now, self._campaigns.tariff)
 
-    def _wait_turn(self, provider: str) -> bool:
-        """Wait until the provider may be asked again, by whomever it was asked last; False when time is up."""
+    def _wait_turn(self, provider: str) -> str | None:
+        """Wait until the provider may be asked, by whomever it was asked last; None = it may be, or why not."""
         pause = PAUSE_SECONDS.get(provider)
         while not self._is_over():
-            if pause is None:
-                return True
-            name, now = f"{provider} look-up", self._patience.clock()
-            with transaction(self._engine) as session:
-                leave = ask_leave(session.connection(), name, window=1, now=now, pace=1 / pause, insist=False)
-                if leave.messages:
-                    spend_pace(session.connection(), name, 1, now, 1 / pause)
-                    return True
-            self._patience.sleep(min(pause, 1.0))
-        return False
+            leave = self._ask_leave(provider, pause)
+            if leave.messages:
+                self._probes[provider] = leave.probe
+                return None
+            if leave.shut_until is not None:  # it bars the account, and is tried now and then
+                self._barred[provider] = leave.reason or "barred"
+                return self._barred[provider]
+            self._patience.sleep(min(pause or 1.0, 1.0))
+        return "out_of_time"
+
+    def _ask_leave(self, provider: str, pause: float | None) -> Leave:
+        """A person's first question goes out although the provider bars the account: it may be put right."""
+        name, now, pace = look_up_gate(provider), self._patience.clock(), 1 / pause if pause else None
+        insist = self._patience.by_hand and provider not in self._probes
+        with transaction(self._engine) as session:
+            leave = ask_leave(session.connection(), name, window=1, now=now, pace=pace, insist=insist)
+            if leave.messages and pace:
+                spend_pace(session.connection(), name, 1, now, pace)
+        return leave
 
     def _is_over(self) -> bool:
         took = (self._patience.clock() - self._began).total_seconds()
@@ -199,8 +208,7 @@ class _Desk:
         found = self._look_ups.ask(message, asked_at)
         now = self._patience.clock()
         with transaction(self._engine) as session:
-            if found.barred:
-                self._barred[self._look_ups.provider_of(message)] = found.evidence
+            self._tell_gate(session, self._look_ups.provider_of(message), found, now)
             if found.arrived is None:
                 put_off(session, message, now + RETRY)
                 self._settled.unlearnt[found.evidence] += 1
@@ -208,6 +216,14 @@ class _Desk:
                 self._found(session, message, found, now)
             else:
                 self._absent(session, message, found, asked_at, now)
+
+    def _tell_gate(self, session: Session, provider: str, found: Found, now: datetime) -> None:
+        """Keep whether the account is barred, for whoever asks next: each call would ask once for ever."""
+        probe, answer = self._probes[provider], Answer(AnswerKind.ACCEPTED)
+        if found.barred:
+            self._barred[provider] = found.evidence
+            answer = Answer(AnswerKind.CHANNEL_STOP, reason=found.evidence)
+        after_answers(session.connection(), look_up_gate(provider), [answer], now, probe=probe)
 
     def _found(self, session: Session, message: Uncertain, found: Found, now: datetime) -> None:
         name = self._look_ups.provider_of(message)

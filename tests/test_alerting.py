@@ -311,6 +311,13 @@ def test_a_provider_shut_twice_in_a_row_is_told_once_a_day(shop: Settings, waits
     ] * len(kinds)
 
 
+def test_a_provider_that_only_answers_no_questions_is_not_told_as_shut(shop: Settings):
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        session.add(Gate(provider="sendgrid look-up", waits=5, shut_until=NOW, reason="http_403"))
+
+    assert tell_staff(shop, [], NOW) == 0
+
+
 def test_a_run_that_stopped_itself_is_told_once_and_one_that_a_person_stopped_is_not(shop: Settings):
     with database(shop.database_url) as engine, transaction(engine) as session:
         switch_stop(session, "spring/manual-2026-03-01", on=True, now=NOW, reason="render_error")

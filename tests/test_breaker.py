@@ -103,13 +103,16 @@ def test_busy_without_a_time_is_one_failure_of_many():
     assert told(OPEN, from_http(429, {}, False)).shut_until is None
 
 
-def test_each_probe_that_fails_doubles_the_wait_up_to_five_minutes():
-    gate, waits = told(OPEN, *[TIMED_OUT] * 10), []
-    for _ in range(6):
-        waits.append((gate.shut_until - NOW).total_seconds())
-        gate = told(gate, TIMED_OUT, probe=True)
+@pytest.mark.parametrize(
+    ("failure", "minutes"), [(TIMED_OUT, [0.5, 1, 2, 4, 5, 5, 5]), (NO_KEY, [0.5, 1, 2, 4, 8, 15, 15])]
+)
+def test_each_probe_that_fails_doubles_the_wait_up_to_its_longest(failure: Answer, minutes: list[float]):
+    gate, waits = told(OPEN, *[failure] * 10), []
+    for _ in minutes:
+        waits.append((gate.shut_until - NOW) / timedelta(minutes=1))
+        gate = told(gate, failure, probe=True)
 
-    assert waits == [30, 60, 120, 240, 300, 300]
+    assert waits == minutes
 
 
 @pytest.mark.parametrize("good", [ACCEPTED, REJECTED])

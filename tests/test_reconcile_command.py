@@ -200,6 +200,18 @@ def test_asked_too_early_it_says_from_when_on_it_can_be_asked(shop: Settings, ca
     assert {line["provider"] for line in found["uncertain"]} == {"folder"}
 
 
+def test_how_long_asking_takes_is_said_with_its_condition(shop: Settings, capsys):
+    """One question every ten seconds; before the first answer nobody knows whether the account may ask."""
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        session.execute(update(Message).where(col(Message.id).in_([2, 3])).values(state="accepted"))
+        session.execute(update(Message).where(col(Message.id) == 1).values(provider="sendgrid"))
+    since_lately(shop)
+
+    said = say(capsys, "reconcile")[2]
+
+    assert "about 0:00:10 at its pace, if it lets this account ask" in said
+
+
 def test_a_provider_that_cannot_be_asked_has_no_instant_for_it(shop: Settings, capsys):
     since_lately(shop, minutes=1)
     with database(shop.database_url) as engine, transaction(engine) as session:
@@ -412,7 +424,9 @@ def test_status_counts_what_sql_counts_and_says_when_what_waits_is_done(lately: 
     assert status["runs"][0]["messages"] == status["messages"]
     assert status["unknown"] == 3
     assert status["waiting"] == {"email": {"messages": 6, "eta_seconds": 3}}
-    assert status["shut"] == [{"provider": "sendgrid", "until": "2026-03-02T12:00:00+00:00", "reason": "http_503"}]
+    assert status["shut"] == [
+        {"provider": "sendgrid", "until": "2026-03-02T12:00:00+00:00", "tried": 3, "reason": "http_503"}
+    ]
     assert "0:00:03" in shown
     assert "winback reconcile" in shown
 

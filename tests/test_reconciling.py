@@ -303,6 +303,28 @@ def test_after_an_account_is_refused_nobody_asks_again_in_that_call(scene, clock
     assert clock.now - began == WINDOW
 
 
+def test_an_account_that_may_not_ask_is_tried_less_and_less_often(scene, clock: Clock):
+    """A call a minute for an hour: asked at minutes 0, 1, 2, 4, 8, 16, 31 and 46. It was asked in every minute."""
+    it = scene(*[GONE] * 12, look_ups=[Reply(status=403)] * 60)
+    clock.now += WINDOW
+
+    unlearnt = [it.reconcile(after=timedelta(minutes=minute > 0)).unlearnt for minute in range(60)]
+
+    assert len(it.sink.look_ups()) == 8
+    assert any("http_403" in why for why in unlearnt[5])  # nobody asked in that minute
+
+
+def test_a_person_asks_at_once_and_an_account_put_right_is_open_to_all(scene, clock: Clock):
+    it = scene(*[LOST] * 3, look_ups=[Reply(status=401), Reply(status=401), *[Reply()] * 3])
+    it.reconcile(after=WINDOW)
+    it.reconcile(by_hand=True)
+
+    barred = it.reconcile(after=timedelta(seconds=59)).states
+    by_hand = it.reconcile(by_hand=True).states
+
+    assert (barred, by_hand) == (Counter(), Counter(accepted=3))
+
+
 def test_look_ups_of_sendgrid_keep_to_six_a_minute(scene, clock: Clock):
     it = scene(*[LOST] * 7)
     clock.now += WINDOW

@@ -169,7 +169,7 @@ FAULTS = [
     (error(21211), AnswerKind.REJECTED, "twilio_21211"),
     (error(21408), AnswerKind.REJECTED, "twilio_21408"),
     (error(21610), AnswerKind.REJECTED, "opted_out"),
-    # https://www.twilio.com/docs/api/errors/21606, 21659 ("for this destination"), 21703: also of one number abroad
+    # https://www.twilio.com/docs/api/errors/21606, 21659 ("for this destination"), 21703: of one number abroad
     (error(21606), AnswerKind.REJECTED, "twilio_21606"),
     (error(21659), AnswerKind.REJECTED, "twilio_21659"),
     (error(21703), AnswerKind.REJECTED, "twilio_21703"),

@@ -99,7 +99,7 @@ def show_status(found: dict[str, Any]) -> None:
             ["stopped", "why"],
             [(scope_words(stop["scope"]), why_words(stop["reason"])) for stop in found["stopped"]],
         ),
-        (["shut provider", "next try", "why"], [tuple(gate.values()) for gate in found["shut"]]),
+        (["shut provider", "next try", "tried", "why"], [tuple(gate.values()) for gate in found["shut"]]),
         (["set aside from callbacks", "times", "last"], [tuple(line.values()) for line in found["set_aside"]]),
         (
             ["waiting", "messages", "done in"],
@@ -184,9 +184,14 @@ def _claimed(found: InHand | None) -> dict[str, object] | None:
     return {"messages": found.messages, "until": found.until.isoformat(timespec="seconds")}
 
 
-def _shut(session: Session) -> list[dict[str, str | None]]:
+def _shut(session: Session) -> list[dict[str, object]]:
     return [
-        {"provider": name, "until": gate.shut_until.isoformat(timespec="seconds"), "reason": gate.reason}
+        {
+            "provider": name,
+            "until": gate.shut_until.isoformat(timespec="seconds"),
+            "tried": gate.waits,
+            "reason": gate.reason,
+        }
         for name, gate in gates(session.connection()).items()
         if gate.shut_until is not None
     ]

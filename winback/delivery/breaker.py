@@ -14,6 +14,7 @@ from winback.delivery.answer import Answer, AnswerKind
 IN_A_ROW = 10  # failures
 LOOK_BACK = 20  # outcomes, of which half failed are enough
 WAITS = tuple(timedelta(seconds=seconds) for seconds in (30, 60, 120, 240, 300))
+BARRED_WAITS = (*WAITS[:-1], timedelta(minutes=8), timedelta(minutes=15))  # an account is put right by people
 PROBE = timedelta(minutes=2)  # a probe without an answer for so long (the lease) is lost, and another may go
 JITTER = 0.1  # of the wait: senders that were shut out together do not come back together
 # To refuse one message is the work of a sound provider.
@@ -86,7 +87,8 @@ def _counted(gate: Gate, answer: Answer, now: datetime) -> Gate:
 
 def _shut(gate: Gate, answer: Answer, now: datetime) -> Gate:
     """Shut for the next wait. The first time a provider names its own wait, that one holds."""
-    wait = WAITS[min(gate.waits, len(WAITS) - 1)]
+    waits = BARRED_WAITS if answer.kind is AnswerKind.CHANNEL_STOP else WAITS
+    wait = waits[min(gate.waits, len(waits) - 1)]
     if answer.retry_after_seconds is not None:
         named = timedelta(seconds=answer.retry_after_seconds)
         wait = max(named, wait) if gate.waits else named
