@@ -10,6 +10,7 @@ from sqlmodel import Session, col
 from db.engine import changed, insert_or_keep
 from db.gates import is_look_up
 from db.occurrences import run_name
+from db.refusals import shares_to_tell
 from db.stops import EVERYTHING
 from db.tables import Alert, Gate, Message, Occurrence, Stop
 from winback.delivery import alert_words
@@ -17,6 +18,7 @@ from winback.events import State
 
 TELLING = timedelta(minutes=10)  # whoever took an alert and has not told it by then has died
 REST = timedelta(hours=1)  # between two alerts about unknown messages of one run
+MORE = 2  # times as many unknown messages as staff was told of last are news
 SHUT_IN_A_ROW = 2  # a provider that was shut and whose probe failed: once alone may be a busy minute
 
 
@@ -24,14 +26,15 @@ SHUT_IN_A_ROW = 2  # a provider that was shut and whose probe failed: once alone
 class Alarm:
     """One thing to tell, in English and in Chinese; no personal data in either.
 
-    ``kind``: failed | missed | invalid | stale | unknowns | closed | stopped | harm | restored | signal |
-    signal_over. ``run``: what it is about.
+    ``kind``: failed | missed | invalid | stale | unknowns | closed | stopped | refused | harm | restored |
+    signal | signal_over. ``run``: what it is about. ``messages``: of how many it tells.
     """
 
     kind: str
     run: str
     text: str
     zh: str | None = None
+    messages: int | None = None
 
     @property
     def said(self) -> str:
@@ -42,7 +45,7 @@ class Alarm:
 def note(session: Session, alarms: Iterable[Alarm], now: datetime) -> None:
     """Remember alarms; one already noted for the run changes nothing."""
     for alarm in alarms:
-        row = {"kind": alarm.kind, "run": alarm.run, "text": alarm.said, "at": now}
+        row = {"kind": alarm.kind, "run": alarm.run, "text": alarm.said, "at": now, "messages": alarm.messages}
         changed(session, insert_or_keep(session, Alert), [row])
 
 
@@ -77,22 +80,26 @@ def give_back(session: Session, alert_id: int) -> None:
 def note_standing(session: Session, day: str, now: datetime) -> None:
     """Note what the state itself says staff must hear of; ``day`` is today in the workspace's zone.
 
-    What was noted before and not told yet is worded as things are now, or dropped where it no longer holds. Once
-    none of a run's messages is unknown any more, new ones are told again, at the earliest REST after the last.
+    What was noted before and not told yet is worded as things are now, or dropped where it no longer holds.
+    Unknown messages are told again once there were none in between, or are twice as many as staff was told of, at
+    the earliest REST after the last.
     """
-    alarms = {(alarm.kind, alarm.run): alarm for alarm in _standing(session, day)}
+    alarms = {(alarm.kind, alarm.run): alarm for alarm in _standing(session, day, now)}
     for alert in _kept(session, now):
         alarm = alarms.get((alert.kind, alert.run))
-        mine = (col(Alert.id) == alert.id, _free(now))
+        as_read = (col(Alert.id) == alert.id, col(Alert.delivered_at) == alert.delivered_at, _free(now))
         if alarm is None:
-            changed(session, delete(Alert).where(*mine))
-        elif alert.delivered_at is None and alert.kind != "stopped":  # was worded when it stopped
-            changed(session, update(Alert).where(*mine).values(text=alarm.said))
+            changed(session, delete(Alert).where(*as_read))
+        elif alert.delivered_at is None and alert.kind == "stopped":  # was worded when it stopped
+            continue
+        elif alert.delivered_at is None or (alarm.messages or 0) >= MORE * (alert.messages or 0):
+            anew = {"text": alarm.said, "messages": alarm.messages, "delivered_at": None}
+            changed(session, update(Alert).where(*as_read).values(**anew))
     note(session, alarms.values(), now)
 
 
-def _standing(session: Session, day: str) -> list[Alarm]:
-    return [*_unknowns(session), *_closed(session, day), *_stopped(session)]
+def _standing(session: Session, day: str, now: datetime) -> list[Alarm]:
+    return [*_unknowns(session), *_closed(session, day), *_stopped(session), *_refused(session, now)]
 
 
 def _kept(session: Session, now: datetime) -> Sequence[Alert]:
@@ -117,7 +124,7 @@ def _unknowns(session: Session) -> list[Alarm]:
         .group_by(*Occurrence.__table__.columns)  # type: ignore[attr-defined]  # set by SQLModel at run time
     )
     return [
-        _alarm("unknowns", run_name(occurrence), alert_words.unknown(count))
+        _alarm("unknowns", run_name(occurrence), alert_words.unknown(count), count)
         for occurrence, count in session.execute(chosen)
     ]
 
@@ -142,5 +149,12 @@ def _stopped(session: Session) -> list[Alarm]:
     return [_alarm("stopped", stop.scope, alert_words.stopped(stop.scope, str(stop.reason))) for stop in found]
 
 
-def _alarm(kind: str, run: str, told: alert_words.Told) -> Alarm:
-    return Alarm(kind=kind, run=run, text=told[0], zh=told[1])
+def _refused(session: Session, now: datetime) -> list[Alarm]:
+    """One alarm for each run of which a provider refuses a share; counted no more once it is noted."""
+    noted = session.execute(select(col(Alert.run)).where(col(Alert.kind) == "refused")).scalars().all()
+    shares = shares_to_tell(session.connection(), now, but=noted)
+    return [_alarm("refused", share.run, alert_words.refused(share), share.messages) for share in shares]
+
+
+def _alarm(kind: str, run: str, told: alert_words.Told, messages: int | None = None) -> Alarm:
+    return Alarm(kind=kind, run=run, text=told[0], zh=told[1], messages=messages)

@@ -18,7 +18,7 @@ from sqlmodel import Session, SQLModel
 
 from winback.errors import Unusable
 
-SCHEMA = "0016"  # the newest revision of db/migrations
+SCHEMA = "0017"  # the newest revision of db/migrations
 LOCK_WAIT_SECONDS = 30
 # of SQLite; the cache (in KiB) holds what a few callbacks or claims touch: spilled pages are written twice
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-8000")

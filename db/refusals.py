@@ -1,12 +1,31 @@
-"""A run whose messages are refused one after the other is stopped, and what was refused goes back to the queue."""
+"""A run whose messages are refused one after the other is stopped, and what was refused goes back to the queue.
 
-from datetime import UTC, datetime
+Of refused messages strewn among others staff is told.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 
 from sqlalchemy.engine import Connection
 
-from db.direct import Sql
+from db.direct import Sql, as_instant
 from db.stops import stop_by_itself
-from winback.delivery.refusals import FEWEST, IN_A_ROW, TRIES, Refusals, Streak, refused_words
+from winback.delivery.refusals import (
+    FEWEST,
+    IN_A_ROW,
+    TOLD_FROM,
+    TOLD_SHARE,
+    TRIES,
+    Refusals,
+    RefusedShare,
+    Streak,
+    Times,
+    refused_words,
+    share_to_tell,
+)
+from winback.events import OPTED_OUT, RANKED
 
 # Another sender, or this one an hour ago, may have begun the row: all since anything else was answered.
 _BEFORE = Sql("""
@@ -60,3 +79,45 @@ def _needed(connection: Connection, occurrence: int, template: str, streak: Stre
 def _is_stopped_so(connection: Connection, run: str, words: str) -> bool:
     """Whether another sender has stopped it for the same."""
     return _STOPPED_SO.run(connection, scope=run, reason=words).fetchone() is not None
+
+
+BEGUN = timedelta(days=30)  # a run begun before is history
+# The run first: else SQLite reads what was ever refused.
+_REFUSED = Sql(f"""
+SELECT o.campaign_id || '/' || o.slot, o.id, m.reason, COUNT(*), MAX(m.state_at)
+FROM occurrence o CROSS JOIN message m
+WHERE o.opened_at > :begun AND m.occurrence_id = o.id AND m.state = 'rejected' AND m.reason <> '{OPTED_OUT}'
+GROUP BY o.id, o.campaign_id, o.slot, m.reason ORDER BY o.id, COUNT(*) DESC, m.reason""")
+_TAKEN = Sql(f"""
+SELECT COUNT(*) FROM (SELECT 1 FROM message WHERE occurrence_id = :run
+  AND state IN ({", ".join(repr(state.value) for state in RANKED)}) LIMIT :most) AS taken""")
+
+
+def refused_for(connection: Connection, since: datetime, now: datetime) -> list[tuple[str, int, list[Times]]]:
+    """(run, its id, reasons and how often, the commonest first) of those with a refusal ``since``.
+
+    A person who told the provider to stop is none.
+    """
+    rows = _REFUSED.run(connection, begun=now - BEGUN).fetchall()
+    runs = [(run, id_, list(rest)) for (run, id_), rest in groupby(rows, itemgetter(0, 1))]
+    return [
+        (run, id_, [(reason, times) for _, _, reason, times, _ in rest])
+        for run, id_, rest in runs
+        if any((as_instant(last) or since) > since for *_, last in rest)
+    ]
+
+
+def shares_to_tell(connection: Connection, now: datetime, but: Collection[str]) -> list[RefusedShare]:
+    """The runs a share of which was refused, the last an hour ago at most; ``but``: not these."""
+    found = [
+        share_to_tell(run, reasons, _taken(connection, id_, reasons))
+        for run, id_, reasons in refused_for(connection, now - timedelta(hours=1), now)
+        if run not in but and sum(times for _, times in reasons) >= TOLD_FROM
+    ]
+    return [share for share in found if share]
+
+
+def _taken(connection: Connection, occurrence: int, reasons: Sequence[Times]) -> int:
+    """How many the provider took; where they are too many it stops counting: a run may have a million."""
+    most = int(sum(times for _, times in reasons) / TOLD_SHARE) + 1
+    return int(_TAKEN.run(connection, run=occurrence, most=most).fetchone()[0])

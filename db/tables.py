@@ -17,7 +17,6 @@ NO_REPLAY = f"SUBSTR(slot, 1, {len(REPLAY)}) <> '{REPLAY}'"  # a run that is no 
 UNFINISHED = f"stage IN ('opened', 'waiting', 'selected', 'assigned', 'planned') AND {NO_REPLAY}"
 READY = "state = 'queued' AND not_before IS NULL"  # what the next claim looks at, and nothing else
 ANSWER = "kind IN ('clicked', 'replied')"  # events by which a person answers: few among those of providers
-SENDING, UNCERTAIN, WAITING = "state = 'sending'", "state = 'uncertain'", "not_before IS NOT NULL"
 
 
 def _where(condition: str) -> dict[str, Any]:
@@ -195,8 +194,7 @@ class Assignment(SQLModel, table=True):
     last_order_on: date
     entered_on: date
     code: str = ""  # winback.audience.assignment.person_code: the person's part of message keys
-    # JSON: winback.customers.recommending.Product, best first
-    recommended: str | None = Field(default=None, sa_type=Text)
+    recommended: str | None = Field(default=None, sa_type=Text)  # JSON: winback.customers.recommending.Product
 
 
 class Message(SQLModel, table=True):
@@ -206,9 +204,10 @@ class Message(SQLModel, table=True):
         UniqueConstraint("occurrence_id", "person", "step"),
         UniqueConstraint("occurrence_id", "step", "address_hash"),
         Index("ix_message_ready", "occurrence_id", "channel", "id", **_where(READY)),
-        Index("ix_message_waiting", "occurrence_id", "channel", "not_before", **_where(WAITING)),
-        Index("ix_message_lease", "lease_until", **_where(SENDING)),
-        Index("ix_message_uncertain", "id", **_where(UNCERTAIN)),
+        Index("ix_message_waiting", "occurrence_id", "channel", "not_before", **_where("not_before IS NOT NULL")),
+        Index("ix_message_lease", "lease_until", **_where("state = 'sending'")),
+        Index("ix_message_uncertain", "id", **_where("state = 'uncertain'")),
+        Index("ix_message_rejected", "occurrence_id", "reason", **_where("state = 'rejected'")),
         Index("ix_message_person", "person", "campaign_id"),
         Index("ix_message_address", "address_hash"),
     )
@@ -302,6 +301,7 @@ class Alert(SQLModel, table=True):
     kind: str
     run: str
     text: str
+    messages: int | None = None  # of how many it tells
     at: datetime = Field(sa_type=UtcDateTime)
     taken_until: datetime | None = Field(default=None, sa_type=UtcDateTime)  # somebody is telling it now
     delivered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

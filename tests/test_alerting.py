@@ -206,6 +206,22 @@ def an_unknown_outbox(shop: Settings, messages: int) -> None:
     engine.dispose()
 
 
+def test_unknown_messages_are_told_again_once_they_have_doubled(shop: Settings):
+    """Two, then three, then four: twice as many as staff was told of; then five, and eight within the hour."""
+    an_unknown_outbox(shop, 8)
+    set_states(shop, "accepted", *(f"k-{n}" for n in range(3, 9)))
+
+    with Webhook().listening() as webhook:
+        for hours, key in ((0, "k-1"), (2, "k-3"), (4, "k-4"), (6, "k-5")):
+            set_states(shop, "uncertain", key)
+            tell_staff(telling(shop, webhook), [], NOW + timedelta(hours=hours))
+        set_states(shop, "uncertain", "k-6", "k-7", "k-8")
+        told = [tell_staff(telling(shop, webhook), [], NOW + timedelta(hours=hours)) for hours in (4.5, 5.1, 5.2)]
+
+    assert [post["text"].split(": ")[2].split()[0] for post in webhook.posts] == ["2", "4", "8"]
+    assert told == [0, 1, 0]
+
+
 def test_an_alert_that_was_refused_is_worded_as_things_are_when_it_is_told(shop: Settings):
     an_unknown_outbox(shop, 4)
     with Webhook('{"errcode": 45009}', '{"errcode": 0}').listening() as webhook:

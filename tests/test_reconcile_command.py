@@ -21,8 +21,8 @@ from app.cli import main
 from db.engine import database, reading, transaction
 from db.settings import Settings
 from db.stops import switch_stop
-from db.tables import Event, Gate, Message, Quarantine, RunTally, Stop
-from tests.builders import NOON
+from db.tables import Event, Gate, Message, Occurrence, Quarantine, RunTally, Stop
+from tests.builders import NOON, a_customer, a_message, an_assignment
 from tests.telling import an_event, tell
 from tests.workspaces import AS_OF, CAMPAIGN, a_quiet_crowd, a_workspace
 
@@ -429,6 +429,27 @@ def test_status_counts_what_sql_counts_and_says_when_what_waits_is_done(lately: 
     ]
     assert "0:00:03" in shown
     assert "winback reconcile" in shown
+
+
+def test_status_says_what_share_a_provider_refuses_and_why(lately: Settings, capsys):
+    assert json.loads(say(capsys, "status", "--json")[1])["refused"] == []
+    with database(lately.database_url) as engine, transaction(engine) as session:
+        run = session.execute(select(Occurrence)).scalar_one()
+        for n in range(100, 125):
+            session.add(a_customer(n))
+            session.flush()
+            session.add(member := an_assignment(run, n))
+            session.flush()
+            session.add(
+                a_message(member, n, state="rejected", reason="smtp_550:5.1.1", state_at=datetime.now(UTC))
+            )
+
+    [refused] = json.loads(say(capsys, "status", "--json")[1])["refused"]
+
+    reason = "smtp_550:5.1.1"
+    assert refused == {"run": RUN, "messages": 25, "of": 31, "reason": reason, "times": 25}
+    said = "25 of 31 messages were refused by the provider (80.6%), 25 of them: the mailbox does not exist"
+    assert f"{RUN}: {said} ({reason})" in say(capsys, "status")[1]
 
 
 def test_status_counts_what_was_set_aside_by_its_reason_the_latest_first(lately: Settings, capsys):

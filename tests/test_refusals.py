@@ -9,6 +9,7 @@ from sqlmodel import col
 
 from db.claims import Claimed
 from db.engine import reading, transaction
+from db.refusals import shares_to_tell
 from db.stops import stopped_scopes
 from db.tables import Alert, DayTally, Message, Occurrence
 from db.tallies import resume
@@ -155,6 +156,63 @@ def test_a_template_that_is_refused_stops_a_run_though_the_other_variant_arrives
 
     assert stops(engine) == {RUN: TOO_LONG}
     assert "rejected" not in states(engine)
+
+
+def strewn(message: Outgoing) -> Answer:
+    """Three in ten are refused, one of these for another reason, never two in a row."""
+    digit = number(message) % 10
+    return a_refusal(f"twilio_{21614 if digit == 7 else 21211}") if digit in (1, 4, 7) else ACCEPTED
+
+
+SAID = (
+    "30 of 100 messages were refused by the provider (30.0%), "
+    "20 of them: not a valid phone number (twilio_21211)\n"
+    "100 条消息中有 30 条被服务商拒绝（30.0%），其中 20 条：不是有效的电话号码（twilio_21211）"
+)
+
+
+def test_a_share_refused_here_and_there_is_told_once(engine: Engine, tmp_path, database_url: str):
+    an_outbox(engine, messages=100)
+    settings = a_workspace(tmp_path, database_url)
+    send(engine, strewn, window=16)
+
+    told = [tell_staff(settings, [], NOON + timedelta(hours=hours)) for hours in range(3)]
+
+    assert (stops(engine), states(engine)) == ({}, {"accepted": 70, "rejected": 30})
+    assert told == [1, 0, 0]
+    with reading(engine) as session:
+        rows = session.execute(select(col(Alert.kind), col(Alert.run), col(Alert.text))).tuples().all()
+        assert rows == [("refused", RUN, SAID)]
+
+
+@pytest.mark.parametrize(
+    ("refused", "of", "others", "minutes", "shares"),
+    [
+        (20, 400, 0, 0, [(20, 400)]),
+        (20, 401, 0, 0, []),  # less than 5 %
+        (19, 30, 0, 0, []),  # too few to say anything
+        (20, 120, 30, 0, [(20, 120)]),  # who told the provider to stop is counted nowhere
+        (15, 20, 30, 0, []),
+        (20, 100, 0, 59, [(20, 100)]),
+        (20, 100, 0, 60, []),  # the run is old
+    ],
+)
+def test_a_share_is_told_from_twenty_and_five_percent_on(
+    engine: Engine, refused: int, of: int, others: int, minutes: int, shares: list[tuple[int, int]]
+):
+    an_outbox(engine, messages=of + others + 50, state="accepted")
+    no_answer_yet, opted_out = col(Message.id) > of + others, col(Message.id) > of
+    with transaction(engine) as session:
+        session.execute(update(Message).where(opted_out).values(state="rejected", reason=OPTED_OUT))
+        session.execute(update(Message).where(no_answer_yet).values(state="queued", reason=None))
+        session.execute(
+            update(Message).where(col(Message.id) <= refused).values(state="rejected", reason="bad_to")
+        )
+
+    with reading(engine) as session:
+        found = shares_to_tell(session.connection(), NOON + timedelta(minutes=minutes), but=())
+
+    assert [(share.messages, share.of) for share in found] == shares
 
 
 def test_a_run_that_stops_for_it_again_is_told_again(engine: Engine, tmp_path, database_url: str):

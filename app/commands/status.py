@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ from db.facts.store import data_through
 from db.gates import gates
 from db.occurrences import Stage
 from db.outbox import InHand, PutOff, elsewhere, in_hand, put_off, ready, unknown
+from db.refusals import refused_for
 from db.restored import PutBack, is_put_back
 from db.settings import Settings, here
 from db.stops import stopped_scopes
@@ -26,10 +28,14 @@ from flows.campaign_run import summaries
 from winback.campaigns.approval import NOT_AUTHENTICATED
 from winback.campaigns.schedule import next_slot
 from winback.channel import CHANNELS
+from winback.delivery.alert_words import refused
 from winback.delivery.outlook import Queue, too_late
+from winback.delivery.refusals import RefusedShare, share_to_tell
 from winback.errors import Exit, WrongUse
+from winback.events import RANKED
 
 WATCH_SECONDS = 2.0
+WEEK = timedelta(days=7)
 CLEAR = "\x1b[2J\x1b[H"
 _PUT_BACK = {
     PutBack.HELD: "The database was put back from a backup: nothing leaves until 'winback resume --restored'",
@@ -48,6 +54,7 @@ _TABLES = {
     "later",
     "too_late",
     "elsewhere",
+    "refused",
     "stopped",
     "shut",
     "set_aside",
@@ -92,6 +99,8 @@ def show_status(found: dict[str, Any]) -> None:
         print(claimed_words(claimed["messages"], until, zone))
     for each in found["elsewhere"]:
         print(elsewhere_words(**each))
+    for each in found["refused"]:
+        print(f"{each['run']}: {refused(RefusedShare(**each))[0]}")
     for each in found["too_late"]:
         print(late_words(**each))
     tables: list[tuple[list[str], list[tuple[object, ...]]]] = [
@@ -173,6 +182,7 @@ def read_status(settings: Settings, now: datetime) -> dict[str, Any]:
                 {"run": run, "messages": count, "rehearsal": not settings.placebo}
                 for run, count in elsewhere(session, placebo=settings.placebo).items()
             ],
+            "refused": _refused(session, {each["run"]: each["messages"] for each in runs}, now),
             "runs": runs,
             "next_slots": {name: next_start(settings, name, now) for name in campaign_ids(settings)},
         }
@@ -195,6 +205,17 @@ def _shut(session: Session) -> list[dict[str, object]]:
         for name, gate in gates(session.connection()).items()
         if gate.shut_until is not None
     ]
+
+
+def _refused(
+    session: Session, messages: Mapping[str, Mapping[str, int]], now: datetime
+) -> list[dict[str, object]]:
+    """The runs a share of which a provider has refused this week; ``messages``: run -> state -> how many."""
+    found = [
+        share_to_tell(run, reasons, sum(messages.get(run, {}).get(state, 0) for state in RANKED))
+        for run, _, reasons in refused_for(session.connection(), now - WEEK, now)
+    ]
+    return [asdict(share) for share in found if share]
 
 
 def _set_aside(each: SetAside) -> dict[str, object]:

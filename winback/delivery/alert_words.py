@@ -3,10 +3,30 @@
 Each returns (English, Chinese). Neither holds a name or an address.
 """
 
-from winback.delivery.refusals import ONE_AFTER_THE_OTHER
+from winback.delivery.refusals import ONE_AFTER_THE_OTHER, RefusedShare
 
 Told = tuple[str, str]
 _RENDER_ERROR = ("more than 1 % of its messages cannot be rendered", "超过 1 % 的消息无法生成")
+_ABROAD = ("your sender cannot reach that country", "你的发送号码无法到达该国家或地区")
+_ADDRESS = ("the address is not valid", "地址无效")
+# What providers most often refuse a message for: https://www.twilio.com/docs/api/errors, the field at fault of
+# SendGrid, RFC 3463 for SMTP. Any other code is shown as it is.
+_REFUSED_FOR: dict[str, Told] = {
+    "twilio_21211": ("not a valid phone number", "不是有效的电话号码"),
+    "twilio_21408": ("your account may not send to that country", "你的账户未开通该国家或地区"),
+    "twilio_21606": _ABROAD,
+    "twilio_21612": ("your sender cannot reach that number", "你的发送号码无法到达该号码"),
+    "twilio_21614": ("not a mobile number", "不是手机号码"),
+    "twilio_21617": ("the text is too long", "短信过长"),
+    "twilio_21659": _ABROAD,
+    "twilio_21703": _ABROAD,
+    "http_400:personalizations.0.to.0.email": _ADDRESS,
+    "http_413": ("the message is too large", "邮件过大"),
+    "smtp_550:5.1.1": ("the mailbox does not exist", "邮箱不存在"),
+    "smtp_553:5.1.3": _ADDRESS,
+    "smtp_552:5.3.4": ("the message is too large", "邮件过大"),
+    "bad_to": _ADDRESS,
+}
 
 
 def stopped(run: str, why: str, zh: str | None = None) -> Told:
@@ -33,6 +53,23 @@ def _why(why: str, zh: str | None) -> Told:
 def warned(why: str, zh: str | None = None) -> Told:
     """A run near the limit at which it stops."""
     return f"warning, it goes on: {why}", f"警告，仍在发送：{zh or why}"
+
+
+def refused(share: RefusedShare) -> Told:
+    """Messages that a provider refuses, strewn among those it takes."""
+    part = f"{share.messages / share.of:.1%}"
+    en, zh = _refused_for(share.reason)
+    return (
+        f"{share.messages:,} of {share.of:,} messages were refused by the provider ({part}), "
+        f"{share.times:,} of them: {en}",
+        f"{share.of:,} 条消息中有 {share.messages:,} 条被服务商拒绝（{part}），其中 {share.times:,} 条：{zh}",
+    )
+
+
+def _refused_for(reason: str) -> Told:
+    """A refusal's code in words, where they are known."""
+    en, zh = _REFUSED_FOR.get(reason, ("", ""))
+    return (f"{en} ({reason})", f"{zh}（{reason}）") if en else (reason, reason)
 
 
 def unknown(messages: int) -> Told:

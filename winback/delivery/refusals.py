@@ -5,6 +5,7 @@ changelog of 10 July 2024), so no list of codes is ever whole. Bad addresses are
 five is bad, twenty in a row come once in 10^14 messages, where half are, once in a million.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from winback.delivery.answer import Answer, AnswerKind
@@ -12,6 +13,10 @@ from winback.events import OPTED_OUT
 
 IN_A_ROW = 20
 FEWEST = 5  # of a run with fewer than IN_A_ROW messages: all of them
+TOLD_FROM = 20  # refused messages of a run: fewer say nothing
+# Of what a provider has answered; a provider that looks later calls the same a bounce, and SendGrid and Amazon SES
+# recommend less than 5 % of these (docs/decisions/012).
+TOLD_SHARE = 0.05
 ONE_AFTER_THE_OTHER = "its messages are refused one after the other: "
 TRIES = 3  # what was refused so goes back to the queue until its third try: then the addresses may be at fault
 
@@ -23,6 +28,32 @@ class Streak:
     reason: str = ""
     ids: list[int] = field(default_factory=list)
     whole: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedShare:
+    """How many messages of a run are refused of those answered; ``times``: for ``reason``, the commonest."""
+
+    run: str
+    messages: int
+    of: int
+    reason: str
+    times: int
+
+
+Times = tuple[str, int]  # a reason, and how many messages were refused for it
+
+
+def share_to_tell(run: str, reasons: Sequence[Times], taken: int) -> RefusedShare | None:
+    """What staff hears of a run of which a provider took so many; None where too few were refused.
+
+    ``reasons``: the commonest first.
+    """
+    refused = sum(times for _, times in reasons)
+    if refused < TOLD_FROM or refused < TOLD_SHARE * (refused + taken):
+        return None
+    reason, times = reasons[0]
+    return RefusedShare(run=run, messages=refused, of=refused + taken, reason=reason, times=times)
 
 
 class Refusals:
