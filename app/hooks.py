@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from app.desk import RETRY_AFTER, Desk
 from app.keeper import Keeper
-from db.callbacks import Callback
+from db.callbacks import STALE, Callback
 from winback.callbacks import Reading, digest_of, sendgrid, twilio, unreadable
 
 QUICK_BYTES = 256 * 1024  # read in milliseconds; handing less to a thread costs more than it saves
@@ -54,7 +54,7 @@ class Hooks:
         callback = Callback(provider=sendgrid.PROVIDER, digest=digest, body=body, received_at=now)
         age = sendgrid.age(timestamp, now)
         if age > sendgrid.FRESH_FOR:
-            return callback, unreadable("stale"), True
+            return callback, unreadable(STALE), True
         if age < -sendgrid.AHEAD:
             log.error("this machine's clock is %s slow, as SendGrid signs: set it right", -age)
         return callback, sendgrid.parse(body, received_at=now), False

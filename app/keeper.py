@@ -15,7 +15,7 @@ from typing import NamedTuple
 from sqlalchemy.engine import Connection
 
 from app.desk import ANSWER_SECONDS, Desk
-from db.callbacks import Callback, begin, finish, quarantine, unfinished
+from db.callbacks import Callback, begin, believe, finish, quarantine, unfinished
 from db.direct import writer, writing
 from db.engine import reading
 from db.events import store
@@ -96,6 +96,7 @@ class Keeper:
         latest = max(waiting.callback.received_at for waiting in group)
         with self._transaction() as connection:
             store(connection, [event for waiting in group for event in waiting.read.events], latest, tariff)
+            believe(connection, [waiting.callback.digest for waiting in group])
             for callback, read, _ in group:
                 quarantine(connection, callback, read.refused)
 
@@ -108,6 +109,7 @@ class Keeper:
                 events = read.events[start : start + CHUNK]
                 store(connection, events, callback.received_at, self._desk.settings.tariff)
                 if start + CHUNK >= len(read.events):
+                    believe(connection, [callback.digest])
                     quarantine(connection, callback, read.refused)
                     finish(connection, callback)
 

@@ -13,6 +13,7 @@ from db.direct import Sql
 from db.tables import Quarantine, WebhookBody
 from winback.callbacks import WHOLE, Refused
 
+STALE = "stale"  # why a callback that is too old to be believed is set aside
 NOTES = 1_000  # of one callback at most: ten megabytes hold millions of senseless elements
 
 
@@ -78,6 +79,15 @@ def quarantine(connection: Connection, callback: Callback, refused: Sequence[Ref
     rows = [{"digest": digest, "position": one.position, "reason": one.reason, "at": at} for one in noted]
     if rows:
         _NOTE.run_each(connection, rows)
+
+
+def believe(connection: Connection, digests: Sequence[str]) -> None:
+    """Forget that these callbacks were too old: they have come again, and were believed."""
+    _BELIEVE.run(connection, digests=digests, stale=STALE)
+
+
+_BELIEVE = Sql(f"""
+DELETE FROM quarantine WHERE digest AMONG(:digests) AND position = {WHOLE} AND reason = :stale""")
 
 
 class SetAside(NamedTuple):

@@ -166,9 +166,24 @@ def test_a_batch_that_was_stale_once_is_kept_when_it_comes_signed_anew(engine: E
     body = batch(sendgrid_event())
     client.post("/hooks/sendgrid", content=body, headers=sign_sendgrid(body, "1500000000"))
 
+    assert quarantined(engine) == [(-1, "stale")]
+
     assert post_sendgrid(client, body) == 200
 
-    assert counts(engine) == {"event": 1, "quarantine": 1}
+    assert counts(engine) == {"event": 1}
+
+
+def test_a_long_batch_that_was_stale_once_is_not_told_as_stale_any_more(
+    engine: Engine, client: TestClient, monkeypatch: pytest.MonkeyPatch
+):
+    """More events than one transaction holds, and a senseless one: only that is still set aside."""
+    monkeypatch.setattr(app.keeper, "CHUNK", 3)
+    body = batch({"event": "open"}, *(sendgrid_event(n=n) for n in range(1, 6)))
+    client.post("/hooks/sendgrid", content=body, headers=sign_sendgrid(body, "1500000000"))
+
+    assert post_sendgrid(client, body) == 200
+
+    assert [position for position, _ in quarantined(engine)] == [0]
 
 
 UNREADABLE = [b"", b"{}", b"[" * 200_000, b"\xff", b"\0", b'[{"event":"a"', b"9" * 5000, b"NaN", b'"text"']
