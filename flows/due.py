@@ -36,7 +36,7 @@ from winback.campaigns.campaign import Campaign, Schedule
 from winback.campaigns.file import examine, read_campaign
 from winback.campaigns.schedule import Season, due_slots, last_whole_day
 from winback.delivery.alert_words import awaits
-from winback.errors import FileProblem, WrongUse
+from winback.errors import FileProblem, WinbackError, WrongUse
 
 STALE = timedelta(days=7)  # orders may end so long before a run's day: a small shop has days without one
 TOO_LATE = "its slot came too late to run"
@@ -264,6 +264,9 @@ def _give_up(session: Session, slot: _Due) -> bool:
 def _run_one(settings: Settings, slot: _Due, now: datetime, carry_out: CarryOut) -> Alarm | None:
     try:
         carry_out(slot.order, settings, now)
+    except WinbackError as error:  # a person puts it right, such as a campaign file that is gone: words are enough
+        log.error("%s failed: %s", slot.run, error)
+        return failure(slot.run, error)
     except Exception as error:  # whatever it is: staff hears of it, others run, the next look tries it again
         where = "".join(traceback.format_tb(error.__traceback__)[-3:])  # without its text: it may quote a customer
         log.error("%s failed: %s\n%s", slot.run, type(error).__name__, where)

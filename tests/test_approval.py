@@ -69,6 +69,19 @@ def test_a_run_with_more_people_than_that_waits_and_nobody_has_entered_by_it(sho
     assert (rows(shop, Assignment), rows(shop, Message)) == (0, 0)
 
 
+def test_a_run_that_waits_and_lost_its_campaign_file_is_told_in_words(
+    shop: Settings, caplog: pytest.LogCaptureFixture
+):
+    run(shop)
+    (shop.campaigns / "spring.yaml").unlink()
+
+    [alarm] = look_for_due(shop, NOW).alarms
+
+    assert (alarm.kind, alarm.run) == ("failed", RUN)
+    assert alarm.text.startswith("no campaign 'spring'")
+    assert [f"{RUN} failed: {alarm.text}"] == [record.getMessage() for record in caplog.records]
+
+
 def test_it_goes_on_when_somebody_else_says_yes_and_his_name_is_kept(shop: Settings):
     waiting = run(shop)
 
