@@ -26,13 +26,14 @@ def take_over(replaced: sqlite3.Connection, restored: sqlite3.Connection) -> Tak
     """
     restored.execute("BEGIN")
     try:
-        followed = _has_choices_of_customers(replaced)
-        _know_customers(replaced, restored, _CHOOSERS if followed else _CUSTOMERS)
-        if followed:
-            _brought(replaced, restored, _CUSTOMER_CHOICES, _CHOOSE_FOR_CUSTOMER)
+        schema = _schema(replaced)
+        _know_customers(replaced, restored, _SUPPRESSED)
+        for chosen, into in _of_customers(schema):
+            _know_customers(replaced, restored, f"SELECT customer_id FROM ({chosen})")
+            _brought(replaced, restored, chosen, into)
         found = TakenOver(
             suppressions=_brought(replaced, restored, _SUPPRESSIONS, _SUPPRESS),
-            choices=_brought(replaced, restored, _CHOICES, _CHOOSE),
+            choices=_brought(replaced, restored, _CHOICES, _CHOOSE) if schema >= _CHOICES_SINCE else 0,
         )
     except _Unreadable:
         restored.execute("ROLLBACK")
@@ -45,8 +46,8 @@ class _Unreadable(Exception):
     """The replaced database is damaged, or is none of winback's."""
 
 
-_CUSTOMERS = "SELECT customer_id FROM customer WHERE no IN (SELECT customer_no FROM suppression)"
-_CHOOSERS = f"{_CUSTOMERS} OR no IN (SELECT customer_no FROM customer_preference)"
+_CHOICES_SINCE, _OWN_SINCE = "0002", "0015"  # the schema that first kept choices, and a customer's own
+_SUPPRESSED = "SELECT customer_id FROM customer WHERE no IN (SELECT customer_no FROM suppression)"
 _SUPPRESSIONS = """
 SELECT s.address_hash, c.customer_id, s.channel, s.reason, s.source, s.at
 FROM suppression s LEFT JOIN customer c ON c.no = s.customer_no
@@ -61,20 +62,39 @@ _CHOOSE = """
 INSERT INTO preference (address_hash, less_often, no_personalisation, at) VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT DO UPDATE SET less_often = excluded.less_often, no_personalisation = excluded.no_personalisation,
   at = excluded.at WHERE excluded.at > preference.at"""
-_CUSTOMER_CHOICES = """
+_OWN = """
 SELECT c.customer_id, p.less_often, p.no_personalisation, p.at
 FROM customer_preference p JOIN customer c ON c.no = p.customer_no"""
+# As bringing an earlier schema up to date does (migration 0015): what was chosen at an address is its customer's.
+_FOLLOWED = """
+SELECT c.customer_id, MAX(p.less_often), MAX(p.no_personalisation), MAX(p.at)
+FROM preference p JOIN customer c ON c.email_hash = p.address_hash OR c.sms_hash = p.address_hash
+GROUP BY c.no"""
+_FOLLOWED_TOPICS = """
+SELECT NULL AS address_hash, c.customer_id, s.channel, s.reason, s.source, MAX(s.at)
+FROM suppression s JOIN customer c ON c.email_hash = s.address_hash OR c.sms_hash = s.address_hash
+WHERE SUBSTR(s.channel, 1, 6) = 'topic:' AND s.reason = 'unsubscribed' AND s.source = 'winback'
+GROUP BY c.no, s.channel"""
 _CHOOSE_FOR_CUSTOMER = """
 INSERT INTO customer_preference (customer_no, less_often, no_personalisation, at)
 VALUES ((SELECT no FROM customer WHERE customer_id = ?1), ?2, ?3, ?4)
 ON CONFLICT DO UPDATE SET less_often = excluded.less_often, no_personalisation = excluded.no_personalisation,
   at = excluded.at WHERE excluded.at > customer_preference.at"""
-_FOLLOWED = "SELECT 1 FROM sqlite_master WHERE name = 'customer_preference'"
+_SCHEMA = "SELECT version_num FROM alembic_version"
 
 
-def _has_choices_of_customers(replaced: sqlite3.Connection) -> bool:
-    """Whether the replaced database keeps them: schema 0015 and later."""
-    return bool([*_read(replaced, _FOLLOWED)])
+def _schema(replaced: sqlite3.Connection) -> str:
+    """The replaced database's; it is not brought up to date, for it is kept as it was."""
+    for (version,) in _read(replaced, _SCHEMA):
+        return str(version)
+    raise _Unreadable
+
+
+def _of_customers(schema: str) -> list[tuple[str, str]]:
+    """What the customers themselves chose, wherever their addresses move, and where it goes."""
+    if schema >= _OWN_SINCE:
+        return [(_OWN, _CHOOSE_FOR_CUSTOMER)]
+    return [(_FOLLOWED, _CHOOSE_FOR_CUSTOMER), (_FOLLOWED_TOPICS, _SUPPRESS)] if schema >= _CHOICES_SINCE else []
 
 
 def _know_customers(replaced: sqlite3.Connection, restored: sqlite3.Connection, chosen: str) -> None:

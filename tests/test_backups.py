@@ -406,9 +406,16 @@ def test_what_was_allowed_again_since_the_backup_stays_closed(shop: Settings):
     assert known(shop)[0] == {("mail-1", None, "email", "unsubscribed")}
 
 
-@pytest.mark.parametrize("damage", ["all", "one table", "gone"])
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        ("all", "the database before could not be read"),
+        ("one table", "the database before could not be read"),
+        ("gone", "there was no database before to take them from"),
+    ],
+)
 def test_opt_outs_that_cannot_be_read_are_said_to_be_lost_and_everything_is_held(
-    shop: Settings, capsys: pytest.CaptureFixture[str], damage: str
+    shop: Settings, capsys: pytest.CaptureFixture[str], damage: str, why: str
 ):
     target = backed_up(shop)
     if damage == "one table":
@@ -423,8 +430,50 @@ def test_opt_outs_that_cannot_be_read_are_said_to_be_lost_and_everything_is_held
     code, said = run(shop, capsys, "restore", str(target))
 
     assert code == 0
-    assert "lost: opt-outs since 2026-03-02 12:00 UTC, those on your own pages too" in said
+    assert f"lost: opt-outs since 2026-03-02 12:00 UTC, those on your own pages too: {why}\n" in said
     assert is_held(shop)
+
+
+OLD_CUSTOMERS = """
+INSERT INTO customer (no, customer_id, email_hash, sms_hash) VALUES
+  (5, '00002', 'mail-2', 'phone-2'), (6, 'late', 'x', 'y');
+INSERT INTO suppression (address_hash, customer_no, channel, reason, source, at) VALUES
+  ('mail-1', NULL, 'email', 'unsubscribed', 'winback', '2026-03-02 12:30:00.000000'),
+  ('y', NULL, 'topic:news', 'unsubscribed', 'winback', '2026-03-02 12:30:00.000000');"""
+OLD_CHOICES = """
+INSERT INTO preference (address_hash, less_often, no_personalisation, at) VALUES
+  ('mail-2', 1, 0, '2026-03-02 12:30:00.000000'), ('phone-2', 0, 1, '2026-03-02 12:30:00.000000');"""
+
+
+@pytest.mark.parametrize(
+    ("schema", "choices", "customers"), [("0001", 0, set()), ("0002", 2, {"00002"}), ("0014", 2, {"00002"})]
+)
+def test_a_replaced_database_of_an_earlier_schema_gives_what_it_knows(
+    shop: Settings, schema: str, choices: int, customers: set[str]
+):
+    """As bringing it up to date would: what was chosen at an address is its customer's too (migration 0015)."""
+    target = backed_up(shop)
+    for path in shop.state.glob("winback.db*"):
+        path.unlink()
+    engine = make_engine(shop.database_url)
+    upgrade(engine, schema)
+    engine.dispose()
+    with closing(sqlite3.connect(database_of(shop))) as old:
+        old.executescript(OLD_CUSTOMERS + (OLD_CHOICES if choices else ""))
+
+    replaced = put_back(shop, target, LATER)
+
+    assert replaced is not None
+    assert replaced.taken == TakenOver(suppressions=2, choices=choices)
+    topics = {(None, "late", "topic:news", "unsubscribed")} if choices else set()
+    addresses = {("mail-1", None, "email", "unsubscribed"), ("y", None, "topic:news", "unsubscribed")}
+    assert known(shop)[0] == addresses | topics
+    with database(shop.database_url) as engine, reading(engine) as session:
+        chosen = select(Customer.customer_id).join(
+            CustomerPreference, col(CustomerPreference.customer_no) == col(Customer.no)
+        )
+        own = chosen.where(CustomerPreference.less_often, CustomerPreference.no_personalisation)
+        assert {*session.execute(own).scalars()} == customers
 
 
 def test_restore_says_how_many_opt_outs_it_took_over(shop: Settings, capsys: pytest.CaptureFixture[str]):
@@ -511,6 +560,7 @@ def test_restore_without_a_file_holds_what_was_put_back_by_other_means(
 
     assert code == 0
     assert "3 messages may have left" in said
+    assert "own pages too: only 'winback restore FILE' takes them from the database that it replaces" in said
     assert states(shop) == {("uncertain", "restored"): 3}
 
 

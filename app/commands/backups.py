@@ -11,6 +11,10 @@ from db.restored import hold, standing_hold
 from db.settings import Settings, here
 from winback.errors import Exit
 
+UNREADABLE = "the database before could not be read"
+NONE_BEFORE = "there was no database before to take them from"
+BY_OTHER_MEANS = "only 'winback restore FILE' takes them from the database that it replaces"
+
 
 def backup(arguments: argparse.Namespace) -> int:
     """Write a checked copy of the database; exit 1 when files it names are missing beside it."""
@@ -36,26 +40,26 @@ def restore(arguments: argparse.Namespace) -> int:
         replaced = put_back(settings, arguments.file, now)
         kept = f"; the one before is kept as {replaced.kept}" if replaced else ""
         print(f"{arguments.file} is the database now{kept}")
-        taken = replaced.taken if replaced else None
+        taken, lost_for = (replaced.taken, UNREADABLE) if replaced else (None, NONE_BEFORE)
     else:
         with database(settings.database_url) as engine:
             hold(engine, now)
-        taken = None
-    return _show_held(settings, taken)
+        taken, lost_for = None, BY_OTHER_MEANS
+    return _show_held(settings, taken, lost_for)
 
 
-def _show_held(settings: Settings, taken: TakenOver | None) -> int:
+def _show_held(settings: Settings, taken: TakenOver | None, lost_for: str) -> int:
     with database(settings.database_url) as engine, reading(engine) as session:
         held, needed = standing_hold(session), belonging(session, settings)
     print(f"held: nothing leaves; {held.unknown if held else 0:,} messages may have left since the backup")
-    print(_opt_outs(taken, held.backup_at if held else None))
+    print(_opt_outs(taken, lost_for, held.backup_at if held else None))
     print("next: winback reconcile, then winback resume")
     for path in needed.missing:
         say(f"missing: {path}")
     return Exit.NO if needed.missing else Exit.DONE
 
 
-def _opt_outs(taken: TakenOver | None, backup_at: datetime | None) -> str:
+def _opt_outs(taken: TakenOver | None, lost_for: str, backup_at: datetime | None) -> str:
     """What became of the opt-outs that the backup does not know."""
     if taken:
         return (
@@ -63,4 +67,4 @@ def _opt_outs(taken: TakenOver | None, backup_at: datetime | None) -> str:
             f"choices of {taken.choices:,} addresses"
         )
     since = f"{backup_at:%Y-%m-%d %H:%M} UTC" if backup_at else "the backup"
-    return f"lost: opt-outs since {since}, those on your own pages too, for the database before could not be read"
+    return f"lost: opt-outs since {since}, those on your own pages too: {lost_for}"
