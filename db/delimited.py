@@ -210,4 +210,4 @@ def _encoding_fault(text: str) -> str:
         raw.decode("gb18030")
     except UnicodeDecodeError:
         return "not UTF-8"
-    return "not UTF-8 (it looks like GBK in a file that is not GBK throughout)"
+    return "not UTF-8 (it may be GBK, but the whole file is not surely GBK: save it as CSV UTF-8)"

@@ -42,7 +42,9 @@ _MARKS = (  # the longer ones first: UTF-32's begins with UTF-16's
 _LONG_LINE = f"a line is longer than {LINE_BYTES >> 20} MiB: not a table"
 _CHANGED = "the file changed while it was read: import it again when it is complete"
 _WIDE = ("utf-16", "utf-32")
-_PAIR = re.compile(rb"[\x81-\xfe](?:([\x30-\x7e])|[\x80-\xfe])")
+_PAIR = re.compile(  # the group: a sign or a character of GB2312, as nearly all are that Chinese is written with
+    rb"([\xa1-\xa3\xb0-\xf7][\xa1-\xfe])|[\x81-\xfe][\x30-\xfe]"
+)
 
 
 def no_progress(done: int, of: int) -> None:
@@ -244,24 +246,24 @@ def _line_bytes(run: int, chunk: bytes, path: Path) -> int:
 
 
 def _is_chinese(path: Path, size: int) -> bool:
-    """Whether every line is strict GB18030, hardly any also UTF-8, and nearly all pairs are of two high bytes.
+    """Whether every line is strict GB18030, hardly any also UTF-8, and two of three pairs are common characters.
 
     The last tells it from Western encodings and Big5, whose letters GB18030 would take as halves of rare
     characters. No GB18030 sequence contains a line end, so the check can go by lines.
     """
-    chinese = also_utf8 = high = low = 0
+    chinese = also_utf8 = common = rare = 0
     with _Metered(path, size, lambda _: None) as metered:
         for line in _unpacked(metered, path):
             if line.isascii():
                 continue
             if not _is("gb18030", line):
                 return False
-            seconds = _PAIR.findall(line)
-            low += sum(map(bool, seconds))
-            high += len(seconds) - sum(map(bool, seconds))
+            pairs = _PAIR.findall(line)
+            common += sum(map(bool, pairs))
+            rare += len(pairs) - sum(map(bool, pairs))
             also_utf8 += _is_long_utf8(line)
             chinese += 1
-    return also_utf8 * _CHINESE_LINES_PER_UTF8_LINE <= chinese and low * 5 <= high
+    return also_utf8 * _CHINESE_LINES_PER_UTF8_LINE <= chinese and 2 * rare <= common
 
 
 def _is(encoding: str, line: bytes) -> bool:

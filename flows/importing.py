@@ -57,7 +57,10 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportReport:
-    """What ``winback import --json`` prints: read = good + bad, good = new + changed + unchanged."""
+    """What ``winback import --json`` prints: read = good + bad, good = new + changed + unchanged.
+
+    ``unchanged``: also rows whose id comes again further down in the file.
+    """
 
     kind: str
     file: str

@@ -49,6 +49,17 @@ def test_a_header_that_does_not_fit_is_refused_with_the_nearest_name(header, map
         place(Kind.CUSTOMERS, header, mapping, "f.csv")
 
 
+@pytest.mark.parametrize("column", ["Currency", "CURRENCY ", "refund-of", "Refund Of"])
+def test_a_column_that_only_its_case_keeps_from_being_a_field_is_refused_with_the_field(column):
+    header = ["customer_id", "order_id", "ordered_at", "amount", column]
+    field = "currency" if "C" in column else "refund_of"
+
+    with pytest.raises(ImportProblem, match=f"write it as {field} .did you mean '--map {field}={column}'"):
+        place(Kind.ORDERS, header, {}, "f.csv")
+    assert place(Kind.ORDERS, header, {field: column}, "f.csv")[field] == 4
+    assert field in place(Kind.ORDERS, [*header, field], {}, "f.csv")
+
+
 def test_suppressions_need_a_column_of_addresses_or_of_customers():
     assert place(Kind.SUPPRESSIONS, ["customer_id"], {}, "f.csv") == {"customer_id": 0}
     with pytest.raises(

@@ -85,6 +85,20 @@ def test_an_order_that_says_anything_else_replaces_the_one_that_is_there(shop: S
     assert written(shop)[1]["supersedes"].to_list() == [True]
 
 
+def test_a_file_that_comes_again_after_the_time_zone_was_changed_moves_its_days(shop: Settings):
+    """03:00 in Greenwich is the evening before in New York, and 11:00 in Shanghai."""
+    bring(shop, HEADER + "b,o1,2026-01-05 03:00:00Z,1.00,\nb,o2,2026-01-05 12:00:00Z,1.00,\n")
+    moved = replace(shop, file=shop.file.model_copy(update={"timezone": "Asia/Shanghai"}))
+
+    report = bring(moved, HEADER + "b,o1,2026-01-05 03:00:00Z,1.00,\nb,o2,2026-01-05 12:00:00Z,1.00,\n")
+
+    assert (report.changed, report.unchanged) == (1, 1)
+    assert [orders["ordered_on"].cast(pl.String).to_list() for orders in written(shop)] == [
+        ["2026-01-04", "2026-01-05"],
+        ["2026-01-05"],
+    ]
+
+
 def test_of_many_repeated_ids_each_last_row_is_kept_whatever_their_order(shop: Settings):
     chance = np.random.default_rng(7)
     ids = chance.integers(0, 300, 2_000).tolist()

@@ -72,6 +72,17 @@ def test_a_refund_is_turned_by_its_own_days_rate_and_half_a_cent_goes_to_the_eve
     assert list(net(shop).values()) == [94]
 
 
+def test_a_refund_worth_less_than_half_a_cent_stays_a_refund(shop: Settings):
+    """0.001 dinars are 0.0026 dollars, and half a yen's worth less: an order of 0, but never a refund of 0."""
+    text = HEADER + "1,a,2026-01-05,0.001,BHD\n2,b,2026-01-05,-0.001,BHD\n"
+
+    bring(shop, Kind.ORDERS, text)
+
+    found = read_features(files(shop, "orders"), as_of=LAST).sort("customer_no")
+    assert found.select("orders", "net_minor").rows() == [(1, 0)]
+    assert pl.read_parquet(files(shop, "orders"))["amount_minor"].to_list() == [0, -1]
+
+
 def test_decimals_are_those_of_the_rows_currency(shop: Settings):
     text = HEADER + "1,a,2026-01-05,12.5,JPY\n2,b,2026-01-05,1.234,USD\n3,c,2026-01-05,1.234,BHD\n"
 

@@ -73,7 +73,7 @@ def _show_import(report: ImportReport, as_json: bool) -> None:
     rows = "row" if report.read == 1 else "rows"
     print(
         f"{report.kind}: {report.read:,} {rows} read, {report.good:,} good ({report.new:,} new, "
-        f"{report.changed:,} changed, {report.unchanged:,} unchanged), {report.bad:,} bad"
+        f"{report.changed:,} changed, {report.unchanged:,} unchanged or repeated), {report.bad:,} bad"
     )
     if report.rejects_file:
         print(f"bad rows, each with its line and reason: {report.rejects_file}")

@@ -14,7 +14,7 @@ from winback.errors import Exit, WrongUse
 PRODUCT = Path(__file__).parents[2]
 TOML = """\
 # One workspace: its zone and currency, who writes, and through whom.
-# Naive times are in this zone; days begin and end in it.
+# Naive times are in this zone; days begin and end in it. After a change import the facts again.
 timezone = "{timezone}"
 currency = "{currency}"
 # Draws the arms; never change it while campaigns run.

@@ -19,8 +19,8 @@ Hashes = NDArray[np.uint64]
 Rows = NDArray[np.uint32]
 
 _SAID = {
-    "customer_no": pl.Int64(), "ordered_at": pl.Datetime("us", "UTC"), "amount_minor": pl.Int64(),
-    "refund_of": pl.String(),
+    "customer_no": pl.Int64(), "ordered_on": pl.Date(), "ordered_at": pl.Datetime("us", "UTC"),
+    "amount_minor": pl.Int64(), "refund_of": pl.String(),
 }  # fmt: skip
 _SECOND = 1 << 32  # a seed that no search comes to
 

@@ -267,13 +267,15 @@ def place(kind: Kind, header: Sequence[str], mapping: Mapping[str, str], file: s
 
     ``mapping`` is field -> column as in ``--map``; fields it does not name are looked for under their own
     name. The other columns of a customers file are attributes; of other kinds they are left out.
-    Raises ImportProblem for a repeated or missing column and for names in ``mapping`` that do not exist.
+    Raises ImportProblem for a repeated or missing column, for one that only its case keeps from being a field, and
+    for names in ``mapping`` that do not exist.
     """
     _refuse_repeated(header, file)
     names = [field.name for field in FIELDS[kind]]
     sources = {name: name for name in names if name in header}
     sources |= _checked(mapping, names, header, file)
     _refuse_missing(kind, sources, header, file)
+    _refuse_nearly(names, sources, header, file)
     placed = {name: header.index(sources[name]) for name in names if name in sources}
     if kind is Kind.CUSTOMERS:
         rest = (column for column in header if column not in sources.values())
@@ -317,6 +319,15 @@ def _refuse_missing(kind: Kind, sources: Mapping[str, str], header: Sequence[str
         raise ImportProblem(
             "required column is missing (or customer_id)", file=file, field="address", nearest=hint
         )
+
+
+def _refuse_nearly(names: Sequence[str], sources: Mapping[str, str], header: Sequence[str], file: str) -> None:
+    """A ``Currency`` that is left out would make other amounts of the file's."""
+    free = {_plain(column): column for column in header if column not in sources.values()}
+    for name in names:
+        if name not in sources and (column := free.get(_plain(name))):
+            problem = f"not the name of a field: write it as {name}"
+            raise ImportProblem(problem, file=file, line=1, field=column, nearest=f"--map {name}={column}")
 
 
 def _list(header: Sequence[str]) -> str:

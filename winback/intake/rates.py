@@ -48,13 +48,14 @@ def convert(
 ) -> pl.DataFrame:
     """``frame`` with ``amount`` (minor units of ``currency``; null: of ``own``) in minor units of ``own``.
 
-    Rounded to the nearest, halves to the even one. Null where ``day`` has no rate, or where the result has more
-    digits than an amount may have.
+    Rounded to the nearest, halves to the even one, but what is below 0, a refund, not to 0. Null where ``day``
+    has no rate, or where the result has more digits than an amount may have.
     """
     factors = rates.select("day", pl.col("currency").alias(currency), _minor_per_minor(own, rates).alias("factor"))
     joined = frame.with_columns(day=day).join(factors, on=["day", currency], how="left", maintain_order="left")
     exact = pl.col(amount).cast(RATES["rate"]) * pl.col("factor")
-    whole = exact.round(0, mode="half_to_even").cast(pl.Int64, strict=False)
+    nearest = exact.round(0, mode="half_to_even").cast(pl.Int64, strict=False)
+    whole = pl.when((nearest == 0) & (pl.col(amount) < 0)).then(-1).otherwise(nearest)
     fitting = pl.when(whole.abs() < 10 ** (INTEGER_DIGITS + exponent(own))).then(whole)
     is_own = (pl.col(currency) == own).fill_null(True)
     return joined.with_columns(pl.when(is_own).then(amount).otherwise(fitting).alias(amount)).drop("day", "factor")
