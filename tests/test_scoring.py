@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.cli import main
 from db.facts.queries import read_features, read_log
 from tests.facts import MASTER, an_order, area_under_curve, identified, read_cdnow, write_cdnow, write_orders
+from tests.workspaces import a_workspace, load
 from winback.customers.features import EARLIER, FEATURES, EarlierWindow
 from winback.customers.order_log import earlier_window
 from winback.errors import WrongUse
@@ -340,6 +342,22 @@ def test_other_customer_numbers_and_another_order_of_rows_give_the_same_digest(m
     other = features.reverse().with_columns(customer_no=pl.col("customer_no") * 3)
 
     assert scored(other).digest == scored(features).digest
+
+
+def test_orders_in_one_file_or_in_several_are_scored_into_the_same_file(tmp_path, capsys):
+    """Customers are numbered as they come: those of the second half first."""
+    rows = [f"{n // 3:02},o{n},2026-01-{1 + n % 28:02},{5 + n % 9}.00" for n in range(120)]
+    told = []
+    for name, parts in (("one", [rows]), ("two", [rows[80:], rows[:80]])):
+        shop = a_workspace(tmp_path / name)
+        for part in parts:
+            load(shop, "orders", "customer_id,order_id,ordered_at,amount\n" + "\n".join(part) + "\n")
+        out = tmp_path / f"{name}.parquet"
+        words = ["score", "--as-of", "2026-02-28", "--horizon", "60", "--out", str(out)]
+        main(["--workspace", str(shop.workspace), *words])
+        told.append(out.read_bytes())
+
+    assert told[0] == told[1]
 
 
 def test_a_fit_on_a_sample_is_close_to_the_fit_on_all(monkeypatch):

@@ -96,7 +96,7 @@ def score(arguments: argparse.Namespace) -> int:
         files = [] if contracts else [path_of(settings.facts, digest) for digest in facts]
         still = standstill_at(files, arguments.as_of)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    scores.frame.drop("customer_no").write_parquet(arguments.out)
+    scores.frame.drop("customer_no").sort("value_rank").write_parquet(arguments.out)
     said = {
         "rows": scores.frame.height,
         "as_of": arguments.as_of.isoformat(),

@@ -20,6 +20,7 @@ from winback.scores.spend import spending
 from winback.scores.standing import Lesson, Standing, histories_of
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 MIN_EACH: Final = 100
@@ -82,8 +83,16 @@ def taught_by(now: Standing, recipe: Recipe, near: OrderFit | None) -> Taught | 
     if refused is not None:
         return refused
     modelled, expected = _by_orders(lesson, recipe, near) if near is not None else ((), None)
-    matrix = _matrix(lesson.at.windows(slice(None)), modelled)
-    return Taught(now.windows, lesson.days, matrix, ~lesson.ordered, np.maximum(lesson.minor, 0.0), expected)
+    matrix, value = _matrix(lesson.at.windows(slice(None)), modelled), np.maximum(lesson.minor, 0.0)
+    rows = _by_history(lesson)
+    told = None if expected is None else expected[rows]
+    return Taught(now.windows, lesson.days, matrix.T[:, rows].T, ~lesson.ordered[rows], value[rows], told)
+
+
+def _by_history(lesson: Lesson) -> Integers:
+    """The rows ordered by what is known of them, not by who they are: LightGBM learns from some of them."""
+    known = ("gross_minor", "purchase_days", "span_days", "age_days")
+    return np.lexsort((lesson.minor, *(lesson.at.features[name].to_numpy() for name in known)))
 
 
 def _too_few(lesson: Lesson) -> str | None:
