@@ -44,11 +44,13 @@ def written(shop: Settings) -> list[pl.DataFrame]:
         return [pl.read_parquet(path_of(shop.facts, digest)) for digest in digests(session)]
 
 
+@pytest.mark.parametrize("group", [1, 2, 100])
 @pytest.mark.parametrize("at_once", [1, 2, 3, 4_000_000])
 def test_orders_are_written_by_customer_day_and_line_however_many_are_sorted_at_once(
-    shop: Settings, monkeypatch, at_once: int
+    shop: Settings, monkeypatch, at_once: int, group: int
 ):
-    monkeypatch.setattr("db.facts.order_file._SORTED_ROWS", at_once)
+    monkeypatch.setattr("db.facts.order_file._SHARE_ROWS", at_once)
+    monkeypatch.setattr("db.facts.order_file._GROUP_ROWS", group)
 
     bring(shop, HEADER + ROWS)
 

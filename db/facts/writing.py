@@ -69,9 +69,8 @@ def write_orders(
     if not new + changed:
         return None
     with _arriving(facts) as target:
-        orders.write(target, source=source, version=version)
+        first_on, last_on = orders.write(target, source=source, version=version)
         digest = _make_durable(target, facts)
-    first_on, last_on = orders.days()
     return Written(digest=digest, version=version, new=new, changed=changed, first_on=first_on, last_on=last_on)
 
 
