@@ -1,7 +1,7 @@
 """A fact file of orders: the staged ones that arrive, by customer, day and line.
 
-The rows of each staged file are first brought together by groups of customers. A group is then sorted and read out in
-the processor's cache: rows taken from all over the memory cost three times the CPU.
+The rows of each staged file are first brought together by groups of customers. A group is then sorted and read out
+in the processor's cache: rows taken from all over the memory cost three times the CPU.
 """
 
 from collections.abc import Iterator, Sequence
@@ -103,8 +103,8 @@ class OrderFile:
         bits = len(rows).bit_length()
         place = rows["place"].to_numpy().astype(np.int64) - first
         days = rows["ordered_on"].to_physical().to_numpy()
-        keys = pl.Series(((place << _DAY_BITS | days) << bits) | np.arange(len(rows)))
-        keys = keys.sort(multithreaded=False).to_numpy()  # so many are sorted by one at half the CPU
+        packed = pl.Series(((place << _DAY_BITS | days) << bits) | np.arange(len(rows)))
+        keys = packed.sort(multithreaded=False).to_numpy()  # so many are sorted by one at half the CPU
         days = (keys >> bits) & ((1 << _DAY_BITS) - 1)
         row = pl.Series((keys & ((1 << bits) - 1)).astype(np.uint32))
         return rows.drop("place")[row].with_columns(
