@@ -32,11 +32,13 @@ def kind_of(
     end_reason: str | None = None,
     contract_lives: bool = False,
     shows: str | None = None,
+    later_reason: str | None = None,
 ) -> tuple[str | None, str | None, bool]:
     """(kind, cause, barred) of one customer by the shipped rules."""
     happened = [(1, date.fromisoformat(day), kind, None) for day, kind in activity]
     said = [(1, date(2025, 12, 20), "exit", None, cause)] if cause else []
     ends = [(1, date(2025, 1, 1), None if contract_lives else date(2026, 1, 10), None, 1000, end_reason)]
+    ends += [(1, date(2026, 1, 10), date(2026, 1, 15), None, 1000, later_reason)] if later_reason else []
     behaviour = Behaviour(
         activity=pl.DataFrame(happened, schema=ACTIVITY, orient="row"),
         feedback=pl.DataFrame(said, schema=FEEDBACK, orient="row"),
@@ -62,6 +64,7 @@ def kind_of(
         ({"cause": "Too expensive"}, ("competitive", "price", False)),
         ({"cause": "竞争对手"}, ("competitive", "competitor", False)),
         ({"cause": "moved"}, ("natural", "own", False)),
+        ({"cause": "outgrew it"}, ("natural", "own", False)),
         ({"cause": "quality"}, ("fault", "quality", False)),
         ({"cause": "quality", "last_order_on": STAYED}, (None, None, False)),  # older than his newest window
         ({"cause": "because"}, ("passive", None, False)),  # none of the nine
@@ -81,6 +84,11 @@ def kind_of(
             ("retaliatory", None, True),
         ),
         ({"activity": (("2026-01-25", "chargeback"),), "last_order_on": STAYED}, ("malicious", None, True)),
+        ({"activity": (("2023-01-25", "chargeback"),), "last_order_on": STAYED}, ("malicious", None, True)),
+        ({"activity": (("2023-01-25", "threat"),)}, ("extortion", None, True)),
+        ({"activity": (("2023-01-25", "return"),)}, ("passive", None, False)),  # what is ours is forgotten
+        ({"end_reason": "fraud", "later_reason": "expired"}, ("malicious", None, True)),
+        ({"end_reason": "expired", "later_reason": "quality"}, ("fault", "quality", False)),
         ({"activity": (("2026-01-25", "extortion"),), "cause": "price"}, ("extortion", "price", True)),
     ],
 )  # fmt: skip

@@ -45,7 +45,7 @@ _ALSO: Final[Mapping[Cause, str]] = {
     Cause.COMPETITOR: "competition rival switched switched_to_competitor 竞争对手 竞品",
     Cause.BRAND: "brand_damaged reputation 品牌 品牌受损",
     Cause.BUSINESS_CHANGE: "discontinued business_changed 业务调整 停产",
-    Cause.OWN: "customer's_own own_reasons moved died outgrown no_longer_needed "
+    Cause.OWN: "customer's_own own_reasons moved relocated died outgrown outgrew outgrew_it no_longer_needed "
     "客户自身原因 自身原因 搬家 去世 不再需要",
 }
 CAUSE_OF: Final[Mapping[str, str]] = {

@@ -127,7 +127,7 @@ def kinds_of(known: Known, rules: tuple[Rule, ...], *, as_of: date, window_days:
         frame = frame.join(part, on="customer_no", how="left", maintain_order="left")
     ordered = pl.col("last_order_on") > as_of - timedelta(days=window_days)
     frame = frame.with_columns(left=~(ordered | pl.col("live").fill_null(False)))
-    tests = [_holds(rule.when).fill_null(False) for rule in rules]
+    tests = [_holds(rule).fill_null(False) for rule in rules]
 
     def first(values: list[str]) -> pl.Expr:
         return pl.coalesce(pl.when(test).then(pl.lit(value)) for test, value in zip(tests, values, strict=True))
@@ -142,25 +142,26 @@ def _barred() -> pl.Expr:
     return (pl.col("kind").is_in(list(NEVER)) | open_grudge).fill_null(False)
 
 
-def _holds(when: Condition) -> pl.Expr:
-    tests = []
+def _holds(rule: Rule) -> pl.Expr:
+    when, tests = rule.when, []
     if when.left is not None:
         tests.append(pl.col("left") == when.left)
     if when.activity:
-        tests.append(pl.any_horizontal(pl.col(_did(kind)).fill_null(False) for kind in when.activity))
+        tests.append(pl.any_horizontal(pl.col(_did(kind, rule)).fill_null(False) for kind in when.activity))
     if when.complaint:
         tests.append(pl.col(when.complaint).fill_null(False))
     if when.cause:
         tests.append(pl.col("cause").is_in(when.cause))
     if when.end_reason:
-        tests.append(pl.col("end_reason").is_in(when.end_reason))
+        ends = pl.col("end_reasons").list.set_intersection(when.end_reason).list.len()
+        tests.append(ends > 0 if rule.kind in NEVER else pl.col("end_reason").is_in(when.end_reason))
     if when.signal:
         tests.append(pl.any_horizontal(pl.col(_shows(name)).fill_null(False) for name in when.signal))
     return pl.all_horizontal(tests)
 
 
-def _did(kind: str) -> str:
-    return f"did {kind}"
+def _did(kind: str, rule: Rule) -> str:
+    return f"{'ever' if rule.kind in NEVER else 'lately'} did {kind}"
 
 
 def _shows(name: str) -> str:
@@ -177,11 +178,11 @@ def _parts(known: Known, frame: pl.DataFrame, rules: tuple[Rule, ...], as_of: da
 
 
 def _activity(activity: pl.DataFrame, rules: tuple[Rule, ...]) -> pl.DataFrame:
-    kinds = sorted({kind for rule in rules for kind in rule.when.activity or ()})
-    day, kind = pl.col("happened_on"), pl.col("kind")
-    complained, closed = (day.filter(kind == name).max() for name in ("complaint", "complaint_closed"))
-    found = activity.filter(day > pl.col("since")).group_by("customer_no").agg(
-        *((kind == name).any().alias(_did(name)) for name in kinds),
+    asked = {_did(name, rule): (name, rule.kind in NEVER) for rule in rules for name in rule.when.activity or ()}
+    day, kind, lately = pl.col("happened_on"), pl.col("kind"), pl.col("happened_on") > pl.col("since")
+    complained, closed = (day.filter(lately & (kind == name)).max() for name in ("complaint", "complaint_closed"))
+    found = activity.group_by("customer_no").agg(
+        *(((kind == name) & (lately | ever)).any().alias(did) for did, (name, ever) in sorted(asked.items())),
         complained=complained, closed=closed, last=pl.col("last_order_on").first(),
     )  # fmt: skip
     unsettled = pl.col("complained").is_not_null()
@@ -198,6 +199,7 @@ def _ends(behaviour: Behaviour, frame: pl.DataFrame, as_of: date) -> pl.DataFram
     begun = behaviour.contracts.filter(pl.col("started_on") <= as_of)
     contracts = begun.sort("ended_on", nulls_last=False).group_by("customer_no").agg(
         live=(~over).any(), end_reason=plain(pl.col("end_reason").filter(over).last()),
+        end_reasons=plain(pl.col("end_reason").filter(over)),
     )  # fmt: skip
     said = behaviour.feedback.filter(pl.col("given_on") <= as_of)
     told = said.with_columns(told=cause_of(pl.col("cause"))).drop_nulls("told")
