@@ -111,7 +111,10 @@ def _show_side_by_side(
             for model in models
         ]
     if paired:
-        lines += [("concordance", labels[model], *(_number(paired.get((cut, model))) for cut in cuts)) for model in models]
+        lines += [
+            ("concordance", labels[model], *(_number(paired.get((cut, model))) for cut in cuts))
+            for model in models
+        ]
     firsts = [next(row for row in rows if row.cut == cut) for cut in cuts]
     for named, measure in (("by past spend", "value_share_past_spend"), ("the best possible", "value_share_best")):
         lines.append((_MEASURES[-1][0], named, *(_number(getattr(row, measure)) for row in firsts)))
