@@ -14,7 +14,7 @@ from flows.backtesting import backtest as run_backtest
 from flows.contract_backtesting import backtest_contracts
 from winback.errors import Exit, WrongUse
 from winback.scores.backtest import SEASON, Band, Measured, name_of
-from winback.scores.recipe import Recipe
+from winback.scores.recipe import Model, Recipe
 
 
 class _Of(NamedTuple):
@@ -141,9 +141,10 @@ def _show_calibration(found: Sequence[Band], of: _Of) -> None:
 
 
 def _words(recipe: Recipe) -> str:
-    parts = [name_of(recipe)]
-    parts.append("with the shift of the same season last year" if recipe.season else "without a season's shift")
-    return ", ".join(parts)
+    if Model.SEASONAL in recipe.parts:
+        return f"{name_of(recipe)}, by the clock of the same season last year"
+    shift = "with the shift of the same season last year" if recipe.season else "without a season's shift"
+    return f"{name_of(recipe)}, {shift}"
 
 
 def _number(value: float | None) -> str:

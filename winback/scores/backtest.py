@@ -143,35 +143,46 @@ def name_of(recipe: Recipe) -> str:
 def choose(found: Iterable[Measured], *, lightgbm: bool) -> Recipe:
     """The recipe a backtest speaks for: the default unless another is better in AUC and in Brier, on average.
 
-    Averages are over the windows both were measured in; of several better ones the one with the least Brier. Its
-    season's shift and LightGBM's value are kept unless they were measured and made it worse.
+    Averages are over the windows both were measured in; of several better ones the one with the least Brier. Each
+    is taken as it would be used: the season's shift, and the default's LightGBM value, are kept unless they were
+    measured and made it worse.
     """
     default = default_recipe(lightgbm=lightgbm)
     rows = _by_model(found)
-    usual = name_of(default)
+    as_used = {name: _as_used(rows, name) for name in candidates(lightgbm=lightgbm)}
+    usual = as_used[name_of(default)]
     chosen, best = default, 0.0
     for name, recipe in candidates(lightgbm=lightgbm).items():
-        gain_auc, gain_brier = _gain(rows, name, usual, "auc"), _gain(rows, usual, name, "brier")
-        if name != usual and gain_auc > 0 and gain_brier > best:
+        gain_auc, gain_brier = _gain(as_used[name], usual, "auc"), _gain(usual, as_used[name], "brier")
+        if name != name_of(default) and gain_auc > 0 and gain_brier > best:
             chosen, best = recipe, gain_brier
-    season = (
-        Model.SEASONAL not in chosen.parts and _gain(rows, name_of(chosen), name_of(chosen) + SEASON, "brier") >= 0
-    )
-    learned = _gain(rows, usual, Model.PARETO_NBD.value, "value_share_top20") >= 0
+    season = Model.SEASONAL not in chosen.parts and _season_helps(rows, name_of(chosen))
+    learned = _gain(rows[name_of(default)], rows[Model.PARETO_NBD.value], "value_share_top20") >= 0
     return replace(chosen, season=season, learned_value=learned)
 
 
-def _by_model(found: Iterable[Measured]) -> dict[str, dict[date, Measured]]:
-    rows: dict[str, dict[date, Measured]] = defaultdict(dict)
+_Rows = dict[date, Measured]
+
+
+def _by_model(found: Iterable[Measured]) -> dict[str, _Rows]:
+    rows: dict[str, _Rows] = defaultdict(dict)
     for row in found:
         rows[row.model][row.cut] = row
     return rows
 
 
-def _gain(rows: dict[str, dict[date, Measured]], one: str, other: str, measure: str) -> float:
+def _season_helps(rows: dict[str, _Rows], name: str) -> bool:
+    return _gain(rows[name], rows[name + SEASON], "brier") >= 0
+
+
+def _as_used(rows: dict[str, _Rows], name: str) -> _Rows:
+    """A model's rows, shifted by the season where that was measured and helps."""
+    return rows[name] | rows[name + SEASON] if _season_helps(rows, name) else rows[name]
+
+
+def _gain(one: _Rows, other: _Rows, measure: str) -> float:
     """Mean of ``measure`` of one minus other over the windows that have both; 0 without any."""
-    shared = [cut for cut in rows.get(one, {}) if cut in rows.get(other, {})]
-    pairs = [(getattr(rows[one][cut], measure), getattr(rows[other][cut], measure)) for cut in shared]
+    pairs = [(getattr(one[cut], measure), getattr(other[cut], measure)) for cut in one if cut in other]
     gains = [mine - theirs for mine, theirs in pairs if mine is not None and theirs is not None]
     return sum(gains) / len(gains) if gains else 0.0
 

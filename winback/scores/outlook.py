@@ -162,7 +162,8 @@ def combined(said: Forecast, recipe: Recipe) -> tuple[tuple[Model, ...], Floats,
     had = [part for part in dict.fromkeys(wanted) if part is not None and part in said.risk]
     parts = tuple(had) or (made_by or Model.QUINTILES,)
     logits = sum((logits_of(said.risk[part]) for part in parts), np.zeros(1)) / len(parts)
-    risk = said.risk[parts[0]] if len(parts) == 1 else held(logits, said.level, said.fitted)
+    level = float(said.risk[Model.SEASONAL][said.fitted].mean()) if Model.SEASONAL in parts else said.level
+    risk = said.risk[parts[0]] if len(parts) == 1 else held(logits, level, said.fitted)
     if made_by is None or parts == (Model.QUINTILES,):
         assert said.if_comes is not None
         return parts, np.asarray(risk), (1 - risk) * said.if_comes
