@@ -46,7 +46,7 @@ def is_tidy(piece: bytes, header: Header) -> bool:
     """
     if not piece.isascii() or b"#" in piece or b"+" in piece or b"\x7f" in piece:
         return False
-    letters, between = np.frombuffer(piece, np.uint8), {*"\r\n", header.delimiter}
+    letters, between = np.frombuffer(piece, np.uint8), {"\n", header.delimiter, *("\r" if b"\r" in piece else "")}
     ends_visible = not piece.startswith(b" ") and not piece.endswith(b" ")
     return ends_visible and all(_is_tidy(part, between) for part in _stretches(letters))
 

@@ -24,6 +24,7 @@ ORDER_COLUMNS = {
     "version": pl.Int32(), "supersedes": pl.Boolean(),
 }  # fmt: skip
 _GROUP_ROWS = 262_144
+_COUNTED = 1 << 21  # rows at once: NumPy takes them as numbers of 64 bits
 _DAY_BITS = 16  # since 1970, until 2149: moments are believed until 2099
 _SHARE_ROWS = 12_000_000  # at once, about 500 MB; each share reads all staged files
 
@@ -52,8 +53,7 @@ class OrderFile:
         self._numbers = customer_no[order]
         self._place = np.empty(len(order), np.uint32)  # of each of staged.ids in _numbers
         self._place[order] = np.arange(len(order), dtype=np.uint32)
-        counted = staged.buyer if came is None else staged.buyer[came.kept]
-        ends = np.cumsum(np.bincount(counted, minlength=len(order))[order])
+        ends = np.cumsum(self._orders_of_each()[order])
         self._groups = _stretches(ends, _GROUP_ROWS)  # of customers
         self._shares = _stretches(ends[np.array(self._groups[1:]) - 1], _SHARE_ROWS)  # of groups
         group = np.arange(len(self._groups) - 1, dtype=np.min_scalar_type(len(self._groups)))
@@ -65,6 +65,15 @@ class OrderFile:
             return len(self._staged.buyer), 0
         changed = int(np.count_nonzero(self._came.kept & self._came.supersedes))
         return int(np.count_nonzero(self._came.kept)) - changed, changed
+
+    def _orders_of_each(self) -> NDArray[np.int64]:
+        """Of ``staged.ids``."""
+        buyer, found = self._staged.buyer, np.zeros(len(self._staged.ids), np.int64)
+        for at in range(0, len(buyer), _COUNTED):
+            some = slice(at, at + _COUNTED)
+            counted = buyer[some] if self._came is None else buyer[some][self._came.kept[some]]
+            found += np.bincount(counted, minlength=len(found))
+        return found
 
     def write(self, target: Path, *, source: str, version: int) -> tuple[date, date]:
         """As Parquet, in memory that does not grow with the orders unless one customer has them all.
