@@ -108,6 +108,10 @@ _USED = Sql("""
 SELECT COALESCE(SUM(CASE WHEN day = :day THEN sent ELSE 0 END), 0), COALESCE(SUM(cost_micros), 0)
 FROM day_tally WHERE campaign_id = :campaign AND placebo = :placebo""")
 _SENDING = Sql("SELECT 1 FROM message WHERE state = 'sending' AND campaign_id = :campaign LIMIT 1")
+# Many may add at once, one counts anew; both read ``tallied`` only once they have it.
+_LOCK_COUNTED = Sql("""
+SELECT pg_advisory_xact_lock_shared(hashtextextended(campaign_id, 2)) FROM occurrence WHERE id = :run""")
+_LOCK_COUNT = Sql("SELECT pg_advisory_xact_lock(hashtextextended(:campaign, 2))")
 _TALLY = Sql("""
 INSERT INTO day_tally (campaign_id, day, placebo, sent, cost_micros)
 SELECT campaign_id, :day, placebo, :sent, :cost FROM occurrence WHERE id = :run AND tallied
@@ -136,10 +140,14 @@ def tally(connection: Connection, occurrence_id: int, day: date, sent: int, cost
     """Add to what a run's campaign used on a local day; below 0: it was not sent, or cost less, after all.
 
     What is being sent counts at the most it may cost. Nothing while the campaign needs no count: its first claim
-    with a limit a day or a budget counts from the messages themselves.
+    with a limit a day or a budget counts from the messages themselves. On PostgreSQL that claim waits for whoever
+    counts nothing, and the others wait for it: else neither would count what is not committed yet.
     """
-    if sent or cost_micros:
-        _TALLY.run(connection, run=occurrence_id, day=day, sent=sent, cost=cost_micros)
+    if not (sent or cost_micros):
+        return
+    if not is_sqlite(connection):
+        _LOCK_COUNTED.run(connection, run=occurrence_id)
+    _TALLY.run(connection, run=occurrence_id, day=day, sent=sent, cost=cost_micros)
 
 
 _RUNS = f"campaign_id = :campaign AND placebo = :placebo AND stage = 'released' AND {NO_REPLAY}"
@@ -167,6 +175,8 @@ def _count_anew(connection: Connection, campaign_id: str, zone: ZoneInfo, placeb
     From here on every claim of these runs counts. Once, so it may take longer than a claim: 0.8 s for a million.
     """
     of = {"campaign": campaign_id, "placebo": placebo}
+    if not is_sqlite(connection):
+        _LOCK_COUNT.run(connection, campaign=campaign_id)
     _TALLIED.run(connection, **of)
     sent, cost = Counter[date](), Counter[date]()
     for minute, messages, micros in _SENT[is_sqlite(connection)].run(connection, **of).fetchall():

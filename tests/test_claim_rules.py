@@ -1,15 +1,17 @@
 """The rules of a claim in the database: caps, budget, days, quiet hours, priority; also under racing claims."""
 
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from threading import Barrier, Thread
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, select, text, update
 from sqlmodel import col
 
-from db.claims import Batch, expire_leases
-from db.engine import reading, transaction
+from db.claims import Batch, Wish, claim, due_runs, expire_leases
+from db.engine import open_engine, reading, transaction
 from db.people import suppress
 from db.results import Result, record
 from db.tables import Assignment, Customer, CustomerPreference, DayTally, Message, Occurrence, Preference
@@ -228,6 +230,10 @@ def accepted(engine: Engine, batch: Batch, cost: int, at: datetime = NOON) -> No
 
 
 YESTERDAY = NOON - timedelta(days=1)
+A_WISH = Wish(
+    owner="b", channel="email", provider="folder", placebo=True, window=64, now=NOON, lease=LEASE,
+    unknown_email_consent=False,
+)  # fmt: skip
 FREE, COUNTED = rules(), rules(per_day=3, budget_micros=1_000, price_micros=100)
 
 
@@ -274,6 +280,57 @@ def test_a_run_without_limits_counts_once_another_of_its_campaign_has_some(engin
     accepted(engine, take_batch(engine, window=1), 70)
 
     assert days(engine) == {NOON.date(): (3, 240)}
+
+
+@pytest.fixture
+def postgresql(new_postgresql: Callable[[Path], str], tmp_path: Path) -> Iterator[Engine]:
+    """SQLite has one writer, so nothing of this can happen there."""
+    engine = open_engine(new_postgresql(tmp_path))
+    yield engine
+    engine.dispose()
+
+
+def beside(engine: Engine, work: Callable[[], object]) -> Thread:
+    """``work`` in a thread, as far as it comes: it is done, or waits for a lock."""
+    waiting = text(
+        "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid <> pg_backend_pid()"
+    )
+    thread = Thread(target=work)
+    thread.start()
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as watch:
+        while thread.is_alive() and not watch.execute(waiting).scalar_one():
+            pass
+    return thread
+
+
+def test_a_claim_under_way_is_in_the_first_count(postgresql: Engine):
+    """A run without limits claims two; before that is committed another of its campaign counts first."""
+    an_outbox(postgresql, messages=2)
+    with transaction(postgresql) as session:
+        [run] = due_runs(session.connection(), "email", placebo=True, by=NOON)
+    another_run(postgresql, "spring", slot="manual-2026-03-02", priority=60)
+
+    with transaction(postgresql) as session:
+        claim(session.connection(), A_WISH, run, FREE)
+        counting = beside(postgresql, lambda: take_batch(postgresql, rules=COUNTED, window=1))
+    counting.join()
+
+    assert days(postgresql) == {NOON.date(): (3, 100)}
+
+
+def test_an_answer_under_way_is_in_the_first_count(postgresql: Engine):
+    """What two messages cost, 140, is not committed yet."""
+    an_outbox(postgresql, messages=2)
+    batch = take_batch(postgresql)
+    another_run(postgresql, "spring", slot="manual-2026-03-02", priority=60)
+
+    with transaction(postgresql) as session:
+        results = [Result(message, State.ACCEPTED, cost_micros=70) for message in batch.messages]
+        record(session.connection(), batch, results, NOON)
+        counting = beside(postgresql, lambda: take_batch(postgresql, rules=COUNTED, window=1))
+    counting.join()
+
+    assert days(postgresql) == {NOON.date(): (3, 240)}
 
 
 def test_a_later_run_without_limits_is_counted_by_the_next_claim_with_some(engine: Engine):
