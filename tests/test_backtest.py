@@ -14,6 +14,7 @@ from db.engine import database, reading
 from db.facts.store import digests
 from flows.backtesting import at_cut, backtest, cut_days
 from flows.scoring import score_all
+from tests.test_default_scores import a_life
 from tests.workspaces import load
 from winback.customers.order_log import OrderLog, followed, number_of, order_log, packed, windows_at
 from winback.customers.tie_key import tie_keys
@@ -247,27 +248,19 @@ def test_without_a_backtest_everything_installed_counts_the_same():
     assert set(default_recipe(lightgbm=True).parts) == {Model.PARETO_NBD, Model.LOGISTIC, Model.LIGHTGBM}
 
 
-def test_what_is_chosen_was_measured_as_it_will_be_used(shop, capsys):
-    """Two years: the first cut's customers were known a year before, so the choice is measured with the season."""
-    log = a_log(customers=600)
-    days = np.r_[log.day - 400, log.day]
-    minor = np.r_[np.diff(log.gross), np.diff(log.gross)]
-    twice = order_log([(packed(np.tile(np.repeat(log.no, np.diff(log.start)), 2), days.astype(np.int32)), minor)])
-    load(shop, "orders", a_csv(twice))
+def test_the_calibration_is_that_of_what_was_chosen(shop, capsys):
+    """Customers of Pareto/NBD: fifths of recency and frequency, the first that is measured, are another curve."""
+    log, _ = a_life(np.random.default_rng(7), "Pareto/NBD", 3_000, 720)
+    load(shop, "orders", a_csv(log))
 
     assert main(["backtest", "--horizon", "90", "--cuts", "1", "--json"]) == 0
 
     found = json.loads(capsys.readouterr().out)
-    rows = {row["model"]: row for row in found["results"]}
-    chosen = found["default"]["model"]
-    named = chosen + " + season" if found["default"]["season"] else chosen
-    assert (
-        abs(
-            np.mean([abs(band["risk"] - band["stayed_away"]) for band in found["calibration"]])
-            - rows[named]["ece"]
-        )
-        < 1e-3
-    )
+    chosen, eces = found["default"], {row["model"]: row["ece"] for row in found["results"]}
+    gaps = [abs(band["risk"] - band["stayed_away"]) for band in found["calibration"]]
+    named = chosen["model"] + " + season" if chosen["season"] else chosen["model"]
+    assert np.mean(gaps) == pytest.approx(eces[named], abs=1e-4)
+    assert eces["R+F quintiles"] != pytest.approx(eces[named], abs=1e-3)
 
 
 def test_where_too_little_is_known_the_default_is_measured_by_what_it_came_down_to(shop, capsys):

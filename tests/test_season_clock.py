@@ -84,3 +84,17 @@ def test_a_seasonal_model_has_the_level_of_the_season():
     assert seasonal.model == Model.SEASONAL
     assert seasonal.frame["risk"].mean() > plain.frame["risk"].mean() + 0.02
     assert seasonal.frame["expected_value"].sum() < 0.7 * plain.frame["expected_value"].sum()
+
+
+def test_learners_beside_the_seasonal_model_have_its_level():
+    """Taught on the busy half-year before, they alone would expect too many orders of the quiet one."""
+    log, _, _ = seasonal_life(np.random.default_rng(11), 10_000, 1_010, 0.4)
+    as_of, mixed = date(2026, 7, 1), (Model.SEASONAL, Model.LOGISTIC)
+
+    _, seasonal = scored(log, as_of, 90, SEASONAL)
+    _, both = scored(log, as_of, 90, Recipe(parts=mixed, season=False))
+    _, learner = scored(log, as_of, 90, Recipe(parts=(Model.LOGISTIC,), season=False))
+
+    level = seasonal.frame["risk"].mean()
+    assert both.frame["risk"].mean() == pytest.approx(level, abs=1e-4)
+    assert abs(learner.frame["risk"].mean() - level) > 0.01
