@@ -58,7 +58,7 @@ def a_row(number: int, age: int, ended_at: int | None, minor: int = 2_000, plan:
     """One row of CONTRACTS: ``age`` days old at AS_OF, ended at the age ``ended_at``."""
     started = AS_OF - timedelta(days=int(age))
     ended = None if ended_at is None else started + timedelta(days=int(ended_at))
-    return number, f"{number:06}", "main", f"s{number}", f"s{number}", started, ended, int(minor), plan
+    return number, f"{number:06}", "main", f"s{number}", f"s{number}", started, ended, int(minor), plan, False
 
 
 def contract_frame(rows: list[tuple]) -> pl.DataFrame:

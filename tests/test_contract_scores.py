@@ -305,3 +305,48 @@ def test_contracts_that_all_began_on_one_day_lack_no_earlier_end():
 def test_a_horizon_is_at_least_a_day():
     with pytest.raises(WrongUse, match="at least 1 day"):
         scored(contract_frame([a_row(1, 50, None)]), horizon_days=0)
+
+
+def snapshots(contracts: int = 6_000) -> pl.DataFrame:
+    """CONTRACTS that end at .001 a day, as two snapshots tell them, 180 days before AS_OF and on it.
+
+    Each shows who lives and who left since the one before it, the first who left in the 90 days before it.
+    """
+    random = np.random.default_rng(2)
+    first, rows = AS_OF - timedelta(days=180), []
+    backs, lasted = random.integers(1, 1_500, contracts), random.exponential(1_000, contracts)
+    for n, (back, days) in enumerate(zip(backs, lasted, strict=True)):
+        started = AS_OF - timedelta(days=int(back))
+        over = started + timedelta(days=int(days) + 1)
+        if over <= first - timedelta(days=90):
+            continue
+        told = first if over <= first else AS_OF if over <= AS_OF else None
+        rows.append((n, f"{n:06}", "main", f"s{n}", f"s{n}", started, told, 1_000, "Gold", True))
+    return contract_frame(rows)
+
+
+def test_what_a_first_snapshot_shows_as_left_was_before_it():
+    """P(ended within 90 days) is 1 - exp(-.09) = .086; with the ends of the first snapshot it came out at .12."""
+    contracts = snapshots()
+
+    scores, _ = score_contracts(
+        contracts, nothing_told(contracts), as_of=AS_OF, horizon_days=90, minor_per_major=100
+    )
+
+    assert scores.frame.height == contracts["ended_on"].null_count()
+    assert scores.frame["risk"].mean() == pytest.approx(0.086, abs=0.009)
+    assert "no end before" in scores.fallback_reason
+
+
+def test_of_one_snapshot_it_is_said_that_the_level_may_be_too_low():
+    contracts = snapshots().filter(pl.col("ended_on").is_null() | (pl.col("ended_on") == AS_OF))
+    rows = contracts.with_columns(snapshot=pl.lit(False))
+
+    scores, plain = (
+        score_contracts(each, nothing_told(each), as_of=AS_OF, horizon_days=90, minor_per_major=100)[0]
+        for each in (contracts, rows)
+    )
+
+    assert "all risks are too low" in scores.fallback_reason
+    assert "all ends are told by" in plain.fallback_reason
+    assert "too low" not in plain.fallback_reason

@@ -3,6 +3,7 @@
 Contracts paid by the month end on the day of the month they began, or every 30 days; whether one does within a
 horizon hangs on how many such days lie in it, and it is no likelier to end the longer its month has run. Where
 nearly all ends told fall on such days the hazard is one of turns (discrete time), each told as its mean days.
+Turns may also be the same days for everybody: plans that all renew in January, or end with the month.
 """
 
 from dataclasses import dataclass
@@ -24,19 +25,24 @@ SHIFTS: Final = (0, -1, 1)
 ON_TURN: Final = 0.9
 """Of the ends told, from which contracts end at turns alone; by chance it is a thirtieth."""
 FEWEST_DAYS: Final = 20
-"""Different days on which contracts have ended: those of a snapshot are all told on one."""
+"""Different days on which contracts have ended, before they are compared with the days they began on."""
+FEWEST_ENDS: Final = 20
+"""Ends, on two days or more, before turns are the same days for everybody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
     """``months`` from turn to turn, or ``days``; neither: contracts end on any day.
 
-    ``shift``: days from a turn to the end told.
+    ``shift``: days from a turn to the end told. ``month`` (0 to ``months`` - 1) and ``of_month`` (31: its last
+    day): of the turns that are the same days for everybody; None where each contract has its own.
     """
 
     months: int = 0
     days: float = 0.0
     shift: int = 0
+    month: int | None = None
+    of_month: int = 1
 
     @property
     def step(self) -> float:
@@ -73,6 +79,9 @@ class Clock:
 
     def _turned(self, started: pl.Series, day: pl.Series | date) -> tuple[Floats, NDArray[np.bool_]]:
         """(Turns that are over at ``day``, whether the last of them is on it)."""
+        if self.month is not None:
+            over, on_day = self._passed(_series(day, len(started)))
+            return over - self._passed(started)[0], on_day
         day = day - timedelta(days=self.shift)
         if self.days:
             age = days_until(started, day)
@@ -81,33 +90,65 @@ class Clock:
         months, on_day = months_between(started, day)
         return np.floor_divide(months, self.months), on_day & (months % self.months == 0)
 
+    def _passed(self, day: pl.Series) -> tuple[Floats, NDArray[np.bool_]]:
+        """(Everybody's turns up to ``day``, counted from the year 0; whether one is on it)."""
+        year, month, of_month = _parts(day)
+        turn = np.minimum(self.of_month, _parts(day.dt.month_end())[2])
+        since = year * 12 + month - 1 - (self.month or 0)
+        whole = np.floor_divide(since - (of_month < turn), self.months)
+        return whole, (of_month == turn) & (since % self.months == 0)
+
 
 DAYS: Final = Clock()
 
 
 def clock_of(started: pl.Series, ended: pl.Series) -> Clock:
-    """The clock of contracts by the ends told of them; ``ended``: null where they live."""
+    """The clock of contracts by the ends told of them; ``ended``: null where they live, and in a snapshot."""
     known = ended.is_not_null()
     started, ended = started.filter(known), ended.filter(known)
     if ended.n_unique() < FEWEST_DAYS:
-        return DAYS
+        return _of_all(started, ended)
     clocks = [Clock(months=term, shift=shift) for shift in SHIFTS for term in MONTHS]
     clocks += [Clock(days=term, shift=shift) for shift in SHIFTS for term in LENGTHS]
     for clock in clocks:
         if clock.on_turns(started, ended) >= ON_TURN:
             return clock
+    return _of_all(started, ended)
+
+
+def _of_all(started: pl.Series, ended: pl.Series) -> Clock:
+    """The clock whose turns are the same days for everybody, the longest first; DAYS where there is none."""
+    if len(ended) < FEWEST_ENDS or ended.n_unique() < 2:
+        return DAYS
+    last = (ended == ended.dt.month_end()).to_numpy()
+    _, month, of_month = _parts(ended)
+    day = _most(np.where(last, 31.0, of_month))
+    for months in MONTHS:
+        clock = Clock(months=months, month=_most((month - 1) % months), of_month=day)
+        if clock.on_turns(started, ended) >= ON_TURN:
+            return clock
     return DAYS
+
+
+def _most(values: Floats) -> int:
+    """The most frequent one, the least of equals."""
+    found, counts = np.unique(values, return_counts=True)
+    return int(found[counts.argmax()])
 
 
 def months_between(started: pl.Series, day: pl.Series | date) -> tuple[Floats, NDArray[np.bool_]]:
     """(Whole months from ``started`` to ``day``, whether they are over on that day); a short month ends early."""
-    days = day if isinstance(day, pl.Series) else pl.Series([day], dtype=pl.Date).new_from_index(0, len(started))
+    days = _series(day, len(started))
     first = _parts(started)
     year, month, of_month = _parts(days)
     last = days.dt.month_end().dt.day().cast(pl.Float64).to_numpy()
     turn = np.minimum(first[2], last)
     months = (year - first[0]) * 12 + month - first[1] - (of_month < turn)
     return months, of_month == turn
+
+
+def _series(day: pl.Series | date, length: int) -> pl.Series:
+    return day if isinstance(day, pl.Series) else pl.Series([day], dtype=pl.Date).new_from_index(0, length)
 
 
 def _parts(days: pl.Series) -> tuple[Floats, Floats, Floats]:

@@ -39,6 +39,7 @@ CONTRACTS: Final = pl.Schema(
         "ended_on": pl.Date(),  # the first day without it, or the day it ran out; null unless on or before as_of
         "monthly_minor": pl.Int64(),
         "plan": pl.String(),
+        "snapshot": pl.Boolean(),  # shown by one: an end is told on the day of the next, whenever it was
     }
 )
 CONTRACT_SCORES: Final = pl.Schema({**SCORES, "subscription_id": pl.String()})
@@ -55,6 +56,15 @@ SMOOTH: Final = (3.0, 30.0, 300.0)
 CERTAIN: Final = 2.0
 AT_ONCE: Final = 50_000
 """Contracts asked at a time, so that memory does not grow with the file."""
+
+
+_NEVER: Final = pl.Series([None], dtype=pl.Date)
+_ONE_DAY: Final = "all ends are told by {first}: a contract counts as ended at the age it had"
+_ONE_SNAPSHOT: Final = (
+    _ONE_DAY
+    + ". One snapshot does not tell since when: if it shows only those who left of late, who is riskier than "
+    "whom roughly holds, but all risks are too low"
+)
 
 
 class ContractModel(StrEnum):
@@ -145,10 +155,12 @@ def by_customer(scores: Scores) -> Scores:
 def learn(contracts: pl.DataFrame, attributes: pl.DataFrame, as_of: date, horizon_days: int) -> Learned:
     """Fit a hazard to contracts as they were known at ``as_of``."""
     started = contracts["started_on"]
-    clock = clock_of(started, contracts["ended_on"])
+    clock = clock_of(
+        started, contracts["ended_on"].zip_with(~contracts["snapshot"], _NEVER.new_from_index(0, contracts.height))
+    )
     seen, watched = _seen(contracts, as_of, clock)
     columns = columns_of(contracts, attributes, seen)
-    live = np.flatnonzero(~seen.ended)
+    live = np.flatnonzero(contracts["ended_on"].is_null().to_numpy())
     keys = tie_keys(contracts["customer_id"])
     told = np.flatnonzero(seen.exit > seen.entry)
     rows = told[smallest(keys[told], FITTED_CUSTOMERS)]
@@ -156,7 +168,7 @@ def learn(contracts: pl.DataFrame, attributes: pl.DataFrame, as_of: date, horizo
     ended = int(sample.spells.ended.sum())
     if ended >= MIN_ENDED:
         model, hazard = _fitted(sample)
-        remarks = (*watched, *columns.remarks)
+        remarks = (*watched, *columns.remarks, *_without_turn(clock, as_of, horizon_days))
     else:
         model, hazard, remark = _unfitted(sample, ended, horizon_days)
         remarks = (remark,) if len(live) else (f"no contract lives at the end of {as_of}",)
@@ -264,6 +276,14 @@ def _one_hazard(ended: int, days: float, traits: int) -> Hazard:
     return Hazard(cuts=np.empty(0), log_hazard=np.array([[math.log(daily)]]), weights=np.zeros(traits))
 
 
+def _without_turn(clock: Clock, as_of: date, horizon_days: int) -> tuple[str, ...]:
+    """What is to be said where all contracts end on the same days, and none of these lies within the horizon."""
+    ends, until = pl.Series([as_of]), as_of + timedelta(days=horizon_days)
+    if clock.month is None or clock.age(ends, until)[0]:
+        return ()
+    return (f"contracts end on the same days, and none of these lies in the {horizon_days} days after {as_of}",)
+
+
 def _seen(contracts: pl.DataFrame, as_of: date, clock: Clock) -> tuple[Spells, tuple[str, ...]]:
     """Ages at which contracts were seen, and what is to be said of it."""
     started, ended = contracts["started_on"], contracts["ended_on"]
@@ -274,22 +294,24 @@ def _seen(contracts: pl.DataFrame, as_of: date, clock: Clock) -> tuple[Spells, t
     if not len(days):
         return whole, ()
     first: date = days.min()  # type: ignore[assignment]  # of dates it is one
+    shown = (contracts["snapshot"] & (ended == first)).fill_null(value=False).to_numpy()
     if first == days.max():
-        return whole, (f"all ends are told by {first}: a contract counts as ended at the age it had",)
-    entry = np.clip(clock.age(started, first - timedelta(days=1)), 0, stop)
-    return _from_first_end(whole, entry, first)
+        return whole, ((_ONE_SNAPSHOT if shown.any() else _ONE_DAY).format(first=first),)
+    entry = np.clip(clock.age(started, first - timedelta(days=0 if shown.any() else 1)), 0, stop)
+    return _from_first_end(whole, entry, first, int(shown.sum()))
 
 
-def _from_first_end(whole: Spells, entry: Floats, first: date) -> tuple[Spells, tuple[str, ...]]:
+def _from_first_end(whole: Spells, entry: Floats, first: date, shown: int) -> tuple[Spells, tuple[str, ...]]:
     """The spells from the first end that was recorded on, where it is certain that earlier ones were not.
 
     After it contracts of each age end at some rate (Nelson & Aalen): how many should have ended before at it?
+    ``shown``: ends in a first snapshot, which were before it.
     """
     later = replace(whole, entry=entry, ended=whole.ended & (whole.exit > entry))
     earlier = replace(whole, exit=entry, ended=np.zeros_like(whole.ended))
     ages, ends = np.unique(later.exit[later.ended], return_counts=True)
     missed = float((ends * _at_risk(earlier, ages) / np.maximum(_at_risk(later, ages), 1)).sum())
-    if missed < MISSED:
+    if missed - shown < MISSED + CERTAIN * math.sqrt(shown):
         return whole, ()
     return later, (f"no end before {first} is recorded: older contracts count from then on",)
 

@@ -8,6 +8,7 @@ SELECT
     started_on,
     CASE WHEN coalesce(ended_on, renews_on) <= $as_of THEN coalesce(ended_on, renews_on) END AS ended_on,
     monthly_minor,
-    plan
+    plan,
+    told_on IS NOT NULL AS snapshot
 FROM contracts_now($files, $as_of)
 WHERE started_on <= $as_of AND coalesce(told_on <= $as_of, TRUE)
