@@ -1,5 +1,6 @@
 """Record: the short transaction after every send. Only the owner of an attempt may say what came of it."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from operator import attrgetter
@@ -62,9 +63,14 @@ def _on_postgresql(statement: str) -> str:
     return statement.format(rows=rows, **place)
 
 
+_ACCEPT_ARRAYS = _on_postgresql(_ACCEPT)
+# SQLite: one statement for all that differ in nothing but their ids takes two thirds of the time of one for each.
+_ACCEPT_ALIKE = """
+UPDATE message SET state = 'accepted', reason = ?, state_at = ?, provider = ?, provider_id = told.value,
+  cost_micros = cost_micros + ?
+FROM json_each(?) AS told WHERE message.id = CAST(told.key AS INTEGER) AND owner = ? AND attempt = ?"""
 _RECORDS = {
-    sqlite: tuple(map(made, (_ACCEPT, _SETTLE, _ADD)))
-    for sqlite, made in ((True, _on_sqlite), (False, _on_postgresql))
+    sqlite: tuple(map(made, (_SETTLE, _ADD))) for sqlite, made in ((True, _on_sqlite), (False, _on_postgresql))
 }
 
 
@@ -96,13 +102,28 @@ def record(connection: Connection, batch: Batch, results: Sequence[Result], now:
     plain, others = list[Told](), list[Told]()
     for told in settled:
         (plain if told.result.state is State.ACCEPTED and not told.counted else others).append(told)
-    for statement, tolds in zip(_RECORDS[is_sqlite(connection)], (plain, others, lifted), strict=True):
+    if plain:
+        _accept(connection, plain, now)
+    for statement, tolds in zip(_RECORDS[is_sqlite(connection)], (others, lifted), strict=True):
         if tolds:
             execute(connection, statement, _values(tolds, now, sqlite=is_sqlite(connection)))
     _close_those_who_left(connection, [told.result for told in settled], now)
     cost = sum(told.cost_micros for told in (*settled, *lifted))
     counted = sum(told.counted for told in (*settled, *lifted))
     tally(connection, batch.run.occurrence_id, batch.day, counted, cost)
+
+
+def _accept(connection: Connection, tolds: Sequence[Told], now: datetime) -> None:
+    if not is_sqlite(connection):
+        execute(connection, _ACCEPT_ARRAYS, _values(tolds, now, sqlite=False))
+        return
+    alike: dict[tuple[object, ...], dict[int, str | None]] = {}
+    for (message, _, reason, provider, provider_id, _, _), cost, _ in tolds:
+        known = reason, provider, cost, message.owner, message.attempt
+        alike.setdefault(known, {})[message.id] = provider_id
+    at = stamp(now)
+    for (reason, provider, cost, owner, attempt), ids in alike.items():
+        execute(connection, _ACCEPT_ALIKE, (reason, at, provider, cost, json.dumps(ids), owner, attempt))
 
 
 def _close_those_who_left(connection: Connection, results: Sequence[Result], now: datetime) -> None:

@@ -311,6 +311,30 @@ def test_whoever_told_the_provider_to_stop_is_closed_for_every_campaign(engine: 
     assert [tuple(row) for row in found] == [(the_message(engine).address_hash, "sms", "unsubscribed", "twilio")]
 
 
+ODD_IDS = ["SM1", None, "00123", "a\"b'c\\", "é\x7f", "null", "1e9", "", "{}", "SM1"]
+
+
+def test_each_message_keeps_its_own_provider_id_cost_and_attempt_as_they_came(engine: Engine):
+    """Two costs, and one message at its second attempt."""
+    an_outbox(engine, messages=len(ODD_IDS))
+    with transaction(engine) as session:
+        session.execute(update(Message).where(col(Message.key) == "k-3").values(attempt=1))
+    batch = take_batch(engine)
+
+    results = [
+        Result(message, State.ACCEPTED, provider="mail", provider_id=theirs, cost_micros=100 * (n % 2))
+        for n, (message, theirs) in enumerate(zip(batch.messages, ODD_IDS, strict=True))
+    ]
+    store(engine, batch, *results)
+
+    chosen = select(Message.state, Message.provider, Message.provider_id, Message.cost_micros, Message.attempt)
+    with reading(engine) as session:
+        rows = session.execute(chosen.order_by(col(Message.id))).tuples().all()
+    assert rows == [
+        ("accepted", "mail", theirs, 100 * (n % 2), 2 if n == 2 else 1) for n, theirs in enumerate(ODD_IDS)
+    ]
+
+
 def test_a_batch_of_results_is_recorded_whole(engine: Engine):
     an_outbox(engine, messages=3)
     batch = take_batch(engine)
@@ -395,7 +419,7 @@ def test_no_statement_of_a_senders_turn_goes_through_all_messages(tmp_path: Path
             if " message" in text
         }
 
-    assert sum("UPDATE message" in text for text in plans) >= 4
+    assert sum("UPDATE message" in text for text in plans) >= 3  # woken, claimed, recorded
     assert {text: plan for text, plan in plans.items() if any("SCAN m" in step for step in plan)} == {}
     engine.dispose()
 
