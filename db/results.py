@@ -117,7 +117,7 @@ def _accept(connection: Connection, tolds: Sequence[Told], now: datetime) -> Non
     if not is_sqlite(connection):
         execute(connection, _ACCEPT_ARRAYS, _values(tolds, now, sqlite=False))
         return
-    alike: dict[tuple[object, ...], dict[int, str | None]] = {}
+    alike: dict[tuple[str | None, str | None, int, str, int], dict[int, str | None]] = {}
     for (message, _, reason, provider, provider_id, _, _), cost, _ in tolds:
         known = reason, provider, cost, message.owner, message.attempt
         alike.setdefault(known, {})[message.id] = provider_id
