@@ -61,12 +61,13 @@ def arrivals(staged: Staged, present: Sequence[Path], customer_no: Numbers) -> A
     """
     if not present and staged.ascending:
         return None
-    ids = staged.column("order_id")
-    if not present and _all_differ(ids):
+    first = _hashes_of(staged, 0)
+    if not present and _all_differ(first):
         return None
-    second = _hashes(ids, _SECOND)
-    index = next(found for seed in count() if (found := _index(_hashes(ids, seed), second, seed)))
-    kept, supersedes = np.zeros(len(ids), dtype=bool), np.zeros(len(ids), dtype=bool)
+    second = _hashes_of(staged, _SECOND)
+    firsts = ((seed, _hashes_of(staged, seed) if seed else first) for seed in count())
+    index = next(found for seed, hashes in firsts if (found := _index(hashes, second, seed)))
+    kept, supersedes = np.zeros(len(first), dtype=bool), np.zeros(len(first), dtype=bool)
     kept[index.rows] = True
     said = _all_said(staged, customer_no) if present else second
     for theirs in _orders(present):
@@ -80,10 +81,15 @@ def _hashes(texts: pl.Series, seed: int) -> Hashes:
     return texts.hash(seed).to_numpy()
 
 
-def _all_differ(ids: pl.Series) -> bool:
+def _hashes_of(staged: Staged, seed: int) -> Hashes:
+    """Of all order ids, which need not be in memory at once for it."""
+    return np.concatenate([_hashes(ids, seed) for ids in staged.columns("order_id")])
+
+
+def _all_differ(hashes: Hashes) -> bool:
     """Whether surely no id comes twice."""
-    hashes = ids.hash().sort().to_numpy()
-    return not (hashes[1:] == hashes[:-1]).any()
+    found = pl.Series(hashes).sort().to_numpy()
+    return not (found[1:] == found[:-1]).any()
 
 
 def _index(first: Hashes, second: Hashes, seed: int) -> _Index | None:

@@ -26,7 +26,9 @@ ORDER_COLUMNS = {
 _GROUP_ROWS = 262_144
 _COUNTED = 1 << 21  # rows at once: NumPy takes them as numbers of 64 bits
 _DAY_BITS = 16  # since 1970, until 2149: moments are believed until 2099
-_SHARE_ROWS = 12_000_000  # at once, about 500 MB; each share reads all staged files
+_SHARE_BYTES = (
+    450_000_000  # as staged, at once: 12 million orders with short ids; each share reads all staged files
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,8 @@ class OrderFile:
         self._place[order] = np.arange(len(order), dtype=np.uint32)
         ends = np.cumsum(self._orders_of_each()[order])
         self._groups = _stretches(ends, _GROUP_ROWS)  # of customers
-        self._shares = _stretches(ends[np.array(self._groups[1:]) - 1], _SHARE_ROWS)  # of groups
+        most = _SHARE_BYTES * len(staged.buyer) // sum(file.stat().st_size for file in staged.files)
+        self._shares = _stretches(ends[np.array(self._groups[1:]) - 1], most)  # of groups
         group = np.arange(len(self._groups) - 1, dtype=np.min_scalar_type(len(self._groups)))
         self._group = np.repeat(group, np.diff(self._groups))[self._place]  # of each of staged.ids
 
@@ -116,9 +119,13 @@ class OrderFile:
         keys = packed.sort(multithreaded=False).to_numpy()  # so many are sorted by one at half the CPU
         days = (keys >> bits) & ((1 << _DAY_BITS) - 1)
         row = pl.Series((keys & ((1 << bits) - 1)).astype(np.uint32))
-        return rows.drop("place")[row].with_columns(
-            customer_no=pl.Series(np.take(self._numbers, first + (keys >> (bits + _DAY_BITS)))),
-            ordered_on=pl.Series(days.astype(np.int32)).cast(pl.Date),
+        return (
+            rows.drop("place")[row]
+            .shrink_to_fit()
+            .with_columns(
+                customer_no=pl.Series(np.take(self._numbers, first + (keys >> (bits + _DAY_BITS)))),
+                ordered_on=pl.Series(days.astype(np.int32)).cast(pl.Date),
+            )
         )
 
     def _parts(self, first: int, end: int) -> Iterator[_Part]:
@@ -134,10 +141,10 @@ class OrderFile:
             told = {"place": pl.Series(np.take(self._place, buyer[order]))}
             if self._came is not None:
                 told["supersedes"] = pl.Series(self._came.supersedes[at][order])
-            yield _Part(
-                rows=rows[pl.Series(order.astype(np.uint32))].with_columns(**told),
-                begins=(begins - begins[0]).tolist(),
-            )
+            chosen = rows[
+                pl.Series(order.astype(np.uint32))
+            ].shrink_to_fit()  # else it holds all long ids of the file
+            yield _Part(rows=chosen.with_columns(**told), begins=(begins - begins[0]).tolist())
 
 
 def _stretches(ends: NDArray[np.int64], most: int) -> list[int]:

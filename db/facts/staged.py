@@ -32,9 +32,9 @@ class Staged:
     ids: pl.Series
     buyer: NDArray[np.uint32]
 
-    def column(self, name: str) -> pl.Series:
-        """One column of all rows."""
-        return pl.scan_ipc(list(self.files), glob=False).select(name).collect().to_series()
+    def columns(self, name: str) -> Iterator[pl.Series]:
+        """One column, file by file."""
+        return (pl.scan_ipc(file, glob=False).select(name).collect().to_series() for file in self.files)
 
     def parts(self) -> Iterator[tuple[slice, pl.DataFrame]]:
         """All but whose they are, file by file, and where they stand among all; ``refund_of`` if there are any."""

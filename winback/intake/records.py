@@ -78,7 +78,8 @@ def parse(
     good = (
         judged.lazy().filter(~pl.col("faulty")).select(_typed(kind, finished(kind, fields, workspace))).collect()
     )
-    faulty = Faulty(kind=kind, fields=fields, workspace=workspace, rows=judged.filter("faulty"))
+    wrong = judged.filter("faulty").shrink_to_fit()  # else the few hold the long texts of all
+    faulty = Faulty(kind=kind, fields=fields, workspace=workspace, rows=wrong)
     return Parsed(good=good, faulty=faulty)
 
 
