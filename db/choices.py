@@ -4,7 +4,7 @@ import json
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlmodel import Session, col
 
 from db.tables import ScoreChoice
@@ -22,7 +22,7 @@ def keep_choice(
     measured: list[dict[str, Any]],
     now: datetime,
 ) -> None:
-    """Store what a backtest chose; scores of ``learned_through`` and later days are made by it."""
+    """Store what a backtest chose: scores over its horizon, of ``learned_through`` or later, are made by it."""
     session.add(
         ScoreChoice(
             definition=NO_ORDER,
@@ -35,9 +35,19 @@ def keep_choice(
     )
 
 
-def latest_choice(session: Session, as_of: date) -> Recipe | None:
-    """The recipe chosen last, of those that knew nothing after ``as_of``."""
-    known = col(ScoreChoice.definition) == NO_ORDER, col(ScoreChoice.learned_through) <= as_of
-    newest = select(ScoreChoice).where(*known).order_by(col(ScoreChoice.id).desc()).limit(1)
-    found = session.execute(newest).scalar_one_or_none()
+def latest_choice(session: Session, as_of: date, horizon_days: int) -> Recipe | None:
+    """The recipe chosen last for this horizon, of those that knew nothing after ``as_of``."""
+    found = _newest(session, as_of, col(ScoreChoice.horizon_days) == horizon_days)
     return None if found is None else Recipe.of(json.loads(found.recipe))
+
+
+def last_horizon(session: Session, as_of: date) -> int | None:
+    """Of how many days the last backtest was, of those that knew nothing after ``as_of``."""
+    found = _newest(session, as_of)
+    return None if found is None else found.horizon_days
+
+
+def _newest(session: Session, as_of: date, *of: ColumnElement[bool]) -> ScoreChoice | None:
+    known = col(ScoreChoice.definition) == NO_ORDER, col(ScoreChoice.learned_through) <= as_of
+    newest = select(ScoreChoice).where(*known, *of).order_by(col(ScoreChoice.id).desc()).limit(1)
+    return session.execute(newest).scalar_one_or_none()

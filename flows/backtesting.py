@@ -131,10 +131,10 @@ def at_cut(
     said, then = forecast(_standing(given, cut), horizon_days, everything), None
     if given.season is not None:
         timeless = tuple(part for part in everything.parts if part is not Model.SEASONAL)
-        then = forecast(given.season.at, horizon_days, replace(everything, parts=timeless, learned_value=False))
+        then = forecast(given.season.at, horizon_days, replace(everything, parts=timeless))
     found: list[Measured] = []
     curves: dict[str, tuple[Band, ...]] = {}
-    notes = [remark for remark in said.remarks if remark]
+    notes = [remark for remark in (given.remark, *said.remarks) if remark]
     default = name_of(default_recipe(lightgbm=lightgbm))
     for name, recipe in candidates(lightgbm=lightgbm).items():
         if name != default and not _to_be_had(recipe, said):
@@ -143,9 +143,8 @@ def at_cut(
         if name == default != named(parts):
             notes.append(f"{default} came down to {named(parts)}")
         tried = {name: NOTHING_MISSED}
-        unmoved = Model.SEASONAL in recipe.parts or parts == (Model.QUINTILES,)
-        if given.season is not None and then is not None and not unmoved:
-            tried[name + SEASON] = missed_by(given.season, then, replace(recipe, learned_value=False))
+        if given.season is not None and then is not None and Model.SEASONAL not in recipe.parts:
+            tried[name + SEASON] = missed_by(given.season, then, recipe)
         for called, missed in tried.items():
             moved = shifted(risk, missed.shift) if missed.shift else risk
             found.append(measured(called, named(parts), truth, moved, value * missed.value))

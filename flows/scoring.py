@@ -7,7 +7,7 @@ from datetime import date
 import polars as pl
 from sqlmodel import Session
 
-from db.choices import latest_choice
+from db.choices import last_horizon, latest_choice
 from db.customers import identified
 from db.facts.queries import CHURN_COUNTS, read_log
 from db.facts.store import path_of
@@ -51,7 +51,7 @@ def _scored(
     session: Session, settings: Settings, facts: Sequence[str], as_of: date, horizon_days: int
 ) -> tuple[OrderLog, pl.DataFrame, Scores]:
     log = read_log([path_of(settings.facts, digest) for digest in facts], as_of=as_of)
-    recipe, remark = recipe_at(session, as_of)
+    recipe, remark = recipe_at(session, as_of, horizon_days)
     given = material(log, identified(session), as_of, horizon_days, recipe)
     scores = score(
         given.features,
@@ -65,16 +65,18 @@ def _scored(
         earlier=given.earlier,
         clock=given.clock,
         keys=given.keys,
-        remark=remark,
+        remark="; ".join(said for said in (remark, given.remark) if said) or None,
     )
     return log, given.features, scores
 
 
-def recipe_at(session: Session, as_of: date) -> tuple[Recipe, str | None]:
-    """The recipe to score ``as_of`` by, and what is missing of it, in words."""
-    chosen = latest_choice(session, as_of)
+def recipe_at(session: Session, as_of: date, horizon_days: int) -> tuple[Recipe, str | None]:
+    """The recipe to score ``as_of`` over the horizon by, and what is missing of it, in words."""
+    chosen = latest_choice(session, as_of, horizon_days)
     if chosen is None:
-        return default_recipe(lightgbm=has_lightgbm()), None
+        other = last_horizon(session, as_of)
+        said = f"the last backtest was over {other} days, not {horizon_days}: the default models are used"
+        return default_recipe(lightgbm=has_lightgbm()), said if other is not None else None
     if Model.LIGHTGBM in chosen.parts and not has_lightgbm():
         left = tuple(part for part in chosen.parts if part is not Model.LIGHTGBM) or (chosen.orders,)
         return replace(chosen, parts=left), "the backtest chose LightGBM, which is not installed (extra [ml])"

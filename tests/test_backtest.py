@@ -108,6 +108,46 @@ def test_models_are_compared_as_they_would_be_used():
     assert (name_of(chosen), chosen.season) == (plain, True)
 
 
+@pytest.mark.parametrize(
+    ("auc", "brier", "chosen"),
+    [(0.7815, 0.1395, False), (0.7825, 0.1395, True), (0.7815, 0.1385, True), (0.7795, 0.1385, False)],
+)
+def test_a_difference_that_few_windows_make_by_chance_chooses_nothing(auc, brier, chosen):
+    """Beside .78 and .14, margins are .002 of AUC and .0014 of Brier: better in both, and in one of them by that."""
+    found = choose([a_row(name_of(PLAIN), 0.78, 0.14), a_row("BG/NBD", auc, brier)], lightgbm=False)
+
+    assert (name_of(found) == "BG/NBD") == chosen
+
+
+def test_where_auc_cannot_be_told_brier_speaks_alone():
+    rows = [a_row(name_of(PLAIN), 0.5, 0.03), a_row("seasonal Pareto/NBD", 0.5, 0.001)]
+
+    found = choose([replace(row, auc=None) for row in rows], lightgbm=False)
+
+    assert name_of(found) == "seasonal Pareto/NBD"
+
+
+def test_a_shift_that_is_hardly_worse_is_kept():
+    """The windows that are measured are not the season to come."""
+    plain = name_of(PLAIN)
+
+    assert choose([a_row(plain, 0.78, 0.14), a_row(plain + " + season", 0.78, 0.141)], lightgbm=False).season
+    assert not choose([a_row(plain, 0.78, 0.14), a_row(plain + " + season", 0.78, 0.142)], lightgbm=False).season
+
+
+def test_a_backtest_speaks_for_its_own_horizon_alone(shop, capsys):
+    log = a_log(customers=300)
+    load(shop, "orders", a_csv(log))
+    assert main(["backtest", "--horizon", "30", "--cuts", "1"]) == 0
+    through = date(1970, 1, 1) + timedelta(days=int(log.day.max()))
+
+    assert (
+        "the last backtest was over 30 days, not 90: the default models"
+        in scored_at(shop, through).fallback_reason
+    )
+    capsys.readouterr()
+
+
 def test_fifths_are_chosen_where_they_were_the_best():
     rows = [a_row(name_of(PLAIN), 0.78, 0.14), a_row("R+F quintiles", 0.79, 0.13)]
 
@@ -226,9 +266,10 @@ def test_what_a_backtest_chose_is_what_scores_are_made_of(shop, capsys):
 
     through = date(1970, 1, 1) + timedelta(days=int(log.day.max()))
     with database(shop.database_url) as engine, reading(engine) as session:
-        chosen = latest_choice(session, through)
+        chosen = latest_choice(session, through, 90)
         found = backtest(session, shop, 90, 1)
-        assert latest_choice(session, through - timedelta(days=1)) is None
+        assert latest_choice(session, through - timedelta(days=1), 90) is None
+        assert latest_choice(session, through, 60) is None
     assert chosen == found.recipe
     assert {row.model for row in found.measured} >= {"R+F quintiles", "Pareto/NBD", "logistic"}
     assert f"Scores from {through} on: {name_of(chosen)}" in capsys.readouterr().out

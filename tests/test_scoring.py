@@ -207,7 +207,8 @@ def test_spend_on_too_few_days_falls_back_to_each_one_s_own():
         in scores.fallback_reason
     )
     orders = expected_orders(fit(Family.MBG_NBD, seen), seen, horizon=90)
-    np.testing.assert_allclose(scores.frame["expected_value"], 20 * orders, atol=1e-5)
+    paid = 3_000 / features["purchase_days"].sum()  # of all purchase days, one of each customer's
+    np.testing.assert_allclose(scores.frame["expected_value"], 20 * paid * orders, atol=1e-5)
 
 
 def test_spend_whose_means_have_no_mean_is_each_one_s_own():

@@ -1,5 +1,6 @@
 """Scores where a model of orders has nothing to say, and unusual pasts: regulars, free orders, closures."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -15,6 +16,7 @@ from winback.scores.recipe import FULL, PLAIN, Model, Recipe
 DAYS = 720
 AS_OF = DAY_0 + timedelta(days=DAYS - 91)
 QUINTILES = Recipe(parts=(Model.QUINTILES,))
+PARETO = Recipe(parts=(Model.PARETO_NBD,))
 
 
 def a_log(who, day, minor) -> OrderLog:
@@ -136,3 +138,58 @@ def test_after_a_closure_learners_are_left_out_in_words():
     assert scores.model == Model.PARETO_NBD
     assert "learners left out: 90 days before, nobody had ordered for 101 days, as " in scores.fallback_reason
     assert usual.model == f"{Model.PARETO_NBD} + {Model.LOGISTIC}"
+
+
+def test_free_orders_count_as_orders_and_not_as_revenue():
+    """Every second order is free, the others of 40.00; or every second one of 30.00, the others of 10.00: alike."""
+    log = gamblers(2_000)
+    who = np.repeat(log.no, np.diff(log.start))
+    minor = np.where(np.arange(len(log.day)) % 2, 4_000, 0)
+
+    _, half = scored(a_log(who, log.day - number_of(DAY_0), minor), AS_OF, 90, PARETO)
+    _, whole = scored(a_log(who, log.day - number_of(DAY_0), minor // 2 + 1_000), AS_OF, 90, PARETO)
+
+    assert half.frame["expected_value"].sum() == pytest.approx(whole.frame["expected_value"].sum(), rel=0.1)
+
+
+def test_one_order_of_half_a_century_ago_changes_nothing_for_others():
+    log = gamblers(2_000)
+    who, day = np.repeat(log.no, np.diff(log.start)), log.day - number_of(DAY_0)
+    old = a_log(np.append(who, 9_999), np.append(day, -19_000), np.full(len(day) + 1, 2_000))
+
+    _, usual = scored(log, AS_OF, 90, PARETO)
+    _, scores = scored(old, AS_OF, 90, PARETO)
+
+    assert scores.model == usual.model == Model.PARETO_NBD
+    away = scores.frame.join(usual.frame, on="customer_id", suffix="_usual")
+    assert (away["risk"] - away["risk_usual"]).abs().max() < 0.02
+
+
+def a_year_ago(log: OrderLog, closed: range) -> OrderLog:
+    who, day = np.repeat(log.no, np.diff(log.start)), log.day - number_of(DAY_0)
+    kept = ~np.isin(day, closed)
+    return a_log(who[kept], day[kept], np.full(int(kept.sum()), 2_000))
+
+
+def test_a_shop_that_was_closed_a_year_ago_is_not_shifted_by_it():
+    """As of day 629: on day 264 nobody had ordered for 60 days, and for 60 more nobody did."""
+    shop = a_year_ago(gamblers(2_000, size=2_500), range(205, 325))
+
+    given, scores = scored(shop, AS_OF, 90, PARETO)
+
+    ordered, _ = followed(shop, given.features, AS_OF, 90)
+    assert "last year's season left out: nobody had ordered for 60 days" in (given.remark or "")
+    assert scores.frame["risk"].mean() == pytest.approx((~ordered).mean(), abs=0.06)
+
+
+def test_a_season_in_which_nobody_comes_is_known_from_last_year():
+    """A shop of the winter: nothing is sold from day 165 to 300 of each year. As of day 540, no order for ten
+    days, nobody comes within 60 days, as a year before."""
+    log = gamblers(2_000, size=2_500)
+    who, day = np.repeat(log.no, np.diff(log.start)), log.day - number_of(DAY_0)
+    kept = (day % 365 < 165) | (day % 365 > 300)
+    shop = a_log(who[kept], day[kept], np.full(int(kept.sum()), 2_000))
+
+    _, scores = scored(shop, DAY_0 + timedelta(days=540), 60, replace(PARETO, season=True))
+
+    assert scores.frame["risk"].mean() > 0.99

@@ -23,6 +23,9 @@ GROUPS: Final = 10
 TOP: Final = 0.2
 SEASON: Final = " + season"
 
+MARGIN, AUC_MARGIN = 0.01, 0.002
+"""By which share of its Brier, and by how much AUC, a difference is more than these few windows make by chance."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
@@ -145,7 +148,8 @@ def choose(found: Iterable[Measured], *, lightgbm: bool) -> Recipe:
 
     Averages are over the windows both were measured in; of several better ones the one with the least Brier. Each
     is taken as it would be used: the season's shift, and the default's LightGBM value, are kept unless they were
-    measured and made it worse.
+    measured and made it worse. One of the two must be better by its margin; where AUC can nowhere be told, Brier
+    speaks alone.
     """
     default = default_recipe(lightgbm=lightgbm)
     rows = _by_model(found)
@@ -153,11 +157,12 @@ def choose(found: Iterable[Measured], *, lightgbm: bool) -> Recipe:
     usual = as_used[name_of(default)]
     chosen, best = default, 0.0
     for name, recipe in candidates(lightgbm=lightgbm).items():
-        gain_auc, gain_brier = _gain(as_used[name], usual, "auc"), _gain(usual, as_used[name], "brier")
-        if name != name_of(default) and gain_auc > 0 and gain_brier > best:
+        gain_auc, gain_brier = _gain(as_used[name], usual, "auc"), _gain(usual, as_used[name], "brier") or 0.0
+        clearly = (gain_auc or 0.0) > AUC_MARGIN or gain_brier > MARGIN * _mean_brier(usual)
+        if name != name_of(default) and (gain_auc is None or gain_auc > 0) and gain_brier > best and clearly:
             chosen, best = recipe, gain_brier
     season = Model.SEASONAL not in chosen.parts and _season_helps(rows, name_of(chosen))
-    learned = _gain(rows[name_of(default)], rows[Model.PARETO_NBD.value], "value_share_top20") >= 0
+    learned = (_gain(rows[name_of(default)], rows[Model.PARETO_NBD.value], "value_share_top20") or 0) >= 0
     return replace(chosen, season=season, learned_value=learned)
 
 
@@ -172,7 +177,9 @@ def _by_model(found: Iterable[Measured]) -> dict[str, _Rows]:
 
 
 def _season_helps(rows: dict[str, _Rows], name: str) -> bool:
-    return _gain(rows[name], rows[name + SEASON], "brier") >= 0
+    """Unless it was measured and made Brier worse by more than the margin."""
+    gain = _gain(rows[name], rows[name + SEASON], "brier")
+    return gain is None or gain >= -MARGIN * _mean_brier(rows[name])
 
 
 def _as_used(rows: dict[str, _Rows], name: str) -> _Rows:
@@ -180,11 +187,15 @@ def _as_used(rows: dict[str, _Rows], name: str) -> _Rows:
     return rows[name] | rows[name + SEASON] if _season_helps(rows, name) else rows[name]
 
 
-def _gain(one: _Rows, other: _Rows, measure: str) -> float:
-    """Mean of ``measure`` of one minus other over the windows that have both; 0 without any."""
+def _mean_brier(rows: _Rows) -> float:
+    return sum(row.brier for row in rows.values()) / max(len(rows), 1)
+
+
+def _gain(one: _Rows, other: _Rows, measure: str) -> float | None:
+    """Mean of ``measure`` of one minus other over the windows that have both; None without any."""
     pairs = [(getattr(one[cut], measure), getattr(other[cut], measure)) for cut in one if cut in other]
     gains = [mine - theirs for mine, theirs in pairs if mine is not None and theirs is not None]
-    return sum(gains) / len(gains) if gains else 0.0
+    return sum(gains) / len(gains) if gains else None
 
 
 def _rounded(value: float) -> float:

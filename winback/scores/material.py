@@ -28,7 +28,7 @@ from winback.customers.order_log import (
 from winback.scores.recipe import LEARNERS, Model, Recipe
 from winback.scores.scoring import FITTED_CUSTOMERS, smallest
 from winback.scores.season_clock import SeasonClock, season_clock
-from winback.scores.standing import Lesson, Standing
+from winback.scores.standing import Lesson, Standing, closed_then
 
 YEAR: Final = 365
 
@@ -44,6 +44,7 @@ class Material:
     season: Lesson | None
     earlier: Callable[[], EarlierWindow]
     clock: SeasonClock | None
+    remark: str | None
 
 
 def material(log: OrderLog, ids: pl.DataFrame, as_of: date, horizon_days: int, recipe: Recipe) -> Material:
@@ -56,14 +57,18 @@ def material(log: OrderLog, ids: pl.DataFrame, as_of: date, horizon_days: int, r
     taken = features["customer_no"].to_numpy()[smallest(keys, FITTED_CUSTOMERS)]
     sample = _Sample(log=only(log, taken), customer_no=taken)
     learns = any(part in LEARNERS for part in recipe.parts)
+    recency = (features["age_days"] - features["span_days"]).to_numpy()
+    closed = _closed_last_year(sample, as_of, recency) if recipe.season or Model.SEASONAL in recipe.parts else None
+    seasonal = Model.SEASONAL in recipe.parts and closed is None
     return Material(
         features=features,
         keys=keys,
         windows=windows_at(log, as_of, features, horizon_days) if learns else None,
         lesson=_lesson_before(sample, as_of, horizon_days) if learns else None,
-        season=_last_year(sample, as_of, horizon_days, learns) if recipe.season else None,
+        season=_last_year(sample, as_of, horizon_days, learns) if recipe.season and not closed else None,
         earlier=partial(earlier_window, log, as_of, horizon_days),
-        clock=season_clock(sample.log, number_of(as_of), horizon_days) if Model.SEASONAL in recipe.parts else None,
+        clock=season_clock(sample.log, number_of(as_of), horizon_days) if seasonal else None,
+        remark=closed and f"last year's season left out: {closed}",
     )
 
 
@@ -86,6 +91,14 @@ def _lesson_before(sample: _Sample, as_of: date, horizon_days: int) -> Lesson | 
     """What the customers did in the label window that ends with ``as_of``."""
     days = label_days(sample.log, as_of, horizon_days)
     return _lesson(sample, as_of - timedelta(days=days), days, None) if days else None
+
+
+def _closed_last_year(sample: _Sample, as_of: date, recency_days: NDArray[np.int64]) -> str | None:
+    """Whether the shop was closed a year before ``as_of`` and is open now, in words."""
+    then = features_at(sample.log, as_of - timedelta(days=YEAR))
+    return (
+        None if then.is_empty() else closed_then(recency_days, (then["age_days"] - then["span_days"]).to_numpy())
+    )
 
 
 def _last_year(sample: _Sample, as_of: date, horizon_days: int, learns: bool) -> Lesson | None:

@@ -14,7 +14,7 @@ OrderFit = Fit | ParetoFit
 
 MIN_REPEATERS: Final = 100
 MIN_GAIN: Final = 1.92  # of log-likelihood: half the 95 % point of chi-squared with one degree of freedom
-RATE_BOUNDS: Final = (1e-3, 1e3)  # r and alpha, time rescaled to the largest age
+RATE_BOUNDS: Final = (1e-3, 1e3)  # r, and alpha in units of the middle age
 
 
 def fit_orders(
@@ -29,8 +29,9 @@ def fit_orders(
         return None, f"{repeaters} customers ordered on two days or more, fewer than {MIN_REPEATERS}"
     chosen, remark = _with_dropout(wanted, histories, near)
     low, high = RATE_BOUNDS
-    if not (low <= chosen.r <= high and low <= chosen.alpha_rescaled <= high):
-        edge = f"r {chosen.r:.3g}, alpha {chosen.alpha_rescaled:.3g} of the largest age"
+    alpha = chosen.alpha / max(float(np.median(histories.age)), 1.0)
+    if not (low <= chosen.r <= high and low <= alpha <= high):
+        edge = f"r {chosen.r:.3g}, alpha {alpha:.3g} of the middle age"
         return None, f"order rate not identified by {model_of(chosen)}: {edge}"
     return chosen, remark
 

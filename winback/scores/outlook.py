@@ -102,7 +102,7 @@ def _with_season(
     if Model.SEASONAL not in recipe.parts:
         return said
     if now.clock is None:
-        remark = f"{Model.SEASONAL} left out: less than a year of history, or a horizon of more than a year"
+        remark = f"{Model.SEASONAL} left out: less than a year of history, or a horizon of nearly a year or more"
         return replace(said, remarks=(*said.remarks, remark))
     fitted, why = fit_orders(Model.SEASONAL, seasonal_histories(few, now.clock, now.as_of))
     if fitted is None:
@@ -167,9 +167,12 @@ def combined(said: Forecast, recipe: Recipe) -> tuple[tuple[Model, ...], Floats,
     if made_by is None or parts == (Model.QUINTILES,):
         assert said.if_comes is not None
         return parts, np.asarray(risk), (1 - risk) * said.if_comes
-    value = said.value[made_by]
+    value = said.value[Model.SEASONAL if Model.SEASONAL in parts else made_by]
     if recipe.learned_value and Model.LIGHTGBM in parts and Model.LIGHTGBM in said.value:
-        value = np.sqrt(value * said.value[Model.LIGHTGBM])
+        ours = said.value[said.orders or made_by]
+        value = value * np.sqrt(
+            np.divide(said.value[Model.LIGHTGBM], ours, out=np.ones_like(ours), where=ours > 0)
+        )
     return parts, np.asarray(risk), np.asarray(value)
 
 

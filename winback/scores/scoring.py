@@ -10,7 +10,7 @@ falls back, and the scores say so in words:
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
@@ -168,8 +168,7 @@ def digest_of(frame: pl.DataFrame) -> str:
 def _outlook(now: Standing, horizon_days: int, recipe: Recipe, season: Lesson | None) -> _Outlook:
     said = forecast(now, horizon_days, recipe)
     parts, risk, value = combined(said, recipe)
-    modelled = recipe.season and parts != (Model.QUINTILES,)
-    missed = season_missed(season, recipe) if modelled and season is not None else NOTHING_MISSED
+    missed = season_missed(season, recipe) if recipe.season and season is not None else NOTHING_MISSED
     return _Outlook(
         parts=parts,
         risk=shifted(risk, missed.shift) if missed.shift else risk,
@@ -187,22 +186,30 @@ def _without_orders(said: Forecast, parts: tuple[Model, ...]) -> str | None:
 def season_missed(season: Lesson, recipe: Recipe) -> Missed:
     """By how much the recipe was wrong over the same days last year.
 
-    The recipe is applied as it would have been then; what it missed on average is what the season did. Of value it
-    says nothing where that is no more than chance makes of few large customers (CERTAIN errors of a sum).
+    The recipe is applied as it would have been then; what it missed on average is what the season did. It says
+    nothing of what is no more than chance makes: CERTAIN standard errors of the number that came, and of the sum
+    that few large customers make. Where nobody came, or nothing, half a customer or half an order is counted.
     """
-    recipe = replace(recipe, learned_value=False)  # ranks by value are not at stake, and learning it costs most
     return missed_by(season, forecast(season.at, season.days, recipe), recipe)
 
 
 def missed_by(season: Lesson, said: Forecast, recipe: Recipe) -> Missed:
-    """The same, from a forecast that was asked for the recipe's parts; nothing of R+F quintiles."""
-    parts, risk, value = combined(said, recipe)
-    if parts == (Model.QUINTILES,):
-        return NOTHING_MISSED
-    came, made, error = float(season.minor.sum()), float(value.sum()), float(np.sqrt((season.minor**2.0).sum()))
+    """The same, from a forecast that was asked for the recipe's parts."""
+    _, risk, value = combined(said, recipe)
+    silent, expected = float((~season.ordered).sum()), float(risk.sum())
+    shift = 0.0
+    if abs(silent - expected) > CERTAIN * float(np.sqrt((risk * (1 - risk)).sum() + 1)):
+        shift = level_shift(logits_of(risk), (silent + 0.5) / (len(risk) + 1))
+    came, made = max(float(season.minor.sum()), _half_an_order(season)), float(value.sum())
+    error = float(np.sqrt((season.minor**2.0).sum()))
     sure = min(came, made) > 0 and abs(came - made) > CERTAIN * error
-    shift = level_shift(logits_of(risk), float((~season.ordered).mean()))
     return Missed(shift=shift, value=came / made if sure else 1.0)
+
+
+def _half_an_order(season: Lesson) -> float:
+    """Minor units, by what a purchase day brought until then."""
+    days, minor = (float(season.at.features[name].sum()) for name in ("positive_days", "positive_minor"))
+    return minor / days / 2 if days else 0.0
 
 
 def smallest(keys: Integers, count: int) -> Integers:

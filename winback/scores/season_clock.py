@@ -23,6 +23,9 @@ WEEK: Final = 7
 YEAR: Final = 52
 """In weeks: how much history it takes, and how far back the weeks to come are looked up."""
 
+LONGEST: Final = 520
+"""Weeks it looks back; who came before stands at its begin."""
+
 TURNS: Final = 8
 AGES: Final = 20
 """Groups of equal size by age whose pace is held to be one."""
@@ -52,7 +55,7 @@ def season_clock(log: OrderLog, today: int, horizon_days: int) -> SeasonClock | 
     """
     first = log.day[log.start[:-1]]
     first = first[first <= today]
-    weeks = (today - int(first.min()) + 1) // WEEK if len(first) else 0
+    weeks = min((today - int(first.min()) + 1) // WEEK, LONGEST) if len(first) else 0
     ahead = -(-horizon_days // WEEK) + 1
     if weeks <= YEAR or ahead > YEAR:
         return None

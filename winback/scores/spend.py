@@ -17,8 +17,9 @@ TINY = 1e-6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spending:
-    """``gross``: expected spend (minor units) on one more purchase day, shape (n,); ``kept``: the share of it that
-    is not sent back; ``remarks``: why it is not gamma-gamma's, why nothing is kept."""
+    """``gross``: expected spend (minor units) on one more day that is paid for, shape (n,); ``kept``: the share of
+    it that is not sent back, times that of purchase days that are paid for; ``remarks``: why it is not
+    gamma-gamma's, why nothing is kept."""
 
     gross: Floats
     kept: float
@@ -26,7 +27,7 @@ class Spending:
 
     @property
     def net(self) -> Floats:
-        """Minor units, refunds taken off."""
+        """Minor units a purchase day, free ones counted, refunds taken off."""
         return self.gross * self.kept
 
     @property
@@ -70,10 +71,12 @@ def _paid(features: pl.DataFrame) -> tuple[Floats, Floats]:
 
 
 def _kept_share(features: pl.DataFrame) -> tuple[float, str | None]:
-    """Total net over total gross, and a remark when nothing is left of it."""
-    gross, net = (float(features[name].cast(pl.Float64).sum()) for name in ("gross_minor", "net_minor"))
+    """Total net over total gross, times the share of purchase days that were paid for; and a remark when that is
+    nothing."""
+    names = ("gross_minor", "net_minor", "positive_days", "purchase_days")
+    gross, net, paid, days = (float(features[name].cast(pl.Float64).sum()) for name in names)
     if gross <= 0:
         return 0.0, "no order has a positive amount: expected value 0 for all"
     if net <= 0:
         return 0.0, "refunds are not less than the orders: expected value 0 for all"
-    return net / gross, None
+    return net / gross * paid / days, None

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -15,6 +16,10 @@ from winback.scores.season_clock import SeasonClock
 
 Integers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+
+
+FRESH: Final = 0.05
+"""Share of today's customers who may have ordered more lately than anybody had at an earlier day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +52,20 @@ class Lesson:
     days: int
     ordered: Mask
     minor: Integers
+
+
+def closed_then(now: Integers, then: Integers) -> str | None:
+    """After a time without any order, as of a closed shop, nobody then stood as many stand now; in words.
+
+    Both are days since the last order of each; None where more than FRESH of today's stand as some stood then.
+    """
+    newest = int(then.min())
+    fresh = float((now < newest).mean())
+    return (
+        f"nobody had ordered for {newest} days, as {fresh:.0%} of today's customers have"
+        if fresh > FRESH
+        else None
+    )
 
 
 def histories_of(features: pl.DataFrame) -> Histories:

@@ -17,7 +17,7 @@ from winback.scores.levels import EDGE, logits_of
 from winback.scores.order_fit import OrderFit, asked, fit_orders
 from winback.scores.recipe import Model, Recipe
 from winback.scores.spend import spending
-from winback.scores.standing import Lesson, Standing, histories_of
+from winback.scores.standing import Lesson, Standing, closed_then, histories_of
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -25,9 +25,6 @@ Mask = NDArray[np.bool_]
 
 MIN_EACH: Final = 100
 """Customers of a lesson who ordered, and who did not, before a learner is taught."""
-
-FRESH: Final = 0.05
-"""Share of today's customers who may have ordered more lately than anybody had at the lesson's day."""
 
 FITTED_ORDERS: Final = 10_000
 """Customers models of orders and spend are fitted on, the first of ``fitted``; learners use all of them. Against a
@@ -79,9 +76,10 @@ def taught_by(now: Standing, recipe: Recipe, near: OrderFit | None) -> Taught | 
     lesson = now.lesson
     if lesson is None or lesson.at.windows is None or now.windows is None:
         return "nobody was known long enough before"
-    refused = _too_few(lesson) or _too_far(now, lesson)
-    if refused is not None:
+    if refused := _too_few(lesson):
         return refused
+    if closed := closed_then(now.recency_days, lesson.at.recency_days):
+        return f"{lesson.days} days before, {closed}"
     modelled, expected = _by_orders(lesson, recipe, near) if near is not None else ((), None)
     matrix, value = _matrix(lesson.at.windows(slice(None)), modelled), np.maximum(lesson.minor, 0.0)
     rows = _by_history(lesson)
@@ -101,16 +99,6 @@ def _too_few(lesson: Lesson) -> str | None:
         return None
     said = f"of the customers known {lesson.days} days before, {came} ordered since and {stayed} did not"
     return f"{said}, and {MIN_EACH} of each are needed"
-
-
-def _too_far(now: Standing, lesson: Lesson) -> str | None:
-    """After a time without any order, as of a closed shop, nobody then stood as many stand now."""
-    newest = int(lesson.at.recency_days.min())
-    fresh = float((now.recency_days < newest).mean())
-    if fresh <= FRESH:
-        return None
-    said = f"{lesson.days} days before, nobody had ordered for {newest} days"
-    return f"{said}, as {fresh:.0%} of today's customers have"
 
 
 def _by_orders(lesson: Lesson, recipe: Recipe, near: OrderFit) -> tuple[Modelled, Floats | None]:
