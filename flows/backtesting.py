@@ -18,7 +18,7 @@ from winback.customers.order_log import OrderLog, first_day, followed
 from winback.scores.backtest import SEASON, Band, Measured, Truth, bands, candidates, choose, measured, name_of
 from winback.scores.learners import has_lightgbm
 from winback.scores.levels import shifted
-from winback.scores.material import Material, material
+from winback.scores.material import YEAR, Material, material
 from winback.scores.outlook import Forecast, combined, forecast
 from winback.scores.recipe import LEARNERS, ORDER_MODELS, Model, Recipe, default_recipe
 from winback.scores.scoring import FITTED_CUSTOMERS, NOTHING_MISSED, missed_by, named, smallest
@@ -68,7 +68,8 @@ def backtest(
     cuts: int = CUTS,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> Backtest:
-    """Measure every candidate at up to ``cuts`` days, the newest one horizon before the end of the data."""
+    """Measure every candidate at up to ``cuts`` days, the newest one horizon before the end of the data, and at
+    the day a year before that end."""
     through = data_through(session)
     files = [path_of(settings.facts, digest) for digest in digests(session)]
     if through is None or not files:
@@ -110,10 +111,17 @@ def _curve(recipe: Recipe, curves: dict[str, tuple[Band, ...]]) -> tuple[Band, .
 
 
 def cut_days(log: OrderLog, through: date, horizon_days: int, cuts: int) -> list[date]:
-    """The newest first; each with a whole horizon after it and a history as long before it."""
+    """The newest first; each with a whole horizon after it and a history as long before it.
+
+    And the day a year before ``through``, whose horizon is the season to come, where the season before that is
+    known too: of the last cuts alone none may have it.
+    """
     begun = first_day(log)
     days = [through - timedelta(days=horizon_days * step) for step in range(1, cuts + 1)]
-    return [day for day in days if begun is not None and (day - begun).days + 1 >= horizon_days]
+    days = [day for day in days if begun is not None and (day - begun).days + 1 >= horizon_days]
+    year_ago = through - timedelta(days=YEAR)
+    known = begun is not None and (year_ago - begun).days >= YEAR + 2 * horizon_days
+    return [*days, year_ago] if known and year_ago < min(days, default=through) else days
 
 
 def at_cut(

@@ -113,7 +113,7 @@ def test_models_are_compared_as_they_would_be_used():
     [(0.7815, 0.1395, False), (0.7825, 0.1395, True), (0.7815, 0.1385, True), (0.7795, 0.1385, False)],
 )
 def test_a_difference_that_few_windows_make_by_chance_chooses_nothing(auc, brier, chosen):
-    """Beside .78 and .14, margins are .002 of AUC and .0014 of Brier: better in both, and in one of them by that."""
+    """Beside .78 and .14, margins are .002 of AUC and .0014 of Brier: better in both, and in one by that."""
     found = choose([a_row(name_of(PLAIN), 0.78, 0.14), a_row("BG/NBD", auc, brier)], lightgbm=False)
 
     assert (name_of(found) == "BG/NBD") == chosen
@@ -221,6 +221,21 @@ def test_cuts_lie_one_horizon_apart_and_need_as_much_history_as_the_horizon():
     last = first + timedelta(days=299)
 
     assert cut_days(log, last, 90, 9) == [last - timedelta(days=90), last - timedelta(days=180)]
+
+
+def test_the_season_to_come_is_measured_where_the_one_before_it_is_known():
+    """Three years: the last three cuts, and the day a year before the end; two years and a half are too few for
+    90 days, since the season before that year has no two horizons before it."""
+    first = date(2023, 1, 1)
+
+    def found(days: int) -> list[int]:
+        day = (number_of(first) + np.arange(days)).astype(np.int32)
+        log = order_log([(packed(np.ones(days, dtype=np.int64), day), np.full(days, 100))])
+        last = first + timedelta(days=days - 1)
+        return [(last - cut).days for cut in cut_days(log, last, 90, 3)]
+
+    assert found(1_096) == [90, 180, 270, 365]
+    assert found(900) == [90, 180, 270]
 
 
 def a_csv(log: OrderLog) -> str:

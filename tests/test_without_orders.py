@@ -141,7 +141,7 @@ def test_after_a_closure_learners_are_left_out_in_words():
 
 
 def test_free_orders_count_as_orders_and_not_as_revenue():
-    """Every second order is free, the others of 40.00; or every second one of 30.00, the others of 10.00: alike."""
+    """Every second order is free, the others of 40.00; or every second of 30.00, the others of 10.00: alike."""
     log = gamblers(2_000)
     who = np.repeat(log.no, np.diff(log.start))
     minor = np.where(np.arange(len(log.day)) % 2, 4_000, 0)
