@@ -38,9 +38,9 @@ def score_and_explain(
 ) -> Scores:
     """The same scores, their frame with ``reasons``: a list of up to three strings."""
     log, features, scores = _scored(session, settings, facts, as_of, horizon_days)
-    visits, visits_before, minor, minor_before = recent_of(log, as_of, features, horizon_days)
+    orders, orders_before, minor, minor_before = recent_of(log, as_of, features, horizon_days)
     recent = Recent(
-        days=horizon_days, visits=visits, visits_before=visits_before, minor=minor, minor_before=minor_before
+        days=horizon_days, orders=orders, orders_before=orders_before, minor=minor, minor_before=minor_before
     )
     unit = 10 ** exponent(settings.file.currency)
     told = reasons(features, scores.frame["risk"].to_numpy(), recent, unit, language)

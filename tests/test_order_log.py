@@ -89,7 +89,25 @@ def test_what_followed_and_what_was_recent_count_their_own_days_only(blocks):
 
     ordered, net = followed(log, features, AS_OF, 10)
     assert (ordered.tolist(), net.tolist()) == ([True], [800])
-    assert [each.tolist() for each in recent_of(log, AS_OF, features, 10)] == [[1.0], [1.0], [1200.0], [700.0]]
+    assert [each.tolist() for each in recent_of(log, AS_OF, features, 10)] == [[1.0], [1.0], [700.0], [700.0]]
+
+
+def test_what_was_recent_is_told_in_orders_and_net_of_refunds(blocks):
+    """As counted row by row, customers with several orders a day and refunds among them."""
+    rows = some_rows(5)
+    log = log_of(rows)
+    features = features_at(log, AS_OF)
+
+    told = np.column_stack(recent_of(log, AS_OF, features, 20)).tolist()
+
+    expected = []
+    for no in features["customer_no"]:
+        late, early = (
+            [minor for who, day, minor in rows.rows() if who == no and end - 20 < day <= end] for end in (60, 40)
+        )
+        orders = [float(sum(minor >= 0 for minor in part)) for part in (late, early)]
+        expected.append([*orders, float(sum(late)), float(sum(early))])
+    assert told == expected
 
 
 def test_a_fact_file_with_broken_data_is_unusable(tmp_path):

@@ -322,13 +322,15 @@ def _places(log: OrderLog, features: pl.DataFrame) -> Integers:
 
 
 def recent_of(log: OrderLog, as_of: date, features: pl.DataFrame, days: int) -> tuple[Floats, ...]:
-    """Purchase days in the last ``days`` until ``as_of`` and in as many before, then spend (minor units) so."""
-    today, known = number_of(as_of), _places(log, features)
-    ends = [_after(log, today - days * back)[known] for back in (0, 1, 2)]
+    """Orders in the last ``days`` until ``as_of`` and in as many before, then net spend (minor units) so."""
+    known = _places(log, features)
+    edges = [number_of(as_of) - days * back for back in (0, 1, 2)]
+    ends = [_after(log, edge)[known] for edge in edges]
     stretches = list(zip(ends[1:], ends, strict=False))
-    visits = [end - begin for begin, end in stretches]
-    spent = [log.gross[end] - log.gross[begin] for begin, end in stretches]
-    return tuple(each.astype(np.float64) for each in (*visits, *spent))
+    orders = [log.orders[end] - log.orders[begin] for begin, end in stretches]
+    back = [_refunds(log, begin, end)[known] for begin, end in zip(edges[1:], edges, strict=False)]
+    spent = [log.gross[e] - log.gross[b] + each for (b, e), each in zip(stretches, back, strict=True)]
+    return tuple(each.astype(np.float64) for each in (*orders, *spent))
 
 
 def followed(log: OrderLog, features: pl.DataFrame, cut: date, days: int) -> tuple[Mask, Integers]:

@@ -32,6 +32,7 @@ class Why(StrEnum):
     SILENT = "silent"
     TODAY = "today"
     ONCE = "once"
+    ONE_DAY = "one_day"
     FEWER = "fewer"
     MORE = "more"
     LESS_SPENT = "less_spent"
@@ -41,11 +42,18 @@ class Why(StrEnum):
 
 
 WHY: Final[dict[Why, Words]] = {
-    Why.OVERDUE: Words("no order for {} days, before that one every {}", "已 {} 天没有下单，此前平均每 {} 天一次"),
-    Why.ON_TIME: Words("last order {} days ago, one every {} is usual", "{} 天前刚下过单，平时平均每 {} 天一次"),
+    Why.OVERDUE: Words(
+        "no order for {} days, before that a day with an order every {}",
+        "已 {} 天没有下单，此前平均每 {} 天有一天下单",
+    ),
+    Why.ON_TIME: Words(
+        "last order {} days ago, a day with an order every {} is usual",
+        "{} 天前刚下过单，平时平均每 {} 天有一天下单",
+    ),
     Why.SILENT: Words("no order for {} days", "已 {} 天没有下单"),
     Why.TODAY: Words("ordered on the last day known", "在数据的最后一天下过单"),
     Why.ONCE: Words("a single order so far", "至今只下过一单"),
+    Why.ONE_DAY: Words("all {} orders on one day", "共下过 {} 单，都在同一天"),
     Why.FEWER: Words(
         "{} orders in the last {} days, {} in as many before", "最近 {1} 天下单 {0} 次，之前同样天数 {2} 次"
     ),
@@ -65,11 +73,11 @@ WHY: Final[dict[Why, Words]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recent:
-    """Purchase days and spend (minor units) in the last ``days`` and in as many before; shape (n,)."""
+    """Orders and net spend (minor units) in the last ``days`` and in as many before; shape (n,)."""
 
     days: int
-    visits: Floats
-    visits_before: Floats
+    orders: Floats
+    orders_before: Floats
     minor: Floats
     minor_before: Floats
 
@@ -143,25 +151,26 @@ def _facts(features: pl.DataFrame, recent: Recent, minor_per_major: int) -> list
     late = np.where(regular, np.log((silent + 1) / (gap + 1)), 0.0)
     typical = float(np.median(silent)) if len(silent) else 0.0
     quiet = np.where(silent > 0, np.maximum(np.log((silent + 1) / (typical + 1)), 0) + 0.2, 0.0)
-    visits = np.log((recent.visits_before + 0.5) / (recent.visits + 0.5))
+    fewer = np.log((recent.orders_before + 0.5) / (recent.orders + 0.5))
     known = age >= 2 * recent.days - 1  # who was there for both windows
-    spend = np.log((recent.minor_before + 1) / (recent.minor + 1))
     both = known & (recent.minor > 0) & (recent.minor_before > 0)
+    spend = np.log(np.where(both, recent.minor_before + 1, 1) / np.where(both, recent.minor + 1, 1))
     refunded = np.divide(gross - net, gross, out=np.zeros_like(gross), where=gross > 0)
     whole = [silent.astype(np.int64), np.maximum(np.rint(gap), 1).astype(np.int64)]
     window = np.full(len(age), recent.days, dtype=np.int64)
-    counts = recent.visits.astype(np.int64), window, recent.visits_before.astype(np.int64)
+    counts = recent.orders.astype(np.int64), window, recent.orders_before.astype(np.int64)
     money = recent.minor / minor_per_major, window, recent.minor_before / minor_per_major
-    often = features["orders"].to_numpy(), (age + 1).astype(np.int64)
-    once = (days == 1) * 0.7
+    orders = features["orders"].to_numpy()
+    often = orders, (age + 1).astype(np.int64)
     return [
         _Fact(Why.OVERDUE, 1, np.where(silent > gap, late, 0.0), tuple(whole)),
         _Fact(Why.ON_TIME, -1, np.where((silent > 0) & (silent <= gap), -late, 0.0), tuple(whole)),
         _Fact(Why.SILENT, 1, np.where(late > 0, 0.0, quiet), (whole[0],)),
         _Fact(Why.TODAY, -1, (silent == 0) * 2.0, ()),
-        _Fact(Why.ONCE, 1, once, ()),
-        _Fact(Why.FEWER, 1, np.where(known & (visits > 0.3), visits, 0.0), counts),
-        _Fact(Why.MORE, -1, np.where(known & (visits < -0.3), -visits, 0.0), counts),
+        _Fact(Why.ONCE, 1, (orders == 1) * 0.7, ()),
+        _Fact(Why.ONE_DAY, 1, ((days == 1) & (orders > 1)) * 0.7, (orders,)),
+        _Fact(Why.FEWER, 1, np.where(known & (fewer > 0.3), fewer, 0.0), counts),
+        _Fact(Why.MORE, -1, np.where(known & (fewer < -0.3), -fewer, 0.0), counts),
         _Fact(Why.LESS_SPENT, 1, np.where(both & (spend > 0.3), spend / 2, 0.0), money),
         _Fact(Why.MORE_SPENT, -1, np.where(both & (spend < -0.3), -spend / 2, 0.0), money),
         _Fact(Why.REFUNDED, 1, np.where(refunded >= REFUNDED_SHARE, refunded, 0.0), (_percent(refunded),)),
