@@ -167,6 +167,18 @@ def test_the_text_shows_what_belongs_to_the_dimension(orders: Settings, capsys, 
     assert said in " ".join(out.split())
 
 
+@pytest.mark.parametrize(
+    ("definition", "heads"),
+    [("model", "expected value expected of lost share"), ("no_order", "value at start value lost share")],
+)
+def test_the_money_is_headed_by_what_it_is(orders: Settings, capsys, definition, heads):
+    """By the model: what is expected of them, not what they spent before."""
+    asked = ("churn", "--as-of", "2025-03-31", "--window", "60", "--definition", definition)
+    _, out, _ = ask(capsys, *asked)
+
+    assert heads in " ".join(out.split())
+
+
 def test_a_price_rise_that_hides_a_loss_is_warned_of(shop: Settings, capsys):
     """Three hundred customers a month at 10.00, then two hundred at 15.00: revenue stays, z = 300 / sqrt(1500)."""
     rows = ["first,first,2024-10-05,1.00"]

@@ -52,6 +52,7 @@ from winback.sheet import sheet
 
 _REASONS = ("kind", "cause")
 _OF_ORDERS = {"month", "cohort", "value", "first_order", *_REASONS}
+_MONEY = {ChurnDefinition.MODEL: ("expected value", "expected of lost")}
 _TIERS = {"top_20": "top 20 % by expected value", "others": "the other 80 %"}
 # a cohort is one curve's time axis; value is known only at the end, and why somebody left when he has
 _NO_CURVE = {"cohort", "value", *_REASONS}
@@ -216,8 +217,7 @@ def _show_churn(found: Churn, months: list[ChurnBy]) -> None:
             "lost",
             "rate",
             "95 % interval",
-            "value at start",
-            "value lost",
+            *_MONEY.get(found.definition, ("value at start", "value lost")),
             "share",
         ],
         [
