@@ -230,11 +230,12 @@ def test_an_unknown_time_zone_is_refused(text):
     assert (column, why) == ("timezone", "unknown time zone: write it as Europe/London")
 
 
-def test_a_refund_above_zero_is_not_taken_for_one_more_order():
+@pytest.mark.parametrize("amount", ["3.50", "0", "0.00", "-0"])
+def test_a_refund_of_nothing_or_less_is_not_taken_for_one_more_order(amount):
     expected = ("amount", "what refunds an order (refund_of) has a negative amount")
 
-    assert reason(Kind.ORDERS, an_order(amount="3.50", refund_of="A-0")) == expected
-    assert good(Kind.ORDERS, an_order(amount="0", refund_of="A-0"))
+    assert reason(Kind.ORDERS, an_order(amount=amount, refund_of="A-0")) == expected
+    assert good(Kind.ORDERS, an_order(amount=amount))
 
 
 def test_another_currency_than_the_workspaces_has_no_rate():
