@@ -12,6 +12,7 @@ from winback.scores.hazard import (
     _value,
     cuts_of,
     fit_hazard,
+    with_covariance,
 )
 
 FREE = Penalty(ridge=1e-9, smooth=1e-9, pooled=1e-9)
@@ -49,6 +50,20 @@ def test_a_trait_multiplies_the_hazard():
 
     assert np.exp(found.weights[0]) == pytest.approx(4.0)
     assert np.exp(found.log_hazard[0, 0]) == pytest.approx(0.01)
+
+
+def test_the_variance_of_a_trait_is_that_of_a_ratio_of_two_rates():
+    """2 ends with it and 1 without: 1/2 + 1/1. A ridge of 1 pulls b to 0 and leaves less for chance."""
+    seen = spells([0, 0, 0, 0], [20, 30, 60, 40], [True, True, True, False])
+    trait = np.array([[1.0], [1.0], [0.0], [0.0]])
+
+    free, held = (
+        with_covariance(fit_hazard(seen, trait, NO_STRATA, 1, each), seen, trait, NO_STRATA, each)
+        for each in (FREE, Penalty(ridge=1, smooth=1e-9, pooled=1e-9))
+    )
+
+    assert free.covariance == pytest.approx(np.array([[1.5]]))
+    assert held.covariance[0, 0] < 0.75
 
 
 def test_strata_have_hazards_of_their_own_and_the_penalty_draws_them_together():

@@ -26,7 +26,8 @@ class ChurnDefinition(StrEnum):
 class ChurnCounts:
     """Customers active at the start and lost by the end, with their value in minor units of one currency.
 
-    The value is net spend in the window before, of contracts the monthly amount, by the model what is expected of them.
+    The value is net spend in the window before, of contracts the monthly amount, by the model what is
+    expected of them in the window after.
     ``dimension`` and ``value`` name the slice; both are None for all customers.
     """
 

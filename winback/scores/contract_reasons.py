@@ -2,6 +2,9 @@
 
 What a fact does is its part of the log hazard over the horizon, against the mean of all contracts that live. Those
 on the side of the contract's risk (above or below the mean) come first, the strongest of them first.
+
+What a plan, an amount or an attribute seems to do is told only where it is beyond chance: all its columns together
+(Wald's test) and the contract's own part of it.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,6 +15,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy.stats import chi2
 
 from winback.intake.fields import ATTRIBUTE
 from winback.scores.contract_clock import DAYS_A_MONTH
@@ -30,6 +34,15 @@ AT_ONCE: Final = 20_000
 
 WORTH_TELLING: Final = 0.05
 """Of a log hazard: five percent more or less."""
+
+BY_CHANCE: Final = 0.01
+"""Less than this: that chance alone makes as much of all columns of an attribute."""
+
+CERTAIN: Final = 2.0
+"""Standard errors a contract's own part is away from the mean."""
+
+RANK: Final = 1e-9
+"""Of the largest variance: below it a direction is one that columns do not have."""
 
 
 class Why(StrEnum):
@@ -125,10 +138,9 @@ def _facts(
 ) -> list[_Fact]:
     rows = learned.live
     by_plan, by_age = _curves(learned)
-    matrix, of = learned.columns.matrix[rows], np.array(learned.columns.of, dtype=str)
-    parts = {name: matrix[:, of == name] @ learned.hazard.weights[of == name] for name in dict.fromkeys(of)}
-    plan = _centred(parts.pop(PLAN, np.zeros(len(rows))) + by_plan)
-    amount = _centred(parts.pop(AMOUNT, np.zeros(len(rows))))
+    parts = {name: _beyond_chance(learned, name) for name in dict.fromkeys(learned.columns.of)}
+    plan = parts.pop(PLAN, np.zeros(len(rows))) + _centred(by_plan)
+    amount = parts.pop(AMOUNT, np.zeros(len(rows)))
     months = np.rint(learned.age[rows] / DAYS_A_MONTH).astype(np.int64)
     monthly, plans = living["monthly_minor"] / minor_per_major, living["plan"].fill_null("")
     always = np.ones(len(rows), dtype=bool)
@@ -136,7 +148,7 @@ def _facts(
         _Fact(Why.PLAN, plan, (plans != "").to_numpy(), lambda of: plans[of].to_list()),
         _Fact(Why.AMOUNT, amount, always, lambda of: [f"{value:,.2f}" for value in monthly[of]]),
         _Fact(Why.AGE, by_age, always, lambda of: [str(each) for each in months[of]]),
-        *(_named(name, attributes[name], _centred(part)) for name, part in parts.items()),
+        *(_named(name, attributes[name], part) for name, part in parts.items()),
     ]
 
 
@@ -144,6 +156,27 @@ def _named(name: str, told: pl.Series, part: Floats) -> _Fact:
     plain = name.removeprefix(ATTRIBUTE)
     known = told.is_not_null().to_numpy()
     return _Fact(Why.ATTRIBUTE, part, known, lambda of: [f"{plain} {value}" for value in told[of]])
+
+
+def _beyond_chance(learned: Learned, name: str) -> Floats:
+    """What the columns of ``name`` do to each contract that lives, above the mean; 0 where chance may do it.
+
+    Plans with curves of their own were held against chance when they were given them.
+    """
+    of = np.array(learned.columns.of, dtype=str) == name
+    weights, matrix = learned.hazard.weights[of], learned.columns.matrix[np.ix_(learned.live, of)]
+    own = matrix - matrix.mean(axis=0) if len(matrix) else matrix
+    part, covariance = own @ weights, learned.hazard.covariance
+    if covariance is None or (name == PLAN and learned.model is ContractModel.BY_PLAN):
+        return np.asarray(part)
+    covariance = covariance[np.ix_(of, of)]
+    variances, axes = np.linalg.eigh(covariance)
+    real = variances > RANK * variances[-1]
+    far = float((((weights @ axes)[real]) ** 2 / variances[real]).sum())
+    if chi2.sf(far, int(real.sum())) >= BY_CHANCE:
+        return np.zeros_like(part)
+    error = np.sqrt(np.maximum(np.einsum("np,pq,nq->n", own, covariance, own), 0))
+    return np.where(np.abs(part) > CERTAIN * error, part, 0.0)
 
 
 def _centred(part: Floats) -> Floats:

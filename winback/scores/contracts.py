@@ -22,7 +22,7 @@ from winback.customers.tie_key import tie_keys
 from winback.errors import WrongUse
 from winback.scores.contract_clock import DAYS_A_MONTH, Clock, clock_of, days_until
 from winback.scores.contract_columns import Columns, columns_of
-from winback.scores.hazard import Hazard, Penalty, Spells, fit_hazard, log_likelihood
+from winback.scores.hazard import Hazard, Penalty, Spells, fit_hazard, log_likelihood, with_covariance
 from winback.scores.scoring import FITTED_CUSTOMERS, SCORES, Scores, digest_of, ranked, rounded, smallest
 
 Floats = NDArray[np.float64]
@@ -226,6 +226,10 @@ class _Sample:
     def fit(self, penalty: Penalty, strata: int) -> Hazard:
         return fit_hazard(self.spells, self.traits, self.stratum, strata, penalty)
 
+    def fit_and_doubt(self, penalty: Penalty, strata: int) -> Hazard:
+        fitted = self.fit(penalty, strata)
+        return with_covariance(fitted, self.spells, self.traits, self.stratum, penalty)
+
 
 def _fitted(sample: _Sample) -> tuple[ContractModel, Hazard]:
     """The hazard that speaks best of contracts it was not fitted on.
@@ -246,8 +250,8 @@ def _fitted(sample: _Sample) -> tuple[ContractModel, Hazard]:
     if strata > 1:
         gain = _held_out(few, best, strata) - told[best]
         if gain.sum() > CERTAIN * gain.std(ddof=1) * math.sqrt(FOLDS):
-            return ContractModel.BY_PLAN, sample.fit(best, strata)
-    return ContractModel.COMMON, sample.common().fit(best, 1)
+            return ContractModel.BY_PLAN, sample.fit_and_doubt(best, strata)
+    return ContractModel.COMMON, sample.common().fit_and_doubt(best, 1)
 
 
 def _held_out(sample: _Sample, penalty: Penalty, strata: int) -> Floats:

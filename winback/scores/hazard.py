@@ -61,11 +61,15 @@ class Penalty:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hazard:
-    """Log hazards per day, shape (strata, pieces); ``cuts``: the ages at which pieces end, but for the last."""
+    """Log hazards per day, shape (strata, pieces); ``cuts``: the ages at which pieces end, but for the last.
+
+    ``covariance`` of the weights, (p, p): what chance alone would make of them; None where nobody asked for it.
+    """
 
     cuts: Floats
     log_hazard: Floats
     weights: Floats  # of the traits, shape (p,)
+    covariance: Floats | None = None
 
     def score(self, traits: Floats) -> Floats:
         """x b of each row, without BLAS: its last bits hang on where a row stands."""
@@ -126,6 +130,20 @@ def fit_hazard(spells: Spells, traits: Floats, stratum: Integers, strata: int, p
     begin = np.concatenate((np.full(cells, level), np.zeros(traits.shape[1])))
     best = _climb(seen, _pull(strata, len(cuts) + 1, traits.shape[1], penalty), begin)
     return Hazard(cuts=cuts, log_hazard=best[:cells].reshape(strata, -1), weights=best[cells:])
+
+
+def with_covariance(hazard: Hazard, spells: Spells, traits: Floats, stratum: Integers, penalty: Penalty) -> Hazard:
+    """The same hazard and how far chance moves its weights; the others are what ``fit_hazard`` had.
+
+    (C + P)^-1 C (C + P)^-1 with C the curvature of the likelihood and P that of the penalties (Gray 1992, Journal
+    of the American Statistical Association 87).
+    """
+    strata, pieces = hazard.log_hazard.shape
+    seen = _seen(spells, traits, stratum, hazard.cuts, strata)
+    _, curve = _slope_and_curve(seen, np.concatenate((hazard.log_hazard.ravel(), hazard.weights)))
+    back = np.linalg.inv(curve + _pull(strata, pieces, traits.shape[1], penalty))
+    cells = strata * pieces
+    return replace(hazard, covariance=(back @ curve @ back)[cells:, cells:])
 
 
 def log_likelihood(hazard: Hazard, spells: Spells, traits: Floats, stratum: Integers) -> float:
