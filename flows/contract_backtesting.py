@@ -14,6 +14,7 @@ from winback.intake.fields import Kind
 from winback.scores.backtest import Band
 from winback.scores.contract_backtest import MeasuredContracts, contracts_at_cut
 from winback.scores.contracts import ContractModel
+from winback.words import in_singular
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,4 +83,5 @@ def backtest_contracts(
 
 def _too_little(through: date | None, horizon_days: int) -> str:
     said = f"no contract is known to have lived {horizon_days} days before {through}, the end of the data"
-    return f"{said}: a backtest needs contracts with their beginnings and ends, or snapshots of several days"
+    needed = "a backtest needs contracts with their beginnings and ends, or snapshots of several days"
+    return f"{in_singular(said)}: {needed}"

@@ -25,6 +25,7 @@ from db.facts.store import (
     next_version,
     only_importer,
     path_of,
+    refuse_others,
 )
 from db.facts.writing import NOBODY, Present, Written, commit_file, write_facts, write_orders
 from db.intake import Table, glance_at, open_table, write_rejects
@@ -146,6 +147,8 @@ def import_file(
         only_importer(settings.facts),
         _staging(settings.facts) as folder,
     ):
+        with reading(engine) as session:
+            refuse_others(session, settings.facts)
         try:
             staged = _stage(table, folder, settings, arrival.snapshot_on, now)
         except (UnicodeDecodeError, ImportProblem):  # not as plain as it began, or not whole

@@ -19,7 +19,7 @@ from winback.scores.material import material
 from winback.scores.reasons import Recent, reasons
 from winback.scores.recipe import Model, Recipe, default_recipe
 from winback.scores.scoring import Scores, score
-from winback.words import Language
+from winback.words import Language, in_singular
 
 
 def score_all(
@@ -67,7 +67,8 @@ def _scored(
         keys=given.keys,
         remark="; ".join(said for said in (remark, given.remark) if said) or None,
     )
-    return log, given.features, scores
+    reason = scores.fallback_reason and in_singular(scores.fallback_reason)
+    return log, given.features, replace(scores, fallback_reason=reason)
 
 
 def recipe_at(session: Session, as_of: date, horizon_days: int) -> tuple[Recipe, str | None]:

@@ -23,7 +23,7 @@ from db.tables import Customer, FactFile, Suppression
 from flows.importing import Arrival, ImportReport, import_file
 from tests.workspaces import NOW, a_workspace
 from winback.customers.contact import address_hash
-from winback.errors import ImportProblem
+from winback.errors import ImportProblem, Unusable
 from winback.intake.fields import Kind
 
 ROOT = Path(__file__).parent.parent
@@ -296,3 +296,22 @@ def test_the_sample_gives_the_published_churn(tmp_path: Path):
 
     assert report.new == 69_659
     assert counts.select("active", "lost").row(0) == (4176, 2238)
+
+
+@pytest.mark.parametrize("kind", ["customers", "orders"])
+def test_a_database_of_another_workspace_is_told_as_one(shop: Settings, tmp_path: Path, kind: str):
+    """Two workspaces with one database: the second does not have the facts the first has imported."""
+    content = HEADER + "1,a,2026-01-05,10.00\n"
+    bring(shop, "orders", content)
+    (tmp_path / "other").mkdir()
+    other = replace(a_workspace(tmp_path / "other"), database_url=shop.database_url)
+    said = "none of the fact files .* the database belongs to another workspace's facts folder"
+
+    with pytest.raises(Unusable, match=said):
+        bring(other, kind, content if kind == "orders" else "customer_id\n1\n")
+    with database(other.database_url) as engine, reading(engine) as session:
+        files = [path_of(other.facts, digest) for digest in digests(session)]
+    with pytest.raises(Unusable, match=said):
+        read_features(files, as_of=date(2026, 2, 1))
+    with pytest.raises(Unusable, match=said):
+        count_churn(files, as_of=date(2026, 2, 1), window_days=30)

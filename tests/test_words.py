@@ -185,3 +185,11 @@ def test_a_stored_key_this_version_does_not_know_is_shown_as_it_is():
 def test_a_return_of_ten_times_the_cost_is_written_as_a_multiple(gain, said):
     """Messages cost next to nothing, and nobody reads −37,213% to +53,977%."""
     assert words.gain_percent(gain) == said
+
+
+def test_a_count_of_one_is_in_the_singular():
+    said = "1 days, risk of 1 customers one horizon (1 days) earlier; 21 days, 2,001 orders, 0.1 days, -1 days"
+
+    assert words.in_singular(said) == (
+        "1 day, risk of 1 customer one horizon (1 day) earlier; 21 days, 2,001 orders, 0.1 days, -1 days"
+    )

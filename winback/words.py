@@ -1,5 +1,6 @@
 """Texts in English and Chinese, and how figures are written; what is undefined is an en dash, never 0."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -18,6 +19,7 @@ LANG_TAGS: dict[Language, str] = {"en": "en", "zh": "zh-CN"}
 
 UNDEFINED = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
+_ONE_OF_MANY = re.compile(r"(?<![\w.,-])1 (customer|order|day|contract|month)s\b")
 _DAYS: dict[Language, tuple[str, str]] = {"en": ("d MMMM y", "en"), "zh": ("y年M月d日", "zh")}
 _RANGES: dict[Language, str] = {
     "en": "{}\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}{}",
@@ -35,6 +37,11 @@ class Words:
     def say(self, language: Language, **values: object) -> str:
         """The text in ``language`` with its values; KeyError when one is missing."""
         return (self.en if language == "en" else self.zh).format_map(values)
+
+
+def in_singular(english: str) -> str:
+    """``1 day`` where a count of one made it ``1 days``."""
+    return _ONE_OF_MANY.sub(r"1 \1", english)
 
 
 def defined(value: float | None) -> bool:

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from flows.contract_backtesting import backtest_contracts
 from winback.errors import Exit, WrongUse
 from winback.scores.backtest import SEASON, Band, Measured, name_of
 from winback.scores.recipe import Model, Recipe
+from winback.words import in_singular
 
 
 class _Of(NamedTuple):
@@ -54,6 +56,11 @@ def backtest(arguments: argparse.Namespace) -> int:
                     measured=[row.as_dict() for row in found.measured],
                     now=datetime.now(UTC),
                 )
+    found = replace(
+        found,
+        notes=tuple(in_singular(note) for note in found.notes),
+        reason=found.reason and in_singular(found.reason),
+    )
     if arguments.json:
         print_json(found.as_dict())
     else:

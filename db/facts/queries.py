@@ -19,6 +19,7 @@ import polars as pl
 from numpy.typing import NDArray
 from polars.exceptions import PolarsError
 
+from db.facts.store import why_missing
 from winback.customers.order_log import OrderLog, features_at, order_log, packed
 from winback.errors import Unusable, WrongUse
 
@@ -60,7 +61,7 @@ def _rows(files: Sequence[str | Path], as_of: date) -> Iterator[pl.DataFrame]:
         yield ask("order_rows", files, ROWS, {"as_of": as_of}).select(_PACKED, "amount_minor")
         return
     rows = [_rows_until(as_of, *each) for each in zip(files, told["last_on"], strict=True)]
-    with _readable():
+    with _readable(files):
         yield from pl.concat(rows).collect_batches()
 
 
@@ -117,7 +118,7 @@ def ask(
         return schema.to_frame()
     paths = [escape(str(file)) for file in files]  # read_parquet would take [ and * as a pattern
     superseded = bool(_told(files)["supersedes"].any())
-    with _connection() as connection:
+    with _connection(files) as connection:
         for name, frame in tables.items():
             connection.register(name, arrow(frame))
         connection.execute(sql("orders_now"))
@@ -132,16 +133,20 @@ def _told(files: Sequence[str | Path]) -> pl.DataFrame:
     """
     asked = pl.col("supersedes").any(), pl.col("ordered_on").max().alias("last_on")
     each = [pl.scan_parquet(file, glob=False).select(asked) for file in files]  # older files have fewer columns
-    with _readable():
+    with _readable(files):
         return pl.concat([TOLD.to_frame().lazy(), *each]).collect()
 
 
 @contextmanager
-def _readable() -> Iterator[None]:
+def _readable(files: Sequence[str | Path]) -> Iterator[None]:
     try:
         yield
     except (PolarsError, OSError) as problem:
-        raise Unusable(f"the facts cannot be read: {problem}") from problem
+        raise Unusable(_unreadable(files, problem)) from problem
+
+
+def _unreadable(files: Sequence[str | Path], problem: Exception) -> str:
+    return f"the facts cannot be read: {why_missing([Path(file) for file in files]) or problem}"
 
 
 def ask_contracts(
@@ -154,7 +159,7 @@ def ask_contracts(
     """``ask`` put to the subscription facts."""
     if not files:
         return schema.to_frame()
-    with _connection() as connection:
+    with _connection(files) as connection:
         for name, frame in tables.items():
             connection.register(name, arrow(frame))
         connection.execute(sql("contracts_now"))
@@ -175,12 +180,12 @@ def _instance() -> duckdb.DuckDBPyConnection:
 
 
 @contextmanager
-def _connection() -> Iterator[duckdb.DuckDBPyConnection]:
+def _connection(files: Sequence[str | Path]) -> Iterator[duckdb.DuckDBPyConnection]:
     connection = _instance().cursor()  # what it registers and calls TEMP is its own
     try:
         yield connection
     except duckdb.Error as problem:
-        raise Unusable(f"the facts cannot be read: {problem}") from problem
+        raise Unusable(_unreadable(files, problem)) from problem
     finally:
         connection.close()
 

@@ -4,7 +4,7 @@ A fact file exists for readers once its row is committed; a run pins the digests
 """
 
 import fcntl
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -34,6 +34,27 @@ def only_importer(facts: Path) -> Iterator[None]:
 def path_of(facts: Path, digest: str) -> Path:
     """Where the fact file with this digest is."""
     return facts / f"{digest}.parquet"
+
+
+def why_missing(files: Sequence[Path]) -> str | None:
+    """Why the fact files a database names cannot be read, in words; None where one cannot tell: all are there."""
+    gone = [file for file in files if not file.exists()]
+    if not gone:
+        return None
+    folder = gone[0].parent
+    if len(gone) < len(files):
+        return f"of the fact files the database names ({len(files)}) {gone[0].name} is not in {folder}"
+    return (
+        f"none of the fact files the database names ({len(files)}, such as {gone[0].name}) is in {folder}: "
+        "the database belongs to another workspace's facts folder, or its files were moved"
+    )
+
+
+def refuse_others(session: Session, facts: Path) -> None:
+    """Unusable where the database has fact files, and none of them is in the folder ``facts``."""
+    files = [path_of(facts, digest) for digest in every_digest(session)]
+    if files and not any(file.exists() for file in files):
+        raise Unusable(str(why_missing(files)))
 
 
 def next_version(session: Session) -> int:

@@ -23,7 +23,7 @@ from winback.scores.contract_columns import AMOUNT, PLAN
 from winback.scores.contracts import ContractModel, Learned
 from winback.scores.hazard import exposure
 from winback.scores.reasons import TOLD
-from winback.words import Language, Words
+from winback.words import Language, Words, in_singular
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -105,7 +105,7 @@ def contract_reasons(
     turns = learned.turns[learned.live] > 0
     blocks = [slice(at, at + AT_ONCE) for at in range(0, max(len(first), 1), AT_ONCE)]
     told = pl.concat([_told(facts, first[of], of, language) for of in blocks])
-    said = _text(Why.NO_TURN, language).format(horizon_days)
+    said = in_singular(_text(Why.NO_TURN, language).format(horizon_days))
     frame = pl.DataFrame({"reasons": told, "turns": turns})
     return frame.select(pl.when("turns").then("reasons").otherwise(pl.lit([said]))).to_series()
 

@@ -24,6 +24,7 @@ from winback.scores.contract_clock import DAYS_A_MONTH, Clock, clock_of, days_un
 from winback.scores.contract_columns import Columns, columns_of
 from winback.scores.hazard import Hazard, Penalty, Spells, fit_hazard, log_likelihood, with_covariance
 from winback.scores.scoring import FITTED_CUSTOMERS, SCORES, Scores, digest_of, ranked, rounded, smallest
+from winback.words import in_singular
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -271,7 +272,8 @@ def _unfitted(sample: _Sample, ended: int, horizon_days: int) -> tuple[ContractM
     if not days:
         even = _one_hazard(0, horizon_days / math.log(4), traits)  # half an end in so many days: ln 2 a horizon
         return ContractModel.NOTHING, even, "no contract was seen for a whole day: risk 0.5 for all"
-    said = f"{ended} contracts have ended, fewer than {MIN_ENDED}: one risk of ending a day for all of them"
+    gone = "1 contract has" if ended == 1 else f"{ended} contracts have"
+    said = f"{gone} ended, fewer than {MIN_ENDED}: one risk of ending a day for all of them"
     return ContractModel.CONSTANT, _one_hazard(ended, days, traits), said
 
 
@@ -285,7 +287,8 @@ def _without_turn(clock: Clock, as_of: date, horizon_days: int) -> tuple[str, ..
     ends, until = pl.Series([as_of]), as_of + timedelta(days=horizon_days)
     if clock.month is None or clock.age(ends, until)[0]:
         return ()
-    return (f"contracts end on the same days, and none of these lies in the {horizon_days} days after {as_of}",)
+    said = f"contracts end on the same days, and none of these lies in the {horizon_days} days after {as_of}"
+    return (in_singular(said),)
 
 
 def _seen(contracts: pl.DataFrame, as_of: date, clock: Clock) -> tuple[Spells, tuple[str, ...]]:
