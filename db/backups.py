@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import Engine, func, make_url, select
+from sqlalchemy import Engine, make_url, select
 from sqlmodel import Session, col
 
-from db.engine import SCHEMA, database, reading
+from db.engine import SCHEMA, database
 from db.facts.store import every_digest, path_of
 from db.frames import make_durable
 from db.opt_outs import TakenOver, take_over
 from db.restored import RESTORING, hold
+from db.salt import is_foreign
 from db.settings import Settings
-from db.tables import Assignment, Occurrence
-from winback.audience.assignment import CODE_LENGTH, person_code
+from db.tables import Occurrence
 from winback.errors import Unusable, WrongUse
 
 SQLITE_MAGIC = b"SQLite format 3\x00"
@@ -214,15 +214,8 @@ def _take_over(draft: Path, before: sqlite3.Connection) -> TakenOver | None:
 
 
 def _refuse_another(settings: Settings, engine: Engine) -> None:
-    """WrongUse when the newest member of a run was drawn with another salt than this workspace's.
-
-    Codes of members from before there were any are shorter (migration 0002) and say nothing.
-    """
-    drawn = select(col(Assignment.campaign_id), col(Assignment.person), col(Assignment.code))
-    salted = drawn.where(func.length(col(Assignment.code)) == CODE_LENGTH).order_by(col(Assignment.id).desc())
-    with reading(engine) as session:
-        newest = session.execute(salted.limit(1)).tuples().first()
-    if newest and newest[2] != person_code(settings.file.salt, newest[0], newest[1]):
+    """WrongUse when it was made with another salt than this workspace's."""
+    if is_foreign(settings, engine):
         raise WrongUse("it is of another workspace: its people were drawn with another salt than in winback.toml")
 
 

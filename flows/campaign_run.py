@@ -38,6 +38,7 @@ from db.occurrences import (
 )
 from db.outbox import counts
 from db.people import contacts
+from db.salt import check_salt
 from db.settings import Settings
 from db.tables import Occurrence
 from flows.behaving import kinds_for
@@ -140,6 +141,7 @@ def pin_inputs(order: Order, settings: Settings, now: datetime) -> int:
     Returns the occurrence's id.
     """
     with database(settings.database_url) as engine:
+        check_salt(settings, engine)
         with reading(engine) as session:
             if known := opened_id(session, order.campaign_id, order.slot):
                 return known

@@ -27,6 +27,7 @@ from db.occurrences import (
     unfinished,
 )
 from db.restored import check_not_restored, released_at
+from db.salt import check_salt
 from db.settings import Settings
 from db.tables import CampaignVersion
 from flows.alerting import failure
@@ -61,6 +62,7 @@ def look_for_due(settings: Settings, now: datetime, carry_out: CarryOut = carry_
     Nothing while a state put back from a backup is held: what is due may have run before.
     """
     with database(settings.database_url) as engine:
+        check_salt(settings, engine)
         if check_not_restored(settings, engine, now):
             return Looked()
     looks = [_finish_begun(settings, now, carry_out)]

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from db.engine import database
 from db.memory import remember
 from db.restored import check_not_restored
+from db.salt import check_salt
 from db.settings import Settings, check_live
 from flows.compose import Composer
 from flows.dispatch import Post, Tally, drain
@@ -30,9 +31,10 @@ from winback.message.sms import MAX_SEGMENTS
 def sender(
     settings: Settings, clock: Callable[[], datetime], progress: Callable[[int], None] = lambda done: None
 ) -> Iterator[Post]:
-    """A sender with a name of its own; WrongUse when live sending is asked for but not allowed."""
+    """A sender with a name of its own; WrongUse when live sending is asked for but not allowed, or with another salt."""
     check_live(settings)
     with database(settings.database_url) as engine:
+        check_salt(settings, engine)
         check_not_restored(settings, engine, clock())
         post = make_post(engine, settings, clock, progress)
         try:

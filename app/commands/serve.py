@@ -20,6 +20,7 @@ from app.checking import half_live
 from app.desk import ANSWER_SECONDS
 from app.web import make_app
 from db.engine import database, usable
+from db.salt import check_salt
 from db.settings import Settings, check_live, here
 from flows.alerting import check_webhook, tell_staff
 from flows.campaign_run import Order, carry_out
@@ -52,6 +53,7 @@ def serve(arguments: argparse.Namespace) -> int:
         listen(arguments.port) as listener,
         database(settings.database_url, wait_seconds=ANSWER_SECONDS) as engine,
     ):
+        check_salt(settings, engine)
         run_server(engine, settings, listener)
     return Exit.DONE
 
