@@ -4,6 +4,7 @@ A file is read twice: once to see that it is whole, what encoding it has and wha
 its rows, so that a broken file is refused before anything is taken from it.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -18,6 +19,7 @@ from db.plain import has_common_ends, is_tidy, plain_rows
 from winback.customers.contact import each_distinct, mask_contact
 from winback.errors import ImportProblem
 from winback.intake.fields import FIELDS, REJECTS, Kind, place
+from winback.intake.shown import shown
 from winback.sheet import safe_texts
 
 BATCH_ROWS = 100_000
@@ -198,15 +200,18 @@ def _rejects(rows: list[tuple[int, None, None, str]]) -> pl.DataFrame:
 def write_rejects(path: Path, rejects: pl.DataFrame) -> None:
     """Bad rows (schema ``fields.REJECTS``) as UTF-8 CSV: line, column, value, reason.
 
-    Addresses and phone numbers are masked; no cell begins as a formula would. The file appears whole or not
-    at all.
+    Addresses and numbers are masked in every column, for columns may be shifted; no cell begins as a formula
+    would. The file is for its owner only, and appears whole or not at all.
     """
     contact = {field.name for kind in Kind for field in FIELDS[kind] if field.contact}
     masked = pl.col("value").map_batches(lambda s: each_distinct(s, mask_contact), return_dtype=pl.String)
-    shown = pl.when(pl.col("column").is_in(contact)).then(masked).otherwise("value")
-    table = rejects.with_columns(shown.alias("value")).with_columns(_harmless("column"), _harmless("value"))
+    other = pl.col("value").map_batches(lambda s: each_distinct(s, shown), return_dtype=pl.String)
+    value = pl.when(pl.col("column").is_in(contact)).then(masked).otherwise(other)
+    table = rejects.with_columns(value.alias("value")).with_columns(_harmless("column"), _harmless("value"))
     unfinished = path.with_name(path.name + ".part")
-    table.write_csv(unfinished)
+    unfinished.unlink(missing_ok=True)
+    with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        table.write_csv(file)
     unfinished.replace(path)
 
 

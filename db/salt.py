@@ -12,7 +12,7 @@ from winback.errors import WrongUse
 
 _CHANGED = (
     f"the salt in {FILE_NAME} is not the one this workspace's messages were made with: every opt-out and click "
-    "link already sent would be dead, and people would be drawn anew. Put the old salt back, as it stands in a copy of "
+    "link already sent would be dead, and people would be drawn anew. Put the old salt back, as in a copy of "
     f"{FILE_NAME}; nothing runs and nothing is sent until then"
 )
 

@@ -11,7 +11,8 @@ from db.alerts import Alarm, give_back, note, note_standing, take, told, untold
 from db.engine import database, reading, transaction
 from db.settings import Settings
 from db.tables import Alert
-from winback.delivery.robot import Notice, Robot, check_url, tell, without_addresses
+from winback.customers.contact import without_addresses
+from winback.delivery.robot import Notice, Robot, check_url, tell
 from winback.errors import WinbackError
 
 log = logging.getLogger("winback")

@@ -31,7 +31,7 @@ from winback.message.sms import MAX_SEGMENTS
 def sender(
     settings: Settings, clock: Callable[[], datetime], progress: Callable[[int], None] = lambda done: None
 ) -> Iterator[Post]:
-    """A sender with a name of its own; WrongUse when live sending is asked for but not allowed, or with another salt."""
+    """A sender with a name of its own; WrongUse when live sending is not allowed, or with another salt."""
     check_live(settings)
     with database(settings.database_url) as engine:
         check_salt(settings, engine)

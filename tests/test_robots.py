@@ -12,7 +12,8 @@ from db.settings import Secrets, Settings, read_settings
 from flows.alerting import tell_staff
 from tests.test_alerting import Webhook
 from tests.workspaces import a_workspace
-from winback.delivery.robot import TEXT_BYTES, Notice, Robot, tell, without_addresses
+from winback.customers.contact import without_addresses
+from winback.delivery.robot import TEXT_BYTES, Notice, Robot, tell
 from winback.errors import WrongUse
 
 NOW = datetime(2026, 3, 2, 14, tzinfo=UTC)

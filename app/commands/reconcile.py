@@ -15,9 +15,8 @@ from db.engine import database, reading
 from db.reconciling import Uncertain, states_of, uncertain
 from db.settings import Settings, here
 from flows.reconciling import CHUNK, Patience, Said, reconcile, settle_by_hand
-from winback.customers.contact import mask_contact
+from winback.customers.contact import mask_contact, without_addresses
 from winback.delivery.lookup import PAUSE_SECONDS
-from winback.delivery.robot import without_addresses
 from winback.delivery.settling import may_be_asked_from
 from winback.errors import Exit, ImportProblem, WrongUse
 from winback.message.cleaning import clean_line

@@ -37,6 +37,11 @@ _NOT_PLAIN = (
     r"^\+(?:1(?:[2-9]00|710|242|246|264|268|345|868)|447{10}$"
     r"|1(?:2{10}|3{10}|4{10}|5{10}|6{10}|7{10}|8{10}|9{10})$)"
 )
+# anywhere in a text
+_WITHIN_EMAIL = re.compile(r"[^\s@＠<>\"'(),;:]+[@＠][^\s@＠<>\"'(),;:]+")
+_WITHIN_PHONE = re.compile(
+    r"\+[0-9](?:[ .()-]{0,2}[0-9]){6,14}|(?<![0-9])1[3-9][0-9]{9}(?![0-9])"
+)  # abroad, and in China
 _REFUSED_TYPES = frozenset(
     {PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST, PhoneNumberType.PAGER,
      PhoneNumberType.UAN, PhoneNumberType.VOICEMAIL}
@@ -184,3 +189,9 @@ def mask_phone(number: str) -> str:
 def mask_contact(text: str) -> str:
     """Any text of a contact column for display, also one that is no address."""
     return mask_email(text) if "@" in text else mask_phone(text)
+
+
+def without_addresses(text: str) -> str:
+    """``text`` with e-mail addresses, international phone numbers and Chinese mobile numbers masked."""
+    masked = _WITHIN_EMAIL.sub(lambda found: mask_email(found[0].replace("＠", "@")), text)
+    return _WITHIN_PHONE.sub(lambda found: mask_phone(found[0]), masked)

@@ -14,7 +14,6 @@ https://api.slack.com/messaging/webhooks. Staff alerts only: no customer is ever
 import hashlib
 import hmac
 import json
-import re
 import urllib.error
 import urllib.request
 from base64 import b64encode
@@ -25,17 +24,12 @@ from ipaddress import ip_address
 from typing import Literal
 from urllib.parse import urlencode, urlsplit
 
-from winback.customers.contact import mask_email, mask_phone
 from winback.errors import WrongUse
 
 TIMEOUT_SECONDS = 10
 TEXT_BYTES = 2_000  # WeCom takes 2,048
 ANSWER_BYTES = 65_536
 RobotKind = Literal["plain", "wecom", "dingtalk", "slack"]
-_EMAIL = re.compile(r"[^\s@＠<>\"'(),;:]+[@＠][^\s@＠<>\"'(),;:]+")
-_PHONE = re.compile(
-    r"\+[0-9](?:[ .()-]{0,2}[0-9]){6,14}|(?<![0-9])1[3-9][0-9]{9}(?![0-9])"
-)  # abroad, and in China
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,12 +72,6 @@ def tell(robot: Robot, notice: Notice, now: datetime) -> str | None:
         error.close()
         return f"HTTP {error.code}"
     return _refusal(answer) if robot.kind in _SAY_ERRCODE else None
-
-
-def without_addresses(text: str) -> str:
-    """``text`` with e-mail addresses, international phone numbers and Chinese mobile numbers masked."""
-    masked = _EMAIL.sub(lambda found: mask_email(found[0].replace("＠", "@")), text)
-    return _PHONE.sub(lambda found: mask_phone(found[0]), masked)
 
 
 def _chat_text(notice: Notice) -> Mapping[str, object]:

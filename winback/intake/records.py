@@ -14,8 +14,7 @@ from winback.intake.cells import READERS, Workspace, trimmed
 from winback.intake.fields import ATTRIBUTE, FIELDS, KEYS, REJECTS, SCHEMAS, CellType, Field, Kind
 from winback.intake.rates import RATES
 from winback.intake.row_rules import faults_between, finished, in_own_currency, value_of
-
-VALUE_CHARACTERS = 80  # of a rejected value: enough to find it
+from winback.intake.shown import VALUE_CHARACTERS, shortened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,11 +122,17 @@ def _typed(kind: Kind, made: dict[str, pl.Expr]) -> list[pl.Expr]:
 def _rejects(kind: Kind, fields: Sequence[Field], faulty: pl.DataFrame, workspace: Workspace) -> pl.DataFrame:
     reasons = [(field.name, _reason(field, workspace)) for field in fields]
     reasons += [(column, pl.when(wrong).then(pl.lit(reason))) for column, wrong, reason in faults_between(kind)]
+    texts = {field.name: _excerpt(field) for field in fields}
     first = pl.coalesce([reason for _, reason in reasons])
     column = pl.coalesce([pl.when(r.is_not_null()).then(pl.lit(c.removeprefix(ATTRIBUTE))) for c, r in reasons])
-    value = pl.coalesce([pl.when(r.is_not_null()).then(pl.col(c).fill_null("")) for c, r in reasons])
-    found = {"line": pl.col("line"), "column": column, "value": value.str.head(VALUE_CHARACTERS), "reason": first}
+    value = pl.coalesce([pl.when(r.is_not_null()).then(texts[c].fill_null("")) for c, r in reasons])
+    found = {"line": pl.col("line"), "column": column, "value": value, "reason": first}
     return faulty.select(found[name].cast(type_).alias(name) for name, type_ in REJECTS.items())
+
+
+def _excerpt(field: Field) -> pl.Expr:
+    text = pl.col(field.name)
+    return text.str.head(VALUE_CHARACTERS) if field.contact else shortened(text)
 
 
 def _reason(field: Field, workspace: Workspace) -> pl.Expr:
