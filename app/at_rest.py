@@ -6,10 +6,13 @@ from zoneinfo import ZoneInfo
 
 from app.outlooks import last_from, queues
 from db.engine import database, reading
+from db.gates import gates
 from db.home import FILE_NAME
-from db.outbox import PutOff, elsewhere, in_hand, put_off
+from db.outbox import PutOff, elsewhere, in_hand, put_off, ready
 from db.settings import Settings
 from db.stops import EVERYTHING
+from winback.channel import CHANNELS, Channel
+from winback.delivery.breaker import Gate
 from winback.delivery.claiming import DAY_LIMIT
 from winback.delivery.outlook import Queue, too_late
 
@@ -37,6 +40,31 @@ def later_lines(settings: Settings, now: datetime) -> list[str]:
         late_words(run, count) for run, queue in by_day.items() if (count := too_late(queue, now, settings.zone))
     ]
     return [*(_later_words(settings, each, last_of(each, by_day, settings, now)) for each in found), *late]
+
+
+def waiting_lines(settings: Settings, now: datetime) -> list[str]:
+    """One line: how many a call of ``send`` leaves in the queue, and why; none when nothing waits."""
+    with database(settings.database_url) as engine, reading(engine) as session:
+        shut = gates(session.connection())
+        now_due = {name: ready(session, name, placebo=settings.placebo, now=now) for name in CHANNELS}
+        found = put_off(session, placebo=settings.placebo, now=now)
+    parts = [
+        f"{count:,} by {name}: {_why_due(settings, name, shut.get(getattr(settings.file.providers, name)))}"
+        for name, count in now_due.items()
+        if count
+    ]
+    parts += [f"{each.messages:,} by {each.channel}, later: {each.reason or 'not due yet'}" for each in found]
+    total = sum(now_due.values()) + sum(each.messages for each in found)
+    return [f"{total:,} still wait: {'; '.join(parts)}"] if parts else []
+
+
+def _why_due(settings: Settings, channel: Channel, gate: Gate | None) -> str:
+    """Why messages that may leave now have not."""
+    if gate and gate.shut_until:
+        until = gate.shut_until.astimezone(settings.zone)
+        return f"its provider takes nothing now ({gate.reason}), next try {until:%Y-%m-%d %H:%M:%S}"
+    at_its_pace = "at its pace, " if settings.pace.get(channel) is not None else ""
+    return f"{at_its_pace}'winback send --until-empty' goes on"
 
 
 def last_of(each: PutOff, found: Mapping[str, Queue], settings: Settings, now: datetime) -> datetime | None:

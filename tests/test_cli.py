@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -11,13 +12,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from sqlmodel import col
 
 from app.cli import main
 from db.engine import database, transaction
 from db.settings import Settings
-from db.tables import Gate, Message, Occurrence
+from db.tables import DayTally, Gate, Message, Occurrence
 from tests.workspaces import AS_OF, CAMPAIGN, a_quiet_crowd, load, write_campaign
 from winback.campaigns.schedule import due_slots
 
@@ -767,6 +768,27 @@ def test_what_waits_is_reckoned_by_the_limit_of_the_day_and_the_late_limit(shop:
     assert too_late == [{"run": f"spring/manual-{AS_OF}", "messages": 9}]
     assert "9 will be too late" in ask(capsys, "status")[1]
     assert "9 will be too late" in ask(capsys, "send")[2]
+
+
+def test_send_ends_with_how_many_still_wait_and_why(shop: Settings, capsys):
+    """18 at 3 a day, then 15 once the limit is gone and nothing can be written into the folder."""
+    a_quiet_crowd(shop, 20)
+    write_campaign(shop, CAMPAIGN.replace("holdout: 50%", "holdout: 0%") + "limits: {per_day: 3}\n")
+    ask(capsys, "run", "spring", "--as-of", str(AS_OF))
+
+    _, did, said = ask(capsys, "send")
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        session.execute(update(Message).where(col(Message.state) == "queued").values(not_before=None, reason=None))
+        session.execute(delete(DayTally))
+    shutil.rmtree(shop.outbox_folder)
+    shop.outbox_folder.write_text("in the way", encoding="utf-8")
+    _, tried, shut = ask(capsys, "send")
+
+    assert did.split()[:4] == ["in", "this", "call", "messages"]
+    assert said.splitlines()[-1] == "15 still wait: 15 by email, later: day_limit"
+    assert "tried, and queued again" in tried
+    last = shut.splitlines()[-1]
+    assert re.fullmatch(r"15 still wait: .*its provider takes nothing now \(folder_.*\), next try 2.*", last)
 
 
 def test_what_a_sender_has_claimed_waits_no_more_and_a_shut_provider_gives_no_end(shop: Settings, capsys):

@@ -11,6 +11,9 @@ from app.terminal import asked_to_end, print_json, print_table, progress_bar, sa
 from db.campaigns import campaign_path
 from db.settings import Settings, check_live, here
 from winback.errors import Exit
+from winback.events import State
+
+_DID = {State.QUEUED.value: "tried, and queued again"}  # how ``send`` says what became of messages
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -65,7 +68,7 @@ def warn_of_old_data(settings: Settings, as_of: date) -> None:
 
 def send(arguments: argparse.Namespace) -> int:
     """Drain the outbox; exit 3 when a provider closed a channel."""
-    from app.at_rest import claimed_lines, elsewhere_lines, later_lines
+    from app.at_rest import claimed_lines, elsewhere_lines, later_lines, waiting_lines
     from flows.sending import send_due
 
     settings = here(arguments.workspace)
@@ -92,7 +95,7 @@ def send(arguments: argparse.Namespace) -> int:
 
         print_json(read_status(settings, datetime.now(UTC)) | {"now": states, "closed": tally.closed})
     else:
-        print_table(["now", "messages"], list(states.items()))
+        print_table(["in this call", "messages"], [(_DID.get(state, state), n) for state, n in states.items()])
         now = datetime.now(UTC)
         for line in (*claimed_lines(settings, now), *later_lines(settings, now), *elsewhere_lines(settings)):
             say(line)
@@ -100,6 +103,8 @@ def send(arguments: argparse.Namespace) -> int:
         say(f"winback: {channel} was closed by its provider ({reason}): the rest stays queued")
     _say_what_is_stopped(settings)
     for line in half_live(settings) if states else []:
+        say(line)
+    for line in [] if arguments.json else waiting_lines(settings, datetime.now(UTC)):
         say(line)
     if ending.is_set():
         raise KeyboardInterrupt
