@@ -26,6 +26,7 @@ from db.tallies import Tally, add
 from flows.alerting import failure, tell_staff
 from tests.builders import an_outbox
 from tests.workspaces import a_workspace
+from winback.delivery.alert_words import shut
 from winback.errors import WrongUse
 
 NOW = datetime(2026, 3, 2, 14, tzinfo=UTC)
@@ -399,3 +400,12 @@ def test_only_a_web_address_is_a_webhook_and_a_wrong_one_is_not_quoted(tmp_path:
         tell_staff(settings, [MISSED], NOW)
 
     assert "T0K3N" not in str(told.value)
+
+
+def test_a_certificate_that_is_not_trusted_is_told_in_words_with_whose_it_is():
+    en, zh = shut("certificate:mail.shop.example")
+
+    assert "certificate: nobody this machine trusts vouches for that of mail.shop.example" in en
+    assert "SSL_CERT_FILE" in en
+    assert "SSL_CERT_FILE" in zh
+    assert shut("http_401") == ("nothing leaves through it: http_401", "无法经它发送：http_401")

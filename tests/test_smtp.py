@@ -290,6 +290,75 @@ def test_a_relay_that_says_good_bye_between_two_letters_costs_nothing():
     assert kinds == [ACCEPTED] * 3
 
 
+ENDS = {
+    "421 to the next letter": b"421 4.7.0 too many messages on this connection\r\n",
+    "a close": b"",
+}
+
+
+@pytest.mark.parametrize("said", ENDS.values(), ids=ENDS)
+@pytest.mark.parametrize(
+    "offered", [b"250-x\r\n250 PIPELINING\r\n", b"250 x\r\n"], ids=["pipelining", "one by one"]
+)
+def test_a_relay_that_takes_two_letters_a_connection_is_dialled_again_and_nothing_failed(said, offered):
+    """100 letters to one that ends every connection when the third letter begins."""
+    taken = []
+
+    class Two(asyncio.Protocol):
+        def connection_made(self, link):
+            self._link, self._letters, self._unread, self._in_letter = link, 0, b"", False
+            link.write(b"220 x\r\n")
+
+        def data_received(self, data):
+            self._unread += data
+            while not self._link.is_closing():
+                line, found, rest = self._unread.partition(b"\r\n.\r\n" if self._in_letter else b"\r\n")
+                if not found:
+                    return
+                self._unread = rest
+                self._hear(line)
+
+        def _hear(self, line):
+            if self._in_letter:
+                self._in_letter = False
+                self._letters += 1
+                taken.append(line)
+                self._link.write(b"250 ok\r\n")
+            elif line.startswith(b"EHLO"):
+                self._link.write(offered)
+            elif line.startswith(b"MAIL") and self._letters == 2:
+                self._link.write(said)
+                self._link.close()
+            else:
+                self._in_letter = line == b"DATA"
+                self._link.write(b"354 go\r\n" if self._in_letter else b"250 ok\r\n")
+
+    with Server(Two) as server:
+        came = sent(f"smtp://127.0.0.1:{server.port}", *(an_email(key=f"m-{n}") for n in range(100)))
+
+    assert {answer.kind for answer in came.values()} == {ACCEPTED}
+    assert (len(came), len(taken)) == (100, 100)
+
+
+def test_a_relay_that_ends_a_connection_before_it_took_anything_has_failed():
+    class Never(asyncio.Protocol):
+        def connection_made(self, link):
+            self._link = link
+            link.write(b"220 x\r\n")
+
+        def data_received(self, data):
+            if data.startswith(b"EHLO"):
+                self._link.write(b"250-x\r\n250 PIPELINING\r\n")
+            else:
+                self._link.write(b"421 4.7.0 not today\r\n")
+                self._link.close()
+
+    with Server(Never) as server:
+        came = sent(f"smtp://127.0.0.1:{server.port}", *(an_email(key=f"m-{n}") for n in range(5)))
+
+    assert {(answer.kind, answer.status) for answer in came.values()} == {(RETRY, 421)}
+
+
 def test_replies_cut_anywhere_are_read(tmp_path):
     faults = [
         Fault(at=".", act="drip", say="250-2.0.0 well\r\n250 2.0.0 Ok: queued as ABC123", every_seconds=0.001)
@@ -401,7 +470,7 @@ def test_a_certificate_nobody_vouches_for_proves_that_nothing_was_sent(tmp_path,
         answer = sent_one(sink.url)
         said = sink.said
 
-    assert (answer.kind, answer.reason) == (RETRY, "not_connected")
+    assert (answer.kind, answer.reason) == (STOP, "certificate:127.0.0.1")
     assert not [line for line in said if line.startswith(("MAIL", "AUTH"))]
 
 

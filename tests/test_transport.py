@@ -441,7 +441,7 @@ def test_a_certificate_that_is_not_vouched_for_or_of_another_proves_that_nothing
         came = outcomes(transport(sink.url), 1)
         recorded = sink.requests()
 
-    assert came == {0: NOT_CONNECTED}
+    assert came == {0: Answer(kind=AnswerKind.CHANNEL_STOP, reason="certificate:127.0.0.1")}
     assert recorded == []
 
 

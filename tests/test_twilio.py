@@ -19,6 +19,7 @@ from twilio.http import HttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
+from tests.certificates import a_certificate, server_side
 from tests.messages import an_sms
 from tests.sink import Reply, Sink
 from winback.delivery.answer import Answer, AnswerKind
@@ -280,6 +281,16 @@ def test_a_name_that_does_not_resolve_proves_that_nothing_was_sent(monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", no_such_name)
 
     assert answer_to(by_the_client, "https://api.provider.example", an_sms()).kind is AnswerKind.RETRY_LATER
+
+
+@both_ways
+def test_a_certificate_nobody_vouches_for_is_named_and_closes_the_channel(tmp_path, send):
+    with Sink(tmp_path, tls=server_side(*a_certificate(tmp_path))) as sink:
+        answer = answer_to(send, sink.url, an_sms())
+        requests = sink.requests()
+
+    assert answer == Answer(kind=AnswerKind.CHANNEL_STOP, reason="certificate:127.0.0.1")
+    assert requests == []
 
 
 @both_ways

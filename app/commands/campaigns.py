@@ -10,6 +10,7 @@ from app.summary import say_what_waits, show_summary
 from app.terminal import asked_to_end, print_json, print_table, progress_bar, say, working
 from db.campaigns import campaign_path
 from db.settings import Settings, check_live, here
+from winback.delivery.alert_words import why_shut
 from winback.errors import Exit
 from winback.events import State
 
@@ -100,7 +101,7 @@ def send(arguments: argparse.Namespace) -> int:
         for line in (*claimed_lines(settings, now), *later_lines(settings, now), *elsewhere_lines(settings)):
             say(line)
     for channel, reason in tally.closed.items():
-        say(f"winback: {channel} was closed by its provider ({reason}): the rest stays queued")
+        say(f"winback: {channel} was closed by its provider ({why_shut(reason)[0]}): the rest stays queued")
     _say_what_is_stopped(settings)
     for line in half_live(settings) if states else []:
         say(line)

@@ -31,6 +31,7 @@ from flows.reconciling import Patience, reconcile
 from flows.sending import sender
 from flows.signalling import check_signals
 from winback.callbacks import sendgrid
+from winback.delivery.alert_words import why_shut
 from winback.errors import Exit, Unusable, WinbackError, WrongUse
 
 HOST = "127.0.0.1"
@@ -171,7 +172,7 @@ def drain(settings: Settings, clock: Callable[[], datetime], stopping: Event) ->
         if states := {state: count for state, count in tally.states.items() if count}:
             log.info("sent: %s", states)
         for channel, reason in tally.closed.items():
-            log.error("%s was closed by its provider (%s): the rest stays queued", channel, reason)
+            log.error("%s was closed by its provider (%s): the rest stays queued", channel, why_shut(reason)[0])
 
 
 def _send(settings: Settings, clock: Callable[[], datetime], stopping: Event) -> Tally:

@@ -28,7 +28,7 @@ from flows.campaign_run import summaries
 from winback.campaigns.approval import NOT_AUTHENTICATED
 from winback.campaigns.schedule import next_slot
 from winback.channel import CHANNELS
-from winback.delivery.alert_words import refused
+from winback.delivery.alert_words import refused, why_shut
 from winback.delivery.outlook import Queue, too_late
 from winback.delivery.refusals import RefusedShare, share_to_tell
 from winback.errors import Exit, WrongUse
@@ -108,7 +108,7 @@ def show_status(found: dict[str, Any]) -> None:
             ["stopped", "why"],
             [(scope_words(stop["scope"]), why_words(stop["reason"])) for stop in found["stopped"]],
         ),
-        (["shut provider", "next try", "tried", "why"], [tuple(gate.values()) for gate in found["shut"]]),
+        (["shut provider", "next try", "tried", "why"], [_shut_line(gate) for gate in found["shut"]]),
         (["set aside from callbacks", "times", "last"], [tuple(line.values()) for line in found["set_aside"]]),
         (
             ["waiting", "messages", "done in"],
@@ -129,6 +129,10 @@ def _waiting_line(found: dict[str, Any], channel: str, line: dict[str, Any]) -> 
         return channel, line["messages"], "once its provider takes messages again"
     seconds = line["eta_seconds"]
     return channel, line["messages"], "as fast as it goes" if seconds is None else str(timedelta(seconds=seconds))
+
+
+def _shut_line(gate: dict[str, Any]) -> tuple[object, ...]:
+    return (*(value for name, value in gate.items() if name != "reason"), why_shut(gate["reason"])[0])
 
 
 def _later_line(line: dict[str, Any]) -> tuple[object, ...]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from app.terminal import print_table
 from db.settings import here
 from flows.trial import Trial, Tried, try_out
+from winback.delivery.alert_words import why_shut
 from winback.delivery.answer import AnswerKind
 from winback.errors import Exit
 
@@ -26,5 +27,5 @@ def test_send(arguments: argparse.Namespace) -> int:
 
 def _line(tried: Tried) -> tuple[str | None, ...]:
     answer = tried.answer
-    said = answer.kind.value + (f" ({answer.reason})" if answer.reason else "")
+    said = answer.kind.value + (f" ({why_shut(answer.reason)[0]})" if answer.reason else "")
     return tried.variant, tried.language, tried.subject, tried.provider, said, tried.file or answer.provider_id

@@ -3,6 +3,7 @@
 Each returns (English, Chinese). Neither holds a name or an address.
 """
 
+from winback.delivery.answer import CERTIFICATE
 from winback.delivery.refusals import ONE_AFTER_THE_OTHER, RefusedShare
 
 Told = tuple[str, str]
@@ -79,7 +80,20 @@ def unknown(messages: int) -> Told:
 
 def shut(why: str | None) -> Told:
     """A provider that stays shut."""
-    return f"nothing leaves through it: {why}", f"无法经它发送：{why}"
+    en, zh = why_shut(why)
+    return f"nothing leaves through it: {en}", f"无法经它发送：{zh}"
+
+
+def why_shut(why: str | None) -> Told:
+    """What shut a provider, in words where they are known."""
+    code, _, host = (why or "").partition(":")
+    if code != CERTIFICATE:
+        return f"{why}", f"{why}"
+    return (
+        f"{code}: nobody this machine trusts vouches for that of {host}; "
+        "name the file of its authority in SSL_CERT_FILE, or mend the server's",
+        f"{code}：{host} 的证书不受本机信任；请在 SSL_CERT_FILE 中指明签发机构的文件，或改正服务器的证书",
+    )
 
 
 def awaits(run: str) -> Told:

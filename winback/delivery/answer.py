@@ -9,6 +9,7 @@ The question behind every row is "could the customer have got it?". Neither prov
                                                                  provider's address is wrong: rows stay queued
     429; 503 with Retry-After                    retry_later     proved: not sent yet
     refused, DNS, TLS, before any byte           retry_later     the same
+    a certificate nobody vouches for             channel_stop    the same, and it stays so until a person mends it
     timeout or reset after bytes, 408, other 5xx,
     1xx, 3xx, 2xx with another body              uncertain       nobody knows
 """
@@ -109,6 +110,14 @@ def from_error(kind: ErrorKind) -> Answer:
     """The answer when none came: only a connection that was never made proves that nothing was sent."""
     before_any_byte = kind is ErrorKind.NOT_CONNECTED
     return Answer(kind=AnswerKind.RETRY_LATER if before_any_byte else AnswerKind.UNCERTAIN, reason=kind.value)
+
+
+CERTIFICATE = "certificate"  # and, behind a colon, of whom
+
+
+def untrusted(host: str) -> Answer:
+    """The answer where a server's certificate is not trusted, or is another's: no byte of a message left."""
+    return Answer(kind=AnswerKind.CHANNEL_STOP, reason=f"{CERTIFICATE}:{host}")
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> int | None:

@@ -4,6 +4,7 @@ Every later error may hide a message that was sent. Guessing the phase from an e
 reset can come from the TLS handshake or from the middle of the answer. So the connection itself says so.
 """
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
@@ -11,6 +12,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from winback.delivery.answer import Answer, ErrorKind, from_error, untrusted
 from winback.errors import Unusable
 
 TIMEOUT_SECONDS = 10.0  # for connecting, and again for each wait on the connection
@@ -18,6 +20,12 @@ TIMEOUT_SECONDS = 10.0  # for connecting, and again for each wait on the connect
 
 class NotConnected(Exception):
     """No connection was made: name unknown, refused, timed out, or TLS failed. No byte of a request left."""
+
+    def answer(self, url: str) -> Answer:
+        """What that makes of a message to the server at ``url``."""
+        if isinstance(self.__cause__, ssl.SSLCertVerificationError):
+            return untrusted(urlsplit(url).hostname or "")
+        return from_error(ErrorKind.NOT_CONNECTED)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from time import monotonic
 from typing import Any, Generic, TypeVar, cast
 
-from winback.delivery.answer import TOO_LATE, Answer, ErrorKind, from_error
+from winback.delivery.answer import TOO_LATE, Answer, ErrorKind, from_error, untrusted
 from winback.delivery.source import Source
 
 try:
@@ -31,6 +31,7 @@ IDLE_SECONDS = 3.0  # servers close after 5 s and more; bytes that race with a c
 STALE_SECONDS = 0.05  # so long away from the loop, and it is asked first whether a connection was closed meanwhile
 LINGER_SECONDS = 0.001
 FREE: Any = object()
+AGAIN: Any = object()  # an outcome: nothing was sent, and another connection may carry it
 
 Item = TypeVar("Item")
 Asked = TypeVar("Asked")
@@ -55,6 +56,7 @@ class Connection(asyncio.Protocol, Generic[Asked, Outcome]):
     def __init__(self, pool: "Pool[Asked, Outcome]") -> None:
         self.pool = pool
         self.item: Any = FREE
+        self.asked: Any = None
         self.sent, self.used = True, False
         self.deadline = self.idle_since = 0.0
 
@@ -146,6 +148,7 @@ class Pool(Generic[Asked, Outcome]):
         self._free: list[Connection[Asked, Outcome]] = []  # the longest idle first
         self._failed: Exception | None = None  # why no connection can be opened
         self._done: deque[tuple[Any, Outcome | Answer]] = deque()
+        self._again: deque[tuple[Any, Any]] = deque()  # pulled, and to be begun on another connection
         self._in_flight, self._events, self._enough, self._ceiling = 0, 0, 1, connections
         self._polled_at = 0.0
         self.until = math.inf  # when no message may begin any more
@@ -170,7 +173,7 @@ class Pool(Generic[Asked, Outcome]):
             while True:
                 self._refill(source, loop)
                 if not self._done:
-                    if source.over and not self._in_flight:
+                    if source.over and not self._in_flight and not self._again:
                         break
                     self._step(loop)
                 while self._done:
@@ -206,8 +209,11 @@ class Pool(Generic[Asked, Outcome]):
     # --- what connections say ------------------------------------------------------------------------------------
 
     def finished(self, connection: Connection[Asked, Outcome], outcome: Outcome | Answer, keep: bool) -> None:
-        """An exchange has its outcome."""
-        self._done.append((connection.item, outcome))
+        """An exchange has its outcome, or is to be begun on another connection."""
+        if outcome is AGAIN:
+            self._again.append((connection.item, connection.asked))
+        else:
+            self._done.append((connection.item, outcome))
         connection.item = FREE
         self._in_flight -= 1
         if keep:
@@ -247,10 +253,10 @@ class Pool(Generic[Asked, Outcome]):
     # --- beginning -----------------------------------------------------------------------------------------------
 
     def _refill(self, source: Source[tuple[Any, Any]], loop: asyncio.AbstractEventLoop) -> None:
-        while not source.over and not self._done and self._ready(loop):
-            if pulled := source.pull():
+        while (self._again or not source.over) and not self._done and self._ready(loop):
+            if pulled := self._again.popleft() if self._again else source.pull():
                 self._begin(*pulled, loop)
-        if not (source.over or self._failed or self._free):
+        if (self._again or not source.over) and not (self._failed or self._free):
             wanted = min(self._ceiling, max(1, source.pulled))
             while len(self._open) + len(self._opening) < wanted:
                 self._opening.add(loop.create_task(self._try_to_open(loop)))
@@ -284,7 +290,8 @@ class Pool(Generic[Asked, Outcome]):
             self._done.append((item, self._why_not()))
         else:
             connection = self._free.pop()
-            connection.item, connection.deadline, connection.used = item, now + self.timeout_seconds, True
+            connection.item, connection.asked = item, asked
+            connection.deadline, connection.used = now + self.timeout_seconds, True
             self._in_flight += 1
             connection.begin(asked)
 
@@ -299,6 +306,8 @@ class Pool(Generic[Asked, Outcome]):
         try:
             async with asyncio.timeout(self.timeout_seconds):
                 connection = await self._dial(loop)
+        except ssl.SSLCertVerificationError:
+            self._fail(NotOpened(untrusted(self._host)))
         except (OSError, UnicodeError):  # refused, unknown, timed out, TLS; a name that cannot be one
             self._fail(NotOpened(from_error(ErrorKind.NOT_CONNECTED)))
         except Exception as error:  # NotOpened; anything else is a fault of ours, and the exchange raises it
@@ -374,3 +383,4 @@ class Pool(Generic[Asked, Outcome]):
                 connection.finish(connection.failure(ErrorKind.BROKEN_OFF), keep=False)
             self._poll(loop)
         self._done.clear()
+        self._again.clear()

@@ -27,7 +27,7 @@ class OfficialClient:
     """The client with a time limit, without redirects, and telling when nothing was sent."""
 
     def __init__(self, key: str, url: str, timeout_seconds: float) -> None:
-        self._client = SendGridAPIClient(key, host=base_url(url)).client
+        self._client, self._url = SendGridAPIClient(key, host=base_url(url)).client, url
         self._timeout_seconds = timeout_seconds
         logging.getLogger("python_http_client.client").setLevel(logging.WARNING)  # its DEBUG writes whole messages
 
@@ -67,8 +67,8 @@ class OfficialClient:
             response = getattr(endpoint, method)(**asked)
         except HTTPError as error:
             return error.status_code, dict(error.headers), error.body
-        except NotConnected:
-            return from_error(ErrorKind.NOT_CONNECTED)
+        except NotConnected as error:
+            return error.answer(self._url)
         except TimeoutError:
             return from_error(ErrorKind.TIMED_OUT)
         except (OSError, http.client.HTTPException) as error:

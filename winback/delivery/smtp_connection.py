@@ -10,7 +10,7 @@ from time import monotonic
 from winback.delivery.answer import TOO_LATE, Answer, AnswerKind, ErrorKind, from_error
 from winback.delivery.mime import eml
 from winback.delivery.outgoing import Outgoing
-from winback.delivery.pool import FREE, Connection, Pool
+from winback.delivery.pool import AGAIN, FREE, Connection, Pool
 
 MOST_OCTETS = 100_000  # of one reply
 _ENHANCED = re.compile(rb"[245]\.[0-9]{1,3}\.[0-9]{1,3}\b")  # RFC 3463
@@ -73,7 +73,7 @@ class SmtpConnection(Connection[Outgoing, Answer]):
         self._unread = b""
         self._lines: list[bytes] = []
         self._opening: asyncio.Queue[Reply | None] | None = asyncio.Queue()
-        self._pipelining = self._eight_bit = self._dirty = False
+        self._pipelining = self._eight_bit = self._dirty = self._delivered = False
         self._awaited: deque[Step] = deque()
         self._unwritten: deque[tuple[Step, bytes]] = deque()
 
@@ -150,6 +150,7 @@ class SmtpConnection(Connection[Outgoing, Answer]):
             self._fault = self._fault or read_fault(step, reply)
             self._keep = self._keep and 400 <= reply.code < 600 and reply.code != _CLOSING
         elif step is Step.DOT:
+            self._delivered = True
             self.finish(_accepted(reply), keep=True)
             return
         elif step is Step.DATA and not self._fault:
@@ -166,7 +167,7 @@ class SmtpConnection(Connection[Outgoing, Answer]):
         if self._fault:
             self._unwritten.clear()
             self._dirty = True
-            self.finish(self._fault, keep=self._keep)
+            self.finish(AGAIN if self._has_had_enough() else self._fault, keep=self._keep)
         else:
             self._speak()
 
@@ -180,8 +181,15 @@ class SmtpConnection(Connection[Outgoing, Answer]):
         self.deadline = monotonic() + self.pool.timeout_seconds
         self.transport.write(self._content)
 
+    def _has_had_enough(self) -> bool:
+        """Whether the server ends the connection between two letters: many take only so many on each."""
+        closing = self._fault is None or self._fault.status == _CLOSING
+        return self._delivered and closing and not self._on_its_way
+
     def failure(self, kind: ErrorKind) -> Answer:
-        """Without the final dot nothing was sent; with it nobody knows."""
+        """Without the final dot nothing was sent; with it nobody knows. AGAIN where another connection will do."""
+        if kind is ErrorKind.BROKEN_OFF and self._has_had_enough():
+            return AGAIN  # type: ignore[no-any-return]  # a mark of the pool's
         if self._fault:
             return self._fault
         answer = from_error(kind)

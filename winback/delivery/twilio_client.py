@@ -38,7 +38,9 @@ class OfficialClient:
         """One POST of Messages: status, headers, text; an Answer where no response came."""
         try:
             response = self._client.request("POST", address, data=fields)
-        except (NotConnected, requests.RequestException) as error:
+        except NotConnected as error:
+            return error.answer(address)
+        except requests.RequestException as error:
             return from_error(_kind_of(error))
         return response.status_code, response.headers, response.text
 
