@@ -165,6 +165,12 @@ def error(code, status=400, **headers):
     return Reply(status=status, body=json.dumps(said), headers={"Content-Type": "application/json"} | headers)
 
 
+def given_up(status, code):
+    """A message resource that Twilio made and gave up at once: 201 all the same."""
+    said = {"sid": "SM" + "a" * 32, "status": status, "error_code": code}
+    return Reply(status=201, body=json.dumps(said), headers={"Content-Type": "application/json"})
+
+
 PAGE = Reply(status=200, headers={"Content-Type": "text/html"}, body="<!doctype html><p>Sign in to the wifi")
 FAULTS = [
     (error(21211), AnswerKind.REJECTED, "twilio_21211"),
@@ -190,6 +196,10 @@ FAULTS = [
     (error(20500, 500), AnswerKind.UNCERTAIN, "twilio_20500"),
     (Reply(status=500, takes=True), AnswerKind.UNCERTAIN, "http_500"),
     (Reply(status=302, headers={"Location": "/elsewhere"}), AnswerKind.UNCERTAIN, "http_302"),
+    (given_up("failed", 30008), AnswerKind.REJECTED, "twilio_30008"),
+    (given_up("undelivered", 21610), AnswerKind.REJECTED, "opted_out"),
+    (given_up("canceled", None), AnswerKind.REJECTED, "twilio_canceled"),
+    (given_up("failed", 21704), AnswerKind.CHANNEL_STOP, "twilio_21704"),
     (PAGE, AnswerKind.UNCERTAIN, "unexpected_body"),
     (Reply(status=201, body="{}"), AnswerKind.UNCERTAIN, "unexpected_body"),
     (Reply(status=201, body='{"sid": ["SM"]}'), AnswerKind.UNCERTAIN, "unexpected_body"),

@@ -36,6 +36,7 @@ _OUR_CODES = frozenset({
     21212, 21601, 21603, 21660, 21661,  # From
     21701, 21704, 21705,  # the Messaging Service
 })  # fmt: skip
+_REFUSED = ("failed", "undelivered", "canceled")  # the status of a message made and given up at once
 _BUSY_CODE = 21702  # the Messaging Service is not available: "retry your API call"
 _SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
 _SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
@@ -131,15 +132,29 @@ def read_answer(status: int, headers: Mapping[str, str], text: bytes | str) -> A
     """The answer in a response of Messages."""
     body = _json_object(text)
     sid, code = str(body.get("sid", "")), body.get("code")
-    said = None
-    if status >= 400 and type(code) is int:
-        said = OPTED_OUT if code == _OPTED_OUT_CODE else f"twilio_{code}"
-    answer = from_http(status, headers, bool(_SID.fullmatch(sid)), provider_id=sid, reason=said)
+    answer = from_http(
+        status,
+        headers,
+        bool(_SID.fullmatch(sid)),
+        provider_id=sid,
+        reason=_reason(code) if status >= 400 else None,
+    )
+    if answer.kind is AnswerKind.ACCEPTED and body.get("status") in _REFUSED:
+        code = body.get("error_code")
+        answer = Answer(
+            kind=AnswerKind.REJECTED, reason=_reason(code) or f"twilio_{body['status']}", status=status
+        )
     if answer.kind is AnswerKind.REJECTED and code in _OUR_CODES:
         return answer._replace(kind=AnswerKind.CHANNEL_STOP)
     if answer.kind is AnswerKind.REJECTED and code == _BUSY_CODE:
         return answer._replace(kind=AnswerKind.RETRY_LATER)
     return answer
+
+
+def _reason(code: object) -> str | None:
+    if type(code) is not int:
+        return None
+    return OPTED_OUT if code == _OPTED_OUT_CODE else f"twilio_{code}"
 
 
 def _json_object(text: bytes | str) -> dict[str, Any]:
