@@ -209,6 +209,7 @@ def test_how_long_asking_takes_is_said_with_its_condition(shop: Settings, capsys
 
     said = say(capsys, "reconcile")[2]
 
+    assert "asking sendgrid about 1 message: " in said
     assert "about 0:00:10 at its pace, if it lets this account ask" in said
 
 

@@ -225,6 +225,29 @@ def test_an_ordinary_answer_with_a_content_type_is_one(tmp_path, send):
     assert answer == Answer(kind=AnswerKind.ACCEPTED, provider_id="abc", status=202)
 
 
+IDS = {
+    "a": "a",
+    "x" * 200: "x" * 200,
+    "x" * 201: None,
+    "<script>": None,
+    "eve@example.com": None,
+    "a b": None,
+    "é": None,
+}
+
+
+@both_ways
+@pytest.mark.parametrize("page", [False, True], ids=["usual", "with a content type"])
+@pytest.mark.parametrize(("told", "kept"), IDS.items(), ids=[ascii(told)[:20] for told in IDS])
+def test_an_id_that_is_none_is_not_kept_and_the_message_stays_accepted(tmp_path, send, told, kept, page):
+    headers = {"X-Message-Id": told} | ({"Content-Type": "text/plain"} if page else {})
+
+    with Sink(tmp_path, [Reply(status=202, headers=headers)]) as sink:
+        answer = answer_to(send, sink.url, an_email())
+
+    assert answer == Answer(kind=AnswerKind.ACCEPTED, provider_id=kept, status=202)
+
+
 @both_ways
 def test_nothing_of_a_message_and_no_key_reaches_a_log(tmp_path, caplog, send):
     caplog.set_level(logging.DEBUG)

@@ -173,6 +173,7 @@ def given_up(status, code):
 
 PAGE = Reply(status=200, headers={"Content-Type": "text/html"}, body="<!doctype html><p>Sign in to the wifi")
 FAULTS = [
+    (error([21211]), AnswerKind.REJECTED, "http_400"),
     (error(21211), AnswerKind.REJECTED, "twilio_21211"),
     (error(21408), AnswerKind.REJECTED, "twilio_21408"),
     (error(21610), AnswerKind.REJECTED, "opted_out"),
@@ -199,6 +200,7 @@ FAULTS = [
     (given_up("failed", 30008), AnswerKind.REJECTED, "twilio_30008"),
     (given_up("undelivered", 21610), AnswerKind.REJECTED, "opted_out"),
     (given_up("canceled", None), AnswerKind.REJECTED, "twilio_canceled"),
+    (given_up("failed", [21704]), AnswerKind.REJECTED, "twilio_failed"),
     (given_up("failed", 21704), AnswerKind.CHANNEL_STOP, "twilio_21704"),
     (PAGE, AnswerKind.UNCERTAIN, "unexpected_body"),
     (Reply(status=201, body="{}"), AnswerKind.UNCERTAIN, "unexpected_body"),

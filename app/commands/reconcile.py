@@ -97,7 +97,10 @@ def _announce(counts: Mapping[str, int]) -> None:
     for provider, count in counts.items():
         takes = timedelta(seconds=round(count * PAUSE_SECONDS.get(provider, 0)))
         at_its_pace = f": about {takes} at its pace, if it lets this account ask; if not, one question is all"
-        say(f"asking {provider} about {count:,} messages" + (at_its_pace if takes else ""))
+        say(
+            f"asking {provider} about {count:,} message{'' if count == 1 else 's'}"
+            + (at_its_pace if takes else "")
+        )
 
 
 def _show(

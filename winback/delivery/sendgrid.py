@@ -30,7 +30,7 @@ KEY_ARGUMENT = (
 PATH = "/v3/mail/send"
 # Fields of a request that are the same for every customer: what is wrong with them is no customer's fault.
 _OUR_FIELDS = frozenset({"from", "reply_to", "headers", "categories", "tracking_settings", "custom_args"})
-LONGEST_ID = 200  # characters kept of an X-Message-Id: theirs have 22
+_MESSAGE_ID = re.compile(r"[A-Za-z0-9._-]{1,200}")  # an X-Message-Id: theirs have 22 characters
 
 
 def mail_body(message: Outgoing) -> dict[str, Any]:
@@ -113,8 +113,8 @@ class SendGrid:
 
 def _answer_in(response: Response) -> Answer:
     if response.status == 202 and not response.body and b"content-type" not in response.headers:
-        provider_id = response.headers.get(b"x-message-id", b"").decode("latin-1")[:LONGEST_ID] or None
-        return Answer(kind=AnswerKind.ACCEPTED, provider_id=provider_id, status=202)
+        told = response.headers.get(b"x-message-id", b"").decode("latin-1")
+        return Answer(kind=AnswerKind.ACCEPTED, provider_id=_message_id(told), status=202)
     return read_answer(response.status, response.text_headers(), response.body)
 
 
@@ -124,11 +124,16 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
     is_page = "html" in given.get("content-type", "") or body.lstrip().startswith(b"<")
     field = _field_at_fault(body) if status >= 300 else ""
     reason = f"http_{status}{field and ':'}{field}" if status >= 300 else None
-    provider_id = given.get("x-message-id", "")[:LONGEST_ID] or None
+    provider_id = _message_id(given.get("x-message-id", ""))
     answer = from_http(status, given, status == 202 and not is_page, provider_id=provider_id, reason=reason)
     if answer.kind is AnswerKind.REJECTED and _is_ours(field):
         return answer._replace(kind=AnswerKind.CHANNEL_STOP)
     return answer
+
+
+def _message_id(told: str) -> str | None:
+    """Their id of the message; None for what is none, which is neither kept nor shown."""
+    return told if _MESSAGE_ID.fullmatch(told) else None
 
 
 def _is_ours(field: str) -> bool:

@@ -131,19 +131,13 @@ class Twilio:
 def read_answer(status: int, headers: Mapping[str, str], text: bytes | str) -> Answer:
     """The answer in a response of Messages."""
     body = _json_object(text)
-    sid, code = str(body.get("sid", "")), body.get("code")
-    answer = from_http(
-        status,
-        headers,
-        bool(_SID.fullmatch(sid)),
-        provider_id=sid,
-        reason=_reason(code) if status >= 400 else None,
-    )
+    sid, code = str(body.get("sid", "")), _code(body.get("code"))
+    said = _reason(code) if status >= 400 else None
+    answer = from_http(status, headers, bool(_SID.fullmatch(sid)), provider_id=sid, reason=said)
     if answer.kind is AnswerKind.ACCEPTED and body.get("status") in _REFUSED:
-        code = body.get("error_code")
-        answer = Answer(
-            kind=AnswerKind.REJECTED, reason=_reason(code) or f"twilio_{body['status']}", status=status
-        )
+        code = _code(body.get("error_code"))
+        said = _reason(code) or f"twilio_{body['status']}"
+        answer = Answer(kind=AnswerKind.REJECTED, reason=said, status=status)
     if answer.kind is AnswerKind.REJECTED and code in _OUR_CODES:
         return answer._replace(kind=AnswerKind.CHANNEL_STOP)
     if answer.kind is AnswerKind.REJECTED and code == _BUSY_CODE:
@@ -151,8 +145,12 @@ def read_answer(status: int, headers: Mapping[str, str], text: bytes | str) -> A
     return answer
 
 
-def _reason(code: object) -> str | None:
-    if type(code) is not int:
+def _code(told: object) -> int | None:
+    return told if type(told) is int else None
+
+
+def _reason(code: int | None) -> str | None:
+    if code is None:
         return None
     return OPTED_OUT if code == _OPTED_OUT_CODE else f"twilio_{code}"
 
