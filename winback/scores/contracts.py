@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from winback.customers.tie_key import tie_keys
 from winback.errors import WrongUse
-from winback.scores.contract_clock import DAYS_A_MONTH, Clock, clock_of, days_until
+from winback.scores.contract_clock import DAYS, DAYS_A_MONTH, Clock, clock_of, days_until
 from winback.scores.contract_columns import Columns, columns_of
+from winback.scores.contract_phases import PlanClocks, phase_clocks
 from winback.scores.hazard import Hazard, Penalty, Spells, fit_hazard, log_likelihood, with_covariance
 from winback.scores.scoring import FITTED_CUSTOMERS, SCORES, Scores, digest_of, ranked, rounded, smallest
 from winback.words import in_singular
@@ -156,9 +157,10 @@ def by_customer(scores: Scores) -> Scores:
 def learn(contracts: pl.DataFrame, attributes: pl.DataFrame, as_of: date, horizon_days: int) -> Learned:
     """Fit a hazard to contracts as they were known at ``as_of``."""
     started = contracts["started_on"]
-    clock = clock_of(
-        started, contracts["ended_on"].zip_with(~contracts["snapshot"], _NEVER.new_from_index(0, contracts.height))
-    )
+    told_ends = contracts["ended_on"].zip_with(~contracts["snapshot"], _NEVER.new_from_index(0, contracts.height))
+    clock: Clock | PlanClocks = clock_of(started, told_ends)
+    if clock is DAYS:
+        clock = phase_clocks(started, told_ends, contracts["plan"], as_of) or DAYS
     seen, watched = _seen(contracts, as_of, clock)
     columns = columns_of(contracts, attributes, seen)
     live = np.flatnonzero(contracts["ended_on"].is_null().to_numpy())
@@ -282,7 +284,7 @@ def _one_hazard(ended: int, days: float, traits: int) -> Hazard:
     return Hazard(cuts=np.empty(0), log_hazard=np.array([[math.log(daily)]]), weights=np.zeros(traits))
 
 
-def _without_turn(clock: Clock, as_of: date, horizon_days: int) -> tuple[str, ...]:
+def _without_turn(clock: Clock | PlanClocks, as_of: date, horizon_days: int) -> tuple[str, ...]:
     """What is to be said where all contracts end on the same days, and none of these lies within the horizon."""
     ends, until = pl.Series([as_of]), as_of + timedelta(days=horizon_days)
     if clock.month is None or clock.age(ends, until)[0]:
@@ -291,7 +293,7 @@ def _without_turn(clock: Clock, as_of: date, horizon_days: int) -> tuple[str, ..
     return (in_singular(said),)
 
 
-def _seen(contracts: pl.DataFrame, as_of: date, clock: Clock) -> tuple[Spells, tuple[str, ...]]:
+def _seen(contracts: pl.DataFrame, as_of: date, clock: Clock | PlanClocks) -> tuple[Spells, tuple[str, ...]]:
     """Ages at which contracts were seen, and what is to be said of it."""
     started, ended = contracts["started_on"], contracts["ended_on"]
     gone = ended.is_not_null().to_numpy()
