@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from winback.customers.tie_key import tie_keys
 from winback.errors import WrongUse
-from winback.scores.contract_clock import DAYS, DAYS_A_MONTH, Clock, clock_of, days_until
+from winback.scores.contract_clock import DAYS, DAYS_A_MONTH, FEWEST_DAYS, Clock, clock_of, days_until
 from winback.scores.contract_columns import Columns, columns_of
+from winback.scores.contract_lately import LATELY_DAYS, ends_of_late
 from winback.scores.contract_phases import PlanClocks, phase_clocks
 from winback.scores.hazard import Hazard, Penalty, Spells, fit_hazard, log_likelihood, with_covariance
 from winback.scores.scoring import FITTED_CUSTOMERS, SCORES, Scores, digest_of, ranked, rounded, smallest
@@ -172,6 +173,11 @@ def learn(contracts: pl.DataFrame, attributes: pl.DataFrame, as_of: date, horizo
     if ended >= MIN_ENDED:
         model, hazard = _fitted(sample)
         remarks = (*watched, *columns.remarks, *_without_turn(clock, as_of, horizon_days))
+        dated = contracts["ended_on"].n_unique() > FEWEST_DAYS and not contracts["snapshot"].any()
+        if dated:  # else ends are told of a day, not on theirs
+            by = columns.stratum if model is ContractModel.BY_PLAN else np.zeros_like(columns.stratum)
+            since = _ages_lately(contracts, clock, as_of - timedelta(days=LATELY_DAYS))
+            remarks += ends_of_late(hazard, seen, columns.matrix, by, since, as_of)
     else:
         model, hazard, remark = _unfitted(sample, ended, horizon_days)
         remarks = (remark,) if len(live) else (f"no contract lives at the end of {as_of}",)
@@ -308,6 +314,12 @@ def _seen(contracts: pl.DataFrame, as_of: date, clock: Clock | PlanClocks) -> tu
         return whole, ((_ONE_SNAPSHOT if shown.any() else _ONE_DAY).format(first=first),)
     entry = np.clip(clock.age(started, first - timedelta(days=0 if shown.any() else 1)), 0, stop)
     return _from_first_end(whole, entry, first, int(shown.sum()))
+
+
+def _ages_lately(contracts: pl.DataFrame, clock: Clock, day: date) -> Floats:
+    """Age of each contract at the end of ``day``, infinite where it had ended by then."""
+    gone = (contracts["ended_on"] <= day).fill_null(value=False).to_numpy()
+    return np.where(gone, np.inf, clock.age(contracts["started_on"], day))
 
 
 def _from_first_end(whole: Spells, entry: Floats, first: date, shown: int) -> tuple[Spells, tuple[str, ...]]:
