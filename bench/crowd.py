@@ -26,7 +26,7 @@ from db.tables import Assignment, Customer, Suppression
 from flows.campaign_run import carry_out, manual
 from flows.importing import Arrival, import_file
 from flows.planning import plan_messages, release_messages
-from winback.audience.assignment import person_code
+from winback.audience.code import person_code
 from winback.campaigns.schedule import last_whole_day
 from winback.customers.contact import address_hash
 from winback.intake.fields import Kind

@@ -11,7 +11,7 @@ from sqlmodel import Session, col
 from db.engine import changed, insert_or_keep
 from db.occurrences import Stage
 from db.tables import Assignment, Customer, Occurrence
-from winback.audience.assignment import person_code
+from winback.audience.code import person_code
 
 CHUNK = 2_000  # rows per transaction: well under the 250 ms a writer may hold SQLite
 

@@ -7,7 +7,7 @@ from db.engine import reading
 from db.home import FILE_NAME
 from db.settings import Settings
 from db.tables import Assignment
-from winback.audience.assignment import CODE_LENGTH, person_code
+from winback.audience.code import CODE_LENGTH, person_code
 from winback.errors import WrongUse
 
 _CHANGED = (

@@ -5,14 +5,11 @@ was in an arm before stays in it, whatever the shares are now.
 """
 
 import hashlib
-from base64 import b32encode
 from collections.abc import Mapping
 
 import polars as pl
 
 from winback.campaigns.campaign import HOLDOUT
-
-CODE_LENGTH = 16
 
 
 def point(salt: str, campaign_id: str, person: str) -> float:
@@ -24,16 +21,6 @@ def point(salt: str, campaign_id: str, person: str) -> float:
 def seed_name(salt: str) -> str:
     """What a report calls the salt: 16 hexadecimal digits that name it and do not tell it."""
     return hashlib.sha256(b"winback seed 1\0" + salt.encode()).hexdigest()[:16]
-
-
-def person_code(salt: str, campaign_id: str, person: str) -> str:
-    """The person's part of message keys: 16 letters and digits that say nothing about him.
-
-    Bytes 8 to 17 of the digest ``point`` begins with, in base32: a state restored from a backup makes the same
-    keys.
-    """
-    seed = "\0".join((salt, campaign_id, person)).encode()
-    return b32encode(hashlib.sha256(seed).digest()[8:18]).decode().lower()
 
 
 def arm_at(at: float, shares: Mapping[str, float]) -> str:
