@@ -9,8 +9,8 @@ CODE_LENGTH = 16
 def person_code(salt: str, campaign_id: str, person: str) -> str:
     """The person's part of message keys: 16 letters and digits that say nothing about him.
 
-    Bytes 8 to 17 of the digest ``assignment.point`` begins with, in base32: a state restored from a backup makes the same
-    keys.
+    Bytes 8 to 17 of the digest ``assignment.point`` begins with, in base32: a state restored from a backup
+    makes the same keys.
     """
     seed = "\0".join((salt, campaign_id, person)).encode()
     return b32encode(hashlib.sha256(seed).digest()[8:18]).decode().lower()
