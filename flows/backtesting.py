@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from db.customers import identified
 from db.facts.queries import read_log
-from db.facts.store import data_through, digests, path_of
+from db.facts.store import data_from, data_through, digests, path_of
 from db.settings import Settings
 from flows.standing_still import standstill_at
 from winback.customers.order_log import OrderLog, first_day, followed
@@ -77,7 +77,7 @@ def backtest(
     log = read_log(files, as_of=through)
     days = cut_days(log, through, horizon_days, cuts)
     if not days:
-        begun = first_day(log) or through
+        begun = first_day(log) or data_from(session) or through
         said = f"the orders reach from {begun} to {through}, {(through - begun).days + 1} days"
         return _nothing(horizon_days, through, f"{said}: a backtest over {horizon_days} days needs twice as many")
     found: list[Measured] = []

@@ -24,7 +24,7 @@ MONTHS: Final = (1, 3, 6, 12)
 PARTS: Final = 12
 CLEAR: Final = 20.0
 """Log likelihood by which phases must foretell the ends of other terms better than an even hazard does."""
-NEARLY: Final = 0.8
+NEARLY: Final = 0.9
 OWN: Final = 100
 """Ends of a plan, from which it has the clock of its own ends or none; with fewer that of all."""
 HALF_AN_END: Final = 0.5
@@ -150,9 +150,12 @@ def _gain(ends: Floats, at_risk: Floats) -> float:
         np.stack([each[1:, part == one].sum(axis=1) for one in range(PARTS)], axis=1) for each in (ends, at_risk)
     )
     gain = 0.0
-    for term in np.flatnonzero(came.sum(axis=1)):
+    for term in np.flatnonzero((came.sum(axis=1) > 0) & (seen.sum(axis=1) < seen.sum())):
         others = _smooth(came.sum(axis=0) - came[term], seen.sum(axis=0) - seen[term])
-        told, even = others * seen[term], seen[term]
         some = came[term] > 0
-        gain += float((came[term] * np.log(told / told.sum() * even.sum() / np.maximum(even, 1e-9)))[some].sum())
+        told, even = others * seen[term], seen[term]
+        lift = (
+            others[some] * even.sum() / told.sum()
+        )  # the phase's share by the others, over its share of the days
+        gain += float((came[term][some] * np.log(lift)).sum())
     return gain

@@ -316,7 +316,7 @@ def _seen(contracts: pl.DataFrame, as_of: date, clock: Clock | PlanClocks) -> tu
     return _from_first_end(whole, entry, first, int(shown.sum()))
 
 
-def _ages_lately(contracts: pl.DataFrame, clock: Clock, day: date) -> Floats:
+def _ages_lately(contracts: pl.DataFrame, clock: Clock | PlanClocks, day: date) -> Floats:
     """Age of each contract at the end of ``day``, infinite where it had ended by then."""
     gone = (contracts["ended_on"] <= day).fill_null(value=False).to_numpy()
     return np.where(gone, np.inf, clock.age(contracts["started_on"], day))
