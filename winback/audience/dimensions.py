@@ -17,14 +17,16 @@ def dimensions(ledger: pl.DataFrame) -> pl.DataFrame:
     """
     top = pl.col("value_rank") <= top_count(TOP_SHARE, ledger.height)
     drawn = ledger.filter(pl.col("arm").is_not_null() & ~pl.col("drawn_before"))
-    place = pl.col("risk").rank("average") / pl.len()
+    thrice = 3 * pl.col("risk").rank(
+        "average"
+    )  # not divided: a scalar's inverse would move who stands on the edge
     return drawn.select(
         "customer_no",
         "arm",
         value=pl.when(top).then(pl.lit("top")).otherwise(pl.lit("other")),
-        risk=pl.when(place <= 1 / 3)
+        risk=pl.when(thrice <= pl.len())
         .then(pl.lit("low"))
-        .when(place <= 2 / 3)
+        .when(thrice <= 2 * pl.len())
         .then(pl.lit("middle"))
         .otherwise(pl.lit("high")),
         orders=pl.when(pl.col("orders") <= 1)
