@@ -23,7 +23,7 @@ def facts_on(address: str) -> Callable[[], AbstractContextManager["Facts"]]:
     """What ``db.facts.queries._connection`` is replaced with."""
 
     @contextmanager
-    def opened() -> Iterator[Facts]:
+    def opened(files: object = ()) -> Iterator[Facts]:
         with psycopg.connect(address) as connection:
             yield Facts(connection)
             connection.rollback()
