@@ -1,5 +1,6 @@
 """Contracts that end some days after a term: phases are found and foretell; a wave at one age is none."""
 
+from calendar import monthrange
 from datetime import date, timedelta
 
 import numpy as np
@@ -13,6 +14,11 @@ from winback.scores.contracts import score_contracts
 AS_OF, HORIZON, GRACE = date(2025, 6, 30), 45, 20
 
 
+def months_on(day: date, months: int) -> date:
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
 def prepaid(terms: dict[str, tuple[int, float]], contracts: int, seed: int) -> tuple[pl.DataFrame, np.ndarray]:
     """Contracts of terms in months, each ended with a chance 0 to GRACE days after a term, evenly; by plan.
 
@@ -24,15 +30,16 @@ def prepaid(terms: dict[str, tuple[int, float]], contracts: int, seed: int) -> t
         plan = random.choice(list(terms))
         months, chance = terms[plan]
         started = AS_OF - timedelta(days=int(random.integers(1, 1_200)))
-        turns = pl.Series([started] * 40).dt.offset_by(pl.Series([f"{months * k}mo" for k in range(1, 41)]))
         ended, here, all_of_it, alive = None, 0.0, 0.0, 1.0
-        for turn in turns:
+        for term in range(1, 40):
+            if (turn := months_on(started, months * term)) > until:
+                break
             if ended is None and random.random() < chance:
                 ended = turn + timedelta(days=int(random.integers(0, GRACE + 1)))
-            days = [turn + timedelta(days=late) for late in range(GRACE + 1)]
-            later = sum(day > AS_OF for day in days) / len(days) * alive * chance
-            here += sum(AS_OF < day <= until for day in days) / len(days) * alive * chance
-            all_of_it, alive = all_of_it + later, alive * (1 - chance)
+            late = (turn - AS_OF).days + np.arange(GRACE + 1)
+            all_of_it += (late > 0).mean() * alive * chance
+            here += ((late > 0) & (late <= HORIZON)).mean() * alive * chance
+            alive *= 1 - chance
         rows.append((n, f"{n:06}", "main", f"s{n}", f"s{n}", started, ended, 1_000, plan or None, False))
         if ended is None or ended > AS_OF:
             truth.append(here / (all_of_it + alive))
