@@ -70,7 +70,7 @@ def test_a_seasonal_model_without_its_clock_is_pareto_nbd_and_says_so():
     _, scores = scored(log, DAY_0 + timedelta(days=250), 60, SEASONAL)
 
     assert scores.model == Model.PARETO_NBD
-    assert "seasonal Pareto/NBD left out: less than a year of history" in scores.fallback_reason
+    assert "seasonal Pareto/NBD left out: its clock needs a year of orders" in scores.fallback_reason
 
 
 def test_a_seasonal_model_has_the_level_of_the_season():

@@ -12,6 +12,7 @@ from winback.scores.backtest import area_under_curve
 from winback.scores.learners import has_lightgbm
 from winback.scores.quintiles import observed_risk
 from winback.scores.recipe import FULL, PLAIN, Model, Recipe
+from winback.scores.standing import closed_then
 
 DAYS = 720
 AS_OF = DAY_0 + timedelta(days=DAYS - 91)
@@ -193,3 +194,11 @@ def test_a_season_in_which_nobody_comes_is_known_from_last_year():
     _, scores = scored(shop, DAY_0 + timedelta(days=540), 60, replace(PARETO, season=True))
 
     assert scores.frame["risk"].mean() > 0.99
+
+
+@pytest.mark.parametrize(("newest", "closed"), [(6, False), (7, True)])
+def test_a_weekend_without_orders_is_no_closure(newest, closed):
+    """On one day everybody had ordered at least so many days before; today one in ten ordered yesterday."""
+    then, now = np.arange(newest, 500), np.append(np.ones(50, dtype=int), np.arange(newest, 500))
+
+    assert bool(closed_then(now, then)) == closed

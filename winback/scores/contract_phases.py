@@ -5,7 +5,7 @@ as contracts end in it: what lies between two days of the same term is the share
 learned from all terms, so that the hazard is even within a term again (see ``contract_clock`` for turns alone).
 """
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from winback.scores.contract_clock import DAYS, DAYS_A_MONTH, Clock, days_until, months_between
 
 Floats = NDArray[np.float64]
-_Ask = Callable[["PhaseClock | Clock", pl.Series, pl.Series | date], Floats]
 
 MONTHS: Final = (1, 3, 6, 12)
 """Terms that are looked for; the shortest that tells nearly as much as the best (NEARLY) is taken."""
 PARTS: Final = 12
 CLEAR: Final = 20.0
 """Log likelihood by which phases must foretell the ends of other terms better than an even hazard does."""
+EACH: Final = 0.05
+"""And by how much an end: of a million contracts the days that short months lack are clear, and mean nothing."""
 NEARLY: Final = 0.9
 OWN: Final = 100
 """Ends of a plan, from which it has the clock of its own ends or none; with fewer that of all."""
@@ -64,34 +65,33 @@ class PlanClocks:
 
     def age(self, started: pl.Series, day: pl.Series | date) -> Floats:
         """Age at the end of ``day``."""
-        return self._each(started, day, lambda clock, begun, on: clock.age(begun, on))
+        return self._joined(
+            clock.age(started.filter(rows), day.filter(rows) if isinstance(day, pl.Series) else day)
+            for rows, clock in self.parts
+        )
 
     def age_at_end(self, started: pl.Series, ended: pl.Series) -> Floats:
         """Age at which contracts ended."""
-        return self._each(started, ended, lambda clock, begun, on: clock.age_at_end(begun, _dated(on)))
+        return self._joined(
+            clock.age_at_end(started.filter(rows), ended.filter(rows)) for rows, clock in self.parts
+        )
 
-    def _each(self, started: pl.Series, day: pl.Series | date, ask: _Ask) -> Floats:
-        found = np.empty(len(started))
-        for rows, clock in self.parts:
-            on = day.filter(rows) if isinstance(day, pl.Series) else day
-            found[rows] = ask(clock, started.filter(rows), on)
+    def _joined(self, ages: Iterable[Floats]) -> Floats:
+        found = np.empty(sum(int(rows.sum()) for rows, _ in self.parts))
+        for (rows, _), each in zip(self.parts, ages, strict=True):
+            found[rows] = each
         return found
-
-
-def _dated(day: pl.Series | date) -> pl.Series:
-    assert isinstance(day, pl.Series)
-    return day
 
 
 def phase_clocks(started: pl.Series, ended: pl.Series, plan: pl.Series, as_of: date) -> PlanClocks | None:
     """The clock of each plan (null is one too), see ``phase_clock``; None where no plan has one."""
-    common = phase_clock(started, ended, as_of)
+    common = phase_clock(started, ended, as_of) or DAYS
     parts: list[tuple[NDArray[np.bool_], PhaseClock | Clock]] = []
     for one in plan.unique(maintain_order=True):
         of = (plan.is_null() if one is None else (plan == one).fill_null(value=False)).to_numpy()
         begun, over = started.filter(of), ended.filter(of)
-        own = phase_clock(begun, over, as_of)
-        parts.append((of, own or (common if over.is_not_null().sum() < OWN else None) or DAYS))
+        few = over.is_not_null().sum() < OWN
+        parts.append((of, common if few else phase_clock(begun, over, as_of) or DAYS))
     return PlanClocks(parts=tuple(parts)) if any(clock is not DAYS for _, clock in parts) else None
 
 
@@ -104,7 +104,7 @@ def phase_clock(started: pl.Series, ended: pl.Series, as_of: date) -> PhaseClock
     until = ended.fill_null(as_of)
     told = {months: _table(*_place(started, until, months), gone, months) for months in MONTHS}
     gains = {months: _gain(*table) for months, table in told.items()}
-    if max(gains.values()) < CLEAR:
+    if max(gains.values()) < max(CLEAR, EACH * gone.sum()):
         return None
     months = next(months for months in MONTHS if gains[months] >= NEARLY * max(gains.values()))
     ends, at_risk = (each[1:].sum(axis=0) for each in told[months])
@@ -115,9 +115,12 @@ def phase_clock(started: pl.Series, ended: pl.Series, as_of: date) -> PhaseClock
 def _place(started: pl.Series, day: pl.Series | date, months: int) -> tuple[Floats, Floats]:
     """(Whole terms over at ``day``, days since the last of them)."""
     whole = np.floor_divide(months_between(started, day)[0], months)
-    back = pl.DataFrame({"on": started, "months": whole.astype(np.int64) * months})
-    turned = back.select(pl.col("on").dt.offset_by(pl.format("{}mo", "months"))).to_series()
-    return whole, days_until(turned, day)
+    first = started.to_numpy().astype("datetime64[D]")
+    begun = first.astype("datetime64[M]")
+    turned = begun + whole.astype(np.int64) * months
+    last = (turned + 1).astype("datetime64[D]") - 1  # a short month ends early
+    turn = np.minimum(turned.astype("datetime64[D]") + (first - begun.astype("datetime64[D]")), last)
+    return whole, days_until(pl.Series(turn), day)
 
 
 def _table(whole: Floats, phase: Floats, gone: NDArray[np.bool_], months: int) -> tuple[Floats, Floats]:
@@ -154,8 +157,6 @@ def _gain(ends: Floats, at_risk: Floats) -> float:
         others = _smooth(came.sum(axis=0) - came[term], seen.sum(axis=0) - seen[term])
         some = came[term] > 0
         told, even = others * seen[term], seen[term]
-        lift = (
-            others[some] * even.sum() / told.sum()
-        )  # the phase's share by the others, over its share of the days
+        lift = others[some] * even.sum() / told.sum()  # a phase's share by the others, over that of its days
         gain += float((came[term][some] * np.log(lift)).sum())
     return gain

@@ -102,8 +102,8 @@ def _with_season(
     if Model.SEASONAL not in recipe.parts:
         return said
     if now.clock is None:
-        remark = f"{Model.SEASONAL} left out: less than a year of history, or a horizon of nearly a year or more"
-        return replace(said, remarks=(*said.remarks, remark))
+        needs = "a year of orders before, the shop open at its begin, and a horizon of at most 357 days"
+        return replace(said, remarks=(*said.remarks, f"{Model.SEASONAL} left out: its clock needs {needs}"))
     fitted, why = fit_orders(Model.SEASONAL, seasonal_histories(few, now.clock, now.as_of))
     if fitted is None:
         return replace(said, remarks=(*said.remarks, f"{Model.SEASONAL} left out: {why}"))

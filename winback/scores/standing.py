@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from winback.customers.features import EarlierWindow
 from winback.customers.order_log import Windows, number_of
+from winback.customers.standstill import QUIET_DAYS
 from winback.scores.btyd import Histories
 from winback.scores.season_clock import SeasonClock
 
@@ -57,15 +58,14 @@ class Lesson:
 def closed_then(now: Integers, then: Integers) -> str | None:
     """After a time without any order, as of a closed shop, nobody then stood as many stand now; in words.
 
-    Both are days since the last order of each; None where more than FRESH of today's stand as some stood then.
+    Both are days since the last order of each. None where at most FRESH of today's customers ordered more lately
+    than anybody then, or that was less than QUIET_DAYS: a weekend is no closure.
     """
     newest = int(then.min())
     fresh = float((now < newest).mean())
-    return (
-        f"nobody had ordered for {newest} days, as {fresh:.0%} of today's customers have"
-        if fresh > FRESH
-        else None
-    )
+    if newest < QUIET_DAYS or fresh <= FRESH:
+        return None
+    return f"nobody had ordered for {newest} days, as {fresh:.0%} of today's customers have"
 
 
 def histories_of(features: pl.DataFrame) -> Histories:
