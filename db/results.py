@@ -76,7 +76,9 @@ _RECORDS = {
 
 _ID = attrgetter("message.id")
 _OURS = Sql("""
-SELECT id FROM message WHERE id AMONG(:ids) AND owner = :owner AND state = 'sending' ORDER BY id FOR UPDATE""")
+SELECT COUNT(*) FROM (
+  SELECT id FROM message WHERE id AMONG(:ids) AND owner = :owner AND state = 'sending' ORDER BY id FOR UPDATE
+) AS ours""")
 _KNOWN = Sql("""
 SELECT id, owner, attempt, state, sent_at, cost_micros FROM message WHERE id AMONG(:ids) ORDER BY id FOR UPDATE""")
 
@@ -140,8 +142,8 @@ _ADDRESSES = Sql("SELECT id, address_hash, channel FROM message WHERE id AMONG(:
 def _sorted_out(connection: Connection, results: Sequence[Result], price: int) -> tuple[list[Told], list[Told]]:
     """(results to settle, results of messages an event has lifted meanwhile); the rows are locked from here on."""
     ids = [result.message.id for result in results]
-    ours = _OURS.run(connection, ids=ids, owner=results[0].message.owner).fetchall()
-    if len(ours) == len(ids):  # as nearly always
+    (ours,) = _OURS.run(connection, ids=ids, owner=results[0].message.owner).fetchone()
+    if ours == len(ids):  # as nearly always
         return [_plain(result, price) for result in results], []
     known = {id_: rest for id_, *rest in _KNOWN.run(connection, ids=ids).fetchall()}
     settled: list[Told] = []
