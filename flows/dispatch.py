@@ -10,11 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from db.claims import WAKE, Batch, Claimed, Run, Wish, claim, due_runs, expire_leases, wake
 from db.direct import is_sqlite, reader, writer, writing
@@ -25,8 +27,9 @@ from db.outbox import waiting
 from db.refusals import stop_if_refused
 from db.results import Result, record
 from db.stops import is_stopped, stop_if_failing
+from flows.next_state import COSTING, next_state
 from winback.channel import Channel
-from winback.delivery.answer import Answer, AnswerKind
+from winback.delivery.answer import HELD_BACK, Answer, AnswerKind
 from winback.delivery.breaker import GOOD, IN_A_ROW
 from winback.delivery.claiming import OVER_BUDGET, Rules
 from winback.delivery.outgoing import Outgoing
@@ -39,7 +42,6 @@ from winback.message.rendering import RENDER_ERROR, RenderFailure
 
 WINDOW = 64  # messages of one claim: the requests in flight, and what a crash can leave uncertain
 LEASE = timedelta(minutes=2)
-RETRY_AFTER = timedelta(seconds=30)  # where a provider asks to wait without saying how long
 IDLE_SECONDS = 1.0
 STOP_SECONDS = 0.05  # how old the answer to "has anybody pressed stop?" may be before a first byte
 HOUSEKEEPING_SECONDS = 1.0
@@ -268,7 +270,8 @@ class Line:
                 self._post.remember(batch.mark)
             until = time.monotonic() + self._lease_seconds - (self._post.monotonic() - began)
             messages = self._outgoing(batch, waiting, now, began)
-            for outgoing, answer in self._provider.send_all(messages, until=until):
+            may_begin = partial(self._may_begin, batch, began)
+            for outgoing, answer in self._provider.send_all(messages, until=until, may_begin=may_begin):
                 self._answered(self._begun.pop(outgoing.key), outgoing, answer)
         finally:  # not begun: it goes back
             self._post.progress(len(self._results))
@@ -327,7 +330,17 @@ class Line:
         refused = self._refusals.too_many(batch.run.occurrence_id)
         return self._is_stopped or refused or self._failures >= IN_A_ROW
 
+    def _may_begin(self, batch: Batch, began: float) -> bool:
+        """Whether a message that was pulled may begin once more; a database that cannot be asked says no."""
+        try:
+            return not self._must_stop(batch, began)
+        except SQLAlchemyError:  # others are under way; whoever records what came of them meets it again
+            return False
+
     def _answered(self, message: Claimed, outgoing: Outgoing, answer: Answer) -> None:
+        if answer is HELD_BACK:  # it says nothing about the provider
+            self._results.append(Result(message, State.QUEUED))
+            return
         if answer.kind is AnswerKind.CHANNEL_STOP:
             self._tally.closed[self.channel] = answer.reason or "refused"
         self._failures = 0 if answer.kind in GOOD else self._failures + 1
@@ -369,27 +382,6 @@ class Line:
 
 
 _STATE = attrgetter("state")
-COSTING = frozenset({AnswerKind.ACCEPTED, AnswerKind.UNCERTAIN})
-
-
-def next_state(
-    message: Claimed, answer: Answer, provider: str, cost_micros: int, clock: Callable[[], datetime]
-) -> Result:
-    """A provider's answer as the message's next state (DESIGN: the message state machine)."""
-    later = None
-    if answer.kind is AnswerKind.RETRY_LATER:
-        wait = answer.retry_after_seconds
-        later = clock() + (RETRY_AFTER if wait is None else timedelta(seconds=wait))
-    return Result(message, _NEXT[answer.kind], answer.reason, provider, answer.provider_id, later, cost_micros)
-
-
-_NEXT = {
-    AnswerKind.ACCEPTED: State.ACCEPTED,
-    AnswerKind.REJECTED: State.REJECTED,
-    AnswerKind.RETRY_LATER: State.QUEUED,
-    AnswerKind.CHANNEL_STOP: State.QUEUED,
-    AnswerKind.UNCERTAIN: State.UNCERTAIN,
-}
 
 
 def _anything_waiting(post: Post, channels: list[Channel]) -> bool:

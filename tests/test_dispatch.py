@@ -1,6 +1,9 @@
 """The claim-send-record loop with a provider that records, on both databases."""
 
+import asyncio
+import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -11,13 +14,18 @@ from sqlmodel import col
 
 from db.claims import Claimed
 from db.engine import reading, transaction
+from db.gates import gates
 from db.outbox import counts
 from db.tables import DayTally, Message, Stop
-from flows.dispatch import Post, drain
+from flows.dispatch import STOP_SECONDS, Post, drain
 from tests.builders import NOON, an_outbox
+from tests.messages import an_email
+from tests.recording import Server
 from winback.delivery.answer import Answer, AnswerKind
+from winback.delivery.breaker import OPEN
 from winback.delivery.claiming import Rules
 from winback.delivery.outgoing import Outgoing
+from winback.delivery.smtp import Smtp
 from winback.delivery.tariff import Tariff
 from winback.message.rendering import RenderFailure
 
@@ -34,7 +42,9 @@ class Recorder:
         self.sent: list[str] = []
         self._answer = answer
 
-    def send_all(self, messages: Iterable[Outgoing], *, until: float) -> Iterator[tuple[Outgoing, Answer]]:
+    def send_all(
+        self, messages: Iterable[Outgoing], *, until: float, may_begin: Callable[[], bool]
+    ) -> Iterator[tuple[Outgoing, Answer]]:
         for message in messages:
             self.sent.append(message.key)
             yield message, self._answer(message)
@@ -210,6 +220,70 @@ def test_the_stop_switch_ends_a_batch_under_way(engine: Engine):
 
     assert len(provider.sent) == 1
     assert states(engine) == {"accepted": 1, "queued": 4}
+
+
+class Brief(asyncio.Protocol):
+    """A relay that takes one connection at a time and two letters on each; the third finds it closed."""
+
+    open = 0
+
+    def __init__(self, third: Callable[[], None], taken: list[bytes]) -> None:
+        self._third, self._taken = third, taken
+        self._letters, self._unread = 0, b""
+
+    def connection_made(self, link: asyncio.Transport) -> None:
+        self._link = link
+        link.write(b"421 one at a time\r\n" if Brief.open else b"220 x\r\n")
+        Brief.open += 1
+
+    def connection_lost(self, error: Exception | None) -> None:
+        Brief.open -= 1
+
+    def data_received(self, data: bytes) -> None:
+        self._unread += data
+        if self._unread.startswith(b"EHLO"):
+            self._link.write(b"250-x\r\n250 PIPELINING\r\n")
+        elif self._unread.startswith(b"MAIL") and self._letters == 2:
+            self._third()
+            asyncio.get_running_loop().call_later(2 * STOP_SECONDS, self._link.close)
+        elif self._unread.startswith(b"MAIL"):
+            self._link.write(b"250 ok\r\n250 ok\r\n354 go\r\n")
+        elif self._unread.endswith(b"\r\n.\r\n"):
+            self._letters += 1
+            self._taken.append(self._unread)
+            self._link.write(b"250 ok\r\n")
+        else:
+            return  # not whole yet
+        self._unread = b""
+
+
+@pytest.mark.parametrize(("stop", "taken"), [(True, 2), (False, 3)])
+def test_a_letter_begun_again_on_a_new_connection_asks_the_stop_switch(engine: Engine, stop: bool, taken: int):
+    """It was pulled before stop was pressed; the stop is older than STOP_SECONDS when it may begin again."""
+    an_outbox(engine, messages=3)
+    letters: list[bytes] = []
+
+    def third() -> None:
+        if stop:
+            with transaction(engine) as session:
+                session.add(Stop(scope="spring", at=NOON))
+
+    def letter(claimed: Claimed, dated_at: datetime) -> Outgoing:
+        return an_email(key=claimed.key, to=claimed.address)
+
+    with (
+        Server(lambda: Brief(third, letters)) as relay,
+        closing(Smtp(url=f"smtp://127.0.0.1:{relay.port}")) as smtp,
+    ):
+        drain(a_post(engine, smtp, Clock(), compose=letter, monotonic=time.monotonic))
+
+    with reading(engine) as session:
+        columns = col(Message.state), col(Message.reason), col(Message.not_before)
+        waiting = session.execute(select(*columns).where(col(Message.state) != "accepted")).all()
+        known = gates(session.connection())
+    assert len(letters) == taken
+    assert waiting == [("queued", None, None)] * (3 - taken)
+    assert known.get("smtp", OPEN).failures == 0
 
 
 def test_a_sender_that_outlives_its_lease_gives_back_what_it_has_not_begun(engine: Engine):

@@ -13,7 +13,7 @@ import sqlite3
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -117,9 +117,11 @@ class Watched:
         self._provider, self._watch = provider, watch
         self.name, self.channels = provider.name, provider.channels
 
-    def send_all(self, messages: Iterable[Outgoing], *, until: float) -> Iterator[tuple[Outgoing, Answer]]:
+    def send_all(
+        self, messages: Iterable[Outgoing], *, until: float, may_begin: Callable[[], bool]
+    ) -> Iterator[tuple[Outgoing, Answer]]:
         """The provider's own, watched on both sides."""
-        for answered in self._provider.send_all(self._pulled(messages), until=until):
+        for answered in self._provider.send_all(self._pulled(messages), until=until, may_begin=may_begin):
             self._watch.at(Moment.ANSWER)
             yield answered
 

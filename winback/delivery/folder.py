@@ -8,7 +8,7 @@ name. A batch waits for its files together and shares the folder's fsync: a seve
 import errno
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from winback.delivery.answer import TOO_LATE, Answer, AnswerKind
 from winback.delivery.lookup import Found, Sought
 from winback.delivery.mime import eml
 from winback.delivery.outgoing import Outgoing, refused
+from winback.delivery.registry import always
 from winback.delivery.source import Source
 
 BATCH = 64  # messages whose answers wait for one another
@@ -39,7 +40,11 @@ class Folder:
         self._path = path
 
     def send_all(
-        self, messages: Iterable[Outgoing], *, until: float = math.inf
+        self,
+        messages: Iterable[Outgoing],
+        *,
+        until: float = math.inf,
+        may_begin: Callable[[], bool] = always,  # it begins nothing twice
     ) -> Iterator[tuple[Outgoing, Answer]]:
         """Write ``<key>.eml`` or ``<key>.txt`` once; the same key again is accepted and writes nothing.
 

@@ -1,7 +1,7 @@
 """The providers: one line each. A provider's libraries are imported when it is opened, not before."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from typing import Protocol
 
@@ -12,6 +12,11 @@ from winback.delivery.outgoing import Outgoing
 from winback.errors import WrongUse, nearest
 
 
+def always() -> bool:
+    """Whether a message may begin, where nobody says otherwise."""
+    return True
+
+
 class Provider(Protocol):
     """What hands messages over and says what became of each; for one thread at a time."""
 
@@ -19,7 +24,11 @@ class Provider(Protocol):
     channels: frozenset[Channel]
 
     def send_all(
-        self, messages: Iterable[Outgoing], *, until: float = math.inf
+        self,
+        messages: Iterable[Outgoing],
+        *,
+        until: float = math.inf,
+        may_begin: Callable[[], bool] = always,
     ) -> Iterator[tuple[Outgoing, Answer]]:
         """Hand messages over, several at once where the provider can; (message, answer) as answers come.
 
@@ -30,6 +39,9 @@ class Provider(Protocol):
         lease and stop switch there, and may end early. Every message pulled gets an answer. Nothing is raised that
         a network, a disk or a provider can cause; what ``messages`` itself raises comes through when every message
         already begun has its answer.
+
+        Who begins a message once more after its pull (nothing had been sent, and another connection carries it)
+        asks ``may_begin`` first; where it says no, the answer is HELD_BACK.
         """
         ...
 

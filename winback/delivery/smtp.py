@@ -11,7 +11,7 @@ import asyncio
 import math
 import ssl
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from winback.channel import Channel
@@ -20,6 +20,7 @@ from winback.delivery.connection import is_loopback
 from winback.delivery.lookup import Found, Sought
 from winback.delivery.outgoing import Outgoing, refused
 from winback.delivery.pool import NotOpened, Pool
+from winback.delivery.registry import always
 from winback.delivery.smtp_connection import Reply, SmtpConnection
 from winback.errors import Unusable
 
@@ -40,10 +41,11 @@ class Smtp:
         self._user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
         self._from_the_start = parts.scheme == "smtps"
         self._tls = ssl.create_default_context()  # the machine's trusted authorities, or those of SSL_CERT_FILE
-        self._pool = Pool(
+        self._may_begin: Callable[[], bool] = always
+        self._pool: Pool[Outgoing, Answer] = Pool(
             self._host,
             port,
-            SmtpConnection,
+            lambda pool: SmtpConnection(pool, lambda: self._may_begin()),
             self._introduce,
             timeout_seconds=timeout_seconds,
             connections=CONNECTIONS,
@@ -51,9 +53,14 @@ class Smtp:
         self.close = self._pool.close
 
     def send_all(
-        self, messages: Iterable[Outgoing], *, until: float = math.inf
+        self,
+        messages: Iterable[Outgoing],
+        *,
+        until: float = math.inf,
+        may_begin: Callable[[], bool] = always,
     ) -> Iterator[tuple[Outgoing, Answer]]:
         """Hand e-mails over (winback.delivery.registry.Provider)."""
+        self._may_begin = may_begin
         requests = ((message, refused(message) or message) for message in messages)
         return self._pool.exchange(requests, until=until)
 

@@ -3,11 +3,12 @@
 import asyncio
 import re
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from time import monotonic
 
-from winback.delivery.answer import TOO_LATE, Answer, AnswerKind, ErrorKind, from_error
+from winback.delivery.answer import HELD_BACK, TOO_LATE, Answer, AnswerKind, ErrorKind, from_error
 from winback.delivery.mime import eml
 from winback.delivery.outgoing import Outgoing
 from winback.delivery.pool import AGAIN, FREE, Connection, Pool
@@ -68,8 +69,9 @@ def _is_no_relay(step: Step, reply: Reply) -> bool:
 class SmtpConnection(Connection[Outgoing, Answer]):
     """A connection that is opened with ``command``, made ready, and then carries one message at a time."""
 
-    def __init__(self, pool: Pool[Outgoing, Answer]) -> None:
+    def __init__(self, pool: Pool[Outgoing, Answer], may_begin: Callable[[], bool]) -> None:
         super().__init__(pool)
+        self._may_begin = may_begin
         self._unread = b""
         self._lines: list[bytes] = []
         self._opening: asyncio.Queue[Reply | None] | None = asyncio.Queue()
@@ -101,7 +103,13 @@ class SmtpConnection(Connection[Outgoing, Answer]):
     # --- one message ---------------------------------------------------------------------------------------------
 
     def begin(self, asked: Outgoing) -> None:
-        """Say who writes to whom; the message follows when the server has agreed."""
+        """Say who writes to whom; the message follows when the server has agreed.
+
+        Since it was pulled it may have waited for this connection, and somebody may have pressed stop.
+        """
+        if not self._may_begin():
+            self.finish(HELD_BACK, keep=True)
+            return
         self._fault: Answer | None = None
         self._keep, self._on_its_way = True, False
         body = " BODY=8BITMIME" if self._eight_bit else ""

@@ -9,7 +9,7 @@ import json
 import math
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from winback.delivery.answer import Answer, AnswerKind, from_http
 from winback.delivery.connection import TIMEOUT_SECONDS, base_url
 from winback.delivery.lookup import Found, Sought
 from winback.delivery.outgoing import UNENCODABLE, Outgoing, refused
+from winback.delivery.registry import always
 from winback.delivery.transport import Transport, post
 from winback.events import OPTED_OUT
 
@@ -88,7 +89,11 @@ class Twilio:
         self.close = self._transport.close
 
     def send_all(
-        self, messages: Iterable[Outgoing], *, until: float = math.inf
+        self,
+        messages: Iterable[Outgoing],
+        *,
+        until: float = math.inf,
+        may_begin: Callable[[], bool] = always,  # it begins nothing twice
     ) -> Iterator[tuple[Outgoing, Answer]]:
         """Hand SMS over (winback.delivery.registry.Provider)."""
         requests = ((message, self._request(message)) for message in messages)
