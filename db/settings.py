@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from db.home import FILE_NAME, STATE, home_of
-from winback.campaigns.faults import CURRENCY, EMAIL, HOST, SENDER_NAME, explain
+from winback.campaigns.faults import CURRENCY, HOST, SENDER_EMAIL, SENDER_NAME, explain
 from winback.campaigns.limits import micros
 from winback.campaigns.section import Names
 from winback.campaigns.toml_lines import lines_of
@@ -53,8 +53,8 @@ class Sender(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: Annotated[SenderName, BeforeValidator(in_languages)] = SenderName(en="Example shop")
-    email: str = Field(default="hello@example.com", pattern=EMAIL)
-    reply_to: str | None = Field(default=None, pattern=EMAIL)
+    email: str = Field(default="hello@example.com", pattern=SENDER_EMAIL)
+    reply_to: str | None = Field(default=None, pattern=SENDER_EMAIL)
     postal_address: str = Field(default="1 Example Street, Example Town", min_length=1, max_length=300)
     phone: str = Field(default="+15005550006", min_length=3, max_length=40)
 

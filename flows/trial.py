@@ -18,7 +18,7 @@ from flows.sending import open_providers
 from winback.campaigns.campaign import Campaign
 from winback.campaigns.file import read_campaign
 from winback.channel import Channel
-from winback.customers.contact import address_hash, normalise_email, normalise_phone
+from winback.customers.contact import address_hash, normalise_email, normalise_phone, why_no_contact
 from winback.delivery.answer import Answer
 from winback.delivery.outgoing import Outgoing
 from winback.delivery.registry import Provider, open_provider
@@ -84,7 +84,7 @@ def _address(text: str) -> tuple[Channel, str]:
         return "email", email
     if phone := normalise_phone(text, None):
         return "sms", phone
-    raise WrongUse("neither an e-mail address nor a phone number in international form (+44...)")
+    raise WrongUse(why_no_contact(text))
 
 
 def _variants(campaign: Campaign, names: Sequence[str]) -> dict[str, str]:

@@ -372,6 +372,8 @@ def test_a_suppressed_address_is_left_out_with_its_reason(shop: Settings, capsys
         (["measure", "spring/nothing"], 2, "no run spring/nothing"),
         (["explain", "nobody"], 2, "no customer 'nobody'"),
         (["suppress", "not an address"], 2, "neither an e-mail address"),
+        (["suppress", "用户@例子.公司"], 2, "a character beyond ASCII before the @"),
+        (["suppress", "user@例子 .公司"], 2, "neither an e-mail address"),
         (["stop", "sprnig"], 2, "no campaign"),
         (["check", "missing.yaml"], 1, ""),
     ],

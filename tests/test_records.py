@@ -208,6 +208,24 @@ def test_a_customer_with_an_unusable_address_is_refused_rather_than_silently_unr
     assert (column, why[:25]) == ("phone", "not a usable phone number")
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["用户@例子.公司", "josé@example.com", " İ@x.com", "\u200bada@x.com", "ada＠x@x.com"],
+)
+def test_an_address_that_needs_smtputf8_is_refused_as_that(text):
+    """RFC 6531; in either column that takes one. Only what is before the @ counts."""
+    why = "a character beyond ASCII before the @, which mail providers do not take (SMTPUTF8)"
+
+    assert reason(Kind.CUSTOMERS, a_customer(email=text)) == ("email", why)
+    assert reason(Kind.SUPPRESSIONS, {"address": text}) == ("address", why)
+
+
+def test_letters_beyond_ascii_after_the_at_are_no_such_reason():
+    assert good(Kind.CUSTOMERS, a_customer(email="u@例子.公司"))["email"] == "u@xn--fsqu00a.xn--55qx5d"
+    assert reason(Kind.CUSTOMERS, a_customer(email="a b@例子.公司")) == ("email", "not a usable e-mail address")
+    assert reason(Kind.SUPPRESSIONS, {"address": "例子"})[1][:7] == "neither"
+
+
 def test_a_phone_in_national_form_is_read_by_the_customers_country():
     customer = good(Kind.CUSTOMERS, a_customer(phone="138-0013 8000", country="China", email="A@X.cn"))
 

@@ -74,6 +74,11 @@ def test_prices_are_whole_millionths_and_unknown_where_nobody_said(home: Path):
             '# ours\n\n[sender]\n# hers\nname = "Tea"\nemail = "tea"\n',
             "7: sender.email: must be an e-mail address",
         ),
+        (
+            '[sender]\nemail = "büro@tea.example"\n',
+            "3: sender.email: must be an e-mail address in ASCII, as providers",
+        ),
+        ('[sender]\nreply_to = "post@büro.example"\n', "3: sender.reply_to: must be an e-mail address in ASCII"),
         ('[sender]\npostal_address = ""\n', "3: sender.postal_address: is too short"),
         ('[sender]\nname = """\nTea\n"""\n', "3: sender.name: must be one line of up to 120 characters"),
         (

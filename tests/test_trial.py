@@ -172,6 +172,7 @@ def test_an_address_that_opted_out_is_not_written_to_even_for_a_test(shop: Setti
     [
         ({"to": "ann at shop"}, "neither an e-mail address nor a phone number"),
         ({"to": "ann@shop.example", "variants": ["wram"]}, "did you mean 'warm'"),
+        ({"to": "josé@shop.example"}, "a character beyond ASCII before the @"),
         ({"to": "a@shop.example,b@shop.example"}, "neither an e-mail address nor a phone number"),
     ],
 )

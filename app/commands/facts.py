@@ -18,7 +18,7 @@ from flows.importing import Arrival, ImportReport, import_file
 from flows.querying import import_query
 from flows.scoring import score_and_explain
 from flows.standing_still import standstill_at
-from winback.customers.contact import address_hash, normalise_email, normalise_phone
+from winback.customers.contact import address_hash, normalise_email, normalise_phone, why_no_contact
 from winback.errors import Exit, WrongUse
 from winback.intake.fields import Kind, kind_of
 
@@ -122,7 +122,7 @@ def suppress_(arguments: argparse.Namespace) -> int:
     settings = here(arguments.workspace)
     address = normalise_email(arguments.address) or normalise_phone(arguments.address, None)
     if address is None:
-        raise WrongUse("neither an e-mail address nor a phone number in international form (+44...)")
+        raise WrongUse(why_no_contact(arguments.address))
     with database(settings.database_url) as engine, transaction(engine) as session:
         new = suppress_address(
             session,

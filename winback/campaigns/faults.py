@@ -30,12 +30,14 @@ class TextFault(ValueError):
 # The texts that models describe by a pattern, and what a person is told instead of it.
 IDENTIFIER = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 EMAIL = r"^[^@\s]+@[^@\s]+$"
+SENDER_EMAIL = r"^[A-Za-z0-9.!#$%&\x27*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}$"  # as winback.delivery.outgoing
 CURRENCY = r"^[A-Z]{3}$"
 HOST = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$"
 SENDER_NAME = r"^[^\r\n]{1,120}$"
 PATTERNS = {
     IDENTIFIER: "must be lower-case words joined by hyphens, such as spring-offer",
     EMAIL: "must be an e-mail address",
+    SENDER_EMAIL: "must be an e-mail address in ASCII, as providers want it (a domain in other letters: xn--...)",
     HOST: "must be a host in small letters, such as shop.example",
     CURRENCY: "must be three capital letters, such as EUR",
     SENDER_NAME: "must be one line of up to 120 characters",

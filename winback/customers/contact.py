@@ -48,6 +48,16 @@ _REFUSED_TYPES = frozenset(
 )  # fmt: skip
 
 
+FOREIGN_MAILBOX = "a character beyond ASCII before the @, which mail providers do not take (SMTPUTF8)"
+IS_FOREIGN_MAILBOX = r"^[^@]*[^\x00-\x7f@][^@]*@"  # where the blanks around it are gone
+_NO_CONTACT = "neither an e-mail address nor a phone number in international form (+44...)"
+
+
+def why_no_contact(text: str) -> str:
+    """What is wrong with an address that is typed as one word of a command."""
+    return FOREIGN_MAILBOX if re.match(IS_FOREIGN_MAILBOX, text.strip()) else _NO_CONTACT
+
+
 def normalise_email(text: str) -> str | None:
     """The address in lower case with its domain in ASCII, or None when no provider would take it.
 

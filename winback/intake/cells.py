@@ -13,7 +13,13 @@ from zoneinfo import available_timezones
 import polars as pl
 from babel import Locale, UnknownLocaleError, parse_locale
 
-from winback.customers.contact import each_distinct, normalise_emails, normalise_phones
+from winback.customers.contact import (
+    FOREIGN_MAILBOX,
+    IS_FOREIGN_MAILBOX,
+    each_distinct,
+    normalise_emails,
+    normalise_phones,
+)
 from winback.intake.fields import CellType
 from winback.intake.moments import read_day, read_moments, why_no_day, why_no_moments
 from winback.intake.rates import known_currency, read_own_amount, why_no_own_amount
@@ -124,6 +130,14 @@ def _line(characters: int) -> Reader:
 
 def _email(text: pl.Expr, _: Workspace) -> pl.Expr:
     return text.map_batches(normalise_emails, return_dtype=pl.String)
+
+
+def _why_no_address(otherwise: str) -> Callable[[pl.Expr, Workspace], pl.Expr]:
+    def why(text: pl.Expr, _: Workspace) -> pl.Expr:
+        foreign = text.str.contains(IS_FOREIGN_MAILBOX)
+        return pl.when(foreign).then(pl.lit(FOREIGN_MAILBOX)).otherwise(pl.lit(otherwise))
+
+    return why
 
 
 def _phone(text: pl.Expr, _: Workspace) -> pl.Expr:
@@ -240,10 +254,12 @@ READERS: Mapping[CellType, Reader] = {
     CellType.ID: Reader(clean=trimmed, value=_id, why=_why_no_id),
     CellType.TEXT: _line(TEXT_CHARACTERS),
     CellType.ATTRIBUTE: _line(ATTRIBUTE_CHARACTERS),
-    CellType.EMAIL: Reader(clean=trimmed, value=_email, why=_say("not a usable e-mail address")),
+    CellType.EMAIL: Reader(clean=trimmed, value=_email, why=_why_no_address("not a usable e-mail address")),
     CellType.PHONE: Reader(clean=trimmed, value=_phone, why=_say(_NO_PHONE)),
     CellType.ADDRESS: Reader(
-        clean=trimmed, value=_address, why=_say("neither an e-mail address nor a phone number as +44...")
+        clean=trimmed,
+        value=_address,
+        why=_why_no_address("neither an e-mail address nor a phone number as +44..."),
     ),
     CellType.AMOUNT: Reader(clean=trimmed, value=_amount, why=_why_no_amount),
     CellType.CURRENCY: Reader(clean=trimmed, value=_currency, why=_say("no_rate")),
