@@ -15,6 +15,7 @@ from winback.channel import CHANNELS, Channel
 from winback.delivery.breaker import Gate
 from winback.delivery.claiming import DAY_LIMIT
 from winback.delivery.outlook import Queue, too_late
+from winback.message.unwritten import UNWRITTEN, why_unwritten
 
 
 def claimed_words(messages: int, until: datetime, zone: str) -> str:
@@ -116,7 +117,14 @@ def scope_and_why(scope: str, why: str | None) -> str:
 
 def why_words(why: str | None) -> str:
     """Why something is stopped; nothing is noted of a stop that a person asked for."""
+    if why in UNWRITTEN:
+        return why_unwritten(why)[0]
     return why or "by hand"
+
+
+def unwritten_lines(skipped: Mapping[str, int]) -> list[str]:
+    """Why messages were skipped because they could not be written; ``skipped``: reason -> how many."""
+    return [f"{count:,} skipped: {why_unwritten(reason)[0]}" for reason, count in sorted(skipped.items())]
 
 
 def scope_words(scope: str) -> str:

@@ -9,9 +9,10 @@ from sqlmodel import Session, col
 from db.direct import Sql
 from db.engine import changed, insert_or_keep
 from db.tables import Occurrence, Stop
+from winback.message.unwritten import UNWRITTEN
 
 EVERYTHING = "*"
-RENDER_ERROR, FEWEST_FAILURES = "render_error", 20
+FEWEST_FAILURES = 20
 
 
 def not_stopped() -> ColumnElement[bool]:
@@ -28,18 +29,21 @@ def is_stopped(connection: Connection, run: str) -> bool:
 _STOPPED = Sql("SELECT 1 FROM stop WHERE scope IN ('*', :campaign, :run)")
 
 
-_FAILED = Sql("""
-SELECT COUNT(*), COALESCE(SUM(CASE WHEN reason = 'render_error' THEN 1 ELSE 0 END), 0)
-FROM message WHERE occurrence_id = :occurrence""")
+_REASONS = Sql("SELECT reason, COUNT(*) FROM message WHERE occurrence_id = :occurrence GROUP BY reason")
 _STOP = Sql("INSERT INTO stop (scope, reason, at) VALUES (:scope, :reason, :now) ON CONFLICT DO NOTHING")
 
 
 def stop_if_failing(connection: Connection, occurrence_id: int, run: str, now: datetime) -> bool:
-    """Stop the run when more than 1 % of its messages, and at least 20, could not be rendered."""
-    total, bad = _FAILED.run(connection, occurrence=occurrence_id).fetchone()
-    if bad < FEWEST_FAILURES or bad <= total / 100:
+    """Stop the run when more than 1 % of its messages, and at least 20, could not be rendered.
+
+    Noted with it is the reason most of them have.
+    """
+    counts = dict(_REASONS.run(connection, occurrence=occurrence_id).fetchall())
+    failed = {reason: counts[reason] for reason in sorted(UNWRITTEN & counts.keys())}
+    bad = sum(failed.values())
+    if bad < FEWEST_FAILURES or bad <= sum(counts.values()) / 100:
         return False
-    return stop_by_itself(connection, run, RENDER_ERROR, now)
+    return stop_by_itself(connection, run, max(failed, key=failed.__getitem__), now)
 
 
 def stop_by_itself(connection: Connection, run: str, reason: str, now: datetime) -> bool:

@@ -38,7 +38,8 @@ from winback.delivery.registry import Provider
 from winback.delivery.tariff import Tariff
 from winback.errors import Unusable
 from winback.events import State
-from winback.message.rendering import RENDER_ERROR, RenderFailure
+from winback.message.rendering import RenderFailure
+from winback.message.unwritten import UNWRITTEN
 
 WINDOW = 64  # messages of one claim: the requests in flight, and what a crash can leave uncertain
 LEASE = timedelta(minutes=2)
@@ -88,9 +89,13 @@ class Post:
 
 @dataclass(slots=True)
 class Tally:
-    """What a sender did: new state -> messages, and the channels a provider closed (channel -> reason)."""
+    """What a sender did: new state -> messages, and the channels a provider closed (channel -> reason).
+
+    ``unwritten``: reason -> messages skipped because they could not be rendered.
+    """
 
     states: Counter[str] = field(default_factory=Counter)
+    unwritten: Counter[str] = field(default_factory=Counter)
     closed: dict[str, str] = field(default_factory=dict)
 
 
@@ -359,7 +364,7 @@ class Line:
         if pace := self._post.pace.get(self.channel):
             spend_pace(connection, name, self._units - len(self._answers), now, pace)
         record(connection, self._batch, self._results, now)
-        if any(result.reason == RENDER_ERROR for result in self._results):
+        if any(result.reason in UNWRITTEN for result in self._results):
             stop_if_failing(connection, run.occurrence_id, run.name, now)
         if any(result.state is State.REJECTED for result in self._results):
             stop_if_refused(connection, run.occurrence_id, run.name, self._refusals, now)
@@ -368,6 +373,7 @@ class Line:
         """What was recorded is counted, and held no longer."""
         for state, count in Counter(map(_STATE, self._results)).items():
             self._tally.states[state.value] += count
+        self._tally.unwritten.update(one.reason for one in self._results if one.reason in UNWRITTEN)
         self._results, self._answers, self._units, self._failures = [], [], 0, 0
         self._refusals.begin_anew()
 

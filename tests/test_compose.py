@@ -105,9 +105,10 @@ def test_a_text_to_a_chinese_number_is_signed_whatever_its_language(composer: Co
     chinese = composer(claimed(channel="sms", address="+8613800138000", locale="zh"), NOON)
 
     assert isinstance(english, RenderFailure)
-    assert (english.file, english.problem) == (
+    assert (english.file, english.problem, english.reason) == (
         "hello/sms.txt",
         "a Chinese SMS must start or end with its signature",
+        "no_signature",
     )
     assert isinstance(chinese, Outgoing)
 

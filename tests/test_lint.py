@@ -576,16 +576,16 @@ def test_a_signature_of_the_templates_own_is_not_held_against_the_senders_name(s
 @pytest.mark.parametrize(
     ("text", "lacks"),
     [
-        ("Hi. Reply STOP to opt out", 2),
-        ("【海港唱片是一家很好很好的店】您好，拒收请回复R", 1),
-        ("【海】您好，拒收请回复R", 1),
-        ("【Harbour】Hi. Reply STOP", 1),
-        ("【海港唱片】您好，退订回T", 0),
-        ("您好，拒收请回复R【海港唱片】", 0),
+        ("Hi. Reply STOP to opt out", ["no_signature", "no_opt_out"]),
+        ("【海港唱片是一家很好很好的店】您好，拒收请回复R", ["no_signature"]),
+        ("【海】您好，拒收请回复R", ["no_signature"]),
+        ("【Harbour】Hi. Reply STOP", ["no_opt_out"]),
+        ("【海港唱片】您好，退订回T", []),
+        ("您好，拒收请回复R【海港唱片】", []),
     ],
 )
 def test_a_text_to_a_chinese_number_is_signed_and_says_how_to_refuse_it(text, lacks):
-    assert len(lacks_in_chinese(text)) == lacks
+    assert [lack.reason for lack in lacks_in_chinese(text)] == lacks
 
 
 # --- names -------------------------------------------------------------------------------------------------------

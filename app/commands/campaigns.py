@@ -69,7 +69,7 @@ def warn_of_old_data(settings: Settings, as_of: date) -> None:
 
 def send(arguments: argparse.Namespace) -> int:
     """Drain the outbox; exit 3 when a provider closed a channel."""
-    from app.at_rest import claimed_lines, elsewhere_lines, later_lines, waiting_lines
+    from app.at_rest import claimed_lines, elsewhere_lines, later_lines, unwritten_lines, waiting_lines
     from flows.sending import send_due
 
     settings = here(arguments.workspace)
@@ -98,6 +98,8 @@ def send(arguments: argparse.Namespace) -> int:
     else:
         print_table(["in this call", "messages"], [(_DID.get(state, state), n) for state, n in states.items()])
         now = datetime.now(UTC)
+        for line in unwritten_lines(tally.unwritten):
+            say(line)
         for line in (*claimed_lines(settings, now), *later_lines(settings, now), *elsewhere_lines(settings)):
             say(line)
     for channel, reason in tally.closed.items():

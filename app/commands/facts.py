@@ -21,6 +21,7 @@ from flows.standing_still import standstill_at
 from winback.customers.contact import address_hash, normalise_email, normalise_phone, why_no_contact
 from winback.errors import Exit, WrongUse
 from winback.intake.fields import Kind, kind_of
+from winback.message.unwritten import UNWRITTEN, why_unwritten
 
 
 def import_(arguments: argparse.Namespace) -> int:
@@ -153,4 +154,6 @@ def explain(arguments: argparse.Namespace) -> int:
         return Exit.DONE
     columns = list(lines[0])
     print_table(columns, [tuple(line.values()) for line in lines])
+    for reason in sorted({line["why"] for line in lines} & UNWRITTEN):
+        say(why_unwritten(reason)[0])
     return Exit.DONE

@@ -5,9 +5,10 @@ Each returns (English, Chinese). Neither holds a name or an address.
 
 from winback.delivery.answer import CERTIFICATE
 from winback.delivery.refusals import ONE_AFTER_THE_OTHER, RefusedShare
+from winback.message.unwritten import UNWRITTEN, why_unwritten
 
 Told = tuple[str, str]
-_RENDER_ERROR = ("more than 1 % of its messages cannot be rendered", "超过 1 % 的消息无法生成")
+_UNWRITTEN = ("more than 1 % of its messages cannot be rendered", "超过 1 % 的消息无法生成")
 _ABROAD = ("your sender cannot reach that country", "你的发送号码无法到达该国家或地区")
 _ADDRESS = ("the address is not valid", "地址无效")
 # What providers most often refuse a message for: https://www.twilio.com/docs/api/errors, the field at fault of
@@ -40,8 +41,9 @@ def stopped(run: str, why: str, zh: str | None = None) -> Told:
 
 
 def _why(why: str, zh: str | None) -> Told:
-    if why == "render_error":
-        return _RENDER_ERROR
+    if why in UNWRITTEN:
+        en, zh = why_unwritten(why)
+        return f"{_UNWRITTEN[0]}: {en}", f"{_UNWRITTEN[1]}：{zh}"
     if why.startswith(ONE_AFTER_THE_OTHER):
         code = why.removeprefix(ONE_AFTER_THE_OTHER)
         return (

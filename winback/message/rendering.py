@@ -16,8 +16,8 @@ from winback.message.fields import NAMES, RECOMMENDED, REQUIRED_IN_EMAIL, Produc
 from winback.message.plain_text import tidy
 from winback.message.sms import CHINA, MAX_SEGMENTS, SmsSize, lacks_in_chinese, sms_size
 from winback.message.template import HTML, PARTS, SMS, SUBJECT, TEXT, Message
+from winback.message.unwritten import RENDER_ERROR
 
-RENDER_ERROR = "render_error"
 MAX_VALUE = 2_000  # characters of one customer value; a longer one is a fault of the data
 Values = Mapping[str, str | int | float | date | Products | None]
 
@@ -43,7 +43,10 @@ class Sms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderFailure:
-    """Why this customer gets no message: the place in the template and the field, no customer data."""
+    """Why this customer gets no message: the place in the template and the field, no customer data.
+
+    ``reason`` is one of winback.message.unwritten.
+    """
 
     file: str
     line: int | None
@@ -131,7 +134,8 @@ def unlawful(sms: Sms, number: str, message: str) -> RenderFailure | None:
     lacks = lacks_in_chinese(sms.text) if number.startswith(CHINA) else []
     if not lacks:
         return None
-    return RenderFailure(file=f"{message}/{SMS}", line=None, field=None, problem=lacks[0].problem)
+    file, lack = f"{message}/{SMS}", lacks[0]
+    return RenderFailure(file=file, line=None, field=None, problem=lack.problem, reason=lack.reason)
 
 
 def cleaned(message: Message, group: str, values: Mapping[str, object]) -> dict[str, object]:

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from winback.message.unwritten import NO_OPT_OUT, NO_SIGNATURE
+
 _BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
@@ -44,8 +46,9 @@ CHINA = "+86"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lack:
-    """What a text lacks, and how it may be written."""
+    """What a text lacks, and how it may be written; ``reason`` is the ledger's word."""
 
+    reason: str
     problem: str
     allowed: str
 
@@ -54,9 +57,11 @@ def lacks_in_chinese(text: str) -> list[Lack]:
     """What a text to a Chinese number, or in Chinese, must have and has not (通信短信息服务管理规定, 2015)."""
     found = []
     if not any(is_signature(each) for each in signatures(text)):
-        found.append(Lack(problem="a Chinese SMS must start or end with its signature", allowed="【海港唱片】"))
+        problem = "a Chinese SMS must start or end with its signature"
+        found.append(Lack(reason=NO_SIGNATURE, problem=problem, allowed="【海港唱片】"))
     if not _OPT_OUT_ZH.search(text):
-        found.append(Lack(problem="a Chinese SMS must say how to opt out", allowed="退订 / 拒收请回复R"))
+        problem = "a Chinese SMS must say how to opt out"
+        found.append(Lack(reason=NO_OPT_OUT, problem=problem, allowed="退订 / 拒收请回复R"))
     return found
 
 
