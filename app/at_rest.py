@@ -102,12 +102,22 @@ def elsewhere_words(run: str, messages: int, *, rehearsal: bool) -> str:
     return f"{run}: {messages:,} wait: {why}; name the provider again under [providers], or 'winback stop {run}'"
 
 
-def stopped_lines(scopes: Mapping[str, str | None]) -> list[str]:
-    """What is stopped, why, and what lets it go on: one line for each scope."""
+def stopped_lines(scopes: Mapping[str, str | None], held: Mapping[str, int]) -> list[str]:
+    """What is stopped, why, and what lets it go on: one line for each scope.
+
+    ``held``: scope -> messages that wait because of it.
+    """
     return [
-        f"stopped: {scope_and_why(scope, why)}; 'winback resume{'' if scope == EVERYTHING else f' {scope}'}'"
+        f"stopped: {scope_and_why(scope, why)}{_held_words(held.get(scope, 0))}; "
+        f"'winback resume{'' if scope == EVERYTHING else f' {scope}'}'"
         for scope, why in scopes.items()
     ]
+
+
+def _held_words(messages: int) -> str:
+    if not messages:
+        return ""
+    return f", {messages:,} message{' waits' if messages == 1 else 's wait'}"
 
 
 def scope_and_why(scope: str, why: str | None) -> str:

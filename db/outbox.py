@@ -13,8 +13,8 @@ from sqlmodel import Session, col
 
 from db.engine import changed, insert_or_keep
 from db.occurrences import Stage, counted_for, no_replay, run_name
-from db.stops import not_stopped
-from db.tables import Assignment, Customer, DayTally, Message, Occurrence
+from db.stops import EVERYTHING, not_stopped
+from db.tables import Assignment, Customer, DayTally, Message, Occurrence, Stop
 from winback.channel import Channel
 from winback.delivery.claiming import DAY_LIMIT
 from winback.events import State
@@ -205,6 +205,24 @@ def put_off(session: Session, *, placebo: bool, now: datetime) -> list[PutOff]:
         PutOff(channel=channel, reason=reason, messages=count, first_at=first_at)
         for channel, reason, count, first_at in session.execute(chosen).tuples()
     ]
+
+
+def held_by_stop(session: Session, *, placebo: bool) -> dict[str, int]:
+    """What the stop switch is on for -> messages that wait because of it, where any do; replays left out.
+
+    A message that two switches hold counts for both.
+    """
+    run = col(Occurrence.campaign_id).concat("/").concat(col(Occurrence.slot))
+    held = col(Stop.scope).in_([literal(EVERYTHING), col(Occurrence.campaign_id), run])
+    released = and_(col(Occurrence.stage) == Stage.RELEASED, col(Occurrence.placebo) == placebo, no_replay())
+    chosen = (
+        select(col(Stop.scope), func.count())
+        .join(Occurrence, and_(held, released))
+        .join(Message, col(Message.occurrence_id) == col(Occurrence.id))
+        .where(col(Message.state) == State.QUEUED)
+        .group_by(col(Stop.scope))
+    )
+    return dict(session.execute(chosen).tuples().all())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -793,6 +793,27 @@ def test_send_ends_with_how_many_still_wait_and_why(shop: Settings, capsys):
     assert re.fullmatch(r"15 still wait: .*its provider takes nothing now \(folder_.*\), next try 2.*", last)
 
 
+def test_send_ends_with_what_waits_because_it_is_stopped(shop: Settings, capsys):
+    """18 of a stopped run and as many of one that is not: these leave, and the last line is about the others."""
+    a_quiet_crowd(shop, 20)
+    everybody = CAMPAIGN.replace("holdout: 50%", "holdout: 0%")
+    write_campaign(shop, everybody)
+    write_campaign(shop, everybody.replace("id: spring", "id: summer"), "summer")
+    for campaign in ("spring", "summer"):
+        ask(capsys, "run", campaign, "--as-of", str(AS_OF))
+    ask(capsys, "stop", "spring")
+
+    _, did, said = ask(capsys, "send", "--until-empty")
+    of_all = ask(capsys, "stop", f"spring/manual-{AS_OF}"), ask(capsys, "resume", "spring")[2]
+
+    assert re.search(r"accepted +18", did)
+    assert said.splitlines()[-1] == "stopped: spring (by hand), 18 messages wait; 'winback resume spring'"
+    assert of_all[1] == (
+        f"still stopped: spring/manual-{AS_OF} (by hand), 18 messages wait; "
+        f"'winback resume spring/manual-{AS_OF}'\n"
+    )
+
+
 def test_what_a_sender_has_claimed_waits_no_more_and_a_shut_provider_gives_no_end(shop: Settings, capsys):
     a_quiet_crowd(shop, 20)
     write_campaign(shop, CAMPAIGN.replace("holdout: 50%", "holdout: 0%"))

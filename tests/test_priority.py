@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from db.claims import due_runs, wake
 from db.engine import open_engine, transaction
-from db.tables import Message
+from db.tables import Message, Stop
 from flows.dispatch import drain
 from tests.builders import NOON, an_outbox
 from tests.test_claim_rules import another_run, messages, rules
@@ -36,6 +36,27 @@ def test_the_higher_priority_goes_first(engine: Engine):
     another_run(engine, "sometime", priority=10)
 
     assert [take(engine)[0].campaign_id for _ in range(3)] == ["urgent", "spring", "sometime"]
+
+
+@pytest.mark.parametrize("window", [2, 64])
+@pytest.mark.parametrize("until_empty", [True, False])
+def test_of_two_runs_the_one_that_is_not_stopped_goes_on(engine: Engine, window: int, until_empty: bool):
+    """Stop is pressed for the first while its first message is on its way."""
+    an_outbox(engine, messages=5)
+    another_run(engine, "sometime", priority=10)
+
+    def stop_the_first(message: Outgoing) -> Answer:
+        if len(provider.sent) == 1:
+            with transaction(engine) as session:
+                session.add(Stop(scope="spring", at=NOON))
+        clock.pass_(0.1)
+        return ACCEPTED
+
+    provider, clock = Recorder(stop_the_first), Clock()
+    drain(a_post(engine, provider, clock, window=window), until_empty=until_empty)
+
+    assert [key.split("-")[0] for key in provider.sent] == ["k", *["sometime"] * 5]
+    assert {message.campaign_id for message in messages(engine, state="queued")} == {"spring"}
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 2_000])

@@ -104,11 +104,11 @@ def send(arguments: argparse.Namespace) -> int:
             say(line)
     for channel, reason in tally.closed.items():
         say(f"winback: {channel} was closed by its provider ({why_shut(reason)[0]}): the rest stays queued")
-    _say_what_is_stopped(settings)
     for line in half_live(settings) if states else []:
         say(line)
     for line in [] if arguments.json else waiting_lines(settings, datetime.now(UTC)):
         say(line)
+    _say_what_is_stopped(settings)
     if ending.is_set():
         raise KeyboardInterrupt
     return Exit.UNUSABLE if tally.closed else Exit.DONE
@@ -117,11 +117,13 @@ def send(arguments: argparse.Namespace) -> int:
 def _say_what_is_stopped(settings: Settings) -> None:
     from app.at_rest import stopped_lines
     from db.engine import database, reading
+    from db.outbox import held_by_stop
     from db.stops import stopped_scopes
 
     with database(settings.database_url) as engine, reading(engine) as session:
         scopes = stopped_scopes(session)
-    for line in stopped_lines(scopes):
+        held = held_by_stop(session, placebo=settings.placebo) if scopes else {}
+    for line in stopped_lines(scopes, held):
         say(line)
 
 

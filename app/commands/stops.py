@@ -10,6 +10,7 @@ from app.terminal import say
 from db.campaigns import campaign_ids
 from db.engine import database, reading, transaction
 from db.occurrences import all_runs, find_run
+from db.outbox import held_by_stop
 from db.restored import RESTORED, Hold, release, standing_hold
 from db.settings import Settings, here
 from db.stops import EVERYTHING, stopped_scopes, switch_stop
@@ -35,6 +36,7 @@ def resume(arguments: argparse.Namespace) -> int:
         with reading(engine) as session:
             scope = _scope(session, settings, arguments.what)
             held, before = standing_hold(session), stopped_scopes(session)
+            waiting = held_by_stop(session, placebo=settings.placebo)
         if arguments.restored and (held is None or scope != EVERYTHING):
             raise WrongUse(
                 "nothing put back from a backup is held" if held is None else "--restored is for everything"
@@ -53,7 +55,8 @@ def resume(arguments: argparse.Namespace) -> int:
         print(f"was not stopped: {scope_words(scope)}")
     if held and scope != EVERYTHING:
         say("still held: the database was put back from a backup; see 'winback resume'")
-    for line in stopped_lines({name: why for name, why in before.items() if name != scope and why != RESTORED}):
+    still = {name: why for name, why in before.items() if name != scope and why != RESTORED}
+    for line in stopped_lines(still, waiting):
         say(f"still {line}")
     return Exit.DONE
 
