@@ -13,9 +13,11 @@ from db.settings import Settings
 from db.stops import EVERYTHING
 from winback.channel import CHANNELS, Channel
 from winback.delivery.breaker import Gate
-from winback.delivery.claiming import DAY_LIMIT
+from winback.delivery.claiming import DAY_LIMIT, OVER_BUDGET
 from winback.delivery.outlook import Queue, too_late
 from winback.message.unwritten import UNWRITTEN, why_unwritten
+
+_GOES_ON = "'winback send --until-empty' goes on"
 
 
 def claimed_words(messages: int, until: datetime, zone: str) -> str:
@@ -54,9 +56,15 @@ def waiting_lines(settings: Settings, now: datetime) -> list[str]:
         for name, count in now_due.items()
         if count
     ]
-    parts += [f"{each.messages:,} by {each.channel}, later: {each.reason or 'not due yet'}" for each in found]
+    parts += [f"{each.messages:,} by {each.channel}, later: {_why_later(each.reason)}" for each in found]
     total = sum(now_due.values()) + sum(each.messages for each in found)
     return [f"{total:,} still wait: {'; '.join(parts)}"] if parts else []
+
+
+def _why_later(reason: str | None) -> str:
+    """Why messages wait for an instant; what another sender keeps back of a budget is free in a moment."""
+    goes_on = f", {_GOES_ON}" if reason == OVER_BUDGET else ""
+    return f"{reason or 'not due yet'}{goes_on}"
 
 
 def _why_due(settings: Settings, channel: Channel, gate: Gate | None) -> str:
@@ -65,7 +73,7 @@ def _why_due(settings: Settings, channel: Channel, gate: Gate | None) -> str:
         until = gate.shut_until.astimezone(settings.zone)
         return f"its provider takes nothing now ({gate.reason}), next try {until:%Y-%m-%d %H:%M:%S}"
     at_its_pace = "at its pace, " if settings.pace.get(channel) is not None else ""
-    return f"{at_its_pace}'winback send --until-empty' goes on"
+    return f"{at_its_pace}{_GOES_ON}"
 
 
 def last_of(each: PutOff, found: Mapping[str, Queue], settings: Settings, now: datetime) -> datetime | None:

@@ -11,7 +11,8 @@ from sqlalchemy.engine import Connection
 from db.direct import Sql, as_instant, is_sqlite
 from db.tables import NO_REPLAY
 from winback.campaigns.limits import LESS_OFTEN
-from winback.delivery.claiming import Candidate, Knowledge, Rules
+from winback.channel import Channel
+from winback.delivery.claiming import RETURN, Candidate, Knowledge, Rules
 from winback.events import RANKED
 
 
@@ -148,6 +149,20 @@ def tally(connection: Connection, occurrence_id: int, day: date, sent: int, cost
     if not is_sqlite(connection):
         _LOCK_COUNTED.run(connection, run=occurrence_id)
     _TALLY.run(connection, run=occurrence_id, day=day, sent=sent, cost=cost_micros)
+
+
+_AGAIN = Sql("""
+UPDATE message SET not_before = NULL, reason = NULL
+WHERE id IN (
+  SELECT id FROM message
+  WHERE occurrence_id = :run AND channel = :channel AND not_before <= :by AND state = 'queued'
+    AND reason = 'over_budget'
+  FOR UPDATE SKIP LOCKED)""")
+
+
+def try_budget_again(connection: Connection, occurrence_id: int, channel: Channel, now: datetime) -> None:
+    """Let what a run's claim has put off for its budget be looked at now: what was reserved has come back."""
+    _AGAIN.run(connection, run=occurrence_id, channel=channel, by=now + RETURN)
 
 
 _RUNS = f"campaign_id = :campaign AND placebo = :placebo AND stage = 'released' AND {NO_REPLAY}"

@@ -18,6 +18,7 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from db.allowance import try_budget_again
 from db.claims import WAKE, Batch, Claimed, Run, Wish, claim, due_runs, expire_leases, wake
 from db.direct import is_sqlite, reader, writer, writing
 from db.engine import reading
@@ -364,6 +365,8 @@ class Line:
         if pace := self._post.pace.get(self.channel):
             spend_pace(connection, name, self._units - len(self._answers), now, pace)
         record(connection, self._batch, self._results, now)
+        if self._batch.held and self._batch.rules.budget_micros is not None:
+            try_budget_again(connection, run.occurrence_id, self.channel, now)
         if any(result.reason in UNWRITTEN for result in self._results):
             stop_if_failing(connection, run.occurrence_id, run.name, now)
         if any(result.state is State.REJECTED for result in self._results):

@@ -793,6 +793,21 @@ def test_send_ends_with_how_many_still_wait_and_why(shop: Settings, capsys):
     assert re.fullmatch(r"15 still wait: .*its provider takes nothing now \(folder_.*\), next try 2.*", last)
 
 
+def test_send_says_how_the_end_of_a_budget_is_reached(shop: Settings, capsys):
+    """What another sender has reserved may come back in a moment: as its claim puts them off."""
+    a_quiet_crowd(shop, 20)
+    write_campaign(shop, CAMPAIGN.replace("holdout: 50%", "holdout: 0%"))
+    ask(capsys, "run", "spring", "--as-of", str(AS_OF))
+    soon = datetime.now(UTC) + timedelta(minutes=1)
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        session.execute(update(Message).values(not_before=soon, reason="over_budget"))
+
+    said = ask(capsys, "send")[2]
+
+    wanted = "18 still wait: 18 by email, later: over_budget, 'winback send --until-empty' goes on"
+    assert said.splitlines()[-1] == wanted
+
+
 def test_send_ends_with_what_waits_because_it_is_stopped(shop: Settings, capsys):
     """18 of a stopped run and as many of one that is not: these leave, and the last line is about the others."""
     a_quiet_crowd(shop, 20)

@@ -388,9 +388,13 @@ def test_progress_counts_every_message(engine: Engine):
     assert sum(seen) == 4
 
 
-def test_the_last_of_a_budget_is_spent_and_the_run_ends(engine: Engine):
-    """950 at 400 a text, which might have cost 1,000: two go; what the third costs is known once it is written,
-    and 150 are not tried on the two behind it."""
+@pytest.mark.parametrize("until_empty", [True, False])
+def test_the_last_of_a_budget_is_spent_and_the_run_ends(engine: Engine, until_empty: bool):
+    """In one call, without waiting, since nobody else holds any of it.
+
+    950 at 400 a text, which might have cost 1,000: two go; what the third costs is known once it is written,
+    and 150 are not tried on the two behind it.
+    """
     an_outbox(engine, messages=5, channel="sms")
     composed: list[str] = []
 
@@ -403,7 +407,7 @@ def test_the_last_of_a_budget_is_spent_and_the_run_ends(engine: Engine):
     tariff = Tariff(ZoneInfo("UTC"), {"sms": 100})
 
     post = a_post(engine, provider, clock, rules=lambda *of: limits, tariff=tariff, compose=four_segments)
-    drain(post, until_empty=True)
+    drain(post, until_empty=until_empty)
 
     assert provider.sent == ["k-1", "k-2"]
     assert composed == ["k-1", "k-2", "k-3"]
@@ -411,3 +415,4 @@ def test_the_last_of_a_budget_is_spent_and_the_run_ends(engine: Engine):
     assert reasons(engine) == {None, "over_budget"}
     with reading(engine) as session:
         assert session.execute(select(col(DayTally.sent), col(DayTally.cost_micros))).all() == [(2, 800)]
+    assert clock.now == NOON
