@@ -5,7 +5,7 @@ next. A sender that outlives its lease gives back what it has not begun; whateve
 ``uncertain``, never ``queued``.
 """
 
-import time
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -274,10 +274,9 @@ class Line:
         try:
             if batch.mark is not None:
                 self._post.remember(batch.mark)
-            until = time.monotonic() + self._lease_seconds - (self._post.monotonic() - began)
             messages = self._outgoing(batch, waiting, now, began)
             may_begin = partial(self._may_begin, batch, began)
-            for outgoing, answer in self._provider.send_all(messages, until=until, may_begin=may_begin):
+            for outgoing, answer in self._provider.send_all(messages, may_begin=may_begin):
                 self._answered(self._begun.pop(outgoing.key), outgoing, answer)
         finally:  # not begun: it goes back
             self._post.progress(len(self._results))
@@ -286,10 +285,8 @@ class Line:
     def _outgoing(
         self, batch: Batch, waiting: dict[str, Claimed], now: datetime, began: float
     ) -> Iterator[Outgoing]:
-        """The batch's messages, each looked at once more just before its first byte leaves."""
+        """The batch's messages, as the provider can take them."""
         for message, outgoing in self._composed(batch, now, began):
-            if self._must_stop(batch, began):
-                return
             del waiting[message.key]
             if isinstance(outgoing, RenderFailure):
                 self._results.append(Result(message, State.SKIPPED, outgoing.reason))
@@ -323,25 +320,26 @@ class Line:
                 break
         return done
 
-    def _must_stop(self, batch: Batch, began: float) -> bool:
-        """Whether no more first byte may leave: lease over, stop pressed, channel closed, provider failing."""
+    def _may_begin(self, batch: Batch, began: float) -> bool:
+        """Whether a first byte may leave: not with lease over, stop pressed, channel closed, provider failing."""
         at = self._post.monotonic()
         over = at - began >= self._lease_seconds or self._post.interrupted()
-        if over or self.channel in self._tally.closed:
-            return True
-        if at - self._looked >= STOP_SECONDS:
-            with self._watch.begin():
-                self._is_stopped = is_stopped(self._watch, batch.run.name)
-            self._looked = at
-        refused = self._refusals.too_many(batch.run.occurrence_id)
-        return self._is_stopped or refused or self._failures >= IN_A_ROW
-
-    def _may_begin(self, batch: Batch, began: float) -> bool:
-        """Whether a message that was pulled may begin once more; a database that cannot be asked says no."""
-        try:
-            return not self._must_stop(batch, began)
-        except SQLAlchemyError:  # others are under way; whoever records what came of them meets it again
+        if over or self.channel in self._tally.closed or self._failures >= IN_A_ROW:
             return False
+        if at - self._looked >= STOP_SECONDS:
+            self._is_stopped, self._looked = self._ask_stop(batch.run.name), at
+        return not (self._is_stopped or self._refusals.too_many(batch.run.occurrence_id))
+
+    def _ask_stop(self, run: str) -> bool:
+        """Whether stop is pressed; a database that cannot be asked counts as a yes."""
+        try:
+            with self._watch.begin():
+                return is_stopped(self._watch, run)
+        except (
+            SQLAlchemyError,
+            sqlite3.Error,
+        ):  # others are under way; recording those meets it again
+            return True
 
     def _answered(self, message: Claimed, outgoing: Outgoing, answer: Answer) -> None:
         if answer is HELD_BACK:  # it says nothing about the provider

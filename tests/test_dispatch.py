@@ -21,7 +21,7 @@ from flows.dispatch import STOP_SECONDS, Post, drain
 from tests.builders import NOON, an_outbox
 from tests.messages import an_email
 from tests.recording import Server
-from winback.delivery.answer import Answer, AnswerKind
+from winback.delivery.answer import HELD_BACK, Answer, AnswerKind
 from winback.delivery.breaker import OPEN
 from winback.delivery.claiming import Rules
 from winback.delivery.outgoing import Outgoing
@@ -43,11 +43,14 @@ class Recorder:
         self._answer = answer
 
     def send_all(
-        self, messages: Iterable[Outgoing], *, until: float, may_begin: Callable[[], bool]
+        self, messages: Iterable[Outgoing], *, may_begin: Callable[[], bool]
     ) -> Iterator[tuple[Outgoing, Answer]]:
         for message in messages:
-            self.sent.append(message.key)
-            yield message, self._answer(message)
+            if may_begin():
+                self.sent.append(message.key)
+                yield message, self._answer(message)
+            else:
+                yield message, HELD_BACK
 
     def close(self) -> None:
         pass

@@ -4,7 +4,6 @@ import email
 import os
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from email.header import decode_header, make_header
@@ -18,7 +17,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.messages import an_email, an_sms
-from winback.delivery.answer import TOO_LATE, Answer, AnswerKind
+from winback.delivery.answer import HELD_BACK, Answer, AnswerKind
 from winback.delivery.folder import BATCH, Folder
 from winback.delivery.lookup import Found, Sought
 from winback.delivery.mime import eml
@@ -277,9 +276,9 @@ def test_a_message_is_pulled_right_before_it_is_written_and_no_batch_waits_for_m
 
 
 def test_no_message_appears_once_its_time_is_over(tmp_path):
-    came = pairs(Folder(path=tmp_path).send_all([an_email(), an_sms()], until=time.monotonic()))
+    came = pairs(Folder(path=tmp_path).send_all([an_email(), an_sms()], may_begin=lambda: False))
 
-    assert [answer for _, answer in came] == [TOO_LATE] * 2
+    assert [answer for _, answer in came] == [HELD_BACK] * 2
     assert list(tmp_path.iterdir()) == []
 
 

@@ -13,7 +13,7 @@ from tests.certificates import a_certificate, server_side
 from tests.recording import Server, reset
 from tests.sink import Reply, Sink
 from winback.delivery import pool
-from winback.delivery.answer import TOO_LATE, Answer, AnswerKind
+from winback.delivery.answer import HELD_BACK, Answer, AnswerKind
 from winback.delivery.transport import MOST_OCTETS, Transport, post
 from winback.errors import Unusable
 
@@ -199,11 +199,11 @@ def test_nothing_begins_once_its_time_is_over(tmp_path, transport):
     with Sink(tmp_path) as sink:
         sender = transport(sink.url)
         until = time.monotonic() + 0.15
-        came = dict(sender.exchange(slowly(requests(sender, 4)), until=until))
+        came = dict(sender.exchange(slowly(requests(sender, 4)), lambda: time.monotonic() < until))
         recorded = len(sink.requests())
 
     assert [came[n].status for n in (0, 1)] == [202, 202]
-    assert [came[n] for n in (2, 3)] == [TOO_LATE, TOO_LATE]
+    assert [came[n] for n in (2, 3)] == [HELD_BACK, HELD_BACK]
     assert recorded == 2
 
 

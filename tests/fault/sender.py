@@ -118,10 +118,10 @@ class Watched:
         self.name, self.channels = provider.name, provider.channels
 
     def send_all(
-        self, messages: Iterable[Outgoing], *, until: float, may_begin: Callable[[], bool]
+        self, messages: Iterable[Outgoing], *, may_begin: Callable[[], bool]
     ) -> Iterator[tuple[Outgoing, Answer]]:
         """The provider's own, watched on both sides."""
-        for answered in self._provider.send_all(self._pulled(messages), until=until, may_begin=may_begin):
+        for answered in self._provider.send_all(self._pulled(messages), may_begin=may_begin):
             self._watch.at(Moment.ANSWER)
             yield answered
 

@@ -54,8 +54,7 @@ class Answer(NamedTuple):
     status: int | None = None
 
 
-HELD_BACK = Answer(kind=AnswerKind.RETRY_LATER, reason="held_back")  # its sender did not let it begin again
-TOO_LATE = Answer(kind=AnswerKind.RETRY_LATER, reason="lease_over")  # its sender may not begin it any more
+HELD_BACK = Answer(kind=AnswerKind.RETRY_LATER, reason="held_back")  # its sender did not let it begin
 _STOPS_CHANNEL = frozenset({401, 402, 403, 404, 405, 407})
 _GAVE_UP_WAITING = 408  # the server, or a proxy that had already passed the request on
 

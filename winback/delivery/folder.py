@@ -6,7 +6,6 @@ name. A batch waits for its files together and shares the folder's fsync: a seve
 """
 
 import errno
-import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -14,16 +13,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import format_datetime
 from pathlib import Path
-from time import monotonic
 from typing import BinaryIO
 
 from winback.channel import Channel
-from winback.delivery.answer import TOO_LATE, Answer, AnswerKind
+from winback.delivery.answer import HELD_BACK, Answer, AnswerKind
 from winback.delivery.lookup import Found, Sought
 from winback.delivery.mime import eml
 from winback.delivery.outgoing import Outgoing, refused
-from winback.delivery.registry import always
-from winback.delivery.source import Source
+from winback.delivery.source import Source, always
 
 BATCH = 64  # messages whose answers wait for one another
 _WAITING = 8  # fsyncs at a time
@@ -40,11 +37,7 @@ class Folder:
         self._path = path
 
     def send_all(
-        self,
-        messages: Iterable[Outgoing],
-        *,
-        until: float = math.inf,
-        may_begin: Callable[[], bool] = always,  # it begins nothing twice
+        self, messages: Iterable[Outgoing], *, may_begin: Callable[[], bool] = always
     ) -> Iterator[tuple[Outgoing, Answer]]:
         """Write ``<key>.eml`` or ``<key>.txt`` once; the same key again is accepted and writes nothing.
 
@@ -53,7 +46,7 @@ class Folder:
         """
         source = Source(messages)
         while not source.over:
-            yield from self._batch(source, until)
+            yield from self._batch(source, may_begin)
         if source.error:
             raise source.error
 
@@ -74,14 +67,14 @@ class Folder:
     def close(self) -> None:
         """Nothing is kept open."""
 
-    def _batch(self, source: Source[Outgoing], until: float) -> list[tuple[Outgoing, Answer]]:
+    def _batch(self, source: Source[Outgoing], may_begin: Callable[[], bool]) -> list[tuple[Outgoing, Answer]]:
         drafts: dict[Path, _Draft] = {}
         begun: list[tuple[Outgoing, Answer | None]] = []  # None: it hangs on its file and the folder
         try:
             while len(begun) < BATCH and (message := source.pull()):
                 begun.append((message, refused(message) or self._draft(message, drafts)))
-            if monotonic() >= until:  # a file appears when its draft is renamed, so that is its first byte
-                return [(message, answer or TOO_LATE) for message, answer in begun]
+            if not may_begin():  # a file appears when its draft is renamed, so that is its first byte
+                return [(message, answer or HELD_BACK) for message, answer in begun]
             with ThreadPoolExecutor(_WAITING) as waiting:
                 kept = dict(zip(drafts, waiting.map(_Draft.keep, drafts.values()), strict=True))
         finally:

@@ -10,7 +10,6 @@ for each: a provider that does not answer would else hold up every message for t
 """
 
 import asyncio
-import math
 import ssl
 from abc import abstractmethod
 from collections import deque
@@ -18,8 +17,8 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from time import monotonic
 from typing import Any, Generic, TypeVar, cast
 
-from winback.delivery.answer import TOO_LATE, Answer, ErrorKind, from_error, untrusted
-from winback.delivery.source import Source
+from winback.delivery.answer import HELD_BACK, Answer, ErrorKind, from_error, untrusted
+from winback.delivery.source import Source, always
 
 try:
     from uvloop import new_event_loop
@@ -151,16 +150,16 @@ class Pool(Generic[Asked, Outcome]):
         self._again: deque[tuple[Any, Any]] = deque()  # pulled, and to be begun on another connection
         self._in_flight, self._events, self._enough, self._ceiling = 0, 0, 1, connections
         self._polled_at = 0.0
-        self.until = math.inf  # when no message may begin any more
+        self.may_begin = always
         self._linger: asyncio.TimerHandle | None = None
         self._alarm: asyncio.TimerHandle | None = None
 
     def exchange(
-        self, requests: Iterable[tuple[Item, Asked | Answer]], *, until: float = math.inf
+        self, requests: Iterable[tuple[Item, Asked | Answer]], may_begin: Callable[[], bool] = always
     ) -> Iterator[tuple[Item, Outcome | Answer]]:
         """(item, outcome) of every request, as outcomes come; one that already is an Answer is handed through.
 
-        No exchange begins at ``until`` (time.monotonic()) or later; its outcome is TOO_LATE.
+        ``may_begin`` is asked right before the first byte of each; where it says no the outcome is HELD_BACK.
 
         What ``requests`` raises comes through when all that was begun has its outcome. Who stops before the end
         breaks off what is in flight.
@@ -168,7 +167,7 @@ class Pool(Generic[Asked, Outcome]):
         source = Source(requests)
         loop = self._loop = self._loop or new_event_loop()
         self._failed = None
-        self._ceiling, self.until = self._limit, until
+        self._ceiling, self.may_begin = self._limit, may_begin
         try:
             while True:
                 self._refill(source, loop)
@@ -279,19 +278,16 @@ class Pool(Generic[Asked, Outcome]):
 
     def _begin(self, item: object, asked: Any, loop: asyncio.AbstractEventLoop) -> None:  # noqa: ANN401 - Asked or Answer
         self._look(loop)
-        now = (
-            monotonic()
-        )  # after looking, which may take a round of the loop: nothing stands between this and the write
         if type(asked) is Answer:
             self._done.append((item, asked))
-        elif now >= self.until:
-            self._done.append((item, TOO_LATE))
+        elif not self.may_begin():  # after looking, which may take a round of the loop: the write comes next
+            self._done.append((item, HELD_BACK))
         elif not self._free:
             self._done.append((item, self._why_not()))
         else:
             connection = self._free.pop()
             connection.item, connection.asked = item, asked
-            connection.deadline, connection.used = now + self.timeout_seconds, True
+            connection.deadline, connection.used = monotonic() + self.timeout_seconds, True
             self._in_flight += 1
             connection.begin(asked)
 

@@ -1,6 +1,5 @@
 """The providers: one line each. A provider's libraries are imported when it is opened, not before."""
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from typing import Protocol
@@ -9,12 +8,8 @@ from winback.channel import Channel
 from winback.delivery.answer import Answer
 from winback.delivery.lookup import Found, Sought
 from winback.delivery.outgoing import Outgoing
+from winback.delivery.source import always
 from winback.errors import WrongUse, nearest
-
-
-def always() -> bool:
-    """Whether a message may begin, where nobody says otherwise."""
-    return True
 
 
 class Provider(Protocol):
@@ -24,24 +19,16 @@ class Provider(Protocol):
     channels: frozenset[Channel]
 
     def send_all(
-        self,
-        messages: Iterable[Outgoing],
-        *,
-        until: float = math.inf,
-        may_begin: Callable[[], bool] = always,
+        self, messages: Iterable[Outgoing], *, may_begin: Callable[[], bool] = always
     ) -> Iterator[tuple[Outgoing, Answer]]:
         """Hand messages over, several at once where the provider can; (message, answer) as answers come.
 
-        From ``until`` on (time.monotonic()) no first byte leaves: a process that was stopped and goes on must not
-        send what is somebody else's by then. What was pulled nevertheless is answered TOO_LATE.
+        ``messages`` is pulled one at a time, when that message can leave. Right before its first byte, each time
+        it begins (where nothing was sent, another connection may carry it), ``may_begin`` is asked: whoever gives
+        it looks at lease and stop switch. Where it says no, nothing leaves, and the answer is HELD_BACK.
 
-        ``messages`` is pulled one at a time, right before that message's first byte: whoever gives them checks
-        lease and stop switch there, and may end early. Every message pulled gets an answer. Nothing is raised that
-        a network, a disk or a provider can cause; what ``messages`` itself raises comes through when every message
-        already begun has its answer.
-
-        Who begins a message once more after its pull (nothing had been sent, and another connection carries it)
-        asks ``may_begin`` first; where it says no, the answer is HELD_BACK.
+        Every message pulled gets an answer. Nothing is raised that a network, a disk or a provider can cause; what
+        ``messages`` itself raises comes through when every message already begun has its answer.
         """
         ...
 

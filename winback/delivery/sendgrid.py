@@ -5,7 +5,6 @@ ours is equal (a property test holds it). Test sends and look-ups go through tha
 """
 
 import json
-import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
@@ -19,7 +18,7 @@ from winback.delivery.answer import Answer, AnswerKind, from_http
 from winback.delivery.connection import TIMEOUT_SECONDS
 from winback.delivery.lookup import Found, Sought
 from winback.delivery.outgoing import UNENCODABLE, Outgoing, refused, unsubscribe_headers
-from winback.delivery.registry import always
+from winback.delivery.source import always
 from winback.delivery.transport import Response, Transport, post
 
 if TYPE_CHECKING:
@@ -81,15 +80,11 @@ class SendGrid:
         self.close = self._transport.close
 
     def send_all(
-        self,
-        messages: Iterable[Outgoing],
-        *,
-        until: float = math.inf,
-        may_begin: Callable[[], bool] = always,  # it begins nothing twice
+        self, messages: Iterable[Outgoing], *, may_begin: Callable[[], bool] = always
     ) -> Iterator[tuple[Outgoing, Answer]]:
         """Hand e-mails over (winback.delivery.registry.Provider)."""
         requests = ((message, self._request(message)) for message in messages)
-        for message, came in self._transport.exchange(requests, until=until):
+        for message, came in self._transport.exchange(requests, may_begin):
             yield message, came if isinstance(came, Answer) else _answer_in(came)
 
     def _request(self, message: Outgoing) -> bytes | Answer:

@@ -8,7 +8,6 @@ sent; after, only the relay's reply tells. With a 4xx or 5xx the message is stil
 """
 
 import asyncio
-import math
 import ssl
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
@@ -20,8 +19,8 @@ from winback.delivery.connection import is_loopback
 from winback.delivery.lookup import Found, Sought
 from winback.delivery.outgoing import Outgoing, refused
 from winback.delivery.pool import NotOpened, Pool
-from winback.delivery.registry import always
 from winback.delivery.smtp_connection import Reply, SmtpConnection
+from winback.delivery.source import always
 from winback.errors import Unusable
 
 CONNECTIONS = 16  # many relays take no more than 20 from one machine
@@ -41,11 +40,10 @@ class Smtp:
         self._user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
         self._from_the_start = parts.scheme == "smtps"
         self._tls = ssl.create_default_context()  # the machine's trusted authorities, or those of SSL_CERT_FILE
-        self._may_begin: Callable[[], bool] = always
-        self._pool: Pool[Outgoing, Answer] = Pool(
+        self._pool = Pool(
             self._host,
             port,
-            lambda pool: SmtpConnection(pool, lambda: self._may_begin()),
+            SmtpConnection,
             self._introduce,
             timeout_seconds=timeout_seconds,
             connections=CONNECTIONS,
@@ -53,16 +51,11 @@ class Smtp:
         self.close = self._pool.close
 
     def send_all(
-        self,
-        messages: Iterable[Outgoing],
-        *,
-        until: float = math.inf,
-        may_begin: Callable[[], bool] = always,
+        self, messages: Iterable[Outgoing], *, may_begin: Callable[[], bool] = always
     ) -> Iterator[tuple[Outgoing, Answer]]:
         """Hand e-mails over (winback.delivery.registry.Provider)."""
-        self._may_begin = may_begin
         requests = ((message, refused(message) or message) for message in messages)
-        return self._pool.exchange(requests, until=until)
+        return self._pool.exchange(requests, may_begin)
 
     def test_send(self, message: Outgoing) -> Answer:
         """Hand one e-mail over."""

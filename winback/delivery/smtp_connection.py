@@ -3,12 +3,11 @@
 import asyncio
 import re
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from time import monotonic
 
-from winback.delivery.answer import HELD_BACK, TOO_LATE, Answer, AnswerKind, ErrorKind, from_error
+from winback.delivery.answer import HELD_BACK, Answer, AnswerKind, ErrorKind, from_error
 from winback.delivery.mime import eml
 from winback.delivery.outgoing import Outgoing
 from winback.delivery.pool import AGAIN, FREE, Connection, Pool
@@ -69,9 +68,8 @@ def _is_no_relay(step: Step, reply: Reply) -> bool:
 class SmtpConnection(Connection[Outgoing, Answer]):
     """A connection that is opened with ``command``, made ready, and then carries one message at a time."""
 
-    def __init__(self, pool: Pool[Outgoing, Answer], may_begin: Callable[[], bool]) -> None:
+    def __init__(self, pool: Pool[Outgoing, Answer]) -> None:
         super().__init__(pool)
-        self._may_begin = may_begin
         self._unread = b""
         self._lines: list[bytes] = []
         self._opening: asyncio.Queue[Reply | None] | None = asyncio.Queue()
@@ -103,13 +101,7 @@ class SmtpConnection(Connection[Outgoing, Answer]):
     # --- one message ---------------------------------------------------------------------------------------------
 
     def begin(self, asked: Outgoing) -> None:
-        """Say who writes to whom; the message follows when the server has agreed.
-
-        Since it was pulled it may have waited for this connection, and somebody may have pressed stop.
-        """
-        if not self._may_begin():
-            self.finish(HELD_BACK, keep=True)
-            return
+        """Say who writes to whom; the message follows when the server has agreed."""
         self._fault: Answer | None = None
         self._keep, self._on_its_way = True, False
         body = " BODY=8BITMIME" if self._eight_bit else ""
@@ -180,9 +172,9 @@ class SmtpConnection(Connection[Outgoing, Answer]):
             self._speak()
 
     def _hand_over(self) -> None:
-        """Write the message, which without its last line is none; too late, it is left unwritten."""
-        if monotonic() >= self.pool.until:
-            self.finish(TOO_LATE, keep=False)
+        """Write the message, which without its last line is none; where it may not leave any more, leave it."""
+        if not self.pool.may_begin():
+            self.finish(HELD_BACK, keep=False)
             return
         self._on_its_way = True
         self._awaited.append(Step.DOT)

@@ -6,6 +6,11 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
+def always() -> bool:
+    """Whether a message may begin, where nobody says otherwise."""
+    return True
+
+
 class Source(Generic[T]):
     """``over``: nothing is left; ``error``: what ended it early; ``pulled``: how many it gave."""
 

@@ -5,9 +5,8 @@ or an Answer that says what is proved without one. Anything odd closes the conne
 """
 
 import asyncio
-import math
 import ssl
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 from winback.delivery.answer import Answer, ErrorKind, from_error
 from winback.delivery.connection import TIMEOUT_SECONDS, base_url, refuse_proxy
 from winback.delivery.pool import CONNECTIONS, FREE, Connection, Item, Pool
+from winback.delivery.source import always
 from winback.errors import Unusable
 
 MOST_OCTETS = 1_000_000  # of one answer with its headers
@@ -61,10 +61,10 @@ class Transport:
         return "\r\n".join([*lines, "Content-Length: "]).encode()
 
     def exchange(
-        self, requests: Iterable[tuple[Item, bytes | Answer]], *, until: float = math.inf
+        self, requests: Iterable[tuple[Item, bytes | Answer]], may_begin: Callable[[], bool] = always
     ) -> Iterator[tuple[Item, Response | Answer]]:
         """(item, what came of it) for every request, in any order; see Pool.exchange."""
-        return self._pool.exchange(requests, until=until)
+        return self._pool.exchange(requests, may_begin)
 
     async def _open_up(self, connection: "_Http", loop: asyncio.AbstractEventLoop) -> None:
         if self._tls:

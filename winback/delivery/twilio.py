@@ -6,7 +6,6 @@ that client: twilio_client.py.
 """
 
 import json
-import math
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,7 +19,7 @@ from winback.delivery.answer import Answer, AnswerKind, from_http
 from winback.delivery.connection import TIMEOUT_SECONDS, base_url
 from winback.delivery.lookup import Found, Sought
 from winback.delivery.outgoing import UNENCODABLE, Outgoing, refused
-from winback.delivery.registry import always
+from winback.delivery.source import always
 from winback.delivery.transport import Transport, post
 from winback.events import OPTED_OUT
 
@@ -89,15 +88,11 @@ class Twilio:
         self.close = self._transport.close
 
     def send_all(
-        self,
-        messages: Iterable[Outgoing],
-        *,
-        until: float = math.inf,
-        may_begin: Callable[[], bool] = always,  # it begins nothing twice
+        self, messages: Iterable[Outgoing], *, may_begin: Callable[[], bool] = always
     ) -> Iterator[tuple[Outgoing, Answer]]:
         """Hand SMS over (winback.delivery.registry.Provider)."""
         requests = ((message, self._request(message)) for message in messages)
-        for message, came in self._transport.exchange(requests, until=until):
+        for message, came in self._transport.exchange(requests, may_begin):
             if not isinstance(came, Answer):
                 came = read_answer(came.status, came.text_headers(), came.body)
             yield message, came
