@@ -20,7 +20,7 @@ from db.facts.store import every_digest, path_of
 from db.frames import make_durable
 from db.opt_outs import TakenOver, take_over
 from db.restored import RESTORING, hold
-from db.salt import is_foreign
+from db.salt import LOST_SALT, foreign_mark
 from db.settings import Settings
 from db.tables import Occurrence
 from winback.errors import Unusable, WrongUse
@@ -215,8 +215,11 @@ def _take_over(draft: Path, before: sqlite3.Connection) -> TakenOver | None:
 
 def _refuse_another(settings: Settings, engine: Engine) -> None:
     """WrongUse when it was made with another salt than this workspace's."""
-    if is_foreign(settings, engine):
-        raise WrongUse("it is of another workspace: its people were drawn with another salt than in winback.toml")
+    if mark := foreign_mark(settings, engine):
+        raise WrongUse(
+            "it is of another workspace: its people were drawn with another salt than in winback.toml. Where "
+            f'it is of this one and the old salt is lost for good, {LOST_SALT} = "{mark}" there lets it in'
+        )
 
 
 @contextmanager

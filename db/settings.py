@@ -102,6 +102,7 @@ class WorkspaceFile(BaseModel):
     timezone: Annotated[str, AfterValidator(check_zone)] = "UTC"
     currency: str = Field(default="USD", pattern=CURRENCY)
     salt: str = Field(min_length=8, max_length=200)
+    lost_salt: str | None = None  # db.salt: the one before is gone, and so are the links it signed
     live: bool = Field(default=False, strict=True)  # the one switch where "yes" and 1 are not good enough
     unknown_email_consent: Literal["exclude", "allow"] = "exclude"
     providers: Providers = Providers()

@@ -19,6 +19,7 @@ from db.occurrences import Stage, find_run, pinned_campaign, run_name, unmeasure
 from db.outbox import written_to_in
 from db.readings import last_reading, latest, save_reading
 from db.responses import all_priced, contacted, costs, count_messages, read_answers
+from db.salt import drew
 from db.settings import Settings
 from db.tables import CampaignVersion, Occurrence
 from flows.behaving import contracts, kinds_made
@@ -240,7 +241,7 @@ def _method(run: _Run) -> Method:
         code_version=run.occurrence.code_version,
         score=json.loads(run.occurrence.score or "{}"),
         other_facts={kind: found for kind in _BESIDE if (found := digests(run.session, kind))},
-        seed=seed_name(run.settings.file.salt),
+        seed=seed_name(run.settings.file.salt) if drew(run.session, run.settings, run.id) else "",
         forecast=run.forecast.said if run.forecast else {},
         kinds=kinds_made(run.session, run.occurrence, run.ledger),
     )

@@ -208,6 +208,23 @@ def test_the_backup_of_another_workspace_is_refused_with_the_reason_and_its_own_
     assert [path.name for path in ours.state.glob(".winback.db*")] == []
 
 
+def test_a_backup_made_with_a_salt_that_is_lost_is_let_in_by_saying_so(tmp_path: Path, capsys):
+    shop = a_workspace(tmp_path)
+    a_quiet_crowd(shop, 5)
+    carry_out(manual("spring", AS_OF), shop, NOW)
+    toml, backup = shop.workspace / "winback.toml", str(tmp_path / "before.db")
+    assert run(shop, capsys, "backup", backup)[0] == 0
+    new = toml.read_text().replace("a salt for tests", "another salt altogether")
+    toml.write_text(new)
+
+    refused, why = run(shop, capsys, "restore", backup)
+    toml.write_text("\n".join([*re.findall(r'lost_salt = "\w+"', why), new]))
+    taken, _ = run(shop, capsys, "restore", backup)
+
+    assert (refused, taken) == (2, 0)
+    assert is_held(shop)
+
+
 def test_status_says_that_a_database_is_older_before_anybody_sends_and_that_it_is_held_after(
     shop: Settings, capsys: pytest.CaptureFixture[str]
 ):

@@ -1,16 +1,26 @@
 """A changed salt, which would kill every link already sent, stops whatever runs or sends, in words."""
 
+import re
+from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
+from sqlmodel import col
 
 from app.cli import main
+from db.engine import database, reading
+from db.salt import drew
 from db.settings import Settings, read_settings
+from db.tables import Assignment
 from flows.campaign_run import carry_out, manual
 from flows.due import look_for_due
+from flows.measuring import measure_run
 from flows.sending import send_due
-from tests.workspaces import AS_OF, NOW, a_quiet_crowd, a_workspace
+from tests.workspaces import AS_OF, CAMPAIGN, NOW, a_quiet_crowd, a_workspace, write_campaign
+from winback.audience.assignment import seed_name
 from winback.errors import Exit, WrongUse
 
 
@@ -19,8 +29,8 @@ def shop(tmp_path: Path, database_url: str) -> Settings:
     return a_workspace(tmp_path, database_url)
 
 
-def salted(shop: Settings, salt: str) -> Settings:
-    return replace(shop, file=shop.file.model_copy(update={"salt": salt}))
+def salted(shop: Settings, salt: str, lost_salt: str | None = None) -> Settings:
+    return replace(shop, file=shop.file.model_copy(update={"salt": salt, "lost_salt": lost_salt}))
 
 
 def test_with_another_salt_nothing_runs_nothing_is_sent_and_the_old_one_is_asked_for(shop: Settings):
@@ -37,6 +47,50 @@ def test_with_another_salt_nothing_runs_nothing_is_sent_and_the_old_one_is_asked
             doing()
 
     assert send_due(shop, lambda: NOW).states["accepted"] > 0
+
+
+def named(refusal: pytest.ExceptionInfo[WrongUse]) -> str:
+    [mark] = re.findall(r'lost_salt = "(\w+)"', str(refusal.value))
+    return str(mark)
+
+
+def test_whoever_has_lost_the_salt_goes_on_by_saying_so_and_everybody_keeps_the_group(shop: Settings):
+    """What the refusal names fits this new salt and this database only; a run with the new salt needs none."""
+    write_campaign(shop, CAMPAIGN + "again_after: 1d\n")
+    a_quiet_crowd(shop, 40)
+    carry_out(manual("spring", AS_OF), shop, NOW)
+    with pytest.raises(WrongUse) as refusal:
+        send_due(salted(shop, "another salt altogether"), lambda: NOW)
+
+    going_on = salted(shop, "another salt altogether", lost_salt=named(refusal))
+    with pytest.raises(WrongUse, match="lost_salt"):
+        send_due(salted(shop, "a third salt for tests", lost_salt=named(refusal)), lambda: NOW)
+    sent = send_due(going_on, lambda: NOW)
+    later = timedelta(days=100)
+    carry_out(manual("spring", AS_OF + later), going_on, NOW + later)
+
+    assert sent.states["accepted"] > 0
+    with database(shop.database_url) as engine, reading(engine) as session:
+        entered = session.execute(select(col(Assignment.person), col(Assignment.arm))).tuples().all()
+        drawn = [drew(session, going_on, run) for run in (1, 2)]
+    assert max(Counter(person for person, _ in entered).values()) == 2
+    assert len(set(entered)) == len({person for person, _ in entered})
+    assert drawn == [False, True]
+    send_due(salted(shop, "another salt altogether"), lambda: NOW)
+    with pytest.raises(WrongUse, match="lost_salt"):
+        send_due(shop, lambda: NOW)
+
+
+def test_the_report_of_a_run_drawn_with_a_lost_salt_names_no_seed(shop: Settings):
+    a_quiet_crowd(shop, 40)
+    carry_out(manual("spring", AS_OF), shop, NOW)
+
+    seeds = [
+        measure_run(each, f"spring/manual-{AS_OF}", NOW).method.seed
+        for each in (shop, salted(shop, "another salt altogether"))
+    ]
+
+    assert seeds == [seed_name("a salt for tests"), ""]
 
 
 def test_before_anybody_was_drawn_the_salt_may_be_chosen_freely(shop: Settings):

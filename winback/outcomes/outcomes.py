@@ -137,7 +137,7 @@ class Method:
     code_version: str
     score: dict[str, Any]
     other_facts: dict[str, list[str]] = field(default_factory=dict)  # none in readings before they counted
-    seed: str = ""  # none in readings before it was named
+    seed: str = ""  # none in readings before it was named, or where that salt is lost
     forecast: dict[str, Any] = field(default_factory=dict)
     kinds: KindsMade | None = None
 
