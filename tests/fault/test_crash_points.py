@@ -35,7 +35,7 @@ from winback.channel import Channel
 pytestmark = pytest.mark.slow
 
 PEOPLE, WINDOW = 20, 8
-STEP = 3  # of statements and commits to die at; make soak takes every one
+STEP = 5  # of statements and commits to die at; make soak takes every one
 POINTS = {
     "C0": Death(moment=Moment.PLAN),
     "C1": Death(moment=Moment.QUEUED),
