@@ -4,8 +4,10 @@ Where the columns of a row are shifted, any of them may hold a contact.
 """
 
 import re
+from functools import cache
 
 import polars as pl
+from babel import Locale
 
 from winback.customers.contact import mask_phone, without_addresses
 
@@ -15,7 +17,30 @@ _NUMBER = re.compile(r"\+?\(?[0-9](?:[ .()/-]{0,2}[0-9]){6,14}")
 _DATE = re.compile(
     r"[0-9]{4}([-/.])[0-9]{1,2}\1[0-9]{1,2}|[0-9]{1,2}([-/.])[0-9]{1,2}\2[0-9]{2,4}|(?:19|20)[0-9]{6}"
 )
-_WORDS = re.compile(r"[^\W\d_][\w.'’-]*(?: +[^\W\d_][\w.'’-]*)+")  # Ada Lovelace; not America/New_York, yes
+# Ada Lovelace, O'Neil, 王磊; not America/New_York, UTC+8
+_WORDS = re.compile(r"[^\W\d_][\w.'’-]*(?: +[^\W\d_][\w.'’-]*)+|[^\W\d_](?:[^\W\d_]|[.'’-])*")
+_NO_NAMES = frozenset(
+    {
+        "yes",
+        "no",
+        "y",
+        "n",
+        "true",
+        "false",
+        "on",
+        "off",
+        "unknown",
+        "maybe",
+        "none",
+        "null",
+        "nil",
+        "nan",
+        "n.a",
+        "na",
+    }
+    | {"empty", "blank", "error", "email", "e-mail", "mail", "sms", "text", "phone", "all"}
+    | {"subscribed", "unsubscribed", "是", "否", "有", "无", "未知", "空"}
+)
 
 
 def shortened(value: pl.Expr) -> pl.Expr:
@@ -24,11 +49,23 @@ def shortened(value: pl.Expr) -> pl.Expr:
     return pl.when(value.str.len_chars() > VALUE_CHARACTERS).then(beginning).otherwise(value)
 
 
+@cache
+def _currencies() -> frozenset[str]:
+    return frozenset(Locale("en").currencies)
+
+
+def _characters(count: int) -> str:
+    return f"{count} character{'' if count == 1 else 's'}"
+
+
 def shown(value: str) -> str:
-    """A rejected value of any column: addresses and numbers masked, of names the first letters."""
+    """A rejected value of any column: addresses and numbers masked, of names the first letters.
+
+    Any word may be one, save what stands for yes, no or nothing, a channel, and the code of a currency.
+    """
     plain = value.strip()
-    if _WORDS.fullmatch(plain):
-        return f"{plain[:FIRST_LETTERS]}... ({len(plain)} characters)"
+    if _WORDS.fullmatch(plain) and plain.lower() not in _NO_NAMES and plain not in _currencies():
+        return f"{plain[: min(FIRST_LETTERS, len(plain) // 2)]}... ({_characters(len(plain))})"
     if _NUMBER.fullmatch(plain) and not _DATE.fullmatch(plain):
         return mask_phone(plain)
     return without_addresses(value)
