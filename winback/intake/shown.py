@@ -19,27 +19,10 @@ _DATE = re.compile(
 )
 # Ada Lovelace, O'Neil, 王磊; not America/New_York, UTC+8
 _WORDS = re.compile(r"[^\W\d_][\w.'’-]*(?: +[^\W\d_][\w.'’-]*)+|[^\W\d_](?:[^\W\d_]|[.'’-])*")
-_NO_NAMES = frozenset(
-    {
-        "yes",
-        "no",
-        "y",
-        "n",
-        "true",
-        "false",
-        "on",
-        "off",
-        "unknown",
-        "maybe",
-        "none",
-        "null",
-        "nil",
-        "nan",
-        "n.a",
-        "na",
-    }
-    | {"empty", "blank", "error", "email", "e-mail", "mail", "sms", "text", "phone", "all"}
-    | {"subscribed", "unsubscribed", "是", "否", "有", "无", "未知", "空"}
+_NO_NAME = re.compile(
+    "yes|no|y|n|true|false|on|off|unknown|maybe|none|null|nil|nan|n[.]?a|empty|blank|error|e-?mail|mail|sms|text|"
+    "phone|all|subscribed|unsubscribed|是|否|有|无|未知|空",
+    re.IGNORECASE,
 )
 
 
@@ -64,7 +47,7 @@ def shown(value: str) -> str:
     Any word may be one, save what stands for yes, no or nothing, a channel, and the code of a currency.
     """
     plain = value.strip()
-    if _WORDS.fullmatch(plain) and plain.lower() not in _NO_NAMES and plain not in _currencies():
+    if _WORDS.fullmatch(plain) and not _NO_NAME.fullmatch(plain) and plain not in _currencies():
         return f"{plain[: min(FIRST_LETTERS, len(plain) // 2)]}... ({_characters(len(plain))})"
     if _NUMBER.fullmatch(plain) and not _DATE.fullmatch(plain):
         return mask_phone(plain)
