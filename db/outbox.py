@@ -94,6 +94,13 @@ def counts(session: Session, occurrence_id: int | None = None) -> dict[str, int]
     return dict(session.execute(chosen).tuples().all())
 
 
+def skip_reasons(session: Session, occurrence_id: int | None) -> dict[str, int]:
+    """Reason -> messages that a run skipped for it, the commonest first."""
+    of_run = (col(Message.occurrence_id) == occurrence_id, col(Message.state) == State.SKIPPED)
+    chosen = select(col(Message.reason), func.count()).where(*of_run).group_by(col(Message.reason))
+    return dict(session.execute(chosen.order_by(func.count().desc(), col(Message.reason))).tuples().all())
+
+
 def unknown(session: Session, now: datetime) -> int:
     """Messages of which nobody knows whether they arrived: uncertain ones, and those of senders that have died."""
     dead = and_(col(Message.state) == State.SENDING, col(Message.lease_until) < now)

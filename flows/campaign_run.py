@@ -6,7 +6,7 @@ at once do it once.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
 
@@ -36,7 +36,7 @@ from db.occurrences import (
     run_name,
     version_files,
 )
-from db.outbox import counts
+from db.outbox import counts, skip_reasons
 from db.people import contacts
 from db.salt import check_salt
 from db.settings import Settings
@@ -64,6 +64,7 @@ from winback.campaigns.file import campaign_of
 from winback.campaigns.schedule import REPLAY, end_of_day
 from winback.campaigns.where import ATTRIBUTE
 from winback.errors import CampaignError, WrongUse, nearest
+from winback.events import State
 
 OLDEST_LIVE = timedelta(days=3)  # an as_of older than this is never really sent
 P = ParamSpec("P")
@@ -85,7 +86,8 @@ class RunSummary:
     """A run as it stands; ``risk`` = least, median and greatest predicted risk of those who are in.
 
     ``model``: what the risk comes from, with the reason where it is a fall-back. ``stage``: db.occurrences.Stage;
-    None of a dry run. ``approved_by``: a name as typed, of a run that had to be approved.
+    None of a dry run. ``approved_by``: a name as typed, of a run that had to be approved. ``skipped``: reason ->
+    messages.
     """
 
     run: str
@@ -97,6 +99,7 @@ class RunSummary:
     model: str | None
     stage: str | None = None
     approved_by: str | None = None
+    skipped: dict[str, int] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """What ``winback run --json`` prints."""
@@ -314,12 +317,14 @@ def summaries(settings: Settings) -> list[RunSummary]:
 
 def _summary(session: Session, settings: Settings, occurrence: Occurrence) -> RunSummary:
     ledger = read_ledger(settings, occurrence) if occurrence.audience_file else pl.DataFrame(schema=LEDGER)
+    messages = counts(session, occurrence.id)
     return RunSummary(
         run=run_name(occurrence),
         digest=occurrence.audience_digest,
         arms=arm_counts(ledger),
         reasons=json.loads(occurrence.waterfall or "{}"),
-        messages=counts(session, occurrence.id),
+        messages=messages,
+        skipped=skip_reasons(session, occurrence.id) if State.SKIPPED in messages else {},
         risk=risk_range(ledger),
         model=model_words(json.loads(occurrence.score or "{}")),
         stage=occurrence.stage,

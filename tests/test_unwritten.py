@@ -1,5 +1,6 @@
 """Why messages could not be written, wherever people look for it."""
 
+import json
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -35,7 +36,10 @@ def test_a_text_to_a_chinese_number_without_signature_is_skipped_as_that(shop: S
     assert set(skipped) == {"no_signature"}
     assert stop == "no_signature"
     assert f"{len(skipped)} skipped: a text to a +86 number, in whatever language, {SIGNATURE}" in sent
-    assert SIGNATURE in ask(capsys, "status")[1]
+    shown = ask(capsys, "status")[1]
+    assert SIGNATURE in shown
+    assert f"skipped for: no_signature {len(skipped)}" in shown
+    assert json.loads(ask(capsys, "status", "--json")[1])["runs"][0]["skipped"] == {"no_signature": len(skipped)}
     out, err = ask(capsys, "explain", "01")[1:]
     assert "no_signature" in out
     assert SIGNATURE in err

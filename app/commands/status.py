@@ -141,6 +141,10 @@ def _later_line(line: dict[str, Any]) -> tuple[object, ...]:
 
 def _run_line(run: dict[str, Any]) -> tuple[str, int, str]:
     messages = ", ".join(f"{count:,} {state}" for state, count in run["messages"].items())
+    if run["skipped"]:
+        messages += (
+            f"; skipped for: {', '.join(f'{reason} {count:,}' for reason, count in run['skipped'].items())}"
+        )
     if run["stage"] == Stage.WAITING:
         messages = f"waits for approval: winback approve {run['run']} --by NAME --digest DIGEST"
     elif run["approved_by"]:
@@ -151,7 +155,10 @@ def _run_line(run: dict[str, Any]) -> tuple[str, int, str]:
 def read_status(settings: Settings, now: datetime) -> dict[str, Any]:
     """The newest run as ``run --json`` shows it, and the workspace around it, as one plain value."""
     known = summaries(settings)
-    runs = [each.as_dict() | {"stage": each.stage, "approved_by": each.approved_by} for each in known]
+    runs = [
+        each.as_dict() | {name: getattr(each, name) for name in ("stage", "approved_by", "skipped")}
+        for each in known
+    ]
     newest = (
         known[0].as_dict() if known else {"run": None, "digest": None, "arms": {}, "reasons": {}, "messages": {}}
     )
