@@ -65,14 +65,18 @@ def remember(settings: Settings, mark: Mark) -> None:
 
 
 def recall(settings: Settings) -> Mark | None:
-    """The last claim made from here; None when there was none, or it cannot be read."""
+    """The last claim made from here; None when there was none. Unusable when what is there cannot be read."""
+    place = _place(settings)
     try:
-        sender, claims, released = _place(settings).read_text(encoding="ascii").split()
+        sender, claims, released = place.read_text(encoding="ascii").split()
         return Mark(sender, int(claims), None if released == _NEVER else datetime.fromisoformat(released))
     except FileNotFoundError:
         return None
-    except ValueError:  # torn by a power cut: then the database is the newer of the two
-        return None
+    except ValueError as error:  # a power cut can tear it, and somebody can have written over it
+        raise Unusable(
+            f"{place} is damaged, so nobody knows whether the database is older than what was sent from here. Was "
+            "it put back from a backup? Then say 'winback restore' first; in any case delete that file"
+        ) from error
 
 
 def is_older(connection: Connection, mark: Mark | None) -> bool:

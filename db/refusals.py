@@ -47,8 +47,12 @@ WHERE id AMONG(:ids) AND state = 'rejected' AND attempt < :tries""")
 
 def stop_if_refused(
     connection: Connection, occurrence_id: int, run: str, refusals: Refusals, now: datetime
-) -> None:
-    """Stop ``run`` for what its newest answers, recorded in this transaction, say."""
+) -> int:
+    """Stop ``run`` for what its newest answers, recorded in this transaction, say.
+
+    Returns how many refused messages went back to the queue.
+    """
+    again = 0
     for (occurrence, template), streak in refusals.streaks.items():
         if occurrence != occurrence_id or not streak.ids:
             continue
@@ -56,8 +60,9 @@ def stop_if_refused(
         words = refused_words(streak.reason)
         if len(ids) >= _needed(connection, occurrence, template, streak) or _is_stopped_so(connection, run, words):
             stop_by_itself(connection, run, words, now)
-            _AGAIN.run(connection, ids=ids, now=now, tries=TRIES)
+            again += int(_AGAIN.run(connection, ids=ids, now=now, tries=TRIES).rowcount)
             refusals.over.add((occurrence, template))
+    return again
 
 
 def _row(connection: Connection, occurrence: int, template: str, streak: Streak) -> list[int]:

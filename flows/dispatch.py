@@ -29,6 +29,7 @@ from db.refusals import stop_if_refused
 from db.results import Result, record
 from db.stops import is_stopped, stop_if_failing
 from flows.next_state import COSTING, next_state
+from flows.tally import Tally
 from winback.channel import Channel
 from winback.delivery.answer import HELD_BACK, Answer, AnswerKind
 from winback.delivery.breaker import GOOD, IN_A_ROW
@@ -86,18 +87,6 @@ class Post:
     window: int = WINDOW
     lease: timedelta = LEASE
     progress: Callable[[int], None] = lambda done: None
-
-
-@dataclass(slots=True)
-class Tally:
-    """What a sender did: new state -> messages, and the channels a provider closed (channel -> reason).
-
-    ``unwritten``: reason -> messages skipped because they could not be rendered.
-    """
-
-    states: Counter[str] = field(default_factory=Counter)
-    unwritten: Counter[str] = field(default_factory=Counter)
-    closed: dict[str, str] = field(default_factory=dict)
 
 
 def drain(post: Post, *, until_empty: bool = False) -> Tally:
@@ -162,7 +151,7 @@ class Line:
         self._runs: list[Run] = []
         self._least: dict[int, int] = {}
         self._begun: dict[str, Claimed] = {}
-        self._units = self._failures = 0
+        self._units = self._failures = self._again = 0
         self._insist, self._probe = post.insist, False
         self._tidied = self._looked = NEVER
         self._is_stopped = False
@@ -368,14 +357,15 @@ class Line:
         if any(result.reason in UNWRITTEN for result in self._results):
             stop_if_failing(connection, run.occurrence_id, run.name, now)
         if any(result.state is State.REJECTED for result in self._results):
-            stop_if_refused(connection, run.occurrence_id, run.name, self._refusals, now)
+            self._again = stop_if_refused(connection, run.occurrence_id, run.name, self._refusals, now)
 
     def _forget(self) -> None:
         """What was recorded is counted, and held no longer."""
         for state, count in Counter(map(_STATE, self._results)).items():
             self._tally.states[state.value] += count
+        self._tally.refused_go_back(self._again)
         self._tally.unwritten.update(one.reason for one in self._results if one.reason in UNWRITTEN)
-        self._results, self._answers, self._units, self._failures = [], [], 0, 0
+        self._results, self._answers, self._units, self._failures, self._again = [], [], 0, 0, 0
         self._refusals.begin_anew()
 
     def _clock_jumped(self, at: float, now: datetime) -> bool:

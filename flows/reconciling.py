@@ -125,13 +125,18 @@ class _Desk:
 
     def work(self, run: str | None) -> Settled:
         self._patience.announce(self._count(run))
-        for message in self._messages(run):
-            name = self._look_ups.provider_of(message)
-            if why := self._why_not(message) or self._barred.get(name) or self._wait_turn(name):
-                self._leave(message, why)
-            else:
-                self._ask(message)
+        for paced in (False, True):  # a provider that takes its time keeps nobody waiting for another
+            for message in self._messages(run):
+                if (self._look_ups.provider_of(message) in PAUSE_SECONDS) is paced:
+                    self._settle(message)
         return self._settled
+
+    def _settle(self, message: Uncertain) -> None:
+        name = self._look_ups.provider_of(message)
+        if why := self._why_not(message) or self._barred.get(name) or self._wait_turn(name):
+            self._leave(message, why)
+        else:
+            self._ask(message)
 
     def _count(self, run: str | None) -> Counter[str]:
         names = (self._look_ups.provider_of(m) for m in self._messages(run) if self._why_not(m) is None)

@@ -18,7 +18,8 @@ from db.restored import check_not_restored
 from db.salt import check_salt
 from db.settings import Settings, check_live
 from flows.compose import Composer
-from flows.dispatch import Post, Tally, drain
+from flows.dispatch import Post, drain
+from flows.tally import Tally
 from winback.campaigns.campaign import Campaign
 from winback.campaigns.quiet_hours import hours_for
 from winback.channel import Channel

@@ -16,7 +16,8 @@ from sqlalchemy import delete, update
 from sqlmodel import col
 
 from app.cli import main
-from db.engine import database, transaction
+from db.engine import database, reading, transaction
+from db.outbox import counts
 from db.settings import Settings
 from db.tables import DayTally, Gate, Message, Occurrence
 from tests.workspaces import AS_OF, CAMPAIGN, a_quiet_crowd, load, write_campaign
@@ -788,9 +789,28 @@ def test_send_ends_with_how_many_still_wait_and_why(shop: Settings, capsys):
 
     assert did.split()[:4] == ["in", "this", "call", "messages"]
     assert said.splitlines()[-1] == "15 still wait: 15 by email, later: day_limit"
-    assert "tried, and queued again" in tried
+    assert "back in the queue" in tried
     last = shut.splitlines()[-1]
     assert re.fullmatch(r"15 still wait: .*its provider takes nothing now \(folder_.*\), next try 2.*", last)
+
+
+@pytest.mark.parametrize(("terminal", "state"), [(True, "accepted"), (False, "queued")])
+def test_only_a_person_at_a_terminal_tries_a_shut_provider_before_its_time(
+    shop: Settings, capsys, monkeypatch: pytest.MonkeyPatch, terminal: bool, state: str
+):
+    """The folder takes messages again: one tells so, and the others follow."""
+    a_quiet_crowd(shop, 11)
+    write_campaign(shop, CAMPAIGN.replace("holdout: 50%", "holdout: 0%"))
+    ask(capsys, "run", "spring", "--as-of", str(AS_OF))
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        session.add(Gate(provider="folder", shut_until=datetime.now(UTC) + timedelta(hours=1), reason="full"))
+        waiting = counts(session)["queued"]
+    monkeypatch.setattr("sys.stdin.isatty", lambda: terminal)
+
+    ask(capsys, "send")
+
+    with database(shop.database_url) as engine, reading(engine) as session:
+        assert counts(session) == {state: waiting}
 
 
 def test_send_says_how_the_end_of_a_budget_is_reached(shop: Settings, capsys):

@@ -289,6 +289,16 @@ def test_a_letter_begun_again_on_a_new_connection_asks_the_stop_switch(engine: E
     assert known.get("smtp", OPEN).failures == 0
 
 
+def test_refused_messages_of_a_run_that_stops_itself_are_told_as_back_in_the_queue(engine: Engine):
+    an_outbox(engine, messages=30)
+    refused = Answer(kind=AnswerKind.REJECTED, reason="too_long")
+
+    tally = drain(a_post(engine, Recorder(lambda message: refused), Clock()))
+
+    assert states(engine) == {"queued": 30}
+    assert +tally.states == {"queued": 30}
+
+
 def test_a_sender_that_outlives_its_lease_gives_back_what_it_has_not_begun(engine: Engine):
     an_outbox(engine, messages=3)
     clock = Clock()

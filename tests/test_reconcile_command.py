@@ -231,7 +231,7 @@ def test_a_key_that_no_message_has_is_named_and_exits_one(lately: Settings, caps
     code, _, said = say(capsys, "reconcile", "--key", "zzz", "--not-sent", "--evidence", "a guess")
 
     assert code == 1
-    assert said == "winback: no message has the key 'zzz': nothing was changed\n"
+    assert said == "winback: no message has the key 'zzz'; other keys are settled\n"
 
 
 def test_a_key_that_is_not_uncertain_is_named_and_exits_one(lately: Settings, capsys):
@@ -240,7 +240,7 @@ def test_a_key_that_is_not_uncertain_is_named_and_exits_one(lately: Settings, ca
     code, _, said = say(capsys, "reconcile", "--key", accepted, "--not-sent", "--evidence", "a guess")
 
     assert code == 1
-    assert f"{accepted} is accepted, not uncertain: nothing was changed" in said
+    assert f"{accepted} is accepted, not uncertain: it stays so" in said
     assert states(lately) == {"accepted": 6, "uncertain": 3}
 
 
@@ -286,7 +286,7 @@ def test_a_not_sent_that_was_claimed_again_cannot_be_taken_back(lately: Settings
     code, _, said = say(capsys, "reconcile", "--key", first, "--sent", "--evidence", "their log after all")
 
     assert code == 1
-    assert f"{first} is queued, not uncertain: nothing was changed" in said
+    assert f"{first} is queued, not uncertain: it stays so" in said
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # words, before any database is asked

@@ -13,7 +13,7 @@ from threading import Barrier, Thread
 from urllib.parse import unquote
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlmodel import col
 
 from db.claims import expire_leases
@@ -345,6 +345,19 @@ def test_time_that_is_up_leaves_the_rest_for_the_next(scene, clock: Clock):
     assert first.states["accepted"] == 3
     assert first.unlearnt == {"out_of_time": 3}
     assert second.states["accepted"] == 3
+
+
+def test_a_provider_that_takes_its_time_keeps_nobody_waiting_for_another(scene):
+    """The newest message is of a provider without a pace: its turn comes before the 10 s of each of the others."""
+    it = scene(*[LOST] * 4)
+    with database(it.settings.database_url) as engine, transaction(engine) as session:
+        newest = select(func.max(Message.id)).scalar_subquery()
+        session.execute(update(Message).where(col(Message.id) == newest).values(provider="twilio"))
+
+    settled = it.reconcile(after=WINDOW, seconds=5)
+
+    assert settled.unlearnt == {"twilio is not the provider any more": 1, "out_of_time": 2}
+    assert settled.states == {"accepted": 1}
 
 
 def test_two_that_reconcile_at_once_change_everything_once(scene, database_url: str, clock: Clock):

@@ -134,9 +134,16 @@ def test_the_newest_memory_counts_also_after_a_longer_one(shop: Settings, engine
 @pytest.mark.parametrize(
     "content", [b"", b"\0" * 256, b"ann-1\n", b"ann-1 one -\n", b"ann-1 1 noon\n", "ann-½ 1 -\n".encode()]
 )
-def test_a_memory_torn_by_a_power_cut_holds_nothing(shop: Settings, engine: Engine, content: bytes):
+def test_a_damaged_memory_stops_every_sender_until_a_person_has_looked(
+    shop: Settings, engine: Engine, content: bytes
+):
+    """It may be torn by a power cut, or be all that is left of a state that was put back."""
     an_outbox(engine, messages=1)
     (shop.state / "last-claim").write_bytes(content)
+
+    with pytest.raises(Unusable, match="last-claim is damaged"):
+        check_not_restored(shop, engine, NOON)
+    (shop.state / "last-claim").unlink()
 
     assert check_not_restored(shop, engine, NOON) is False
 

@@ -3,6 +3,7 @@
 import argparse
 import gc
 import os
+import sys
 from datetime import UTC, date, datetime
 
 from app.checking import half_live
@@ -14,7 +15,7 @@ from winback.delivery.alert_words import why_shut
 from winback.errors import Exit
 from winback.events import State
 
-_DID = {State.QUEUED.value: "tried, and queued again"}  # how ``send`` says what became of messages
+_DID = {State.QUEUED.value: "back in the queue"}  # how ``send`` says what became of messages
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -86,7 +87,7 @@ def send(arguments: argparse.Namespace) -> int:
             settings,
             lambda: datetime.now(UTC),
             until_empty=arguments.until_empty,
-            insist=True,
+            insist=sys.stdin.isatty(),  # a person asks; a script waits as the provider has asked for
             progress=progress,
             ending=ending,
         )

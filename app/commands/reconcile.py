@@ -1,15 +1,13 @@
 """reconcile: what nobody knows, settled by asking the provider or by what a person says."""
 
 import argparse
-import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from app.at_rest import claimed_lines
-from app.terminal import print_json, print_table, say
+from app.terminal import asked_to_end, print_json, print_table, say
 from db.column import read_column
 from db.engine import database, reading
 from db.reconciling import Uncertain, states_of, uncertain
@@ -30,15 +28,29 @@ def reconcile_(arguments: argparse.Namespace) -> int:
     settings = here(arguments.workspace)
     said = _said(arguments)
     if said is None:
-        settled = reconcile(settings, _patience(), arguments.run_name)
-        states, unlearnt, refused = settled.states, settled.unlearnt, list[str]()
-    else:
-        states, refused = settle_by_hand(settings, _keys(arguments), said, _evidence(arguments), datetime.now(UTC))
-        unlearnt = Counter()
-    _show(settings, arguments, +states, +unlearnt)
+        return _ask(settings, arguments)
+    states, refused = settle_by_hand(settings, _keys(arguments), said, _evidence(arguments), datetime.now(UTC))
+    _show(settings, arguments, +states, {})
     for line in _refusals(settings, refused):
         say(line)
     return Exit.NO if refused else Exit.DONE
+
+
+def _ask(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Ask the providers; whoever breaks it off sees what was settled by then."""
+    with asked_to_end() as ending:
+        patience = Patience(
+            clock=lambda: datetime.now(UTC),
+            sleep=ending.wait,
+            by_hand=True,
+            interrupted=ending.is_set,
+            announce=_announce,
+        )
+        settled = reconcile(settings, patience, arguments.run_name)
+    _show(settings, arguments, +settled.states, +settled.unlearnt)
+    if ending.is_set():
+        raise KeyboardInterrupt
+    return Exit.DONE
 
 
 def _refusals(settings: Settings, keys: Sequence[str]) -> list[str]:
@@ -46,9 +58,9 @@ def _refusals(settings: Settings, keys: Sequence[str]) -> list[str]:
         groups = [states_of(session, keys[start : start + CHUNK]) for start in range(0, len(keys), CHUNK)]
     states = {key: state for group in groups for key, state in group.items()}
     return [
-        f"winback: {key} is {states[key]}, not uncertain: nothing was changed"
+        f"winback: {key} is {states[key]}, not uncertain: it stays so"
         if key in states
-        else f"winback: no message has the key '{clean_line(key)}': nothing was changed"
+        else f"winback: no message has the key '{clean_line(key)}'; other keys are settled"
         for key in keys
     ]
 
@@ -87,10 +99,6 @@ def _read_keys(path: Path) -> list[str]:
     if not keys:
         raise ImportProblem("has no column 'key' with a message key in it", file=str(path), line=1)
     return keys
-
-
-def _patience() -> Patience:
-    return Patience(clock=lambda: datetime.now(UTC), sleep=time.sleep, by_hand=True, announce=_announce)
 
 
 def _announce(counts: Mapping[str, int]) -> None:

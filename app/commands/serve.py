@@ -24,12 +24,12 @@ from db.salt import check_salt
 from db.settings import Settings, check_live, here
 from flows.alerting import check_webhook, tell_staff
 from flows.campaign_run import Order, carry_out
-from flows.dispatch import Tally
 from flows.dispatch import drain as send_all
 from flows.due import look_for_due
 from flows.reconciling import Patience, reconcile
 from flows.sending import sender
 from flows.signalling import check_signals
+from flows.tally import Tally
 from winback.callbacks import sendgrid
 from winback.delivery.alert_words import why_shut
 from winback.errors import Exit, Unusable, WinbackError, WrongUse
