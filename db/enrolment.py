@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
-from sqlalchemy import ColumnElement, Select, Subquery, and_, select, union_all
+from sqlalchemy import ColumnElement, Select, Subquery, and_, func, select, union_all
 from sqlmodel import Session, col
 
 from db.engine import changed, insert_or_keep
@@ -101,3 +101,9 @@ def members_of(
 def enrol(session: Session, members: list[dict[str, object]]) -> None:
     """Store members; running again adds nothing. At most ``CHUNK`` at a time, so that no writer waits long."""
     changed(session, insert_or_keep(session, Assignment), members)
+
+
+def enrolled_arms(session: Session, occurrence_id: int | None) -> dict[str, int]:
+    """Arm -> members of a run who are stored."""
+    arm, of_run = col(Assignment.arm), col(Assignment.occurrence_id) == occurrence_id
+    return dict(session.execute(select(arm, func.count()).where(of_run).group_by(arm)).tuples().all())

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
+from winback.errors import Unusable
+
 
 def save_frame(folder: Path, frame: pl.DataFrame) -> Path:
     """Write ``frame`` as ``<sha256 of the file>.parquet``; two frames share a file only when all bytes agree."""
@@ -25,6 +27,19 @@ def save_frame(folder: Path, frame: pl.DataFrame) -> Path:
         raise
     make_durable(folder)
     return target
+
+
+def read_frame(path: Path) -> pl.DataFrame:
+    """What ``save_frame`` wrote; Unusable, with the file named, where it is missing or not what was written."""
+    try:
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() == path.stem:
+                return pl.read_parquet(path)
+    except FileNotFoundError:
+        raise Unusable(f"missing: {path}") from None
+    except OSError as error:
+        raise Unusable(f"{path}: {error.strerror or error}") from error
+    raise Unusable(f"damaged: {path}")
 
 
 def make_durable(folder: Path) -> None:

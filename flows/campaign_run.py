@@ -6,7 +6,7 @@ at once do it once.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
 
@@ -18,9 +18,9 @@ from db.approvals import approved_by
 from db.campaigns import kind_rules, read_files
 from db.customers import traits
 from db.engine import database, reading, transaction
-from db.enrolment import CHUNK, enrol, entries, may_not_enter, members_of
+from db.enrolment import CHUNK, enrol, enrolled_arms, entries, may_not_enter, members_of
 from db.facts.store import other_digests
-from db.frames import save_frame
+from db.frames import read_frame, save_frame
 from db.occurrences import (
     Opening,
     Stage,
@@ -52,6 +52,7 @@ from winback.audience.selection import (
     arm_counts,
     arms_by_person,
     digest,
+    in_order,
     risk_range,
     rules_of,
     select,
@@ -63,9 +64,10 @@ from winback.campaigns.churn_kind import RULES_FILE
 from winback.campaigns.file import campaign_of
 from winback.campaigns.schedule import REPLAY, end_of_day
 from winback.campaigns.where import ATTRIBUTE
-from winback.errors import CampaignError, WrongUse, nearest
+from winback.errors import CampaignError, Unusable, WrongUse, nearest
 from winback.events import State
 
+AUDIENCES = "audiences"  # the folder, below the workspace's state
 OLDEST_LIVE = timedelta(days=3)  # an as_of older than this is never really sent
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -87,7 +89,7 @@ class RunSummary:
 
     ``model``: what the risk comes from, with the reason where it is a fall-back. ``stage``: db.occurrences.Stage;
     None of a dry run. ``approved_by``: a name as typed, of a run that had to be approved. ``skipped``: reason ->
-    messages.
+    messages. ``unreadable``: the audience's file where it is missing or damaged.
     """
 
     run: str
@@ -100,6 +102,7 @@ class RunSummary:
     stage: str | None = None
     approved_by: str | None = None
     skipped: dict[str, int] = field(default_factory=dict)
+    unreadable: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """What ``winback run --json`` prints."""
@@ -228,7 +231,7 @@ def select_audience(occurrence_id: int, settings: Settings, scores: str | None) 
         named = digest(ledger)
         frozen = {
             "audience_digest": named,
-            "audience_file": save_frame(settings.state / "audiences", ledger).name,
+            "audience_file": save_frame(settings.state / AUDIENCES, ledger).name,
             "waterfall": json.dumps(waterfall(ledger)),
             "shares": json.dumps(shares),
         }
@@ -279,8 +282,15 @@ def _traits(session: Session, campaign: Campaign) -> pl.DataFrame | None:
 
 
 def read_ledger(settings: Settings, occurrence: Occurrence) -> pl.DataFrame:
-    """The frozen audience of a run."""
-    return pl.read_parquet(settings.state / "audiences" / str(occurrence.audience_file))
+    """The frozen audience of a run; nobody chosen yet: empty. Unusable where its file is missing or damaged."""
+    if occurrence.audience_file is None:
+        return pl.DataFrame(schema=LEDGER)
+    folder = settings.state / AUDIENCES
+    try:
+        return read_frame(folder / occurrence.audience_file)
+    except Unusable as error:
+        where = f"the audience of {run_name(occurrence)}: put {folder} back as it was beside this database"
+        raise Unusable(f"{error}, {where} (winback backup names what belongs together)") from error
 
 
 def enrol_members(occurrence_id: int, settings: Settings) -> None:
@@ -304,19 +314,28 @@ def enrol_members(occurrence_id: int, settings: Settings) -> None:
 
 
 def summarise(occurrence_id: int, settings: Settings) -> RunSummary:
-    """The run as it stands."""
+    """The run as it stands; Unusable where its audience cannot be read."""
     with database(settings.database_url) as engine, reading(engine) as session:
-        return _summary(session, settings, session.get_one(Occurrence, occurrence_id))
+        occurrence = session.get_one(Occurrence, occurrence_id)
+        return _summary(session, occurrence, read_ledger(settings, occurrence))
 
 
 def summaries(settings: Settings) -> list[RunSummary]:
-    """Every run as it stands, newest first."""
+    """Every run as it stands, newest first; one whose audience cannot be read counts those it has enrolled."""
     with database(settings.database_url) as engine, reading(engine) as session:
-        return [_summary(session, settings, occurrence) for occurrence in all_runs(session)]
+        return [_readable_summary(session, settings, occurrence) for occurrence in all_runs(session)]
 
 
-def _summary(session: Session, settings: Settings, occurrence: Occurrence) -> RunSummary:
-    ledger = read_ledger(settings, occurrence) if occurrence.audience_file else pl.DataFrame(schema=LEDGER)
+def _readable_summary(session: Session, settings: Settings, occurrence: Occurrence) -> RunSummary:
+    try:
+        return _summary(session, occurrence, read_ledger(settings, occurrence))
+    except Unusable:
+        found = _summary(session, occurrence, pl.DataFrame(schema=LEDGER))
+        arms = in_order(enrolled_arms(session, occurrence.id))
+        return replace(found, arms=arms, unreadable=occurrence.audience_file)
+
+
+def _summary(session: Session, occurrence: Occurrence, ledger: pl.DataFrame) -> RunSummary:
     messages = counts(session, occurrence.id)
     return RunSummary(
         run=run_name(occurrence),

@@ -16,8 +16,6 @@ def explain_customer(session: Session, settings: Settings, customer: Customer) -
     """One entry per run that scored him, newest first: arm or first reason, risk, ranks, message state."""
     found = []
     for occurrence in all_runs(session):
-        if occurrence.audience_file is None:
-            continue
         ledger = read_ledger(settings, occurrence).filter(pl.col("customer_no") == customer.no)
         found += [_line(session, occurrence, row) for row in ledger.iter_rows(named=True)]
     return found

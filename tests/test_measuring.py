@@ -12,6 +12,7 @@ from sqlalchemy import delete, select, update
 from sqlmodel import col
 
 from db.engine import database, reading, transaction
+from db.frames import save_frame
 from db.readings import latest, save_reading
 from db.settings import Settings
 from db.tables import Assignment, CampaignVersion, Customer, FactFile, Message, Occurrence
@@ -460,7 +461,9 @@ def test_members_lost_after_they_were_assigned_are_found(shop: Settings):
     [audience] = (shop.state / "audiences").glob("*.parquet")
     ledger = pl.read_parquet(audience)
     lost = ledger.filter(pl.col("arm") == "holdout").head(1)["customer_id"]
-    ledger.filter(~pl.col("customer_id").is_in(lost.implode())).write_parquet(audience)
+    fewer = save_frame(audience.parent, ledger.filter(~pl.col("customer_id").is_in(lost.implode())))
+    with database(shop.database_url) as engine, transaction(engine) as session:
+        session.execute(update(Occurrence).values(audience_file=fewer.name))
 
     outcome = measure_run(shop, RUN, NOW)
 

@@ -3,7 +3,7 @@
 import argparse
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,7 +24,7 @@ from db.refusals import refused_for
 from db.restored import PutBack, is_put_back
 from db.settings import Settings, here
 from db.stops import stopped_scopes
-from flows.campaign_run import summaries
+from flows.campaign_run import AUDIENCES, summaries
 from winback.campaigns.approval import NOT_AUTHENTICATED
 from winback.campaigns.schedule import next_slot
 from winback.channel import CHANNELS
@@ -54,6 +54,7 @@ _TABLES = {
     "later",
     "too_late",
     "elsewhere",
+    "unreadable",
     "refused",
     "stopped",
     "shut",
@@ -99,6 +100,8 @@ def show_status(found: dict[str, Any]) -> None:
         print(claimed_words(claimed["messages"], until, zone))
     for each in found["elsewhere"]:
         print(elsewhere_words(**each))
+    if found["unreadable"]:
+        print(_unreadable_words(found["unreadable"]))
     for each in found["refused"]:
         print(f"{each['run']}: {refused(RefusedShare(**each))[0]}")
     for each in found["too_late"]:
@@ -122,6 +125,15 @@ def show_status(found: dict[str, Any]) -> None:
         if rows:
             print()
             print_table(columns, rows)
+
+
+def _unreadable_words(unreadable: Sequence[Mapping[str, str]]) -> str:
+    """What is to be done about audience files that are missing or damaged."""
+    files = f"the audience file of {unreadable[0]['run']} ({unreadable[0]['file']})"
+    if more := len(unreadable) - 1:
+        files += f" and of {more:,} more {'runs' if more > 1 else 'run'}"
+    back = "put the folder back as it was beside this database"
+    return f"{files} cannot be read: run, explain, measure and diff ask for it: {back} (winback backup names it)"
 
 
 def _waiting_line(found: dict[str, Any], channel: str, line: dict[str, Any]) -> tuple[str, int, str]:
@@ -192,6 +204,11 @@ def read_status(settings: Settings, now: datetime) -> dict[str, Any]:
             "elsewhere": [
                 {"run": run, "messages": count, "rehearsal": not settings.placebo}
                 for run, count in elsewhere(session, placebo=settings.placebo).items()
+            ],
+            "unreadable": [
+                {"run": each.run, "file": str(settings.state / AUDIENCES / each.unreadable)}
+                for each in known
+                if each.unreadable
             ],
             "refused": _refused(session, {each["run"]: each["messages"] for each in runs}, now),
             "runs": runs,

@@ -300,8 +300,12 @@ def waterfall(ledger: pl.DataFrame) -> dict[str, int]:
 
 def arm_counts(ledger: pl.DataFrame) -> dict[str, int]:
     """Arm -> members, hold-out first, then by name."""
-    counts = dict(ledger.filter(pl.col("arm").is_not_null()).group_by("arm").len().iter_rows())
-    return {arm: counts[arm] for arm in sorted(counts, key=lambda arm: (arm != "holdout", arm))}
+    return in_order(dict(ledger.filter(pl.col("arm").is_not_null()).group_by("arm").len().iter_rows()))
+
+
+def in_order(arms: dict[str, int]) -> dict[str, int]:
+    """The same, hold-out first, then by name."""
+    return {arm: arms[arm] for arm in sorted(arms, key=lambda arm: (arm != "holdout", arm))}
 
 
 def drawn_counts(ledger: pl.DataFrame) -> dict[str, int]:
