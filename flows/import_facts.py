@@ -8,7 +8,7 @@ from prefect import flow
 
 from db.settings import Settings
 from flows.importing import Arrival, ImportReport, import_file
-from flows.prefect_stages import counts_artifact, entry, stage
+from flows.prefect_stages import counts_artifact, entry, reaching_prefect, stage
 from winback.intake.fields import kind_of
 
 
@@ -38,6 +38,7 @@ def import_facts(
     return report.as_dict()
 
 
+@reaching_prefect()
 def import_as_flow(arrival: Arrival, settings: Settings) -> ImportReport:
     """Run the flow here and now, for `winback import --flow`."""
     made = import_facts(

@@ -9,7 +9,7 @@ from db.engine import database, reading
 from db.settings import Settings
 from flows.alerting import tell_staff
 from flows.measuring import measure_again, measure_run
-from flows.prefect_stages import entry, link_artifact, stage
+from flows.prefect_stages import entry, link_artifact, reaching_prefect, stage
 from flows.readings import read_due
 from flows.reporting import write_reports
 from winback.outcomes.outcomes import Outcome, write_outcome
@@ -53,6 +53,7 @@ def _report(settings: Settings, outcome: Outcome) -> None:
         link_artifact(f"{name}-{outcome.run}-{language}", Path(path).as_uri(), f"Report of {outcome.run}")
 
 
+@reaching_prefect()
 def measure_as_flow(run: str, settings: Settings, as_of: date | None) -> Outcome:
     """Run the flow here and now, for `winback measure --flow`."""
     from db.occurrences import find_run

@@ -1,23 +1,54 @@
 """What the flows share of Prefect: a stage as a task, and artifacts. Neither holds personal data."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 from prefect import task
 from prefect.artifacts import create_link_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
+from prefect.settings import get_current_settings
 
 from db.settings import Settings, here
 from flows.alerting import check_webhook
+from winback.errors import Unusable
+
+_WITHOUT = "to go on without Prefect"
 
 
 def stage(function: Callable[..., Any]) -> Callable[..., Any]:
     """A stage as one Prefect task: never cached, its result never stored."""
     made: Callable[..., Any] = task(cache_policy=NO_CACHE, persist_result=False)(function)
     return made
+
+
+@contextmanager
+def reaching_prefect() -> Iterator[None]:
+    """Unusable where Prefect's API cannot be reached, now or later, or its temporary server does not come up."""
+    try:
+        with get_client(sync_client=True) as client:
+            client.raise_for_api_version_mismatch()
+    except (RuntimeError, httpx.HTTPError) as error:
+        raise Unusable(_unreached(error)) from error
+    try:
+        yield
+    except (httpx.TransportError, httpx.HTTPStatusError) as error:
+        raise Unusable(_unreached(error)) from error
+
+
+def _unreached(error: Exception) -> str:
+    why = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
+    place = get_current_settings().api.url
+    if place is None:
+        longer = "a greater PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS gives it longer"
+        return f"Prefect's temporary server cannot be used ({why}): {longer}; leave --flow out {_WITHOUT}"
+    at = httpx.URL(str(place)).copy_with(userinfo=b"")
+    return f"Prefect at {at} cannot be used ({why}): start it, or mend PREFECT_API_URL, or unset it {_WITHOUT}"
 
 
 def entry(workspace: str | None) -> tuple[Settings, datetime]:

@@ -12,7 +12,7 @@ from db.settings import Settings, check_live
 from flows.alerting import failure, tell_staff
 from flows.ask_approval import ask
 from flows.campaign_run import Order, RunSummary, carry_out, manual
-from flows.prefect_stages import artifact_key, counts_artifact, entry, stage
+from flows.prefect_stages import artifact_key, counts_artifact, entry, reaching_prefect, stage
 from winback.campaigns.schedule import last_whole_day
 
 STAGES = 6
@@ -75,6 +75,7 @@ def _show(summary: RunSummary) -> None:
     counts_artifact(f"{campaign_id}-waterfall", f"Audience of {summary.run}, {summary.digest}", waterfall)
 
 
+@reaching_prefect()
 def run_as_flow(order: Order, settings: Settings) -> RunSummary:
     """Run the flow here and now, for `winback run --flow`."""
     from flows.campaign_run import summaries

@@ -74,13 +74,14 @@ def _run(settings: Settings) -> Outcome:
         from flows.campaign_run import manual
         from flows.import_facts import import_facts
         from flows.measure_outcomes import measure_as_flow
+        from flows.prefect_stages import reaching_prefect
         from flows.run_campaign import run_as_flow
         from flows.send_outbox import send_outbox
 
     place = str(settings.workspace)
     files = {"customers": "customers.csv.gz", "suppressions": "suppressions.csv", "orders": "orders.csv.gz"}
     for kind, name in files.items():
-        with working(f"importing {kind}"):
+        with working(f"importing {kind}"), reaching_prefect():
             made = import_facts(kind=kind, file=str(SAMPLES / name), workspace=place)
         say(f"imported {made['good']:,} {kind}, {made['bad']} bad rows")
     with working("selecting, assigning, planning"):
