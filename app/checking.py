@@ -148,6 +148,13 @@ def without_lines(workspace: Path | None, asking: Sequence[str]) -> list[str]:
     return [f"{path}: {said}" for path in asking]
 
 
+def salt_found(workspace: Path | None) -> str | bool:
+    """``db.salt.agreed`` of the workspace."""
+    from db.salt import agreed  # 0.2 s to import
+
+    return agreed(here(workspace))
+
+
 def _has_lines(settings: Settings) -> bool:
     from db.engine import database, reading  # 0.2 s to import
     from db.facts.store import digests

@@ -1,18 +1,21 @@
 """Whether ``winback.toml`` still has the salt that a database was made with, and what to do where it is lost."""
 
 import hashlib
+from pathlib import Path
 
-from sqlalchemy import Engine, Select, func, select
+from sqlalchemy import Engine, Select, func, make_url, select
+from sqlalchemy.exc import ArgumentError
 from sqlmodel import Session, col
 
-from db.engine import reading
+from db.engine import SCHEMA, make_engine, reading, schema_of, usable
 from db.home import FILE_NAME
 from db.settings import Settings
 from db.tables import Assignment
 from winback.audience.code import CODE_LENGTH, person_code
-from winback.errors import WrongUse
+from winback.errors import Unusable, WrongUse
 
 LOST_SALT = "lost_salt"  # the setting
+_WAIT_SECONDS = 5.0
 _CHANGED = (
     f"the salt in {FILE_NAME} is not the one this workspace's messages were made with: every opt-out and click "
     "link already sent would be dead, and people would be drawn anew. Put the old salt back, as in a copy of "
@@ -27,18 +30,44 @@ def foreign_mark(settings: Settings, engine: Engine) -> str | None:
     Nothing must where the newest member of a run was drawn with this salt, or ``lost_salt`` says it already.
     Codes of members from before there were any are shorter (migration 0002) and say nothing.
     """
-    with reading(engine) as session:
-        newest = session.execute(_members().limit(1)).tuples().first()
+    newest = _newest(engine)
     if newest is None or _is_ours(settings, *newest):
         return None
     mark = _mark(settings.file.salt, newest[2])
     return None if mark == settings.file.lost_salt else mark
 
 
+def changed_salt(settings: Settings, engine: Engine) -> str | None:
+    """What to do where links sent so far were signed with another salt; None where they were not."""
+    mark = foreign_mark(settings, engine)
+    return _CHANGED.format(mark) if mark else None
+
+
+def agreed(settings: Settings) -> str | bool:
+    """Whether the salt made what is in the database; ``changed_salt`` where it did not.
+
+    False: nobody can say, for nobody was drawn yet, or no database of this schema is there to be read.
+    """
+    try:
+        url = make_url(settings.database_url)
+        if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+            return False
+        engine = make_engine(settings.database_url, wait_seconds=_WAIT_SECONDS)
+        try:
+            with usable(engine):
+                if schema_of(engine) != SCHEMA:
+                    return False
+            return changed_salt(settings, engine) or _newest(engine) is not None
+        finally:
+            engine.dispose()
+    except (ArgumentError, Unusable):
+        return False
+
+
 def check_salt(settings: Settings, engine: Engine) -> None:
     """WrongUse when links sent so far were signed with another salt; asked by whoever runs, sends or serves."""
-    if mark := foreign_mark(settings, engine):
-        raise WrongUse(_CHANGED.format(mark))
+    if words := changed_salt(settings, engine):
+        raise WrongUse(words)
 
 
 def drew(session: Session, settings: Settings, occurrence_id: int) -> bool:
@@ -46,6 +75,11 @@ def drew(session: Session, settings: Settings, occurrence_id: int) -> bool:
     of_run = _members().where(col(Assignment.occurrence_id) == occurrence_id)
     newest = session.execute(of_run.limit(1)).tuples().first()
     return newest is None or _is_ours(settings, *newest)
+
+
+def _newest(engine: Engine) -> tuple[str, str, str] | None:
+    with reading(engine) as session:
+        return session.execute(_members().limit(1)).tuples().first()
 
 
 def _members() -> Select[tuple[str, str, str]]:

@@ -1,5 +1,6 @@
 """A changed salt, which would kill every link already sent, stops whatever runs or sends, in words."""
 
+import json
 import re
 from collections import Counter
 from dataclasses import replace
@@ -10,6 +11,7 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import col
 
+from app import checking
 from app.cli import main
 from db.engine import database, reading
 from db.salt import drew
@@ -114,3 +116,67 @@ def test_commands_end_with_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixtu
 
     assert code == Exit.WRONG_USE
     assert "Put the old salt back" in capsys.readouterr().err
+
+
+def with_another_salt(shop: Settings) -> None:
+    toml = shop.workspace / "winback.toml"
+    toml.write_text(toml.read_text().replace("a salt for tests", "another salt altogether"))
+
+
+def test_status_begins_with_a_changed_salt_and_check_counts_it_as_a_fault(
+    shop: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("WINBACK_DATABASE_URL", shop.database_url)
+    a_quiet_crowd(shop, 5)
+
+    def called(*words: str) -> tuple[int, str]:
+        code = main(["--workspace", str(shop.workspace), *words])
+        return code, capsys.readouterr().out
+
+    before = called("check")
+    carry_out(manual("spring", AS_OF), shop, NOW)
+    drawn = called("check")
+    with_another_salt(shop)
+    changed, status = called("check"), called("status")[1]
+    found = json.loads(called("status", "--json")[1])
+
+    assert before == drawn == (Exit.DONE, "1 campaign: no faults\n")
+    assert changed[0] == Exit.NO
+    assert changed[1].startswith("the salt in winback.toml is not the one")
+    assert status.startswith("the salt in winback.toml is not the one")
+    assert found["salt"] in status
+
+
+def test_that_the_salt_is_right_is_remembered_until_the_database_is_another_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    shop, other = a_workspace(tmp_path), a_workspace(tmp_path / "other")
+    for each in (shop, other):
+        a_quiet_crowd(each, 5)
+    carry_out(manual("spring", AS_OF), shop, NOW)
+    carry_out(manual("spring", AS_OF), salted(other, "another salt altogether"), NOW)
+    words = ["--workspace", str(shop.workspace), "check"]
+    assert main(words) == Exit.DONE
+    with monkeypatch.context() as patch:
+        patch.delattr(checking, "salt_found")
+        assert main(words) == Exit.DONE
+
+    (other.state / "winback.db").replace(shop.state / "winback.db")
+
+    assert main(words) == Exit.NO
+    assert "Put the old salt back" in capsys.readouterr().out
+
+
+def test_check_of_files_needs_no_database_and_makes_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    shop = a_workspace(tmp_path)
+    words = ["--workspace", str(shop.workspace), "check"]
+    codes = [main(words)]
+    for url in ("postgresql://nobody@127.0.0.1:1/none", f"sqlite:///{tmp_path}/none/at/all.db", "junk"):
+        monkeypatch.setenv("WINBACK_DATABASE_URL", url)
+        codes.append(main(words))
+
+    assert codes == [Exit.DONE] * 4
+    assert not (tmp_path / "none").exists()
+    assert not (shop.state / "winback.db").exists()

@@ -14,7 +14,7 @@ from db.home import FILE_NAME, NOT_READ, STATE, home_of
 from db.remembered import Memory, contents_below, digest_of, recall, remember
 from winback.errors import Exit
 
-MEMORY = "checked.json"
+MEMORY, SALT_MEMORY = "checked.json", "salt.json"
 MOST = 500  # campaign files
 _TEMPLATES = 32  # characters of a digest
 
@@ -31,6 +31,7 @@ def check(arguments: argparse.Namespace) -> int:
     found = _look_or_recall(home, arguments.workspace, files)
     faults = dict.fromkeys(fault for each in found for fault in each["faults"])
     faults |= {f"{path}: {NOT_READ}": None for path in _strays(home, arguments)}
+    faults |= dict.fromkeys(_changed_salt(home, arguments.workspace))
     for line in faults or [f"{len(files)} campaign{'s' if len(files) != 1 else ''}: no faults"]:
         print(line)
     asking = [str(file) for file, each in zip(files, found, strict=True) if each["asks"]]
@@ -76,6 +77,23 @@ def _begun(memory: Memory, keys: list[str]) -> Iterator[Child | None]:
             yield begun
         finally:
             begun.kill()  # one that has ended is left alone
+
+
+def _changed_salt(home: Path, workspace: Path | None) -> list[str]:
+    """The salt where the database was made with another; that it was made with this one is remembered."""
+    place, database = home / STATE / SALT_MEMORY, home / STATE / "winback.db"
+    at = [os.environ.get("WINBACK_DATABASE_URL"), database.stat().st_ino if database.exists() else None]
+    if not any(at):
+        return []
+    key = digest_of([str(home), *at], [(home / FILE_NAME).read_bytes()])
+    if key in recall(place):
+        return []
+    from app.checking import salt_found
+
+    found = salt_found(workspace)
+    if found is True:
+        remember(place, {key: {}}, 1)
+    return [found] if isinstance(found, str) else []
 
 
 def _without_lines(workspace: Path | None, asking: list[str]) -> list[str]:

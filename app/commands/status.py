@@ -22,6 +22,7 @@ from db.occurrences import Stage
 from db.outbox import InHand, PutOff, elsewhere, in_hand, put_off, ready, unknown
 from db.refusals import refused_for
 from db.restored import PutBack, is_put_back
+from db.salt import changed_salt
 from db.settings import Settings, here
 from db.stops import stopped_scopes
 from flows.campaign_run import AUDIENCES, summaries
@@ -43,6 +44,7 @@ _PUT_BACK = {
     "next send holds everything",
 }
 _TABLES = {
+    "salt",
     "put_back",
     "run",
     "digest",
@@ -89,9 +91,10 @@ def status(arguments: argparse.Namespace) -> int:
 
 def show_status(found: dict[str, Any]) -> None:
     """The status as tables, those with nothing in them left out."""
-    if found["put_back"]:
-        print(_PUT_BACK[found["put_back"]])
-        print()
+    for words in (found["salt"], _PUT_BACK.get(found["put_back"])):
+        if words:
+            print(words)
+            print()
     print_table(["setting", "value"], [(key, found[key]) for key in found if key not in _TABLES])
     if found["unknown"]:
         print("nobody knows whether the unknown ones arrived: winback reconcile")
@@ -185,6 +188,7 @@ def read_status(settings: Settings, now: datetime) -> dict[str, Any]:
             "sms": settings.file.providers.sms,
             "live": settings.file.live,
             "database": "PostgreSQL" if engine.dialect.name == "postgresql" else "SQLite",
+            "salt": changed_salt(settings, engine),
             "put_back": is_put_back(session, settings),
             "unknown": unknown(session, now),
             "claimed": _claimed(in_hand(session, now)),
