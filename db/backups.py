@@ -5,6 +5,7 @@ A backup is born held (db.restored): also when it is copied back by hand nothing
 """
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -116,6 +117,7 @@ def _drafted(target: Path) -> Iterator[Path]:
     """An empty file beside ``target`` that only its owner can read, gone at the end; disk troubles as Unusable."""
     draft = target.absolute().with_name(f".{target.name}.{os.getpid()}")
     try:
+        _sweep(target)
         draft.unlink(missing_ok=True)
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         yield draft
@@ -126,6 +128,24 @@ def _drafted(target: Path) -> Iterator[Path]:
     finally:
         for name in (draft.name, f"{draft.name}-wal", f"{draft.name}-shm"):
             draft.with_name(name).unlink(missing_ok=True)
+
+
+def _sweep(target: Path) -> None:
+    """Remove the drafts that ended processes have left: there are names and addresses in them."""
+    named = re.compile(rf"\.{re.escape(target.name)}\.(\d{{1,9}})(-wal|-shm|-journal)?")
+    for path in target.absolute().parent.iterdir():
+        if (found := named.fullmatch(path.name)) and not _is_running(int(found[1])):
+            path.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
 
 
 @contextmanager

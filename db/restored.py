@@ -31,8 +31,8 @@ from winback.events import State
 RESTORED = "restored"  # reason of the stop, and of the messages nobody can know about
 RESTORING = "restoring"  # reason of the stop while those messages are still being marked
 CHUNK = 2_000  # messages per transaction: well under the 250 ms a writer may hold SQLite
-ADVICE = "the database was put back from a backup: nothing leaves until 'winback resume'"
-ADVICE_ZH = "数据库由备份恢复，什么都不会发出，直到 winback resume"
+ADVICE = "the database was put back from a backup: nothing leaves until 'winback resume --restored'"
+ADVICE_ZH = "数据库由备份恢复，什么都不会发出，直到 winback resume --restored"
 
 
 class PutBack(StrEnum):

@@ -505,6 +505,23 @@ def test_restore_says_how_many_opt_outs_it_took_over(shop: Settings, capsys: pyt
         in said
     )
     assert "lost" not in said
+    assert "next: winback reconcile, then winback resume --restored" in said
+
+
+def test_the_next_restore_removes_what_a_killed_one_left_and_nothing_of_a_living_one(shop: Settings):
+    """The drafts of put_back: each is named by its process."""
+    target = backed_up(shop)
+    killed = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    killed.kill()
+    killed.wait()
+    left = [shop.state / f".winback.db.{killed.pid}{end}" for end in ("", "-wal", "-shm", "-journal")]
+    kept = [shop.state / name for name in (f".winback.db.{os.getppid()}", ".winback.db.notes", "winback.db.1")]
+    for file in (*left, *kept):
+        file.write_text("Ann Example")
+
+    put_back(shop, target, LATER)
+
+    assert [file for file in (*left, *kept) if file.exists()] == kept
 
 
 def test_a_backup_of_an_earlier_schema_is_brought_up_to_date(shop: Settings, tmp_path: Path):

@@ -53,7 +53,7 @@ def _show_held(settings: Settings, taken: TakenOver | None, lost_for: str) -> in
         held, needed = standing_hold(session), belonging(session, settings)
     print(f"held: nothing leaves; {held.unknown if held else 0:,} messages may have left since the backup")
     print(_opt_outs(taken, lost_for, held.backup_at if held else None))
-    print("next: winback reconcile, then winback resume")
+    print("next: winback reconcile, then winback resume --restored (without the word it says what that does)")
     for path in needed.missing:
         say(f"missing: {path}")
     return Exit.NO if needed.missing else Exit.DONE
