@@ -21,6 +21,7 @@ from db.facts.store import every_digest, path_of
 from db.frames import make_durable
 from db.opt_outs import TakenOver, take_over
 from db.restored import RESTORING, hold
+from db.retold import retell
 from db.salt import LOST_SALT, foreign_mark
 from db.settings import Settings
 from db.tables import Occurrence
@@ -45,10 +46,14 @@ class Belonging:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replaced:
-    """The database that a backup took the place of: where it is, and what was ``taken`` over; None: unreadable."""
+    """The database that a backup took the place of: where it is, and what was ``taken`` over; None: unreadable.
+
+    ``events``: how many of messages that the backup knows; None: unreadable.
+    """
 
     kept: Path
     taken: TakenOver | None
+    events: int | None
 
 
 def back_up(settings: Settings, engine: Engine, target: Path, now: datetime) -> None:
@@ -94,7 +99,7 @@ def put_back(settings: Settings, source: Path, now: datetime) -> Replaced | None
         _hold(settings, draft, now)
         kept = place.with_name(f"{place.name}.replaced-{now.astimezone(UTC):%Y%m%dT%H%M%S}")
         with _alone(place, now) as before:
-            taken = _take_over(draft, before) if before else None
+            taken, events = _take_over(settings, draft, before, now) if before else (None, None)
             if before:
                 os.link(place, kept)
             for name in (f"{place.name}-wal", f"{place.name}-shm"):  # of a damaged one: they would be read as ours
@@ -102,7 +107,7 @@ def put_back(settings: Settings, source: Path, now: datetime) -> Replaced | None
                     beside.rename(place.with_name(name.replace(place.name, kept.name, 1)))
             os.replace(draft, place)
             make_durable(place.parent)
-    return Replaced(kept=kept, taken=taken) if before else None
+    return Replaced(kept=kept, taken=taken, events=events) if before else None
 
 
 def _file_of(settings: Settings, advice: str) -> Path:
@@ -220,17 +225,26 @@ def _hold(settings: Settings, draft: Path, now: datetime) -> None:
     with database(f"sqlite:///{draft}") as engine:
         _refuse_another(settings, engine)
         hold(engine, now)
+    _gather(draft)
+
+
+def _gather(draft: Path) -> None:
+    """Everything in one file, to be moved as one."""
     with _opened(draft) as connection:
-        connection.execute("PRAGMA journal_mode = DELETE")  # everything in one file, to be moved as one
+        connection.execute("PRAGMA journal_mode = DELETE")
     _sync(draft)
 
 
-def _take_over(draft: Path, before: sqlite3.Connection) -> TakenOver | None:
-    """Opt-outs since the backup, from the database that it replaces; None when that cannot be read."""
+def _take_over(
+    settings: Settings, draft: Path, before: sqlite3.Connection, now: datetime
+) -> tuple[TakenOver | None, int | None]:
+    """Opt-outs and events since the backup, from the database that it replaces; None of what cannot be read."""
     with _opened(draft) as connection:
         taken = take_over(before, connection)
-    _sync(draft)
-    return taken
+    with database(f"sqlite:///{draft}") as engine:
+        events = retell(before, engine, settings.tariff, now)
+    _gather(draft)
+    return taken, events
 
 
 def _refuse_another(settings: Settings, engine: Engine) -> None:

@@ -50,6 +50,16 @@ def store(connection: Connection, events: Iterable[Event], received_at: datetime
     return len(new)
 
 
+def store_of_messages(
+    connection: Connection, events: Sequence[Event], received_at: datetime, tariff: Tariff
+) -> int:
+    """``store`` of events whose addresses are opened and closed by other means, and whose flags are known."""
+    new = _keep_new(connection, events, received_at) if events else []
+    if told := lifts(new):
+        add(connection, tallies(_lift(connection, told, received_at, tariff)), received_at)
+    return len(new)
+
+
 def _apply(connection: Connection, new: Sequence[Event], received_at: datetime, tariff: Tariff) -> None:
     told = lifts(new)
     lifted = _lift(connection, told, received_at, tariff) if told else {}
@@ -207,12 +217,18 @@ def _mark_unsubscribed(connection: Connection, events: Sequence[Event]) -> None:
     The event itself stays without a message: it proves nothing of the one it is counted for.
     """
     left = [
-        {"key": key, "at": event.at}
+        (key, event.at)
         for event in events
         if event.kind is EventKind.UNSUBSCRIBED and (key := event.message_key or _newest(connection, event))
     ]
-    if left:
-        _LEFT.run_each(connection, left)
+    mark_left(connection, left)
+
+
+def mark_left(connection: Connection, left: Iterable[tuple[str, datetime]]) -> None:
+    """Key and instant of messages that people left by; the first instant stands."""
+    values = [{"key": key, "at": at} for key, at in left]
+    if values:
+        _LEFT.run_each(connection, values)
 
 
 def open_or_close(connection: Connection, events: Sequence[Event], received_at: datetime) -> None:

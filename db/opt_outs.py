@@ -6,6 +6,7 @@ People say no on our own pages and in text messages: no provider's list has that
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from winback.customers.tie_key import tie_keys
 
@@ -35,14 +36,14 @@ def take_over(replaced: sqlite3.Connection, restored: sqlite3.Connection) -> Tak
             suppressions=_brought(replaced, restored, _SUPPRESSIONS, _SUPPRESS),
             choices=_brought(replaced, restored, _CHOICES, _CHOOSE) if schema >= _CHOICES_SINCE else 0,
         )
-    except _Unreadable:
+    except Unreadable:
         restored.execute("ROLLBACK")
         return None
     restored.execute("COMMIT")
     return found
 
 
-class _Unreadable(Exception):
+class Unreadable(Exception):
     """The replaced database is damaged, or is none of winback's."""
 
 
@@ -85,9 +86,9 @@ _SCHEMA = "SELECT version_num FROM alembic_version"
 
 def _schema(replaced: sqlite3.Connection) -> str:
     """The replaced database's; it is not brought up to date, for it is kept as it was."""
-    for (version,) in _read(replaced, _SCHEMA):
+    for (version,) in read_rows(replaced, _SCHEMA):
         return str(version)
-    raise _Unreadable
+    raise Unreadable
 
 
 def _of_customers(schema: str) -> list[tuple[str, str]]:
@@ -101,19 +102,20 @@ def _know_customers(replaced: sqlite3.Connection, restored: sqlite3.Connection, 
     """Whoever has asked for something is there, if only by his id: the next import of customers fills the rest."""
     import polars as pl
 
-    ids = pl.Series([row[0] for row in _read(replaced, chosen)], dtype=pl.String)
+    ids = pl.Series([row[0] for row in read_rows(replaced, chosen)], dtype=pl.String)
     rows = zip(ids, tie_keys(ids).tolist(), strict=True)
     restored.executemany("INSERT OR IGNORE INTO customer (customer_id, tie_key) VALUES (?, ?)", rows)
 
 
 def _brought(replaced: sqlite3.Connection, restored: sqlite3.Connection, chosen: str, into: str) -> int:
     before = restored.total_changes
-    restored.executemany(into, _read(replaced, chosen))
+    restored.executemany(into, read_rows(replaced, chosen))
     return restored.total_changes - before
 
 
-def _read(replaced: sqlite3.Connection, chosen: str) -> Iterator[tuple[object, ...]]:
+def read_rows(replaced: sqlite3.Connection, chosen: str) -> Iterator[tuple[Any, ...]]:
+    """The rows of a query; Unreadable where they cannot be had."""
     try:
         yield from replaced.execute(chosen)
     except sqlite3.DatabaseError as error:
-        raise _Unreadable from error
+        raise Unreadable from error

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
 
+import polars as pl
 import pytest
 from sqlalchemy import Engine, delete, select, update
 from sqlmodel import col
@@ -26,12 +27,14 @@ from db.memory import Mark, remember
 from db.migrate import upgrade
 from db.opt_outs import TakenOver
 from db.people import suppress
+from db.responses import read_answers
 from db.restored import check_not_restored, standing_hold
 from db.settings import Settings, read_settings
 from db.tables import CampaignVersion, Customer, CustomerPreference, Message, Preference, Restore, Suppression
 from flows.campaign_run import carry_out, manual
 from flows.sending import send_due
 from tests.builders import NOON, a_customer, an_outbox
+from tests.telling import an_event, tell
 from tests.workspaces import AS_OF, CAMPAIGN, NOW, a_quiet_crowd, a_workspace
 from winback.errors import Unusable, WrongUse
 
@@ -491,6 +494,63 @@ def test_a_replaced_database_of_an_earlier_schema_gives_what_it_knows(
         )
         own = chosen.where(CustomerPreference.less_often, CustomerPreference.no_personalisation)
         assert {*session.execute(own).scalars()} == customers
+
+
+def answers(shop: Settings) -> Counter[tuple[object, ...]]:
+    """What reports count: of each state, of those the messages people left by, clicks and replies."""
+    with database(shop.database_url) as engine, reading(engine) as session:
+        counted = read_answers(session, 1).group_by("state")
+        columns = pl.col("messages", "unsubscribed", "clicks", "replied")
+        return Counter(counted.agg(columns.sum()).rows())
+
+
+def test_what_was_told_of_messages_since_the_backup_is_counted_again(
+    shop: Settings, capsys: pytest.CaptureFixture[str]
+):
+    """The third had not left at the backup, and its bounce closes no address. A later run is not known here."""
+    with database(shop.database_url) as engine:
+        with transaction(engine) as session:
+            sent = update(Message).values(state="accepted", sent_at=NOON)
+            session.execute(sent.where(col(Message.key) != "k-3"))
+        tell(engine, an_event("delivered", key="k-1", id="before"))
+    target = backed_up(shop)
+    with database(shop.database_url) as engine:
+        tell(
+            engine,
+            an_event("clicked", key="k-1", id="click", link=1),
+            an_event("replied", key="k-2", id="reply"),
+            an_event("complained", key="k-2", id="spam"),
+            an_event("bounced", key="k-3", id="soft", permanent=False, reason="4.2.2"),
+            an_event("delivered", key="of-a-later-run", id="later"),
+        )
+        stop = an_event("unsubscribed", key=None, id="STOP", channel="email", address_hash="mail-1")
+        tell(engine, stop._replace(provider="twilio"))
+        with transaction(engine) as session:  # as STOP to a live run does
+            session.execute(update(Message).where(col(Message.key) == "k-1").values(unsubscribed_at=LATER))
+    before, closed_before = answers(shop), known(shop)
+
+    _, said = run(shop, capsys, "restore", str(target))
+
+    assert before == Counter([("delivered", 1, 1, 1, 0), ("complained", 1, 0, 0, 1), ("bounced", 1, 0, 0, 0)])
+    assert answers(shop) == before
+    assert known(shop) == closed_before
+    assert {address for address, *_ in closed_before[0]} == {"mail-1", "mail-2"}
+    assert "taken over, too: 4 events of messages, for the reports" in said
+    assert states(shop)["bounced", "4.2.2"] == 1
+
+
+def test_events_that_cannot_be_read_are_said_to_be_missing_from_reports(
+    shop: Settings, capsys: pytest.CaptureFixture[str]
+):
+    target = backed_up(shop)
+    with closing(sqlite3.connect(database_of(shop))) as old:
+        old.execute("DROP TABLE event")
+
+    code, said = run(shop, capsys, "restore", str(target))
+
+    assert code == 0
+    assert "reports count what came of messages since then only as far as providers tell it again" in said
+    assert is_held(shop)
 
 
 def test_restore_says_how_many_opt_outs_it_took_over(shop: Settings, capsys: pytest.CaptureFixture[str]):

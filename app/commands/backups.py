@@ -13,6 +13,7 @@ from winback.errors import Exit
 
 UNREADABLE = "the database before could not be read"
 NONE_BEFORE = "there was no database before to take them from"
+_EVENTS_LOST = "reports count what came of messages since then only as far as providers tell it again"
 BY_OTHER_MEANS = "only 'winback restore FILE' takes them from the database that it replaces"
 
 
@@ -41,18 +42,20 @@ def restore(arguments: argparse.Namespace) -> int:
         kept = f"; the one before is kept as {replaced.kept}" if replaced else ""
         print(f"{arguments.file} is the database now{kept}")
         taken, lost_for = (replaced.taken, UNREADABLE) if replaced else (None, NONE_BEFORE)
+        events = replaced.events if replaced else None
     else:
         with database(settings.database_url) as engine:
             hold(engine, now)
-        taken, lost_for = None, BY_OTHER_MEANS
-    return _show_held(settings, taken, lost_for)
+        taken, lost_for, events = None, BY_OTHER_MEANS, None
+    return _show_held(settings, taken, lost_for, events)
 
 
-def _show_held(settings: Settings, taken: TakenOver | None, lost_for: str) -> int:
+def _show_held(settings: Settings, taken: TakenOver | None, lost_for: str, events: int | None) -> int:
     with database(settings.database_url) as engine, reading(engine) as session:
         held, needed = standing_hold(session), belonging(session, settings)
     print(f"held: nothing leaves; {held.unknown if held else 0:,} messages may have left since the backup")
     print(_opt_outs(taken, lost_for, held.backup_at if held else None))
+    print(_EVENTS_LOST if events is None else f"taken over, too: {events:,} events of messages, for the reports")
     print("next: winback reconcile, then winback resume --restored (without the word it says what that does)")
     for path in needed.missing:
         say(f"missing: {path}")
