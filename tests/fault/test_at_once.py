@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from db.settings import Settings
 from flows.dispatch import WINDOW
 from tests.fault.scene import (
     LATER,
@@ -23,7 +24,7 @@ from tests.fault.scene import (
     states,
     until,
 )
-from tests.fault.sender import Job, finish, start
+from tests.fault.sender import SAID, Job, finish, start
 from tests.workspaces import NOW
 from winback.events import State
 
@@ -34,6 +35,12 @@ SENDERS = 4
 PEOPLE = 200
 
 
+def last_words(shop: Settings) -> str:
+    """Of the sender that gave up last, if one did."""
+    place = shop.workspace / SAID
+    return place.read_text() if place.exists() else ""
+
+
 def test_four_runs_and_senders_at_once_write_to_everybody_once(tmp_path: Path, database_url: str, folder: Path):
     """C9: four processes carry the same campaign out and send it."""
     shop = a_live_shop(tmp_path, database_url, 400)
@@ -42,7 +49,7 @@ def test_four_runs_and_senders_at_once_write_to_everybody_once(tmp_path: Path, d
         for process in at_work:
             process.join(120)
 
-    assert [process.exitcode for process in at_work] == [0] * SENDERS
+    assert [process.exitcode for process in at_work] == [0] * SENDERS, last_words(shop)
     assert judge(folder, states(shop)).wrong == {}
     assert list(set(states(shop).values())) == ["accepted"]
 
