@@ -15,6 +15,7 @@ from sqlmodel import Session
 
 from db.claims import expire_leases
 from db.engine import database, reading, transaction
+from db.events import store
 from db.gates import Leave, after_answers, ask_leave, look_up_gate, spend_pace
 from db.occurrences import find_run, version_files
 from db.reconciling import (
@@ -40,7 +41,7 @@ from winback.delivery.answer import Answer, AnswerKind
 from winback.delivery.claiming import Rules
 from winback.delivery.lookup import PAUSE_SECONDS, Found
 from winback.delivery.settling import Unknown, after_absence, after_denial, is_past, may_be_asked_from
-from winback.events import EventKind, State
+from winback.events import TOLD, EventKind, State
 
 CHUNK = 500  # messages in memory, and in one transaction of what a person says
 ASKING = timedelta(minutes=2)  # what one look-up may take before somebody else asks
@@ -224,6 +225,8 @@ class _Desk:
 
     def _tell_gate(self, session: Session, provider: str, found: Found, now: datetime) -> None:
         """Keep whether the account is barred, for whoever asks next: each call would ask once for ever."""
+        if pause := PAUSE_SECONDS.get(provider):
+            spend_pace(session.connection(), look_up_gate(provider), found.questions - 1, now, 1 / pause)
         probe, answer = self._probes[provider], Answer(AnswerKind.ACCEPTED)
         if found.barred:
             self._barred[provider] = found.evidence
@@ -234,7 +237,10 @@ class _Desk:
         name = self._look_ups.provider_of(message)
         if accept(session, message, now, name, found.provider_id, self._campaigns.tariff):
             keep_evidence(session, message, EventKind.ACCEPTED, name, found.evidence, now)
-            self._settled.states[State.ACCEPTED] += 1
+            state = TOLD.get(found.told.kind, State.ACCEPTED) if found.told else State.ACCEPTED
+            if found.told and state is not State.ACCEPTED:
+                store(session.connection(), [found.told], now, self._campaigns.tariff)
+            self._settled.states[state] += 1
 
     def _absent(
         self, session: Session, message: Uncertain, found: Found, asked_at: datetime, now: datetime

@@ -159,6 +159,10 @@ class _Book:
         self._number += 1
         return self._number, next(self._replies)
 
+    def answer_with(self, *replies: Reply) -> None:
+        """What becomes of the requests from now on."""
+        self._replies = programme(replies, 0)
+
 
 class _Http(asyncio.Protocol):
     """One connection; the parser calls the methods named ``on_``."""
@@ -238,9 +242,10 @@ class _Http(asyncio.Protocol):
             asyncio.get_running_loop().call_later(seconds, self._drip, body[1:], seconds)
 
     def _answer(self, number: int, reply: Reply, request: Request) -> tuple[bytes, bytes]:
-        status, headers, body = usual(self._sink, number, request)
         if reply.status:
             status, headers, body = reply.status, reply.headers, reply.body or ""
+        else:
+            status, headers, body = usual(self._sink, number, request)
         data = body.encode()
         lines = [f"HTTP/1.1 {status} Sink", *(f"{name}: {value}" for name, value in headers.items())]
         if "Transfer-Encoding" not in headers and "Content-Length" not in headers:

@@ -103,6 +103,7 @@ def parsed(form: dict[str, str], query: str = "key=k-1") -> Reading:
         ("delivered", "delivered"),
         ("undelivered", "bounced"),
         ("failed", "bounced"),
+        ("canceled", "bounced"),
         ("read", "unknown"),
         ("partially_delivered", "unknown"),
     ],

@@ -4,10 +4,12 @@ The settle window of SendGrid and Twilio is 15 minutes (winback.delivery.settlin
 SendGrid takes a look-up every 10 s.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from threading import Barrier, Thread
 from urllib.parse import unquote
@@ -23,7 +25,7 @@ from db.reconciling import queue_again, uncertain
 from db.restored import hold
 from db.settings import Settings, WorkspaceFile
 from db.stops import switch_stop
-from db.tables import Customer, DayTally, Event, Message
+from db.tables import Customer, DayTally, Event, Message, Suppression
 from flows.campaign_run import carry_out, manual
 from flows.reconciling import Campaigns, Patience, Said, Settled, reconcile, settle_by_hand
 from flows.sending import send_due
@@ -643,3 +645,130 @@ def _no_lease_is_left(database_url: str) -> Iterator[None]:
     yield
     with database(database_url) as engine, transaction(engine) as session:
         assert expire_leases(session.connection(), NOW + timedelta(days=30), FREE) == 0
+
+
+def closed(it: Scene) -> list[tuple[str, str, str]]:
+    with database(it.settings.database_url) as engine, reading(engine) as session:
+        chosen = select(col(Suppression.channel), col(Suppression.reason), col(Suppression.source))
+        return [tuple(row) for row in session.execute(chosen)]
+
+
+def given_up_by_twilio(it: Scene, code: int | None, status: str = "failed") -> Reply:
+    """Twilio's list, where the last text we sent has failed."""
+    text = it.sink.requests()[-1].form["Body"]
+    dated = format_datetime(it.clock.now)
+    one = {"sid": f"SM{9:032x}", "body": text, "status": status, "error_code": code, "date_created": dated}
+    return Reply(status=200, body=json.dumps({"messages": [one], "next_page_uri": None}))
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "state", "reason", "suppressed"),
+    [
+        ("failed", 30005, "bounced", "failed 30005", [("sms", "bounced", "twilio")]),
+        ("undelivered", 30003, "bounced", "undelivered 30003", []),
+        ("failed", 30007, "bounced", "our_fault failed 30007", []),
+        ("failed", 21610, "bounced", "opted_out", [("sms", "unsubscribed", "twilio")]),
+        ("canceled", None, "bounced", "our_fault canceled", []),
+        ("delivered", None, "delivered", None, []),
+        ("sent", None, "accepted", None, []),
+    ],
+)
+def test_what_twilios_list_says_of_a_text_settles_it_as_its_callback_would(
+    scene, status: str, code: int | None, state: str, reason: str | None, suppressed: list[tuple[str, str, str]]
+):
+    it = scene(LOST, channel="sms")
+    it.sink.gets.answer_with(given_up_by_twilio(it, code, status))
+
+    settled = it.reconcile(after=WINDOW)
+
+    assert settled.states == {state: 1}
+    assert it.rows(col(Message.state), col(Message.reason))[-1] == (state, reason)
+    assert it.rows(col(Message.provider_id))[-1] == (f"SM{9:032x}",)
+    assert closed(it) == suppressed
+
+
+def test_after_a_restore_a_text_that_failed_is_no_text_sent(scene):
+    """A message the backup did not know to have left, and the day's figures that its bounce must change."""
+    it = scene(LOST, channel="sms")
+    with database(it.settings.database_url) as engine:
+        hold(engine, it.clock.now)
+    it.sink.gets.answer_with(given_up_by_twilio(it, 30005))
+
+    it.reconcile(after=WINDOW)
+
+    assert it.states() == {"accepted": 1, "bounced": 1}
+    assert closed(it) == [("sms", "bounced", "twilio")]
+
+
+def listed_by_sendgrid(it: Scene, *events: dict[str, str], status: int = 200) -> list[Reply]:
+    """SendGrid's list, where the last e-mail we sent was not delivered, and what it says of that one."""
+    to = json.loads(it.sink.requests()[-1].body)["personalizations"][0]["to"][0]["email"]
+    one = {"msg_id": "m 1", "to_email": to, "status": "not_delivered"}
+    lists = Reply(status=200, body=json.dumps({"messages": [one]}))
+    return [lists, Reply(status=status, body=json.dumps(one | {"events": events}))]
+
+
+@pytest.mark.parametrize(
+    ("event", "reason", "suppressed"),
+    [
+        ({"event_name": "bounced", "bounce_type": "hard"}, "bounce", [("email", "bounced", "sendgrid")]),
+        ({"event_name": "bounced", "bounce_type": "soft"}, "blocked", []),
+        ({"event_name": "dropped", "reason": "Spam Content"}, "our_fault dropped", []),
+        (
+            {"event_name": "dropped", "reason": "Unsubscribed Address"},
+            "opted_out",
+            [("email", "unsubscribed", "sendgrid")],
+        ),
+        ({"event_name": "deferred"}, "not_delivered", []),
+    ],
+)
+def test_what_sendgrid_did_not_deliver_is_asked_for_its_reason_and_settled_as_by_its_event(
+    scene, event: dict[str, str], reason: str, suppressed: list[tuple[str, str, str]]
+):
+    it = scene(LOST)
+    it.sink.gets.answer_with(*listed_by_sendgrid(it, {"event_name": "processed"}, event))
+
+    settled = it.reconcile(after=WINDOW)
+
+    assert settled.states == {"bounced": 1}
+    assert it.rows(col(Message.state), col(Message.reason))[-1] == ("bounced", reason)
+    assert closed(it) == suppressed
+    assert [request.path.partition("?")[0] for request in it.sink.look_ups()] == [
+        "/v3/messages",
+        "/v3/messages/m%201",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "states", "unlearnt"),
+    [
+        (429, {}, {"sendgrid activity: http_429": 1}),
+        (503, {}, {"sendgrid activity: http_503": 1}),
+        (404, {"bounced": 1}, {}),
+        (403, {"bounced": 1}, {}),
+    ],
+)
+def test_where_sendgrid_does_not_say_why_now_it_is_asked_again_and_where_it_never_will_the_address_stays_open(
+    scene, status: int, states: dict[str, int], unlearnt: dict[str, int]
+):
+    it = scene(LOST)
+    it.sink.gets.answer_with(*listed_by_sendgrid(it, status=status))
+
+    settled = it.reconcile(after=WINDOW)
+
+    assert (settled.states, settled.unlearnt) == (states, unlearnt)
+    assert closed(it) == []
+
+
+def test_the_second_question_counts_in_sendgrids_six_a_minute(scene, clock: Clock):
+    it = scene(*[LOST] * 3)
+    one = {"msg_id": "m-1", "to_email": "", "status": "not_delivered", "events": []}
+    with database(it.settings.database_url) as engine, transaction(engine) as session:
+        session.execute(update(Customer).values(email_hash="another"))
+    it.sink.gets.answer_with(Reply(status=200, body=json.dumps(one | {"messages": [one]})))
+    began = clock.now + WINDOW
+
+    it.reconcile(after=WINDOW)
+
+    assert len(it.sink.look_ups()) == 6
+    assert clock.now - began >= timedelta(seconds=40)

@@ -18,7 +18,7 @@ from openapi_core import Config, OpenAPI
 from openapi_core.testing import MockRequest
 
 from tests.messages import an_email, an_sms
-from tests.sink import Sink
+from tests.sink import Reply, Sink
 from winback.delivery.lookup import Sought
 from winback.delivery.sendgrid import SendGrid
 from winback.delivery.twilio import Twilio
@@ -134,6 +134,16 @@ def test_every_look_up_is_one_the_providers_document_allows(tmp_path, activity):
     assert len(lists) == 2
     for request in lists:
         assert judged(TWILIO, request) == []
+
+
+def test_the_question_why_an_email_was_not_delivered_is_one_the_providers_document_allows(tmp_path):
+    one = {"msg_id": "m 1/2", "to_email": "ada@example.com", "status": "not_delivered"}
+    listed = Reply(status=200, body=json.dumps({"messages": [one]}))
+    with Sink(tmp_path, look_ups=[listed, Reply(status=404)]) as sink, sendgrid(sink.url) as opened:
+        opened.look_up(Sought(key="k" * 29, to="ada@example.com", sent_at=datetime.now(UTC)))
+        [_, why] = sink.look_ups()
+
+    assert judged(ACTIVITY, why) == []
 
 
 # --- the validator can say no ------------------------------------------------------------------------------------

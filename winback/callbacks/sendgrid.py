@@ -6,7 +6,7 @@ Field names and drop reasons: https://www.twilio.com/docs/sendgrid/for-developer
 
 import re
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -24,6 +24,7 @@ from winback.events import OPTED_OUT, OUR_FAULT, REPORTED, Event, EventKind
 PROVIDER = "sendgrid"
 SIGNATURE_HEADER = "X-Twilio-Email-Event-Webhook-Signature"
 TIMESTAMP_HEADER = "X-Twilio-Email-Event-Webhook-Timestamp"
+GIVEN_UP = "not_delivered"  # the status in the Email Activity API of a message that bounced or was dropped
 KEY_ARGUMENT = "winback_key"  # the custom argument that carries our message key and comes back in every event
 FRESH_FOR = timedelta(hours=72)  # duplicates come for more than a day (sendgrid/docs issue 2933)
 AHEAD = timedelta(minutes=5)  # so slow a clock of ours is worth a word
@@ -135,6 +136,30 @@ def _described(event: Event, name: str, element: Mapping[str, object]) -> Event:
     else:
         reason, permanent = _why_bounced(str(element.get("type", "")), str(element.get("status", "")))
     return event._replace(reason=reason, permanent=permanent)
+
+
+def listed(*, key: str, status: str, activity: Iterable[Mapping[str, object]], at: datetime) -> Event:
+    """What the callback tells, of a message as the Email Activity API shows it; ``activity``: its events there.
+
+    That API calls bounces that pass soft. Where it names neither a bounce nor a drop nobody can tell whose fault
+    it was, so the address stays open.
+    """
+    event = Event(PROVIDER, f"activity:{key}:{status}", key, _LISTED.get(status, EventKind.UNKNOWN), at)
+    if event.kind is not EventKind.BOUNCED:
+        return event
+    for one in activity:
+        if name := _BOUNCES.get(str(one.get("event_name"))):
+            type_ = "bounce" if one.get("bounce_type") == "hard" else "blocked"
+            return _described(event, name, {"type": type_, "reason": one.get("reason", "")})
+    return event._replace(reason=status, permanent=False)
+
+
+_LISTED = {
+    "processed": EventKind.ACCEPTED,
+    "delivered": EventKind.DELIVERED,
+    GIVEN_UP: EventKind.BOUNCED,
+}
+_BOUNCES = {"bounced": "bounce", "dropped": "dropped"}
 
 
 def _why_bounced(type_: str, status: str) -> tuple[str, bool]:

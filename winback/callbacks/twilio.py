@@ -30,6 +30,7 @@ _KINDS: Mapping[str, EventKind] = {
     "delivered": EventKind.DELIVERED,
     "undelivered": EventKind.BOUNCED,
     "failed": EventKind.BOUNCED,
+    "canceled": EventKind.BOUNCED,
 }
 # https://www.twilio.com/docs/api/errors: codes that speak of the number itself, for good and for now. All others
 # (30007 filtered, 30034 not registered, ...) speak of us.
@@ -88,18 +89,22 @@ def _status(form: Form, sid: str, query: str, received_at: datetime) -> Reading:
     status = form.one("MessageStatus") or ""
     if not re.fullmatch(r"[a-z_-]{1,40}", status):
         return unreadable("no_status")
-    kind = _KINDS.get(status, EventKind.UNKNOWN)
-    reason, permanent = _why(kind, status, form.one("ErrorCode") or "")
-    event = Event(
-        provider=PROVIDER,
-        id=f"{sid}:{status}",
-        message_key=_key(query),
-        kind=kind,
-        at=received_at,
-        reason=reason,
-        permanent=permanent,
-    )
+    event = _event(f"{sid}:{status}", _key(query), status, form.one("ErrorCode") or "", received_at)
     return Reading(events=(event,))
+
+
+def listed(sid: str, *, key: str, status: str, code: int | None, at: datetime) -> Event:
+    """What the callback tells, of a message as Twilio's list shows it.
+
+    Another id than the callback's: that one may have come without our key, and changed nothing.
+    """
+    return _event(f"list:{sid}:{status}", key, status, "" if code is None else str(code), at)
+
+
+def _event(id_: str, key: str | None, status: str, code: str, at: datetime) -> Event:
+    kind = _KINDS.get(status, EventKind.UNKNOWN)
+    reason, permanent = _why(kind, status, code)
+    return Event(provider=PROVIDER, id=id_, message_key=key, kind=kind, at=at, reason=reason, permanent=permanent)
 
 
 def _key(query: str) -> str | None:
@@ -115,7 +120,7 @@ def _why(kind: EventKind, status: str, code: str) -> tuple[str | None, bool]:
     if code == _OPTED_OUT:
         return OPTED_OUT, True
     reason = f"{status} {code}" if re.fullmatch(r"[0-9]{5}", code) else status
-    ours = code not in _PERMANENT | _PASSING
+    ours = status == "canceled" or code not in _PERMANENT | _PASSING
     return f"{OUR_FAULT} {reason}" if ours else reason, code in _PERMANENT
 
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from winback.events import Event
+
 PAUSE_SECONDS: Mapping[str, float] = {"sendgrid": 10.0}  # 6 requests a minute; the others set no such limit
 REMEMBERED: Mapping[str, timedelta] = {  # older than this, absence proves nothing
     "sendgrid": timedelta(days=29),  # the Email Activity add-on keeps 30 days
@@ -34,13 +36,16 @@ class Sought:
 class Found:
     """What the provider says. ``arrived`` None: it can't or won't tell; ``evidence`` holds no customer data.
 
-    ``barred``: this account may not ask at all, so the next question would get the same answer.
+    ``barred``: this account may not ask at all, so the next question would get the same answer. ``told``: what
+    became of it, as a callback would have told it. ``questions``: how many the answer took.
     """
 
     arrived: bool | None
     provider_id: str | None = None
     evidence: str
     barred: bool = False
+    told: Event | None = None
+    questions: int = 1
 
 
 def no_answer(where: str, status: int | None, missing: Mapping[int, str]) -> Found:

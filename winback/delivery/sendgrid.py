@@ -102,7 +102,7 @@ class SendGrid:
 
     def look_up(self, sought: Sought) -> Found:
         """Ask the Email Activity add-on for our key."""
-        return self._official.look_up(f"unique_args['{KEY_ARGUMENT}']=\"{sought.key}\"", sought.to)
+        return self._official.look_up(f"unique_args['{KEY_ARGUMENT}']=\"{sought.key}\"", sought)
 
     @cached_property
     def _official(self) -> "OfficialClient":

@@ -5,13 +5,15 @@ import json
 import logging
 import urllib.request
 from typing import Any
+from urllib.parse import quote
 
 from python_http_client.exceptions import HTTPError
 from sendgrid import SendGridAPIClient
 
+from winback.callbacks.sendgrid import GIVEN_UP, listed
 from winback.delivery.answer import Answer, ErrorKind, from_error
 from winback.delivery.connection import NotConnected, base_url, connecting
-from winback.delivery.lookup import Found, no_answer
+from winback.delivery.lookup import Found, Sought, no_answer
 
 _MISSING = {
     401: "the key is not accepted",
@@ -35,8 +37,8 @@ class OfficialClient:
         """One mail/send."""
         return self._call(self._client.mail.send, "post", request_body=body)
 
-    def look_up(self, query: str, to: str) -> Found:
-        """The message of the Email Activity API that fits ``query`` and went to ``to`` ("" = whoever it was).
+    def look_up(self, query: str, sought: Sought) -> Found:
+        """The message of the Email Activity API that fits ``query`` and went where ``sought`` did ("" = anywhere).
 
         https://www.twilio.com/docs/sendgrid/api-reference/email-activity: 6 requests a minute; without the add-on
         it refuses.
@@ -46,19 +48,38 @@ class OfficialClient:
         if isinstance(response, Answer):
             return Found(arrived=None, evidence=f"sendgrid activity: {response.reason}")
         status, _, body = response
-        messages = _messages(body) if status == 200 else None
+        messages = _listed(body, "messages") if status == 200 else None
         if messages is None:
             return no_answer("sendgrid activity", status, _MISSING)
         if not messages:
             return Found(arrived=False, evidence="sendgrid activity: no message with this key")
-        ours = [message for message in messages if not to or _is_to(message, to)]
+        ours = [message for message in messages if not sought.to or _is_to(message, sought.to)]
         if not ours:  # a filter that is ignored, or another account
             return Found(arrived=None, evidence="sendgrid activity: messages to other addresses")
+        return self._found(ours[0], sought)
+
+    def _found(self, message: dict[str, Any], sought: Sought) -> Found:
+        """What became of a message that is there; why one was given up only a second question tells."""
+        id_, status = str(message.get("msg_id", "")), str(message.get("status", "there"))
+        questions = 2 if status == GIVEN_UP and id_ else 1
+        activity = self._activity(id_) if questions == 2 else []
+        if isinstance(activity, str):
+            return Found(arrived=None, evidence=f"sendgrid activity: {activity}", questions=questions)
         return Found(
             arrived=True,
-            provider_id=str(ours[0].get("msg_id", "")) or None,
-            evidence=f"sendgrid activity: {ours[0].get('status', 'there')}",
+            provider_id=id_ or None,
+            evidence=f"sendgrid activity: {status}",
+            told=listed(key=sought.key, status=status, activity=activity, at=sought.sent_at),
+            questions=questions,
         )
+
+    def _activity(self, id_: str) -> list[dict[str, Any]] | str:
+        """The events of one message, none where it will not tell; why it cannot tell now."""
+        response = self._call(self._client.messages._(quote(id_, safe="")), "get")
+        if isinstance(response, Answer):
+            return response.reason or response.kind
+        status, _, body = response
+        return f"http_{status}" if status == 429 or status >= 500 else _listed(body, "events") or []
 
     def _call(self, endpoint: Any, method: str, **asked: Any) -> Came:  # noqa: ANN401 - the client is untyped
         endpoint.timeout = self._timeout_seconds
@@ -81,13 +102,13 @@ def _is_to(message: dict[str, Any], to: str) -> bool:
     return str(message.get("to_email", "")).casefold() == to.casefold()
 
 
-def _messages(body: bytes) -> list[dict[str, Any]] | None:
-    """The messages listed; None when ``body`` is no such list."""
+def _listed(body: bytes, name: str) -> list[dict[str, Any]] | None:
+    """The objects listed under ``name``; None when ``body`` holds no such list."""
     try:
-        listed = json.loads(body)["messages"]
+        found = json.loads(body)[name]
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
-    return listed if isinstance(listed, list) and all(isinstance(one, dict) for one in listed) else None
+    return found if isinstance(found, list) and all(isinstance(one, dict) for one in found) else None
 
 
 class _PlainConnection(http.client.HTTPConnection):

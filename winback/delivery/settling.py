@@ -4,7 +4,7 @@ Looking too early makes duplicates: a provider may note a message later than it 
 counts only after the settle window, which is longer than the lease (2 min: until then its sender may still be at
 it), the request timeout (10 s) and the provider's own delay together.
 
-    found                                     accepted
+    found                                     accepted, or as its callback would settle it
     not found, and the campaign says
     ``resend_after_reconcile``, it is not late,
     nothing stops it, it may have gone once   queued

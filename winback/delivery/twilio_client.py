@@ -14,6 +14,7 @@ from twilio.base.exceptions import TwilioException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 
+from winback.callbacks.twilio import listed
 from winback.delivery.answer import Answer, ErrorKind, from_error
 from winback.delivery.connection import NotConnected, connecting
 from winback.delivery.lookup import Found, Sought, no_answer
@@ -72,12 +73,18 @@ def _search(messages: list[Any], sought: Sought, since: datetime) -> Found:
     recent = [message for message in messages if _dated(message) >= since]
     for message in recent:
         if sought.marker in (message.body or "") and message.sid not in sought.others:
-            return Found(arrived=True, provider_id=message.sid, evidence=f"twilio list: {message.status}")
+            return _found(message, sought)
     if not all(message.body for message in recent):
         return Found(arrived=None, evidence="twilio list: a message without its text")
     if len(recent) == MOST_MESSAGES:
         return Found(arrived=None, evidence=f"twilio list: more than {MOST_MESSAGES} messages")
     return Found(arrived=False, evidence="twilio list: no message with this text")
+
+
+def _found(message: Any, sought: Sought) -> Found:  # noqa: ANN401 - the client is untyped
+    status = str(message.status)
+    told = listed(message.sid, key=sought.key, status=status, code=message.error_code, at=sought.sent_at)
+    return Found(arrived=True, provider_id=message.sid, evidence=f"twilio list: {status}", told=told)
 
 
 def _dated(message: Any) -> datetime:  # noqa: ANN401 - the client is untyped
