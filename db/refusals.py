@@ -1,6 +1,6 @@
 """A run whose messages are refused one after the other is stopped, and what was refused goes back to the queue.
 
-Of refused messages strewn among others staff is told.
+Of refused messages strewn among others staff is told, and addresses refused as dead are closed.
 """
 
 from collections.abc import Collection, Sequence
@@ -10,8 +10,10 @@ from operator import itemgetter
 
 from sqlalchemy.engine import Connection
 
+from db.closing import Closing, close
 from db.direct import Sql, as_instant
 from db.stops import stop_by_itself
+from winback.channel import Channel
 from winback.delivery.refusals import (
     FEWEST,
     IN_A_ROW,
@@ -84,6 +86,45 @@ def _needed(connection: Connection, occurrence: int, template: str, streak: Stre
 def _is_stopped_so(connection: Connection, run: str, words: str) -> bool:
     """Whether another sender has stopped it for the same."""
     return _STOPPED_SO.run(connection, scope=run, reason=words).fetchone() is not None
+
+
+# One index each: a run may have a million messages, and this is asked after each batch that ends in doubt.
+_WAITING = Sql("""
+SELECT 1 WHERE EXISTS (SELECT 1 FROM message WHERE occurrence_id = :run AND channel = :channel
+    AND state = 'queued' AND not_before IS NULL)
+  OR EXISTS (SELECT 1 FROM message WHERE occurrence_id = :run AND channel = :channel
+    AND not_before IS NOT NULL AND state = 'queued')
+  OR EXISTS (SELECT 1 FROM message WHERE state = 'sending' AND lease_until IS NOT NULL
+    AND occurrence_id = :run AND channel = :channel)""")
+_TOOK_ONE = Sql(f"""
+SELECT 1 FROM message WHERE occurrence_id = :run AND template = :template AND channel = :channel
+  AND state IN ({", ".join(repr(state.value) for state in RANKED)}) LIMIT 1""")
+_ADDRESSES = Sql("""
+SELECT address_hash, channel, provider FROM message WHERE id AMONG(:ids) AND state = 'rejected'""")
+
+
+def close_dead(
+    connection: Connection, occurrence_id: int, channel: Channel, refusals: Refusals, now: datetime
+) -> None:
+    """Close the addresses that a provider has refused as dead, for all campaigns; after ``stop_if_refused``.
+
+    Whether it is the address or a mistake of ours shows by what follows: the provider takes another message, or
+    the run is through, was not stopped, and some of it was taken.
+    """
+    ids = list(refusals.dead)
+    for (run, template), doubtful in refusals.doubtful.items():
+        if run == occurrence_id and (run, template) not in refusals.over:
+            ids += doubtful if _is_through(connection, run, template, channel) else []
+    if ids:
+        rows = _ADDRESSES.run(connection, ids=ids).fetchall()
+        close(connection, [Closing(to, by, "bounced", provider or "", now) for to, by, provider in rows])
+
+
+def _is_through(connection: Connection, run: int, template: str, channel: Channel) -> bool:
+    """Whether nothing more of the run waits on this channel, and some of this template was taken."""
+    if _WAITING.run(connection, run=run, channel=channel).fetchone():
+        return False
+    return _TOOK_ONE.run(connection, run=run, channel=channel, template=template).fetchone() is not None
 
 
 BEGUN = timedelta(days=30)  # a run begun before is history

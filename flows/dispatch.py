@@ -25,7 +25,7 @@ from db.engine import reading
 from db.gates import after_answers, ask_leave, spend_pace
 from db.memory import Mark
 from db.outbox import waiting
-from db.refusals import stop_if_refused
+from db.refusals import close_dead, stop_if_refused
 from db.results import Result, record
 from db.stops import is_stopped, stop_if_failing
 from flows.next_state import COSTING, next_state
@@ -358,6 +358,7 @@ class Line:
             stop_if_failing(connection, run.occurrence_id, run.name, now)
         if any(result.state is State.REJECTED for result in self._results):
             self._again = stop_if_refused(connection, run.occurrence_id, run.name, self._refusals, now)
+        close_dead(connection, run.occurrence_id, self.channel, self._refusals, now)
 
     def _forget(self) -> None:
         """What was recorded is counted, and held no longer."""

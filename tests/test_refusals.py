@@ -11,7 +11,7 @@ from db.claims import Claimed
 from db.engine import reading, transaction
 from db.refusals import shares_to_tell
 from db.stops import stopped_scopes
-from db.tables import Alert, DayTally, Message, Occurrence
+from db.tables import Alert, DayTally, Message, Occurrence, Suppression
 from db.tallies import resume
 from flows.alerting import tell_staff
 from flows.dispatch import drain
@@ -20,6 +20,7 @@ from tests.test_dispatch import ACCEPTED, Clock, Recorder, a_post, states
 from tests.workspaces import a_workspace
 from winback.delivery.answer import Answer, AnswerKind
 from winback.delivery.outgoing import Outgoing
+from winback.delivery.refusals import Refusals
 from winback.events import OPTED_OUT
 
 RUN = "spring/manual-2026-03-01"
@@ -228,3 +229,127 @@ def test_a_run_that_stops_for_it_again_is_told_again(engine: Engine, tmp_path, d
     assert told == [1, 0, 1, 0]
     with reading(engine) as session:
         assert session.execute(select(col(Alert.kind))).scalars().all() == []
+
+
+def closed(engine: Engine) -> set[tuple[str, str, str, str]]:
+    with reading(engine) as session:
+        columns = (Suppression.address_hash, Suppression.channel, Suppression.reason, Suppression.source)
+        return {tuple(row) for row in session.execute(select(*map(col, columns)))}
+
+
+def of(*numbers: int) -> set[tuple[str, str, str, str]]:
+    return {(f"mail-{n}", "email", "bounced", "recorder") for n in numbers}
+
+
+NO_MAILBOX = "smtp_550:5.1.1"
+
+
+@pytest.mark.parametrize(
+    ("reason", "closes"),
+    [
+        (NO_MAILBOX, True),
+        ("smtp_550:5.1.2", True),
+        ("smtp_553:5.1.3", True),
+        ("smtp_551:5.1.6", True),
+        ("smtp_556:5.1.10", True),
+        ("twilio_21211", True),
+        ("twilio_21614", True),
+        ("twilio_21635", True),
+        ("twilio_30005", True),
+        ("twilio_30006", True),
+        ("smtp_550", False),
+        ("smtp_550:5.1.0", False),
+        ("smtp_550:5.1.8", False),
+        ("smtp_550:5.1.11", False),
+        ("smtp_550:5.7.1", False),
+        ("smtp_552:5.2.2", False),
+        ("twilio_21617", False),
+        ("twilio_30003", False),
+        ("twilio_30007", False),
+        ("http_400", False),
+    ],
+)
+def test_only_what_names_the_address_itself_says_that_it_is_dead(reason: str, closes: bool):
+    assert noted((1, a_refusal(reason)), (2, ACCEPTED)).dead == ([1] if closes else [])
+
+
+def noted(*answers: tuple[int, Answer], before: Refusals | None = None) -> Refusals:
+    refusals = before or Refusals()
+    for message_id, answer in answers:
+        refusals.note(1, "hello", message_id, answer)
+    return refusals
+
+
+@pytest.mark.parametrize("bad", [2, 4], ids=["others follow", "the last"])
+def test_an_address_refused_as_dead_is_closed_for_all_campaigns(engine: Engine, bad: int):
+    an_outbox(engine, messages=4)
+
+    send(engine, lambda message: a_refusal(NO_MAILBOX) if number(message) == bad else ACCEPTED, window=1)
+
+    assert states(engine) == {"accepted": 3, "rejected": 1}
+    assert closed(engine) == of(bad)
+
+
+def test_while_the_run_goes_on_the_newest_of_a_row_stay_open(engine: Engine):
+    """A relay that has just been set up wrongly: the row may yet stop the run."""
+    an_outbox(engine, messages=30)
+    provider = Recorder(lambda message: a_refusal(NO_MAILBOX) if number(message) % 10 > 7 else ACCEPTED)
+
+    drain(a_post(engine, provider, Clock(), window=19, interrupted=lambda: len(provider.sent) > 18))
+
+    assert states(engine) == {"accepted": 15, "rejected": 4, "queued": 11}
+    assert closed(engine) == of(8, 9)
+
+
+@pytest.mark.parametrize("window", [64, 7], ids=["one batch", "several"])
+@pytest.mark.parametrize("taken", [0, 10])
+def test_a_relay_that_takes_nobody_any_more_closes_nobody(engine: Engine, window: int, taken: int):
+    an_outbox(engine, messages=50)
+
+    send(
+        engine,
+        lambda message: ACCEPTED if number(message) <= taken else a_refusal(NO_MAILBOX),
+        window=window,
+    )
+
+    assert list(stops(engine)) == [RUN]
+    assert closed(engine) == set()
+
+
+@pytest.mark.parametrize("messages", [1, 4, 50])
+def test_where_nothing_of_a_run_was_taken_nobody_knows_whose_fault_it_was(engine: Engine, messages: int):
+    an_outbox(engine, messages=messages)
+
+    send(engine, lambda message: a_refusal(f"twilio_{(21211, 21614)[number(message) % 2]}"))
+
+    assert states(engine) == {"rejected": messages}
+    assert closed(engine) == set()
+
+
+TWENTY = [(n, a_refusal(NO_MAILBOX)) for n in range(1, 21)]
+
+
+def test_twenty_in_a_row_close_nobody_though_what_was_under_way_is_taken():
+    refusals = noted(*TWENTY, (21, ACCEPTED))
+
+    assert (refusals.dead, refusals.doubtful) == ([], {})
+
+
+def test_those_that_stopped_a_run_stay_in_doubt_when_it_goes_on():
+    refusals = noted(*TWENTY)
+    refusals.over.add((1, "hello"))
+    refusals.begin_anew()
+
+    noted((30, a_refusal(NO_MAILBOX)), (31, ACCEPTED), before=refusals)
+
+    assert refusals.dead == [30]
+
+
+def test_a_row_refused_for_the_third_time_closes_nobody_though_others_were_taken(engine: Engine):
+    an_outbox(engine, messages=30)
+    for _ in range(3):
+        send(engine, lambda message: ACCEPTED if number(message) <= 10 else a_refusal(NO_MAILBOX))
+        go_on(engine)
+
+    assert states(engine) == {"accepted": 10, "rejected": 20}
+    assert closed(engine) == set()

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from winback.callbacks import Reading, unreadable, word
 from winback.callbacks.forms import Form, read_form
+from winback.callbacks.twilio_codes import DEAD_NUMBERS, PASSING
 from winback.customers.contact import address_hash, normalise_phone
 from winback.events import OPTED_OUT, OUR_FAULT, Event, EventKind
 
@@ -32,25 +33,6 @@ _KINDS: Mapping[str, EventKind] = {
     "failed": EventKind.BOUNCED,
     "canceled": EventKind.BOUNCED,
 }
-# https://www.twilio.com/docs/api/errors: codes that speak of the number itself, for good and for now. All others
-# (30007 filtered, 30034 not registered, ...) speak of us.
-_PERMANENT = frozenset(
-    {
-        "21211",  # not a valid number
-        "21614",  # not a mobile number
-        "21635",  # a landline
-        "30005",  # unknown handset
-        "30006",  # landline or a carrier that cannot be reached
-    }
-)
-_PASSING = frozenset(
-    {
-        "",
-        "30003",  # switched off or out of reach
-        "30004",  # blocked
-        "30008",  # unknown
-    }
-)
 _OPTED_OUT = "21610"  # the person has answered STOP to this sender
 _STOP_WORDS = frozenset(
     {"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "opt-out", "optout", "revoke", "arret", "arrêt"}
@@ -120,8 +102,8 @@ def _why(kind: EventKind, status: str, code: str) -> tuple[str | None, bool]:
     if code == _OPTED_OUT:
         return OPTED_OUT, True
     reason = f"{status} {code}" if re.fullmatch(r"[0-9]{5}", code) else status
-    ours = status == "canceled" or code not in _PERMANENT | _PASSING
-    return f"{OUR_FAULT} {reason}" if ours else reason, code in _PERMANENT
+    ours = status == "canceled" or code not in DEAD_NUMBERS | PASSING
+    return f"{OUR_FAULT} {reason}" if ours else reason, code in DEAD_NUMBERS
 
 
 def _inbound(form: Form, sid: str, received_at: datetime) -> Reading:
