@@ -31,7 +31,8 @@ _OPTED_OUT_CODE = 21610  # this person has told the provider to stop; we suppres
 # Our account, number, service or callback address is at fault, and no message of it: none can leave. Not here:
 # 21606, 21659 and 21703, which Twilio also says of one number whose country the sender cannot reach.
 _OUR_CODES = frozenset({
-    10001, 20005, 21608,  # the account is closed, or on trial
+    10001, 20005, 21608, 30002,  # the account is closed, suspended, or on trial
+    20003, 20006, 20403,  # it may not: 401 and 403, where they come in the body of a message given up at once
     21609,  # StatusCallback
     21212, 21601, 21603, 21660, 21661,  # From
     21701, 21704, 21705,  # the Messaging Service
@@ -146,6 +147,8 @@ def read_answer(status: int, headers: Mapping[str, str], text: bytes | str) -> A
 
 
 def _code(told: object) -> int | None:
+    if isinstance(told, str) and re.fullmatch(r"[0-9]{5}", told):
+        return int(told)
     return told if type(told) is int else None
 
 
