@@ -12,6 +12,7 @@ from db.outbox import PutOff, elsewhere, in_hand, put_off, ready
 from db.settings import Settings
 from db.stops import EVERYTHING
 from winback.channel import CHANNELS, Channel
+from winback.delivery.alert_words import why_refused
 from winback.delivery.breaker import Gate
 from winback.delivery.claiming import DAY_LIMIT, OVER_BUDGET
 from winback.delivery.outlook import Queue, too_late
@@ -137,7 +138,7 @@ def why_words(why: str | None) -> str:
     """Why something is stopped; nothing is noted of a stop that a person asked for."""
     if why in UNWRITTEN:
         return why_unwritten(why)[0]
-    return why or "by hand"
+    return why_refused(why)[0] if why else "by hand"
 
 
 def unwritten_lines(skipped: Mapping[str, int]) -> list[str]:

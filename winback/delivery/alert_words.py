@@ -11,8 +11,8 @@ Told = tuple[str, str]
 _UNWRITTEN = ("more than 1 % of its messages cannot be rendered", "超过 1 % 的消息无法生成")
 _ABROAD = ("your sender cannot reach that country", "你的发送号码无法到达该国家或地区")
 _ADDRESS = ("the address is not valid", "地址无效")
-# What providers most often refuse a message for: https://www.twilio.com/docs/api/errors, the field at fault of
-# SendGrid, RFC 3463 for SMTP. Any other code is shown as it is.
+# What providers most often refuse a message for: https://www.twilio.com/docs/api/errors, RFC 3463 for SMTP. Any
+# other code is shown as it is.
 _REFUSED_FOR: dict[str, Told] = {
     "twilio_21211": ("not a valid phone number", "不是有效的电话号码"),
     "twilio_21408": ("your account may not send to that country", "你的账户未开通该国家或地区"),
@@ -22,12 +22,22 @@ _REFUSED_FOR: dict[str, Told] = {
     "twilio_21617": ("the text is too long", "短信过长"),
     "twilio_21659": _ABROAD,
     "twilio_21703": _ABROAD,
-    "http_400:personalizations.0.to.0.email": _ADDRESS,
     "http_413": ("the message is too large", "邮件过大"),
     "smtp_550:5.1.1": ("the mailbox does not exist", "邮箱不存在"),
     "smtp_553:5.1.3": _ADDRESS,
     "smtp_552:5.3.4": ("the message is too large", "邮件过大"),
     "bad_to": _ADDRESS,
+}
+# Of SendGrid, the field of the request that it refuses, and what begins like it.
+_FIELDS: dict[str, Told] = {
+    "personalizations.0.to.0.name": ("the recipient's name", "收件人姓名"),
+    "personalizations.0.to": ("the recipient's address", "收件人地址"),
+    "from": ("the sender's address or name", "发件人地址或名称"),
+    "reply_to": ("the address for replies", "回复地址"),
+    "subject": ("the subject", "邮件主题"),
+    "content": ("the text of the e-mail", "邮件正文"),
+    "headers": ("the e-mail's headers", "邮件头"),
+    "categories": ("the category", "邮件类别"),
 }
 
 
@@ -45,11 +55,8 @@ def _why(why: str, zh: str | None) -> Told:
         en, zh = why_unwritten(why)
         return f"{_UNWRITTEN[0]}: {en}", f"{_UNWRITTEN[1]}：{zh}"
     if why.startswith(ONE_AFTER_THE_OTHER):
-        code = why.removeprefix(ONE_AFTER_THE_OTHER)
-        return (
-            f"{why}. Those refused wait in the queue; mend it first",
-            f"消息接连被拒绝（{code}），被拒绝的留在队列里，请先改正",
-        )
+        en, zh = why_refused(why)
+        return f"{en}. Those refused wait in the queue; mend it first", f"{zh}；被拒绝的留在队列里，请先改正"
     return why, zh or why
 
 
@@ -61,7 +68,7 @@ def warned(why: str, zh: str | None = None) -> Told:
 def refused(share: RefusedShare) -> Told:
     """Messages that a provider refuses, strewn among those it takes."""
     part = f"{share.messages / share.of:.1%}"
-    en, zh = _refused_for(share.reason)
+    en, zh = in_words(share.reason)
     return (
         f"{share.messages:,} of {share.of:,} messages were refused by the provider ({part}), "
         f"{share.times:,} of them: {en}",
@@ -69,10 +76,26 @@ def refused(share: RefusedShare) -> Told:
     )
 
 
-def _refused_for(reason: str) -> Told:
+def why_refused(why: str) -> Told:
+    """Why a run has stopped, as noted with the stop, where refusals in a row are why; else ``why`` as it is."""
+    if not why.startswith(ONE_AFTER_THE_OTHER):
+        return why, why
+    en, zh = in_words(why.removeprefix(ONE_AFTER_THE_OTHER))
+    return f"{ONE_AFTER_THE_OTHER}{en}", f"消息接连被拒绝：{zh}"
+
+
+def in_words(code: str) -> Told:
     """A refusal's code in words, where they are known."""
-    en, zh = _REFUSED_FOR.get(reason, ("", ""))
-    return (f"{en} ({reason})", f"{zh}（{reason}）") if en else (reason, reason)
+    en, zh = _REFUSED_FOR.get(code) or _field_refused(code)
+    return (f"{en} ({code})", f"{zh}（{code}）") if en else (code, code)
+
+
+def _field_refused(code: str) -> Told:
+    status, _, field = code.partition(":")
+    known = [told for name, told in _FIELDS.items() if f"{field}.".startswith(f"{name}.")]
+    if status not in ("http_400", "http_422") or not known:
+        return "", ""
+    return f"the provider does not accept {known[0][0]}", f"服务商不接受{known[0][1]}"
 
 
 def unknown(messages: int) -> Told:
@@ -90,7 +113,7 @@ def why_shut(why: str | None) -> Told:
     """What shut a provider, in words where they are known."""
     code, _, host = (why or "").partition(":")
     if code != CERTIFICATE:
-        return f"{why}", f"{why}"
+        return in_words(f"{why}")
     return (
         f"{code}: nobody this machine trusts vouches for that of {host}; "
         "name the file of its authority in SSL_CERT_FILE, or mend the server's",
