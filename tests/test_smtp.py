@@ -181,6 +181,11 @@ FAULTS = [
     (Fault(at="RCPT", say="550 5.1.1 ada@example.com unknown"), REJECTED, "smtp_550:5.1.1"),
     (Fault(at="RCPT", say="553 no such box"), REJECTED, "smtp_553"),
     (Fault(at="RCPT", say="554 5.7.1 Relay access denied"), STOP, "smtp_554:5.7.1"),
+    (
+        Fault(at="RCPT", say="550 5.1.1 rejected: User unknown in relay recipient table"),
+        REJECTED,
+        "smtp_550:5.1.1",
+    ),
     (Fault(at="DATA", say="452 4.3.1 no room"), RETRY, "smtp_452:4.3.1"),
     (Fault(at="DATA", say="554 5.5.0 no"), REJECTED, "smtp_554:5.5.0"),
     (Fault(at=".", say="451 4.7.1 later", records=False), RETRY, "smtp_451:4.7.1"),

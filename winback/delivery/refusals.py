@@ -27,6 +27,11 @@ _DEAD = re.compile(rf"twilio_({'|'.join(sorted(DEAD_NUMBERS))})|smtp_5[0-9]{{2}}
 TRIES = 3  # what was refused so goes back to the queue until its third try: then the addresses may be at fault
 
 
+def is_dead(reason: str | None) -> bool:
+    """Whether a refusal for ``reason`` speaks of the address itself, for good."""
+    return _DEAD.fullmatch(reason or "") is not None
+
+
 @dataclass(slots=True)
 class Streak:
     """Messages refused in a row for ``reason``; ``whole``: no other answer came before them that one knows of."""
@@ -81,7 +86,7 @@ class Refusals:
         key, refused = (occurrence_id, template), answer.kind is AnswerKind.REJECTED
         if not refused and answer.kind is not AnswerKind.ACCEPTED:
             return
-        if refused and _DEAD.fullmatch(answer.reason or ""):
+        if refused and is_dead(answer.reason):
             self.doubtful.setdefault(key, []).append(message_id)
         known = self.streaks.get(key)
         if not refused or answer.reason == OPTED_OUT:  # a person's own word: the provider looks at each

@@ -11,6 +11,7 @@ from winback.delivery.answer import HELD_BACK, Answer, AnswerKind, ErrorKind, fr
 from winback.delivery.mime import eml
 from winback.delivery.outgoing import Outgoing
 from winback.delivery.pool import AGAIN, FREE, Connection, Pool
+from winback.delivery.refusals import is_dead
 
 MOST_OCTETS = 100_000  # of one reply
 _ENHANCED = re.compile(rb"[245]\.[0-9]{1,3}\.[0-9]{1,3}\b")  # RFC 3463
@@ -61,8 +62,13 @@ def read_fault(step: Step, reply: Reply) -> Answer:
 
 
 def _is_no_relay(step: Step, reply: Reply) -> bool:
-    """Whether the server takes no mail from us for anybody elsewhere."""
-    return step is Step.RECIPIENT and b"relay" in b" ".join(reply.lines).lower()
+    """Whether the server takes no mail from us for anybody elsewhere.
+
+    Not where it knows the mailbox to be none: Postfix says "User unknown in relay recipient table", and some quote
+    the address.
+    """
+    says_so = step is Step.RECIPIENT and b"relay" in b" ".join(reply.lines).lower()
+    return says_so and not is_dead(reply.reason)
 
 
 class SmtpConnection(Connection[Outgoing, Answer]):
