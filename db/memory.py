@@ -55,13 +55,22 @@ def remember(settings: Settings, mark: Mark) -> None:
     record = f"{mark.sender} {mark.claims} {released}".ljust(RECORD_BYTES - 1).encode() + b"\n"
     place = _place(settings)
     try:
-        file = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.pwrite(file, record, 0)
-        finally:
-            os.close(file)
+            _write(place, record, 0)
+        except FileNotFoundError:  # made whole or not at all: somebody may read, or kill us, in between
+            draft = place.with_name(f"{place.name}.{os.getpid()}")
+            _write(draft, record, os.O_CREAT)
+            draft.replace(place)
     except OSError as error:
         raise Unusable(f"{place} cannot be written: {error.strerror}") from error
+
+
+def _write(place: Path, record: bytes, how: int) -> None:
+    file = os.open(place, os.O_WRONLY | os.O_CLOEXEC | how, 0o600)
+    try:
+        os.pwrite(file, record, 0)
+    finally:
+        os.close(file)
 
 
 def recall(settings: Settings) -> Mark | None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from threading import Event, Thread
 from time import perf_counter_ns
 
 import pytest
@@ -146,6 +147,30 @@ def test_a_damaged_memory_stops_every_sender_until_a_person_has_looked(
     (shop.state / "last-claim").unlink()
 
     assert check_not_restored(shop, engine, NOON) is False
+
+
+def test_a_memory_is_whole_whenever_it_is_read(shop: Settings):
+    """Read while another sender makes it, as four that start at once do."""
+    place, damaged = shop.state / "last-claim", list[Unusable]()
+    ended = Event()
+
+    def read() -> None:
+        while not ended.is_set():
+            try:
+                recall(shop)
+            except Unusable as error:
+                damaged.append(error)
+
+    reader = Thread(target=read)
+    reader.start()
+    for claims in range(3_000):
+        place.unlink(missing_ok=True)
+        remember(shop, Mark("ann-1", claims, None))
+    ended.set()
+    reader.join()
+
+    assert damaged == []
+    assert [path.name for path in place.parent.iterdir() if path.name.startswith("last-claim")] == ["last-claim"]
 
 
 def test_a_memory_that_cannot_be_written_is_an_error_before_anything_leaves(shop: Settings):
