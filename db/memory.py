@@ -73,11 +73,19 @@ def _write(place: Path, record: bytes, how: int) -> None:
         os.close(file)
 
 
+def _read(place: Path) -> bytes:
+    """What is there, twice alike: another sender may be writing over it."""
+    before, found = None, place.read_bytes()
+    while found != before:
+        before, found = found, place.read_bytes()
+    return found
+
+
 def recall(settings: Settings) -> Mark | None:
     """The last claim made from here; None when there was none. Unusable when what is there cannot be read."""
     place = _place(settings)
     try:
-        sender, claims, released = place.read_text(encoding="ascii").split()
+        sender, claims, released = _read(place).decode("ascii").split()
         return Mark(sender, int(claims), None if released == _NEVER else datetime.fromisoformat(released))
     except FileNotFoundError:
         return None
