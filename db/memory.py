@@ -59,7 +59,7 @@ def remember(settings: Settings, mark: Mark) -> None:
             _write(place, record, 0)
         except FileNotFoundError:  # made whole or not at all: somebody may read, or kill us, in between
             draft = place.with_name(f"{place.name}.{os.getpid()}")
-            _write(draft, record, os.O_CREAT)
+            _write(draft, record, os.O_CREAT | os.O_TRUNC)
             draft.replace(place)
     except OSError as error:
         raise Unusable(f"{place} cannot be written: {error.strerror}") from error

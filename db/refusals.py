@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from db.closing import Closing, close
 from db.direct import Sql, as_instant
 from db.stops import stop_by_itself
+from db.tables import READY
 from winback.channel import Channel
 from winback.delivery.refusals import (
     FEWEST,
@@ -89,9 +90,9 @@ def _is_stopped_so(connection: Connection, run: str, words: str) -> bool:
 
 
 # One index each: a run may have a million messages, and this is asked after each batch that ends in doubt.
-_WAITING = Sql("""
+_WAITING = Sql(f"""
 SELECT 1 WHERE EXISTS (SELECT 1 FROM message WHERE occurrence_id = :run AND channel = :channel
-    AND state = 'queued' AND not_before IS NULL)
+    AND {READY})
   OR EXISTS (SELECT 1 FROM message WHERE occurrence_id = :run AND channel = :channel
     AND not_before IS NOT NULL AND state = 'queued')
   OR EXISTS (SELECT 1 FROM message WHERE state = 'sending' AND lease_until IS NOT NULL

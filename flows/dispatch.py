@@ -320,14 +320,14 @@ class Line:
         return not (self._is_stopped or self._refusals.too_many(batch.run.occurrence_id))
 
     def _ask_stop(self, run: str) -> bool:
-        """Whether stop is pressed; a database that cannot be asked counts as a yes."""
+        """Whether stop is pressed; a database that cannot be asked counts as a yes.
+
+        Others are under way then: recording what came of them meets the trouble again.
+        """
         try:
             with self._watch.begin():
                 return is_stopped(self._watch, run)
-        except (
-            SQLAlchemyError,
-            sqlite3.Error,
-        ):  # others are under way; recording those meets it again
+        except (SQLAlchemyError, sqlite3.Error):
             return True
 
     def _answered(self, message: Claimed, outgoing: Outgoing, answer: Answer) -> None:

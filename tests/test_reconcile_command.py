@@ -19,12 +19,15 @@ from sqlmodel import col
 
 from app.cli import main
 from db.engine import database, reading, transaction
+from db.reconciling import Uncertain
 from db.settings import Settings
 from db.stops import switch_stop
 from db.tables import Event, Gate, Message, Occurrence, Quarantine, RunTally, Stop
+from flows.lookups import LookUps
 from tests.builders import NOON, a_customer, a_message, an_assignment
 from tests.telling import an_event, tell
 from tests.workspaces import AS_OF, CAMPAIGN, a_quiet_crowd, a_workspace
+from winback.delivery.lookup import Found
 
 ROOT = Path(__file__).parent.parent
 RUN = f"spring/manual-{AS_OF}"
@@ -231,7 +234,7 @@ def test_a_key_that_no_message_has_is_named_and_exits_one(lately: Settings, caps
     code, _, said = say(capsys, "reconcile", "--key", "zzz", "--not-sent", "--evidence", "a guess")
 
     assert code == 1
-    assert said == "winback: no message has the key 'zzz'; other keys are settled\n"
+    assert said == "winback: no message has the key 'zzz'\n"
 
 
 def test_a_key_that_is_not_uncertain_is_named_and_exits_one(lately: Settings, capsys):
@@ -537,3 +540,24 @@ def test_status_watch_goes_on_until_it_is_interrupted_and_then_exits_zero(lately
     assert process.wait(30) == 0
     process.stdout.close()
     assert seen == 2
+
+
+def test_whoever_breaks_it_off_sees_what_was_settled_by_then(
+    lately: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    """SIGINT while the first of three is asked about: its answer counts, the others are not asked about."""
+    ask = LookUps.ask
+
+    def and_break_off(look_ups: LookUps, message: Uncertain, now: datetime) -> Found:
+        signal.raise_signal(signal.SIGINT)
+        return ask(look_ups, message, now)
+
+    monkeypatch.setattr(LookUps, "ask", and_break_off)
+    capsys.readouterr()
+
+    assert main(["reconcile", "--json"]) == 130
+    said = json.loads(capsys.readouterr().out)
+
+    assert said["settled"] == {"accepted": 1}
+    assert said["not_settled"] == {"out_of_time": 2}
+    assert states(lately)["uncertain"] == 2

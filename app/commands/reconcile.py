@@ -60,7 +60,7 @@ def _refusals(settings: Settings, keys: Sequence[str]) -> list[str]:
     return [
         f"winback: {key} is {states[key]}, not uncertain: it stays so"
         if key in states
-        else f"winback: no message has the key '{clean_line(key)}'; other keys are settled"
+        else f"winback: no message has the key '{clean_line(key)}'"
         for key in keys
     ]
 

@@ -156,10 +156,8 @@ def _later_line(line: dict[str, Any]) -> tuple[object, ...]:
 
 def _run_line(run: dict[str, Any]) -> tuple[str, int, str]:
     messages = ", ".join(f"{count:,} {state}" for state, count in run["messages"].items())
-    if run["skipped"]:
-        messages += (
-            f"; skipped for: {', '.join(f'{reason} {count:,}' for reason, count in run['skipped'].items())}"
-        )
+    if skipped := ", ".join(f"{reason} {count:,}" for reason, count in run["skipped"].items()):
+        messages += f"; skipped for: {skipped}"
     if run["stage"] == Stage.WAITING:
         messages = f"waits for approval: winback approve {run['run']} --by NAME --digest DIGEST"
     elif run["approved_by"]:

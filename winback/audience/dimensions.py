@@ -17,9 +17,7 @@ def dimensions(ledger: pl.DataFrame) -> pl.DataFrame:
     """
     top = pl.col("value_rank") <= top_count(TOP_SHARE, ledger.height)
     drawn = ledger.filter(pl.col("arm").is_not_null() & ~pl.col("drawn_before"))
-    thrice = 3 * pl.col("risk").rank(
-        "average"
-    )  # not divided: a scalar's inverse would move who stands on the edge
+    thrice = 3 * pl.col("risk").rank("average")  # a division by 3 would move who stands on the edge
     return drawn.select(
         "customer_no",
         "arm",
